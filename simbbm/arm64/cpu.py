@@ -1,0 +1,130 @@
+"""One CPU as a value: program, MMU, store buffer, monitor, events and pending invalidations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from simbbm.arm64.features import Features
+from simbbm.arm64.mmu import Mmu
+from simbbm.arm64.registers import Regime
+from simbbm.arm64.storebuffer import StoreBuffer
+from simbbm.arm64.tlb import Tlbi
+from simbbm.core.automaton import ControlPoint
+from simbbm.core.system import Problem
+
+NOTHING = -1
+"""In place of an address: the exclusive monitor is open."""
+
+
+class Pending(NamedTuple):
+    """A TLBI that has to act on this CPU, or has acted and waits for stale stores to drain."""
+
+    issuer: int
+    tlbi: Tlbi
+    acted: bool = False
+
+
+class Frame(NamedTuple):
+    """What an exception saves (ELR, SPSR): where the program goes on."""
+
+    point: ControlPoint
+    pc: int | None
+    el: int
+    masked: bool
+    resume: bool
+    """The exception was an SVC: return goes on after it, there is nothing to retry."""
+
+
+@dataclass(eq=False, slots=True)
+class CpuState:
+    """An interned value: compare by identity."""
+
+    point: ControlPoint
+    pc: int | None
+    """Page that instructions are fetched from; None: fetches are not modelled."""
+    el: int
+    saved: tuple[Frame, ...]
+    mmu: Mmu
+    buffer: StoreBuffer
+    monitor: int
+    event: bool
+    masked: bool
+    vbar: int | None
+    inbox: tuple[Pending, ...]
+    features: Features
+
+    def content(self) -> tuple[Any, ...]:
+        """Everything that identifies it, as frozen data."""
+        saved = tuple((f.point.digest, *f[1:]) for f in self.saved)
+        return (
+            self.point.digest,
+            self.pc,
+            self.el,
+            saved,
+            self.mmu.content(),
+            self.buffer,
+            self.monitor,
+            self.event,
+            self.masked,
+            self.vbar,
+            self.inbox,
+            self.features,
+        )
+
+
+class CpuPool:
+    """Makes CPU values, each once."""
+
+    def __init__(self) -> None:
+        self._pool: dict[tuple[Any, ...], CpuState] = {}
+
+    def make(self, *fields: Any) -> CpuState:
+        """Make a CPU value from its fields in order."""
+        state = self._pool.get(fields)
+        if state is None:
+            state = self._pool[fields] = CpuState(*fields)
+        return state
+
+    def change(self, state: CpuState, **changes: Any) -> CpuState:
+        """Make a CPU value that differs in some fields."""
+        return self.make(
+            *(changes.pop(name) if name in changes else getattr(state, name) for name in _FIELDS)
+        )
+
+
+_FIELDS = tuple(CpuState.__dataclass_fields__)
+
+
+class Effect(NamedTuple):
+    """What one move of a CPU does: to itself, and to everybody else."""
+
+    cpu: CpuState
+    write: tuple[int, tuple[Any, ...]] | None = None
+    """Words that reach memory: address and values."""
+    tlbi: Tlbi | None = None
+    sev: bool = False
+    problem: Problem | None = None
+
+
+class LocalMove(NamedTuple):
+    """A move of one CPU or of its hardware, named without the CPU's number."""
+
+    agent: str
+    """What follows `cpuN` in the agent's name; `dvm` stands for `dvm.cpuN`."""
+    label: str
+    optional: bool
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    effect: Effect
+
+
+class CpuSpec(NamedTuple):
+    """How one CPU starts."""
+
+    program: ControlPoint
+    regime: Regime
+    features: Features = Features()
+    pc: int | None = None
+    vbar: int | None = None
+    el: int = 1

@@ -1,0 +1,82 @@
+"""Descriptors: what a word of a translation table says.
+
+Simplified: attributes are the ones that break-before-make and Linux's linear map speak of. Stage 2,
+the nT bit, hierarchical permissions, hardware update of the access flag and dirty state, and the
+shareability of walks are not modelled (each would add behaviours).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+TABLE, LEAF, INVALID = "table", "leaf", "invalid"
+
+
+class Attributes(NamedTuple):
+    """What a leaf says about its memory besides where it is."""
+
+    memory: str = "normal"
+    write: bool = True
+    user: bool = False
+    user_write: bool = False
+    execute: bool = False
+
+
+class Descriptor(NamedTuple):
+    """One descriptor. `output` is a table's word address or a leaf's first output page.
+
+    An invalid descriptor may keep an output and software bits; hardware ignores both.
+    """
+
+    kind: str = INVALID
+    output: int = 0
+    attributes: Attributes = Attributes()
+    contiguous: bool = False
+    not_global: bool = False
+    access_flag: bool = True
+    software: int = 0
+
+    @property
+    def valid(self) -> bool:
+        """Bit 0: a table, block or page descriptor."""
+        return self.kind != INVALID
+
+    @property
+    def cacheable(self) -> bool:
+        """Whether a TLB may hold it: entries that fault when walked are never cached (R1)."""
+        return self.kind == TABLE or (self.kind == LEAF and self.access_flag)
+
+    def __str__(self) -> str:
+        if self.kind == INVALID:
+            return "INV" if not (self.output or self.software) else f"INV({self.output:#x})"
+        if self.kind == TABLE:
+            return f"table({self.output:#x})"
+        flags = [] if self.attributes.write else ["ro"]
+        flags += ["cont"] if self.contiguous else []
+        flags += ["nG"] if self.not_global else []
+        flags += [] if self.access_flag else ["af=0"]
+        flags += [] if self.attributes.memory == "normal" else [self.attributes.memory]
+        return f"leaf({', '.join([hex(self.output), *flags])})"
+
+
+INVALID_DESCRIPTOR = Descriptor()
+RW = Attributes()
+RO = Attributes(write=False)
+ROX = Attributes(write=False, execute=True)
+
+
+def table(address: int) -> Descriptor:
+    """A table descriptor that points to the table at `address`."""
+    return Descriptor(TABLE, address)
+
+
+def leaf(
+    page: int,
+    attributes: Attributes = RW,
+    *,
+    contiguous: bool = False,
+    not_global: bool = False,
+    access_flag: bool = True,
+) -> Descriptor:
+    """A block or page descriptor (which of the two, its level says) that maps to `page`."""
+    return Descriptor(LEAF, page, attributes, contiguous, not_global, access_flag)

@@ -1,0 +1,411 @@
+"""What each operation of a program does, and when it may be done.
+
+Accesses are performed in program order; stores wait in the store buffer. An operation that must
+wait simply has no move yet. Nothing here looks at another CPU: what other CPUs owe this one arrives
+as `owed`, what this one does to them leaves in an `Effect`.
+
+Simplified: a TLBI of a program never acts before a load that is earlier in program order
+(fewer behaviours; R8 allows it where no DSB or dependency lies between).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from simbbm.arm64.context import Shared
+from simbbm.arm64.cpu import NOTHING, CpuState, Effect, Frame, LocalMove
+from simbbm.arm64.memory import Memory
+from simbbm.arm64.ops import CPU, Aborted
+from simbbm.arm64.registers import Tcr, Ttbr
+from simbbm.arm64.translate import FETCH, READ, WRITE, Translation, translations
+from simbbm.arm64.walks import CONFLICT, TRANSLATION
+from simbbm.core.errors import ScenarioError
+from simbbm.core.program import Op
+from simbbm.core.system import Problem
+
+ACQUIRES = {"ldar", "ldapr", "ldaxr", "ldaddal", "wait.acquire"}
+MAX_NESTED_EXCEPTIONS = 4
+
+
+def program_moves(
+    shared: Shared, state: CpuState, memory: Memory, cpu: int, *, owed: bool
+) -> list[LocalMove]:
+    """Moves of the program; `owed`: another CPU has not completed a TLBI of this one."""
+    return Execution(shared, state, memory, cpu, owed=owed).moves()
+
+
+class Execution:
+    """One CPU about to execute the operation at its control point."""
+
+    def __init__(
+        self, shared: Shared, state: CpuState, memory: Memory, cpu: int, *, owed: bool
+    ) -> None:
+        self.shared = shared
+        self.state = state
+        self.memory = memory
+        self.cpu = cpu
+        self.owed = owed
+
+    def moves(self) -> list[LocalMove]:
+        """Every way in which the operation may go now."""
+        op = self.state.point.op
+        if op is None:
+            return []
+        fetched = self._fetch()
+        faults = [t for t in fetched if t.fault]
+        moves = [
+            self._move(f"!fetch{t.suffix}", self._abort(t, self.state.pc or 0, FETCH))
+            for t in faults
+        ]
+        if len(faults) < len(fetched) or self.state.pc is None:
+            head = op.mnemonic.partition(".")[0]
+            moves += _SEMANTICS[head](self, op)
+        return moves
+
+    def _fetch(self) -> tuple[Translation, ...]:
+        if self.state.pc is None:
+            return ()
+        return translations(self.shared, self.state, self.memory, self.state.pc, FETCH)
+
+    # Accesses
+
+    def load(self, op: Op) -> Iterator[LocalMove]:
+        """LDR and relatives."""
+        address, name = op.args[0], op.mnemonic
+        if self.state.buffer.holds_loads:
+            return
+        if name in ("ldar", "ldaxr") and self.state.buffer.holds_release:
+            return
+        for t in self._translated(address, READ):
+            if t.fault:
+                yield self._fault(t, address, READ)
+                continue
+            physical = self._physical(t, address)
+            value = self._read(physical)
+            changes = {"monitor": physical} if "x" in name else {}
+            yield self._proceed(value, t, reads=(physical,), acquire=name in ACQUIRES, **changes)
+
+    def wait(self, op: Op) -> Iterator[LocalMove]:
+        """A poll: a move if the predicate holds, if the access may fault, or if it fills a TLB."""
+        address, predicate, args = op.args
+        acquire = op.mnemonic in ACQUIRES
+        if self.state.buffer.holds_loads or (acquire and self.state.buffer.holds_release):
+            return
+        for t in self._translated(address, READ):
+            if t.fault:
+                yield self._fault(t, address, READ)
+                continue
+            physical = self._physical(t, address)
+            value = self._read(physical)
+            if predicate(value, *args):
+                yield self._proceed(value, t, reads=(physical,), acquire=acquire)
+            elif (filled := self._after_access(t, self.state)) is not self.state:
+                yield self._move(t.suffix, Effect(filled), reads=(physical,))
+
+    def store(self, op: Op) -> Iterator[LocalMove]:
+        """STR, STLR and `fill`: translate, then wait in the store buffer."""
+        address = op.args[0]
+        words = op.args[1] if op.mnemonic == "fill" else op.args[1:]
+        for t in self._translated(address, WRITE):
+            if t.fault:
+                if not self.state.buffer.holds_loads:
+                    yield self._fault(t, address, WRITE)
+                continue
+            physical = self._physical(t, address)
+            if self.shared.hardware.eager:
+                yield self._proceed(None, t, write=(physical, words))
+            else:
+                release = op.mnemonic == "stlr"
+                buffer = self.state.buffer.push(physical, words, t.entry, release=release)
+                yield self._proceed(None, t, buffer=buffer)
+
+    def store_exclusive(self, op: Op) -> Iterator[LocalMove]:
+        """STXR and STLXR: performed at once if the monitor is still set."""
+        address, value = op.args
+        buffer = self.state.buffer
+        if buffer.holds_loads or (op.mnemonic == "stlxr" and buffer.stores):
+            return
+        for t in self._translated(address, WRITE):
+            if t.fault:
+                yield self._fault(t, address, WRITE)
+                continue
+            physical = self._physical(t, address)
+            if buffer.pending(physical):
+                continue
+            if self.state.monitor == physical:
+                write = (physical, (value,))
+                yield self._proceed(0, t, write=write, monitor=NOTHING)
+            else:
+                yield self._proceed(1, t, monitor=NOTHING)
+
+    def atomic_add(self, op: Op) -> Iterator[LocalMove]:
+        """LDADDAL: needs both permissions, performed at once when all earlier stores have been."""
+        address, addend = op.args
+        if self.state.buffer.stores:
+            return
+        for t in self._translated(address, WRITE):
+            if t.fault:
+                yield self._fault(t, address, WRITE)
+                continue
+            physical = self._physical(t, address)
+            old = self._read(physical)
+            write = (physical, (old + addend,))
+            yield self._proceed(old, t, reads=(physical,), acquire=True, write=write)
+
+    # Barriers and maintenance
+
+    def dmb(self, op: Op) -> Iterator[LocalMove]:
+        """DMB: later accesses wait for earlier ones of its type; TLBIs and walks do not."""
+        option = op.mnemonic.partition(".")[2]
+        changes: dict[str, Any] = {}
+        if not option.endswith("ld"):
+            changes["buffer"] = self.state.buffer.ordered(loads=not option.endswith("st"))
+        yield self._proceed(None, acquire=not option.endswith("st"), **changes)
+
+    def dsb(self, op: Op) -> Iterator[LocalMove]:
+        """DSB: done when earlier accesses of its type are; a full one waits for TLBIs (R7)."""
+        option = op.mnemonic.partition(".")[2]
+        if not option.endswith("ld") and self.state.buffer.stores:
+            return
+        if not option.endswith(("ld", "st")):
+            own = any(p.issuer == self.cpu for p in self.state.inbox)
+            if own or (self.owed and not option.startswith("nsh")):
+                return
+        mmu = self.shared.mmus.without_early(
+            self.state.mmu, marked_only=not self.state.features.ets2
+        )
+        yield self._proceed(None, mmu=mmu, sync=True)
+
+    def isb(self, op: Op) -> Iterator[LocalMove]:  # noqa: ARG002 - every semantics takes the op
+        """ISB: context synchronisation (R14)."""
+        mmu = self.shared.mmus.synchronised(self.state.mmu, self.memory.tables)
+        yield self._proceed(None, mmu=mmu, sync=True)
+
+    def tlbi(self, op: Op) -> Iterator[LocalMove]:
+        """TLBI: issued now, acts on each CPU when it gets there."""
+        yield self._proceed(None, tlbi=op.args[0])
+
+    # System registers
+
+    def msr(self, op: Op) -> Iterator[LocalMove]:
+        """MSR: takes effect for walks at any time up to the next context synchronisation."""
+        register, value = op.mnemonic.partition(".")[2], op.args[0]
+        if register == "vbar_el1":
+            yield self._proceed(None, vbar=value)
+            return
+        field = _REGIME.get(register)
+        if field is None or not isinstance(value, Tcr if field == "tcr" else Ttbr):
+            raise ScenarioError(
+                f"{self.state.point.where}: no msr of {type(value).__name__} to {register}",
+                f"registers are {', '.join([*_REGIME, 'vbar_el1'])}",
+            )
+        mmu = self.shared.mmus.written(self.state.mmu, self.memory.tables, field, value)
+        yield self._proceed(None, mmu=mmu, sync=True)
+
+    def mrs(self, op: Op) -> Iterator[LocalMove]:
+        """MRS: reads what was written last."""
+        register = op.mnemonic.partition(".")[2]
+        if register == "mpidr_el1":
+            yield self._proceed(self.cpu)
+        elif register == "vbar_el1":
+            yield self._proceed(self.state.vbar)
+        else:
+            yield self._proceed(self.state.mmu.regime.newest(_REGIME[register]))
+
+    # Events, control
+
+    def wfe(self, op: Op) -> Iterator[LocalMove]:  # noqa: ARG002
+        """WFE: goes on when the event register is set."""
+        if self.state.event:
+            yield self._proceed(None, event=False)
+
+    def sev(self, op: Op) -> Iterator[LocalMove]:
+        """SEV and SEVL."""
+        yield self._proceed(None, event=True, sev=op.mnemonic == "sev")
+
+    def branch(self, op: Op) -> Iterator[LocalMove]:
+        """Branch to another page of code."""
+        yield self._proceed(None, pc=op.args[0])
+
+    def mask(self, op: Op) -> Iterator[LocalMove]:
+        """MSR DAIFSet and DAIFClr."""
+        yield self._proceed(None, masked=op.mnemonic == "daifset")
+
+    def nop(self, op: Op) -> Iterator[LocalMove]:  # noqa: ARG002
+        """NOP."""
+        yield self._proceed(None)
+
+    def panic(self, op: Op) -> Iterator[LocalMove]:
+        """panic(): the run is over."""
+        problem = Problem("no_panic", f"cpu{self.cpu} panics: {op.args[0]}", self.cpu)
+        yield self._move("", Effect(self.state, problem=problem))
+
+    def svc(self, op: Op) -> Iterator[LocalMove]:
+        """SVC: an exception whose return goes on after it."""
+        aborted = Aborted("svc", 0, op.args[0], "svc")
+        yield self._move("", self._exception(aborted, resume=True))
+
+    def eret(self, op: Op) -> Iterator[LocalMove]:
+        """ERET: context synchronisation, clears the monitor, sets the event register."""
+        if not self.state.saved:
+            raise ScenarioError(f"{self.state.point.where}: eret outside an exception handler")
+        frame = self.state.saved[-1]
+        point = frame.point if op.args[0] and not frame.resume else frame.point.after(None)
+        effect = Effect(
+            self.shared.cpus.change(
+                self.state,
+                point=point,
+                pc=frame.pc,
+                el=frame.el,
+                masked=frame.masked,
+                saved=self.state.saved[:-1],
+                mmu=self.shared.mmus.synchronised(self.state.mmu, self.memory.tables),
+                monitor=NOTHING,
+                event=True,
+            )
+        )
+        yield self._move("", effect)
+
+    # Building moves
+
+    def _translated(self, address: int, access: str) -> tuple[Translation, ...]:
+        page = self.shared.geometry.page(address)
+        results = translations(self.shared, self.state, self.memory, page, access)
+        if self.state.features.ets2 and self.state.buffer.stores:
+            # A walk that ends in a Translation or AF fault comes after all earlier accesses (R17b).
+            results = tuple(
+                t for t in results if not t.fault or t.fault.kind in ("permission", CONFLICT)
+            )
+        return results
+
+    def _physical(self, t: Translation, address: int) -> int:
+        words = self.shared.geometry.page_words
+        return t.page * words + address % words
+
+    def _read(self, physical: int) -> Any:
+        forwarded = self.state.buffer.forward(physical)
+        if forwarded is not None:
+            return forwarded
+        return self.shared.memories.read(self.memory, physical)
+
+    def _after_access(self, t: Translation | None, state: CpuState) -> CpuState:
+        """What the access itself leaves behind: a demand fill, and under ETS2 no older fault."""
+        mmus, mmu = self.shared.mmus, state.mmu
+        if t and t.entry and not self.shared.hardware.closure:
+            mmu = mmus.filled(mmu, t.entry)
+        if state.features.ets2 and t and mmu.early_faults:
+            mmu = mmus.without_early_faults(mmu)
+        return state if mmu is state.mmu else self.shared.cpus.change(state, mmu=mmu)
+
+    def _proceed(
+        self,
+        value: Any,
+        t: Translation | None = None,
+        *,
+        reads: tuple[int, ...] = (),
+        write: tuple[int, tuple[Any, ...]] | None = None,
+        tlbi: Any = None,
+        sev: bool = False,
+        acquire: bool = False,
+        sync: bool = False,
+        **changes: Any,
+    ) -> LocalMove:
+        """The operation is done, observed `value`, and the program goes on."""
+        state = self.shared.cpus.change(self.state, point=self.state.point.after(value), **changes)
+        if state.point.finished and state.saved:
+            raise ScenarioError(
+                f"{state.point.path} returned without eret", "end it with cpu.eret()"
+            )
+        if acquire and state.mmu.early_faults:
+            mmu = self.shared.mmus.without_early(state.mmu, marked_only=True)
+            state = self.shared.cpus.change(state, mmu=mmu)
+        state = self._after_access(t, state)
+        problem = None
+        if t and t.stale and self.shared.watch_stale:
+            problem = Problem(
+                "no_stale_translation",
+                f"cpu{self.cpu} got page {t.page:#x} where the tables now give {t.stale}",
+                self.cpu,
+            )
+        effect = Effect(state, write, tlbi, sev, problem)
+        cells = ["mmu"] if sync or t else []
+        return self._move(t.suffix if t else "", effect, reads=reads, cells=tuple(cells))
+
+    def _fault(self, t: Translation, address: int, access: str) -> LocalMove:
+        effect = self._abort(t, self.shared.geometry.page(address), access)
+        return self._move(t.suffix, effect)
+
+    def _abort(self, t: Translation, page: int, access: str) -> Effect:
+        assert t.fault is not None
+        return self._exception(Aborted(t.fault.kind, t.fault.level, page, access), resume=False)
+
+    def _exception(self, aborted: Aborted, *, resume: bool) -> Effect:
+        """Take an exception to VBAR; without vectors that can be fetched, the CPU is lost."""
+        shared, state = self.shared, self.state
+        what = (
+            f"cpu{self.cpu} takes a level {aborted.level} {aborted.kind} fault on a {aborted.access} "
+            f"of {shared.name(aborted.page * shared.geometry.page_words)} "
+            f"in {state.point.path.rpartition('/')[2]}"
+        )
+        rule = "no_tlb_conflict" if aborted.kind == CONFLICT else "no_fault_on_live_map"
+        if shared.handler is None or len(state.saved) >= MAX_NESTED_EXCEPTIONS:
+            return Effect(state, problem=Problem(rule, f"{what}, which nobody handles", self.cpu))
+        mmu = shared.mmus.synchronised(state.mmu, self.memory.tables)
+        frame = Frame(state.point, state.pc, state.el, state.masked, resume)
+        entered = shared.cpus.change(
+            state,
+            point=shared.automaton.start(shared.handler, CPU, aborted),
+            pc=state.vbar,
+            el=1,
+            masked=True,
+            saved=(*state.saved, frame),
+            mmu=mmu,
+        )
+        if state.vbar is not None:
+            vectors = translations(shared, entered, self.memory, state.vbar, FETCH)
+            if all(t.fault for t in vectors):
+                message = f"{what}, and its vectors cannot be fetched"
+                return Effect(state, problem=Problem(rule, message, self.cpu))
+        return Effect(entered)
+
+    def _move(
+        self,
+        suffix: str,
+        effect: Effect,
+        *,
+        reads: tuple[int, ...] = (),
+        cells: tuple[str, ...] = (),
+    ) -> LocalMove:
+        read_cells = tuple(self.shared.name(a) for a in reads)
+        written = tuple(self.shared.name(effect.write[0]) for _ in (0,) if effect.write)
+        return LocalMove(
+            "", f"{self.state.point.label}{suffix}", False, read_cells, written + cells, effect
+        )
+
+
+_REGIME = {"ttbr0_el1": "ttbr0", "ttbr1_el1": "ttbr1", "tcr_el1": "tcr"}
+
+_SEMANTICS: dict[str, Callable[[Execution, Op], Iterator[LocalMove]]] = {
+    **dict.fromkeys(("ldr", "ldar", "ldapr", "ldxr", "ldaxr"), Execution.load),
+    **dict.fromkeys(("str", "stlr", "fill"), Execution.store),
+    **dict.fromkeys(("stxr", "stlxr"), Execution.store_exclusive),
+    **dict.fromkeys(("sev", "sevl"), Execution.sev),
+    **dict.fromkeys(("daifset", "daifclr"), Execution.mask),
+    "ldaddal": Execution.atomic_add,
+    "wait": Execution.wait,
+    "dmb": Execution.dmb,
+    "dsb": Execution.dsb,
+    "isb": Execution.isb,
+    "tlbi": Execution.tlbi,
+    "msr": Execution.msr,
+    "mrs": Execution.mrs,
+    "wfe": Execution.wfe,
+    "br": Execution.branch,
+    "nop": Execution.nop,
+    "panic": Execution.panic,
+    "svc": Execution.svc,
+    "eret": Execution.eret,
+}
+
+__all__ = ["TRANSLATION", "program_moves"]

@@ -1,0 +1,155 @@
+"""What hardware does by itself on one CPU: drains, TLBIs that arrive, concrete walks and evictions.
+
+Obligatory: drains, arrival and completion of TLBIs, late system registers. Optional: fills and
+evictions, which only exist in concrete mode; the closure stands for all of them at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from simbbm.arm64.context import Shared
+from simbbm.arm64.cpu import CpuState, Effect, LocalMove, Pending
+from simbbm.arm64.memory import Memory
+from simbbm.arm64.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
+from simbbm.arm64.walks import is_leaf, is_table, leaf_entries
+
+
+def hardware_moves(
+    shared: Shared, state: CpuState, memory: Memory, cpu: int
+) -> Iterator[LocalMove]:
+    """Everything that this CPU's hardware may do now."""
+    yield from _drains(shared, state)
+    yield from _invalidations(shared, state, memory, cpu)
+    if not shared.hardware.closure and not shared.hardware.eager:
+        yield from _late_registers(shared, state, memory)
+        yield from _walks(shared, state, memory)
+        yield from _evictions(shared, state)
+
+
+def _drains(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
+    """Stores that may reach memory now, each location an agent of its own."""
+    for index in state.buffer.drainable():
+        store = state.buffer.stores[index]
+        mmu = state.mmu
+        if state.features.ets2 and mmu.early_faults:
+            mmu = shared.mmus.without_early_faults(mmu)
+        after = shared.cpus.change(state, buffer=state.buffer.drained(index), mmu=mmu)
+        name = shared.name(store.address)
+        agent = f".drain[{name}]"
+        effect = Effect(after, write=(store.address, store.words))
+        yield LocalMove(agent, agent, False, (), (name,), effect)
+
+
+def act(shared: Shared, state: CpuState, memory: Memory, pending: Pending, cpu: int) -> CpuState:
+    """The CPU after a TLBI acted on it, and completed if nothing holds it up."""
+    mmu = shared.mmus.invalidated(state.mmu, memory.tables, pending.tlbi)
+    inbox = _without(state.inbox, pending)
+    after = shared.cpus.change(state, mmu=mmu, inbox=inbox)
+    acted = pending._replace(acted=True)
+    if _holds_up(shared, after, memory, pending.tlbi):
+        return shared.cpus.change(after, inbox=tuple(sorted((*inbox, acted))))
+    return _completed(shared, after, acted, cpu)
+
+
+def _invalidations(
+    shared: Shared, state: CpuState, memory: Memory, cpu: int
+) -> Iterator[LocalMove]:
+    """TLBIs that arrive here or, having acted, complete."""
+    for pending in dict.fromkeys(state.inbox):
+        what = f" {pending.tlbi} from cpu{pending.issuer}"
+        if not pending.acted:
+            effect = Effect(act(shared, state, memory, pending, cpu))
+            yield LocalMove("dvm", f"{what}: acts", False, (), ("mmu",), effect)
+        elif not _holds_up(shared, state, memory, pending.tlbi):
+            after = shared.cpus.change(state, inbox=_without(state.inbox, pending))
+            effect = Effect(_completed(shared, after, pending, cpu))
+            yield LocalMove("dvm", f"{what}: completes", False, (), ("mmu",), effect)
+
+
+def _completed(shared: Shared, state: CpuState, pending: Pending, cpu: int) -> CpuState:
+    if pending.issuer == cpu:
+        return state
+    return shared.cpus.change(state, mmu=shared.mmus.completed(state.mmu, pending.tlbi))
+
+
+def _holds_up(shared: Shared, state: CpuState, memory: Memory, tlbi: Tlbi) -> bool:
+    """Whether a pending store was translated with an entry that the TLBI took away (R9, R10)."""
+    held = shared.view(state, memory).leaves
+    return any(
+        store.entry is not None
+        and tlbi.remainder(store.entry, shared.geometry) != (store.entry,)
+        and not any(leaf.includes(store.entry, shared.geometry) for leaf in held)
+        for store in state.buffer.stores
+    )
+
+
+def _without(inbox: tuple[Pending, ...], pending: Pending) -> tuple[Pending, ...]:
+    index = inbox.index(pending)
+    return inbox[:index] + inbox[index + 1 :]
+
+
+def _late_registers(shared: Shared, state: CpuState, memory: Memory) -> Iterator[LocalMove]:
+    """A system-register write that takes effect before anything forces it to."""
+    for name in ("ttbr0", "ttbr1", "tcr"):
+        if len(getattr(state.mmu.regime, name)) > 1:
+            mmu = shared.mmus.settled(state.mmu, memory.tables, name)
+            effect = Effect(shared.cpus.change(state, mmu=mmu))
+            yield LocalMove(".ctx", f".ctx[{name}]", False, (), ("mmu",), effect)
+
+
+def _walks(shared: Shared, state: CpuState, memory: Memory) -> Iterator[LocalMove]:
+    """One step of a speculative walk: cache the next descriptor on the way to a page."""
+    geometry = shared.geometry
+    view = shared.view(state, memory)
+    names = {}
+    for page in shared.speculative:
+        starts = [
+            (root, geometry.start_level(bits), first, asid)
+            for asid, root, first, bits in view.roots
+            if 0 <= page - first < 1 << bits
+        ]
+        starts += [
+            (e.baddr, e.level + 1, e.va, e.asid)
+            for e in view.tables
+            if e.asid in view.asids and e.covers(page, geometry)
+        ]
+        for baddr, level, first, asid in starts:
+            table = memory.tables.by_address.get(baddr)
+            if table is None:
+                continue
+            descriptor = table.entries[geometry.index(page - first, level)]
+            size = geometry.pages(level)
+            va = first + (page - first) // size * size
+            entries: list[TableEntry | LeafEntry] = []
+            if is_table(descriptor, level) and shared.hardware.walk_cache:
+                entries = [TableEntry(level, va, descriptor.output, asid)]
+            elif is_leaf(descriptor, level) and descriptor.cacheable:
+                entries += leaf_entries(geometry, descriptor, level, va, asid)
+            for entry in entries:
+                after = shared.mmus.filled(state.mmu, entry)
+                if after is not state.mmu:
+                    names[_entry_name(shared, entry)] = (page, after)
+    for name, (page, mmu) in names.items():
+        effect = Effect(shared.cpus.change(state, mmu=mmu))
+        agent = f".walk[{shared.name(page * geometry.page_words)}]"
+        yield LocalMove(agent, f".walk[{name}]", True, ("tables",), ("mmu",), effect)
+
+
+def _evictions(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
+    if state.mmu.evictions == 0:
+        return
+    for entry in (*state.mmu.tables, *state.mmu.leaves):
+        effect = Effect(shared.cpus.change(state, mmu=shared.mmus.evicted(state.mmu, entry)))
+        name = f".evict[{_entry_name(shared, entry)}]"
+        yield LocalMove(".evict", name, True, (), ("mmu",), effect)
+
+
+def _entry_name(shared: Shared, entry: TableEntry | LeafEntry) -> str:
+    va = shared.name(entry.va * shared.geometry.page_words)
+    asid = "" if entry.asid == GLOBAL else f" asid={entry.asid}"
+    if isinstance(entry, TableEntry):
+        return f"L{entry.level} {va} table({entry.baddr:#x}){asid}"
+    kind = "group" if entry.group else "cont" if entry.contiguous else ""
+    kind += "" if entry.attributes.write else "ro"
+    return f"L{entry.level} {va} page({entry.page:#x}){kind}{asid}"

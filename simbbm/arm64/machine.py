@@ -1,0 +1,238 @@
+"""The machine: all CPUs, memory and what is between them, as one value.
+
+`Machine` is a tuple of interned parts, so it hashes and compares by identity in no time, and is
+identified across processes by `digest`. `Arm64` is its transition system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from simbbm.arm64.context import Shared
+from simbbm.arm64.cpu import NOTHING, CpuSpec, CpuState, Effect, LocalMove, Pending
+from simbbm.arm64.descriptor import Descriptor
+from simbbm.arm64.execute import program_moves
+from simbbm.arm64.features import DELAYED, Hardware
+from simbbm.arm64.geometry import Geometry
+from simbbm.arm64.hardware import act, hardware_moves
+from simbbm.arm64.memory import Memory
+from simbbm.arm64.storebuffer import StoreBuffer
+from simbbm.core.automaton import Automaton
+from simbbm.core.program import Program
+from simbbm.core.system import Footprint, Move, Problem
+from simbbm.core.values import digest
+
+
+class Machine(NamedTuple):
+    """A state. Its parts are interned: equal states have identical parts."""
+
+    memory: Memory
+    cpus: tuple[CpuState, ...]
+    failure: Problem | None = None
+    """What the last move did wrong, if it was the move and not the state that did."""
+
+
+Check = Callable[[Shared, Machine], Problem | None]
+"""A property as a predicate over states."""
+
+
+class MachineSpec(NamedTuple):
+    """What a machine starts as."""
+
+    geometry: Geometry
+    automaton: Automaton
+    cpus: tuple[CpuSpec, ...]
+    tables: dict[int, tuple[Descriptor, ...]]
+    data: dict[int, int]
+    hardware: Hardware = DELAYED
+    handler: Program | None = None
+    symbols: dict[int, str] = {}  # noqa: RUF012 - never changed
+    speculative: tuple[int, ...] = ()
+
+
+class Arm64:
+    """The transition system of a machine, with the properties that are judged on its states."""
+
+    def __init__(
+        self,
+        spec: MachineSpec,
+        checks: Iterable[Check] = (),
+        final_checks: Iterable[Check] = (),
+        *,
+        watch_stale: bool = False,
+    ) -> None:
+        self.spec = spec
+        self.checks = tuple(checks)
+        self.final_checks = tuple(final_checks)
+        self.shared = Shared(
+            spec.geometry,
+            spec.hardware,
+            spec.automaton,
+            getattr(spec.handler, "__wrapped__", spec.handler),
+            spec.symbols,
+            watch_stale,
+            spec.speculative,
+        )
+        self._local: dict[tuple[CpuState, Memory, int, bool], tuple[Move, ...]] = {}
+
+    def initial(self) -> Machine:
+        """Return the state in which every run starts."""
+        shared = self.shared
+        tables = shared.memories.tables(self.spec.tables)
+        memory = shared.memories.memory(tables, self.spec.data)
+        cpus = tuple(
+            shared.cpus.make(
+                cpu.program,
+                cpu.pc,
+                cpu.el,
+                (),
+                shared.mmus.start(cpu.regime, tables),
+                StoreBuffer(),
+                NOTHING,
+                False,
+                False,
+                cpu.vbar,
+                (),
+                cpu.features,
+            )
+            for cpu in self.spec.cpus
+        )
+        return Machine(memory, cpus)
+
+    def moves(self, state: Machine) -> tuple[Move, ...]:
+        """Return what can happen next: CPU by CPU, its program first and then its hardware."""
+        moves: list[Move] = []
+        for cpu in range(len(state.cpus)):
+            moves += self._moves_of(state, cpu)
+        return tuple(moves)
+
+    def _moves_of(self, state: Machine, cpu: int) -> tuple[Move, ...]:
+        own = state.cpus[cpu]
+        owed = any(p.issuer == cpu for o in state.cpus if o is not own for p in o.inbox)
+        k = (own, state.memory, cpu, owed)
+        moves = self._local.get(k)
+        if moves is None:
+            local = program_moves(self.shared, own, state.memory, cpu, owed=owed)
+            local += hardware_moves(self.shared, own, state.memory, cpu)
+            moves = self._local[k] = tuple(_named(move, cpu) for move in local)
+        return moves
+
+    def apply(self, state: Machine, move: Move) -> Machine:
+        """Return the state after a move."""
+        effect = move.effect
+        assert isinstance(effect, Effect)
+        cpus = list(state.cpus)
+        cpus[move.cpu] = effect.cpu
+        memory = state.memory
+        if effect.write:
+            address, words = effect.write
+            memory = self.shared.memories.write(memory, address, words)
+            cpus = [
+                self._observe(cpu, state.memory, memory, effect.write, own=i == move.cpu)
+                for i, cpu in enumerate(cpus)
+            ]
+        if effect.sev:
+            cpus = [self.shared.cpus.change(cpu, event=True) for cpu in cpus]
+        if effect.tlbi:
+            pending = Pending(move.cpu, effect.tlbi)
+            targets = range(len(cpus)) if effect.tlbi.broadcast else (move.cpu,)
+            for i in targets:
+                cpus[i] = self._deliver(cpus[i], memory, pending, i)
+        return Machine(memory, tuple(cpus), effect.problem)
+
+    def _deliver(self, cpu: CpuState, memory: Memory, pending: Pending, number: int) -> CpuState:
+        waiting = self.shared.cpus.change(cpu, inbox=tuple(sorted((*cpu.inbox, pending))))
+        if self.shared.hardware.eager:
+            return act(self.shared, waiting, memory, pending, number)
+        return waiting
+
+    def _observe(
+        self,
+        cpu: CpuState,
+        before: Memory,
+        after: Memory,
+        write: tuple[int, tuple[object, ...]],
+        *,
+        own: bool,
+    ) -> CpuState:
+        """Return a CPU after a store reached memory: its translations, and its monitor."""
+        address, words = write
+        changes: dict[str, object] = {}
+        if before.tables is not after.tables:
+            baddr = self.spec.geometry.table(address)
+            mmu = self.shared.mmus.observed(cpu.mmu, before.tables, after.tables, baddr)
+            if mmu is not cpu.mmu:
+                changes["mmu"] = mmu
+        if not own and address <= cpu.monitor < address + len(words):
+            # The global monitor's transition from exclusive to open is a WFE wake-up event.
+            changes |= {"monitor": NOTHING, "event": True}
+        return self.shared.cpus.change(cpu, **changes) if changes else cpu
+
+    def problem(self, state: Machine) -> Problem | None:
+        """Return the first property that fails."""
+        if state.failure:
+            return state.failure
+        return next((p for check in self.checks if (p := check(self.shared, state))), None)
+
+    def final_problem(self, state: Machine) -> Problem | None:
+        """Return the first property that fails once every program has finished."""
+        return next((p for check in self.final_checks if (p := check(self.shared, state))), None)
+
+    def unfinished(self, state: Machine) -> tuple[str, ...]:
+        """Return who has not finished, and what each waits for."""
+        return tuple(
+            f"cpu{i} waits in {cpu.point.label}: {self._waits_for(cpu, i, state)}"
+            for i, cpu in enumerate(state.cpus)
+            if not cpu.point.finished
+        )
+
+    def _waits_for(self, cpu: CpuState, number: int, state: Machine) -> str:
+        op = cpu.point.op
+        assert op is not None
+        head = op.mnemonic.partition(".")[0]
+        if head == "wait":
+            address, predicate, args = op.args
+            wanted = (
+                f"{predicate.__name__}({', '.join(map(str, args))})" if args else predicate.__name__
+            )
+            value = self._peek(cpu, state, address)
+            return f"{self.shared.name(address)} is {value}, wants {wanted}"
+        if head == "wfe":
+            armed = "not armed" if cpu.monitor == NOTHING else f"on {self.shared.name(cpu.monitor)}"
+            return f"no event, its exclusive monitor is {armed}"
+        if head == "dsb":
+            late = [
+                f"{p.tlbi} on cpu{i}"
+                for i, other in enumerate(state.cpus)
+                for p in other.inbox
+                if p.issuer == number
+            ]
+            return "completion of " + ", ".join(late) if late else "its stores"
+        return op.mnemonic
+
+    def _peek(self, cpu: CpuState, state: Machine, address: int) -> object:
+        geometry = self.spec.geometry
+        for hit in self.shared.view(cpu, state.memory).lookup(geometry.page(address)):
+            if hasattr(hit, "entry"):
+                physical = hit.page * geometry.page_words + address % geometry.page_words
+                return self.shared.memories.read(state.memory, physical)
+        return "unmapped"
+
+    def digest(self, state: Machine) -> str:
+        """Identify a state by content, equally on every machine."""
+        memory = (state.memory.tables.digest, tuple(state.memory.data.items()))
+        return digest(memory, tuple(cpu.content() for cpu in state.cpus), state.failure)
+
+
+def _named(move: LocalMove, cpu: int) -> Move:
+    """Put the CPU's number into a local move's names."""
+    if move.agent == "dvm":
+        agent, label = f"dvm.cpu{cpu}", f"dvm.cpu{cpu}{move.label}"
+    elif move.agent:
+        agent, label = f"cpu{cpu}{move.agent}", f"cpu{cpu}{move.label}"
+    else:
+        agent, label = f"cpu{cpu}", f"cpu{cpu}:{move.label}"
+    own = {f"mmu{cpu}" if cell == "mmu" else cell for cell in move.writes}
+    footprint = Footprint(frozenset(move.reads) | {f"cpu{cpu}"}, frozenset(own | {f"cpu{cpu}"}))
+    return Move(agent, label, cpu, move.optional, footprint, move.effect)

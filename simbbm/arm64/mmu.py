@@ -1,0 +1,274 @@
+"""What one CPU's MMU may hold, as a value, and how it changes.
+
+In closure mode (`Hardware.closure`) fills need no agent: the MMU holds every valid descriptor that
+it could have cached since the last invalidation that matched it, tables and leaves, closed under
+walking from possibly-live roots and from cached tables. What current walks can reach is implied
+and not stored; the value keeps only what they cannot reach any more, in one canonical form. In
+concrete mode the value is the TLB's contents.
+
+Early results (R5) are what a translation may have obtained since the last context synchronisation
+event and could not obtain now.
+
+Simplified: a leaf below a table that was cached under another ASID counts as held for as long as
+that table is (more behaviours).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from simbbm.arm64.descriptor import Descriptor
+from simbbm.arm64.features import Hardware
+from simbbm.arm64.geometry import Geometry
+from simbbm.arm64.memory import Table, Tables
+from simbbm.arm64.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
+from simbbm.arm64.view import View, build_view
+from simbbm.arm64.walks import ACCESS_FLAG, TRANSLATION, Fault, is_leaf, is_table, leaf_entries
+
+
+class EarlyFault(NamedTuple):
+    """A fault that a translation of these pages may have met, though the entry is valid by now."""
+
+    va: int
+    pages: int
+    fault: Fault
+    marked: bool = False
+    """A broadcast TLBI has completed since: the next barrier drops it (R10)."""
+
+
+@dataclass(eq=False, slots=True)
+class Mmu:
+    """An interned value: compare by identity."""
+
+    regime: Regime
+    tables: tuple[TableEntry, ...]
+    leaves: tuple[LeafEntry, ...]
+    early_leaves: tuple[LeafEntry, ...]
+    early_faults: tuple[EarlyFault, ...]
+    evictions: int
+    views: dict[Tables, View] = field(default_factory=dict)
+
+    def content(self) -> tuple[object, ...]:
+        """Everything that identifies it, as frozen data."""
+        early = (self.early_leaves, self.early_faults)
+        return (self.regime, self.tables, self.leaves, early, self.evictions)
+
+
+class Mmus:
+    """Makes and changes MMU values for one geometry and kind of hardware."""
+
+    def __init__(self, geometry: Geometry, hardware: Hardware) -> None:
+        self.geometry = geometry
+        self.hardware = hardware
+        self._pool: dict[tuple[object, ...], Mmu] = {}
+
+    def start(self, regime: Regime, tables: Tables) -> Mmu:
+        """An MMU that has been running under `regime` for a while."""
+        return self._canonical(regime, (), (), (), (), self.hardware.evictions, tables)
+
+    def view(self, mmu: Mmu, tables: Tables) -> View:
+        """What the MMU holds and what its walks can reach, given the current tables."""
+        view = mmu.views.get(tables)
+        if view is None:
+            view = build_view(
+                self.geometry, self.hardware, mmu.regime, mmu.tables, mmu.leaves, tables
+            )
+            mmu.views[tables] = view
+        return view
+
+    def written(self, mmu: Mmu, tables: Tables, name: str, value: Ttbr | Tcr) -> Mmu:
+        """After an MSR to a register that translation depends on."""
+        regime = mmu.regime.written(name, value, at_once=self.hardware.eager)
+        return self._retained(mmu, tables, regime)
+
+    def synchronised(self, mmu: Mmu, tables: Tables) -> Mmu:
+        """After a context synchronisation event: one context is left, early results are gone."""
+        return self._retained(mmu, tables, mmu.regime.synchronised(), forget_early=True)
+
+    def settled(self, mmu: Mmu, tables: Tables, name: str) -> Mmu:
+        """One register's newest value takes effect before any synchronisation (concrete mode)."""
+        value = getattr(mmu.regime, name)[-1:]
+        return self._retained(mmu, tables, mmu.regime._replace(**{name: value}))
+
+    def without_early(self, mmu: Mmu, *, marked_only: bool = False) -> Mmu:
+        """Early results are dropped: all of them, or those that the next barrier drops."""
+        faults = tuple(f for f in mmu.early_faults if marked_only and not f.marked)
+        leaves = mmu.early_leaves if marked_only else ()
+        return self._make(mmu.regime, mmu.tables, mmu.leaves, leaves, faults, mmu.evictions)
+
+    def without_early_faults(self, mmu: Mmu) -> Mmu:
+        """ETS2: a fault may not date from before an access that has been performed by now."""
+        return self._make(mmu.regime, mmu.tables, mmu.leaves, mmu.early_leaves, (), mmu.evictions)
+
+    def invalidated(self, mmu: Mmu, tables: Tables, tlbi: Tlbi) -> Mmu:
+        """After a TLBI acted here: what it matched is gone, what walks can reach may be refilled."""
+        geometry = self.geometry
+        kept_tables, kept_leaves = [], []
+        entries: Iterable[TableEntry] = mmu.tables
+        leaves: Iterable[LeafEntry] = mmu.leaves
+        if self.hardware.closure and any(tlbi.matches_table(e, geometry) for e in mmu.tables):
+            # What was cached from below a table that goes away, and is not matched itself, stays.
+            view = self.view(mmu, tables)
+            entries, leaves = view.tables, view.leaves
+        kept_tables = [e for e in entries if not tlbi.matches_table(e, geometry)]
+        kept_leaves = [part for e in leaves for part in tlbi.remainder(e, geometry)]
+        after = self._canonical(
+            mmu.regime,
+            kept_tables,
+            kept_leaves,
+            mmu.early_leaves,
+            mmu.early_faults,
+            mmu.evictions,
+            tables,
+        )
+        if not self.hardware.early or after is mmu:
+            return after
+        held = self.view(after, tables).leaves
+        lost = [e for e in self.view(mmu, tables).leaves if not _included(geometry, e, held)]
+        early = _ordered({*mmu.early_leaves, *lost})
+        return self._make(
+            after.regime, after.tables, after.leaves, early, after.early_faults, after.evictions
+        )
+
+    def completed(self, mmu: Mmu, tlbi: Tlbi) -> Mmu:
+        """After another CPU's broadcast TLBI completed here (R9, R10).
+
+        Unused early results that the TLBI matches are translated anew. Faults survive it, but the
+        next barrier that orders accesses drops them.
+        """
+        leaves = [part for e in mmu.early_leaves for part in tlbi.remainder(e, self.geometry)]
+        faults = _ordered({f._replace(marked=True) for f in mmu.early_faults})
+        return self._make(
+            mmu.regime, mmu.tables, mmu.leaves, _ordered(set(leaves)), faults, mmu.evictions
+        )
+
+    def observed(self, mmu: Mmu, before: Tables, after: Tables, baddr: int) -> Mmu:
+        """After the table at `baddr` changed in memory, by whomever."""
+        view = self.view(mmu, before)
+        places = view.places(baddr)
+        if not places or not self.hardware.closure:
+            return mmu
+        entries: list[TableEntry] = list(mmu.tables)
+        leaves: list[LeafEntry] = list(mmu.leaves)
+        faults = set(mmu.early_faults)
+        for index, old, new in changes(before.by_address[baddr], after.by_address[baddr]):
+            for va, level, asid in places:
+                at = va + index * self.geometry.pages(level)
+                if is_table(old, level):
+                    entries.append(TableEntry(level, at, old.output, asid))
+                elif is_leaf(old, level) and old.cacheable:
+                    leaves += leaf_entries(self.geometry, old, level, at, asid)
+                elif self.hardware.early and new.cacheable:
+                    kind = ACCESS_FLAG if old.valid else TRANSLATION
+                    faults.add(EarlyFault(at, self.geometry.pages(level), Fault(kind, level)))
+        return self._canonical(
+            mmu.regime,
+            entries,
+            leaves,
+            mmu.early_leaves,
+            _ordered(faults),
+            mmu.evictions,
+            after,
+        )
+
+    def filled(self, mmu: Mmu, entry: TableEntry | LeafEntry) -> Mmu:
+        """Concrete mode: a walk cached one more entry."""
+        tables = _ordered({*mmu.tables, entry}) if isinstance(entry, TableEntry) else mmu.tables
+        leaves = _ordered({*mmu.leaves, entry}) if isinstance(entry, LeafEntry) else mmu.leaves
+        return self._make(
+            mmu.regime, tables, leaves, mmu.early_leaves, mmu.early_faults, mmu.evictions
+        )
+
+    def evicted(self, mmu: Mmu, entry: TableEntry | LeafEntry) -> Mmu:
+        """Concrete mode: an entry was evicted."""
+        tables = tuple(e for e in mmu.tables if e != entry)
+        leaves = tuple(e for e in mmu.leaves if e != entry)
+        return self._make(
+            mmu.regime, tables, leaves, mmu.early_leaves, mmu.early_faults, mmu.evictions - 1
+        )
+
+    def _retained(
+        self, mmu: Mmu, tables: Tables, regime: Regime, *, forget_early: bool = False
+    ) -> Mmu:
+        """Change the regime: whatever was held before is still held."""
+        entries, leaves = mmu.tables, mmu.leaves
+        if self.hardware.closure:
+            view = self.view(mmu, tables)
+            entries, leaves = view.tables, view.leaves
+        early_leaves = () if forget_early else mmu.early_leaves
+        early_faults = () if forget_early else mmu.early_faults
+        return self._canonical(
+            regime, entries, leaves, early_leaves, early_faults, mmu.evictions, tables
+        )
+
+    def _canonical(
+        self,
+        regime: Regime,
+        entries: Iterable[TableEntry],
+        leaves: Iterable[LeafEntry],
+        early_leaves: tuple[LeafEntry, ...],
+        early_faults: tuple[EarlyFault, ...],
+        evictions: int,
+        tables: Tables,
+    ) -> Mmu:
+        """Make the MMU value, without what walks from its roots and kept tables imply."""
+        if self.hardware.closure:
+            implied = build_view(self.geometry, self.hardware, regime, (), (), tables)
+            seen = set(implied.tables)
+            reachable = list(implied.leaves)
+            kept: list[TableEntry] = []
+            for entry in _ordered(set(entries)):
+                if entry not in seen:
+                    kept.append(entry)
+                    more = implied.reachable_from(entry)
+                    seen |= {entry, *more.tables}
+                    reachable += more.leaves
+            entries = kept
+            kept_leaves: list[LeafEntry] = []
+            for leaf in sorted(set(leaves), key=lambda e: (-e.count, e)):
+                if not _included(self.geometry, leaf, (*reachable, *kept_leaves)):
+                    kept_leaves.append(leaf)
+            leaves = kept_leaves
+        return self._make(
+            regime,
+            _ordered(set(entries)),
+            _ordered(set(leaves)),
+            early_leaves,
+            early_faults,
+            evictions,
+        )
+
+    def _make(
+        self,
+        regime: Regime,
+        tables: tuple[TableEntry, ...],
+        leaves: tuple[LeafEntry, ...],
+        early_leaves: tuple[LeafEntry, ...],
+        early_faults: tuple[EarlyFault, ...],
+        evictions: int,
+    ) -> Mmu:
+        k = (regime, tables, leaves, early_leaves, early_faults, evictions)
+        mmu = self._pool.get(k)
+        if mmu is None:
+            mmu = self._pool[k] = Mmu(*k)
+        return mmu
+
+
+def changes(before: Table, after: Table) -> list[tuple[int, Descriptor, Descriptor]]:
+    """Index, old and new descriptor of every entry that differs."""
+    pairs = enumerate(zip(before.entries, after.entries, strict=True))
+    return [(i, old, new) for i, (old, new) in pairs if old != new]
+
+
+def _included(geometry: Geometry, leaf: LeafEntry, leaves: Iterable[LeafEntry]) -> bool:
+    return any(other.includes(leaf, geometry) for other in leaves)
+
+
+def _ordered(items: Iterable[T]) -> tuple[T, ...]:
+    return tuple(sorted(items))  # type: ignore[type-var]
+
+
+__all__ = ["GLOBAL", "EarlyFault", "Mmu", "Mmus", "changes"]

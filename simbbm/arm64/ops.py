@@ -1,0 +1,165 @@
+"""The operations that a program can ask its CPU for: one method, one architectural step.
+
+Addresses are in words (`page * page_words + word`), pages in pages, values are ints or descriptors.
+A handle is frozen data and the same for every CPU, so that equal programs have equal histories; a
+program learns which CPU it runs on by `mrs_mpidr`, an observation like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from simbbm.arm64.descriptor import Descriptor
+from simbbm.arm64.registers import Tcr, Ttbr
+from simbbm.arm64.storebuffer import Word
+from simbbm.arm64.tlb import Tlbi
+from simbbm.core.program import Op, Step, require_module_level
+
+
+class Aborted(NamedTuple):
+    """What an exception handler is told: ESR and FAR. `access` is read, write or fetch."""
+
+    kind: str
+    level: int
+    page: int
+    access: str
+
+
+class Cpu(NamedTuple):
+    """The handle that every program gets as its first argument."""
+
+    def ldr(self, address: int) -> Step[Any]:
+        """LDR (READ_ONCE): load a word."""
+        return Step(Op("ldr", (address,)))
+
+    def ldar(self, address: int) -> Step[Any]:
+        """LDAR (smp_load_acquire): load-acquire, after this CPU's earlier store-releases."""
+        return Step(Op("ldar", (address,)))
+
+    def ldapr(self, address: int) -> Step[Any]:
+        """LDAPR: load-acquire that need not wait for earlier store-releases."""
+        return Step(Op("ldapr", (address,)))
+
+    def ldxr(self, address: int) -> Step[Any]:
+        """LDXR: load and set the local exclusive monitor."""
+        return Step(Op("ldxr", (address,)))
+
+    def ldaxr(self, address: int) -> Step[Any]:
+        """LDAXR: LDXR with acquire."""
+        return Step(Op("ldaxr", (address,)))
+
+    def str(self, address: int, value: Word) -> Step[None]:
+        """STR (WRITE_ONCE): store a word."""
+        return Step(Op("str", (address, value)))
+
+    def stlr(self, address: int, value: Word) -> Step[None]:
+        """STLR (smp_store_release): store-release."""
+        return Step(Op("stlr", (address, value)))
+
+    def stxr(self, address: int, value: Word) -> Step[int]:
+        """STXR: store if the monitor is still set; returns 0 for success, 1 for failure."""
+        return Step(Op("stxr", (address, value)))
+
+    def stlxr(self, address: int, value: Word) -> Step[int]:
+        """STLXR: STXR with release."""
+        return Step(Op("stlxr", (address, value)))
+
+    def fill(self, address: int, *words: Word) -> Step[None]:
+        """Store neighbouring words as one store.
+
+        Stands for a loop of plain stores where nobody can look in between; if somebody can, it
+        shows fewer interleavings than the loop.
+        """
+        return Step(Op("fill", (address, words)))
+
+    def ldaddal(self, address: int, value: int) -> Step[int]:
+        """LDADDAL (atomic_add_return and relatives): add, fully ordered; returns the old value."""
+        return Step(Op("ldaddal", (address, value)))
+
+    def dmb(self, option: str = "ish") -> Step[None]:
+        """DMB: `sy`, `ish`, `ishld`, `ishst`, ... Domains other than the type make no difference."""
+        return Step(Op(f"dmb.{option}"))
+
+    def dsb(self, option: str = "ish") -> Step[None]:
+        """DSB: `sy`, `ish`, `ishld`, `ishst`, `nsh`, `nshst`, ...; only full ones wait for TLBIs."""
+        return Step(Op(f"dsb.{option}"))
+
+    def isb(self) -> Step[None]:
+        """ISB: context synchronisation event."""
+        return Step(Op("isb"))
+
+    def tlbi(self, op: str, page: int | None = None, asid: int | None = None) -> Step[None]:
+        """TLBI: `vmalle1`, `vae1`, `vaae1`, `vale1`, `vaale1`, `aside1`, or with `is` at the end."""
+        name = op.removesuffix("is")
+        return Step(Op(f"tlbi.{op}", (Tlbi(name, op.endswith("is"), page, asid),)))
+
+    def msr(self, register: str, value: Ttbr | Tcr | int) -> Step[None]:
+        """MSR: `ttbr0_el1`, `ttbr1_el1`, `tcr_el1`, `vbar_el1` (a page)."""
+        return Step(Op(f"msr.{register}", (value,)))
+
+    def mrs(self, register: str) -> Step[Any]:
+        """MRS of the registers that MSR writes."""
+        return Step(Op(f"mrs.{register}"))
+
+    def mrs_mpidr(self) -> Step[int]:
+        """MRS MPIDR_EL1: the number of this CPU."""
+        return Step(Op("mrs.mpidr_el1"))
+
+    def wfe(self) -> Step[None]:
+        """WFE: wait until the event register is set, and clear it."""
+        return Step(Op("wfe"))
+
+    def sev(self) -> Step[None]:
+        """SEV: set every CPU's event register."""
+        return Step(Op("sev"))
+
+    def sevl(self) -> Step[None]:
+        """SEVL: set this CPU's event register."""
+        return Step(Op("sevl"))
+
+    def br(self, page: int) -> Step[None]:
+        """Branch: from here on instructions are fetched from this page."""
+        return Step(Op("br", (page,)))
+
+    def daifset(self) -> Step[None]:
+        """MSR DAIFSet: mask interrupts."""
+        return Step(Op("daifset"))
+
+    def daifclr(self) -> Step[None]:
+        """MSR DAIFClr: unmask interrupts."""
+        return Step(Op("daifclr"))
+
+    def eret(self, *, retry: bool = True) -> Step[None]:
+        """ERET from an exception handler: run the faulting operation again, or go on after it."""
+        return Step(Op("eret", (retry,)))
+
+    def svc(self, number: int = 0) -> Step[None]:
+        """SVC: take an exception; the program goes on after it."""
+        return Step(Op("svc", (number,)))
+
+    def wait(
+        self,
+        address: int,
+        predicate: Callable[..., bool],
+        *args: int | Descriptor,
+        acquire: bool = False,
+    ) -> Step[Any]:
+        """Poll a word until `predicate(value, *args)`; returns the value.
+
+        A guard rather than a loop, but its polls are real loads: translated, and they may fault.
+        """
+        require_module_level(predicate)
+        name = "wait.acquire" if acquire else "wait"
+        return Step(Op(name, (address, predicate, args)))
+
+    def panic(self, message: str) -> Step[None]:
+        """The kernel gives up: a violation."""
+        return Step(Op("panic", (message,)))
+
+    def nop(self) -> Step[None]:
+        """NOP: a step that does nothing."""
+        return Step(Op("nop"))
+
+
+CPU = Cpu()

@@ -1,0 +1,124 @@
+"""How one access is translated: every result that it may get, early ones included.
+
+An access picks any matching leaf that the CPU may hold, or any walk; it faults iff such a walk meets
+a fault in current memory, or met one earlier. Nothing is said here about when it may be performed.
+
+Simplified: an early result may be used by any later access of the program, also by one whose
+address depends on a younger load (more behaviours).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from simbbm.arm64.context import Shared
+from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.descriptor import Attributes
+from simbbm.arm64.memory import Memory
+from simbbm.arm64.tlb import GLOBAL, LeafEntry
+from simbbm.arm64.view import Hit
+from simbbm.arm64.walks import CONFLICT, PERMISSION, Fault, walk_root
+
+READ, WRITE, FETCH = "read", "write", "fetch"
+
+
+class Translation(NamedTuple):
+    """One possible result of translating an access: `page`, or `fault`."""
+
+    page: int
+    entry: LeafEntry | None
+    fault: Fault | None
+    suffix: str
+    """Tells apart results for one access in a label; empty for the best-founded one."""
+    stale: str | None = None
+    """What the current tables say instead, if this result is not theirs."""
+
+
+def translations(
+    shared: Shared, state: CpuState, memory: Memory, page: int, access: str
+) -> tuple[Translation, ...]:
+    """Every result that an access to `page` may get, in canonical order."""
+    k = (state.mmu, page, access, state.el, state.features)
+    memo = memory.tables.memo.get(k)
+    if memo is None:
+        memo = memory.tables.memo[k] = tuple(_translate(shared, state, memory, page, access))
+    return memo  # type: ignore[return-value]
+
+
+def _translate(
+    shared: Shared, state: CpuState, memory: Memory, page: int, access: str
+) -> list[Translation]:
+    view = shared.view(state, memory)
+    found: list[tuple[Hit | Fault, str]] = [(r, "") for r in view.lookup(page)]
+    found += [(result, "~early") for result in _early(shared, state, page)]
+    found += [(result, "~conflict") for result in _conflicts(shared, state, memory, page)]
+    now = _by_current_tables(shared, state, memory, page)
+    results: dict[object, Translation] = {}
+    for result, origin in found:
+        if isinstance(result, Hit):
+            denied = not permitted(result.attributes, access, state.el)
+            level = result.entry.level if result.entry else 0
+            fault = Fault(PERMISSION, level) if denied else None
+        else:
+            fault = result
+        if fault is not None:
+            suffix = f"!{fault.kind}{fault.level}{origin}"
+            results.setdefault(fault, Translation(0, None, fault, suffix))
+        else:
+            assert isinstance(result, Hit)
+            where = f"~{result.page:#x}{origin}" if results else ""
+            stale = now if now != (result.page, result.attributes) else None
+            told = "a fault" if stale is None or stale[0] is None else f"page {stale[0]:#x}"
+            results.setdefault(
+                (result.page, result.attributes),
+                Translation(result.page, result.entry, None, where, told if stale else None),
+            )
+    return list(results.values())
+
+
+def _by_current_tables(
+    shared: Shared, state: CpuState, memory: Memory, page: int
+) -> tuple[int | None, Attributes | None]:
+    """What a walk of the current tables by the newest registers gives."""
+    *_, newest = state.mmu.regime.contexts()
+    result = walk_root(shared.geometry, memory.tables, newest, page)
+    if isinstance(result, Fault):
+        return None, None
+    descriptor, level = result
+    return descriptor.output + page % shared.geometry.pages(level), descriptor.attributes
+
+
+def _early(shared: Shared, state: CpuState, page: int) -> list[Hit | Fault]:
+    results: list[Hit | Fault] = []
+    asids = {context.asid for context in state.mmu.regime.contexts()}
+    for entry in state.mmu.early_leaves:
+        if entry.covers(page, shared.geometry) and (entry.asid == GLOBAL or entry.asid in asids):
+            results.append(Hit(entry.page + page - entry.va, entry.attributes, entry))
+    for early in state.mmu.early_faults:
+        if early.va <= page < early.va + early.pages:
+            results.append(early.fault)
+    return results
+
+
+def _conflicts(shared: Shared, state: CpuState, memory: Memory, page: int) -> list[Hit | Fault]:
+    """What an access gets beyond either of two entries that disagree (RFVQCK)."""
+    view = shared.view(state, memory)
+    features = state.features
+    size = view.size_differs(page) and not features.tolerates_size_change
+    if not (size or view.conflicting(page)):
+        return []
+    entries = view.matching(page)
+    if features.conflict == "abort":
+        return [Fault(CONFLICT, entries[0].level)]
+    if features.conflict == "amalgam":
+        return [Hit(a.page + page - a.va, b.attributes, None) for a in entries for b in entries]
+    return []
+
+
+def permitted(attributes: Attributes, access: str, el: int) -> bool:
+    """Whether a leaf's permissions allow an access from an exception level."""
+    if access == FETCH:
+        return attributes.execute
+    if el == 0:
+        return attributes.user and (access == READ or (attributes.write and attributes.user_write))
+    return access == READ or attributes.write

@@ -1,0 +1,159 @@
+"""Translation table walks: where one leads, and everything that lies below a table.
+
+A walk reads current memory and never the store buffer (R4). Descriptors that fault are never
+cached (R1), so a fault is always a fault of the current tables.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from simbbm.arm64.descriptor import INVALID, LEAF, TABLE, Descriptor
+from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
+from simbbm.arm64.memory import Tables
+from simbbm.arm64.registers import Context
+from simbbm.arm64.tlb import GLOBAL, LeafEntry, TableEntry
+
+TRANSLATION, ACCESS_FLAG, PERMISSION, CONFLICT = (
+    "translation",
+    "access-flag",
+    "permission",
+    "conflict",
+)
+
+
+class Fault(NamedTuple):
+    """Why an access has no translation: kind and level, as in ESR_EL1.xFSC."""
+
+    kind: str
+    level: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} fault, level {self.level}"
+
+
+class Below(NamedTuple):
+    """Everything that walks can reach from one table, with addresses relative to its range."""
+
+    tables: tuple[TableEntry, ...]
+    leaves: tuple[LeafEntry, ...]
+
+
+def is_table(descriptor: Descriptor, level: int) -> bool:
+    """Whether a walk goes on below this descriptor."""
+    return descriptor.kind == TABLE and level < LEAF_LEVEL
+
+
+def is_leaf(descriptor: Descriptor, level: int) -> bool:
+    """Whether the descriptor maps memory at this level (there are no level 0 blocks)."""
+    return descriptor.kind == LEAF and level > 0
+
+
+def leaf_entries(
+    geometry: Geometry, descriptor: Descriptor, level: int, va: int, asid: int, count: int = 1
+) -> list[LeafEntry]:
+    """The entries as which a TLB may hold `count` leaves that begin with this descriptor at `va`."""
+    tag = asid if descriptor.not_global else GLOBAL
+    own = LeafEntry(
+        level,
+        va,
+        count,
+        descriptor.output,
+        descriptor.attributes,
+        descriptor.contiguous,
+        False,
+        tag,
+    )
+    group = geometry.group(level)
+    if not descriptor.contiguous or group == 1:
+        return [own]
+    size = geometry.pages(level)
+    head = va // size % group
+    tail = -(head + count) % group
+    start = va - head * size
+    return [
+        own,
+        own._replace(va=start, page=own.page - head * size, count=head + count + tail, group=True),
+    ]
+
+
+def below(geometry: Geometry, tables: Tables, baddr: int, level: int) -> Below:
+    """Everything reachable from the table at `baddr`, whose entries are at `level`.
+
+    Entries carry asid 0 where the walk's own ASID has to be filled in, GLOBAL elsewhere.
+    """
+    memo = tables.memo.get((baddr, level))
+    if memo is None:
+        memo = tables.memo[baddr, level] = _below(geometry, tables, baddr, level)
+    assert isinstance(memo, Below)
+    return memo
+
+
+def _below(geometry: Geometry, tables: Tables, baddr: int, level: int) -> Below:
+    table = tables.by_address.get(baddr)
+    if table is None:
+        return Below((), ())
+    size = geometry.pages(level)
+    entries: list[TableEntry] = []
+    leaves: list[LeafEntry] = []
+    if level > 0:
+        for run in table.runs(size):
+            leaves += leaf_entries(geometry, run.descriptor, level, run.index * size, 0, run.count)
+    if level < LEAF_LEVEL:
+        for index, child in table.children:
+            va = index * size
+            entries.append(TableEntry(level, va, child, 0))
+            under = below(geometry, tables, child, level + 1)
+            entries += [e._replace(va=e.va + va) for e in under.tables]
+            leaves += [e._replace(va=e.va + va) for e in under.leaves]
+    return Below(tuple(entries), tuple(merged(geometry, leaves)))
+
+
+def merged(geometry: Geometry, leaves: list[LeafEntry]) -> list[LeafEntry]:
+    """Leaves in order of address, with those that continue one another made one entry."""
+    result: list[LeafEntry] = []
+    last: dict[tuple[object, ...], int] = {}
+    for entry in sorted(leaves, key=lambda e: e.va):
+        kind = (entry.level, entry.attributes, entry.contiguous, entry.group, entry.asid)
+        at = last.get(kind)
+        if at is not None:
+            before = result[at]
+            shift = before.pages(geometry)
+            if entry.va == before.va + shift and entry.page == before.page + shift:
+                result[at] = before._replace(count=before.count + entry.count)
+                continue
+        last[kind] = len(result)
+        result.append(entry)
+    return result
+
+
+def walk(
+    geometry: Geometry, tables: Tables, baddr: int, level: int, page: int
+) -> tuple[Descriptor, int] | Fault:
+    """Walk down from a table whose entries are at `level`; `page` is relative to a region's start.
+
+    Returns the leaf descriptor and its level, or the fault.
+    """
+    while True:
+        table = tables.by_address.get(baddr)
+        if table is None:
+            return Fault(TRANSLATION, level)
+        descriptor = table.entries[geometry.index(page, level)]
+        if is_table(descriptor, level):
+            baddr, level = descriptor.output, level + 1
+        elif descriptor.kind == INVALID or not is_leaf(descriptor, level):
+            return Fault(TRANSLATION, level)
+        elif not descriptor.access_flag:
+            return Fault(ACCESS_FLAG, level)
+        else:
+            return descriptor, level
+
+
+def walk_root(
+    geometry: Geometry, tables: Tables, context: Context, page: int
+) -> tuple[Descriptor, int] | Fault:
+    """Walk from the root that a context gives for this page."""
+    for baddr, first, bits in context.roots():
+        if 0 <= page - first < 1 << bits:
+            return walk(geometry, tables, baddr, geometry.start_level(bits), page - first)
+    return Fault(TRANSLATION, 0)

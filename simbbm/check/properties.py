@@ -1,0 +1,138 @@
+"""Properties: named predicates over the states of a machine, chosen by scenarios.
+
+Properties of translations are predictive: they judge what a CPU may hold, not what it happened to
+use, so that a hazard is seen whether or not somebody met it. The message says which of the two it
+was: HELD (only speculation could meet it) or USED (the CPU's own code or data is there).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from simbbm.arm64.context import Shared
+from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.machine import Check, Machine
+from simbbm.arm64.tlb import LeafEntry
+from simbbm.arm64.view import Conflict
+from simbbm.core.system import Problem
+
+
+class Property(NamedTuple):
+    """A property that a scenario chose. `check` judges every state, `final` those at the end."""
+
+    name: str
+    check: Check | None = None
+    final: Check | None = None
+    watch_stale: bool = False
+
+
+CATALOGUE: dict[str, str] = {
+    "no_size_change_seen": (
+        "A CPU without BBML2_NOABORT never holds two leaves for one address that differ in size or "
+        "contiguity."
+    ),
+    "no_tlb_conflict": (
+        "No CPU holds two leaves for one address that differ in output, memory type or nG "
+        "(break-before-make was due), and none takes a TLB conflict abort."
+    ),
+    "no_fault_on_live_map": (
+        "While a CPU may walk the live kernel map, every address that was mapped translates on "
+        "every walk; and no CPU takes an exception that nobody handles."
+    ),
+    "no_stale_translation": (
+        "No access gets an output address, attribute or permission that the current tables do not "
+        "give. Size does not count."
+    ),
+    "translations_preserved": (
+        "At the end the map gives every address the same output, attributes and permissions as at "
+        "the start."
+    ),
+    "all_ptes_at_end": "At the end the map consists of pages, except where blocks are to stay.",
+    "terminates": (
+        "Every program finishes: no deadlock, no lost wake-up. Judged by every run; a run that "
+        "cannot go on is STUCK."
+    ),
+    "no_sleep_in_atomic": "No program sleeps where it must not (a step of the kernel model says so).",
+    "context_restored": (
+        "At the end every CPU has the TTBR0, TTBR1, TCR and interrupt mask that it started with."
+    ),
+    "tables_linked_once": "At the end no table is reachable from two descriptors of the map.",
+    "no_panic": "No program calls panic(). Judged by every run.",
+}
+"""Every property's one-sentence meaning, by name."""
+
+
+def _per_cpu(judge: Callable[[Shared, Machine, int, CpuState], str | None], name: str) -> Check:
+    def check(shared: Shared, machine: Machine) -> Problem | None:
+        for number, cpu in enumerate(machine.cpus):
+            message = judge(shared, machine, number, cpu)
+            if message:
+                return Problem(name, f"cpu{number}{message}", number)
+        return None
+
+    return check
+
+
+def _entry(shared: Shared, entry: LeafEntry) -> str:
+    kind = {1: "level 1 block", 2: "level 2 block", 3: "page"}[entry.level]
+    group = " of a contiguous group" if entry.contiguous else ""
+    count = f" x{entry.count}" if entry.count > 1 else ""
+    va = shared.name(entry.va * shared.geometry.page_words)
+    return f"{kind}{group} {va}{count} -> page {entry.page:#x}"
+
+
+def _met(shared: Shared, cpu: CpuState, conflict: Conflict) -> str:
+    """HELD or USED: whether the CPU executes from, or asks for, an address in both entries."""
+    op = cpu.point.op
+    pages = {cpu.pc}
+    if op and op.args and isinstance(op.args[0], int) and not op.mnemonic.startswith(("br", "msr")):
+        pages.add(shared.geometry.page(op.args[0]))
+    for page in pages:
+        if page is not None and all(
+            e.covers(page, shared.geometry) for e in (conflict.first, conflict.second)
+        ):
+            return "USED by its next step"
+    return "HELD, speculation may meet them"
+
+
+def _conflict_message(shared: Shared, cpu: CpuState, conflict: Conflict, what: str) -> str:
+    va = shared.name(conflict.page * shared.geometry.page_words)
+    return (
+        f" may hold two entries for {va} that differ in {what}: "
+        f"{_entry(shared, conflict.first)} and {_entry(shared, conflict.second)} "
+        f"({_met(shared, cpu, conflict)})"
+    )
+
+
+def _size(shared: Shared, machine: Machine, number: int, cpu: CpuState) -> str | None:  # noqa: ARG001
+    if cpu.features.tolerates_size_change:
+        return None
+    conflict = shared.view(cpu, machine.memory).size_conflict()
+    return _conflict_message(shared, cpu, conflict, "size") if conflict else None
+
+
+def _output(shared: Shared, machine: Machine, number: int, cpu: CpuState) -> str | None:  # noqa: ARG001
+    conflict = shared.view(cpu, machine.memory).output_conflict()
+    return _conflict_message(shared, cpu, conflict, "output or type") if conflict else None
+
+
+no_size_change_seen = Property("no_size_change_seen", _per_cpu(_size, "no_size_change_seen"))
+no_tlb_conflict = Property("no_tlb_conflict", _per_cpu(_output, "no_tlb_conflict"))
+no_stale_translation = Property("no_stale_translation", watch_stale=True)
+terminates = Property("terminates")
+
+
+def no_fault_on_live_map(root: int, ranges: tuple[tuple[int, int], ...]) -> Property:
+    """Every page of `ranges` (first, count) translates on every walk from `root` while it is live,
+    and from every usable cached table."""
+
+    def judge(shared: Shared, machine: Machine, number: int, cpu: CpuState) -> str | None:  # noqa: ARG001
+        gap = shared.view(cpu, machine.memory).uncovered(root, ranges)
+        if gap is None:
+            return None
+        page, source = gap
+        va = shared.name(page * shared.geometry.page_words)
+        return f" may walk from {source} to {va}, which was mapped and now faults"
+
+    return Property("no_fault_on_live_map", _per_cpu(judge, "no_fault_on_live_map"))

@@ -1,0 +1,65 @@
+"""Verdicts that cannot lie, and the expectations that they are held against."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from simbbm.check.properties import CATALOGUE
+from simbbm.core.errors import ScenarioError
+
+
+class Verdict(StrEnum):
+    """What may be said. HOLDS is said of one run alone; SAMPLED is never a proof."""
+
+    HOLDS = "HOLDS"
+    PROVED = "PROVED"
+    BOUNDED = "BOUNDED"
+    SAMPLED = "SAMPLED"
+    VIOLATED = "VIOLATED"
+    STUCK = "STUCK"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+
+class Expectation(NamedTuple):
+    """What a scenario is expected to do: hold, or fail in one of some ways."""
+
+    failures: tuple[tuple[Verdict, str], ...] = ()
+
+    @staticmethod
+    def parse(text: str) -> Expectation:
+        """Read `HOLDS`, or alternatives like `VIOLATED:no_tlb_conflict|STUCK:terminates`."""
+        if text == "HOLDS":
+            return Expectation()
+        failures = []
+        for alternative in text.split("|"):
+            verdict, _, name = alternative.partition(":")
+            if verdict not in ("VIOLATED", "STUCK") or name not in CATALOGUE:
+                raise ScenarioError(
+                    f"expectation {text!r}: {alternative!r} is not VIOLATED:property or "
+                    "STUCK:terminates",
+                    "simbbm list --properties names the properties",
+                )
+            if (verdict == "STUCK") != (name == "terminates"):
+                raise ScenarioError(f"expectation {text!r}: terminates goes with STUCK alone")
+            failures.append((Verdict(verdict), name))
+        return Expectation(tuple(failures))
+
+    def __str__(self) -> str:
+        return "|".join(f"{v}:{name}" for v, name in self.failures) or "HOLDS"
+
+    @property
+    def holds(self) -> bool:
+        """Whether the scenario is a good one."""
+        return not self.failures
+
+    def met_by(self, verdict: Verdict, name: str | None, *, complete: bool) -> bool | None:
+        """Whether a verdict is the expected one; None if it says nothing either way.
+
+        `complete`: every schedule that was asked for has been looked at.
+        """
+        if verdict in (Verdict.VIOLATED, Verdict.STUCK):
+            return (verdict, name) in self.failures
+        if verdict is Verdict.PROVED or (verdict is Verdict.SAMPLED and complete):
+            return self.holds
+        return None

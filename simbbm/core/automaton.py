@@ -1,0 +1,244 @@
+"""Programs as automata: control points, found lazily by re-running a frame from its history.
+
+A control point is a stack of frames; a frame is (function, arguments, values observed so far).
+`(control point, value) -> control point` and `control point -> operation` are memoised, so a host
+walks a small graph, states that contain control points are hashable, and restoring a snapshot
+costs nothing. A finished routine's history is dropped; its caller's gains only the returned value.
+
+Every new control point is run twice from its history and must give the same operation: a program
+that looks at anything else (a clock, a global, a mutated argument) is refused with file and line.
+
+Edits change a program without copying it: `replace` swaps one routine for another, `drop` leaves
+out the steps with a given label. Twins and ablations are made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from simbbm.core import frames
+from simbbm.core.errors import ScenarioError, Where
+from simbbm.core.frames import Raised
+from simbbm.core.program import Call, Loop, Op, Program, Step, require_module_level
+from simbbm.core.values import digest, key, qualified_name, why_not_frozen
+
+MAX_CALLS_PER_STEP = 10_000
+MAX_HISTORY = 20_000
+
+
+@dataclass(frozen=True)
+class Edits:
+    """Changes to a program, by routine and by label.
+
+    `replace` maps a function's qualified name to the function that runs instead. `drop` names
+    steps: `routine.mnemonic`, a leading path of callers if it matters, `#n` for the n-th in its
+    frame (`wait_linear_map_split_to_ptes.isb#1`).
+    """
+
+    replace: tuple[tuple[str, Program], ...] = ()
+    drop: tuple[str, ...] = ()
+
+    def merged(self, other: Edits) -> Edits:
+        """Both sets of edits; on the same routine, `other` wins."""
+        replace = dict(self.replace) | dict(other.replace)
+        return Edits(tuple(replace.items()), tuple(dict.fromkeys(self.drop + other.drop)))
+
+
+def edits(replace: Mapping[Any, Any] | None = None, drop: Iterable[str] = ()) -> Edits:
+    """Edits from routines (decorated or not) and labels."""
+    pairs = []
+    for old, new in (replace or {}).items():
+        function = getattr(new, "__wrapped__", new)
+        require_module_level(function)
+        pairs.append((qualified_name(getattr(old, "__wrapped__", old)), function))
+    return Edits(tuple(pairs), tuple(drop))
+
+
+@dataclass(eq=False)
+class ControlPoint:
+    """A place in a program: compare by identity, order and store by `digest`.
+
+    `op` is what the program asks for here; None where it has finished, with `value` its result.
+    """
+
+    automaton: Automaton
+    parent: ControlPoint | None
+    function: Program
+    args: tuple[Any, ...]
+    history: tuple[Any, ...]
+    path: str
+    loop: bool = False
+    op: Op | None = None
+    where: Where | None = None
+    label: str = ""
+    value: Any = None
+    successors: dict[Any, ControlPoint] = field(default_factory=dict)
+    extensions: dict[Any, ControlPoint] = field(default_factory=dict)
+    settled: ControlPoint | None = None
+    _digest: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the program has returned."""
+        return self.op is None
+
+    @property
+    def digest(self) -> str:
+        """Identifies the control point by content, on every machine."""
+        if self._digest is None:
+            above = self.parent.digest if self.parent else ""
+            history = tuple(v[0].__name__ if isinstance(v, Raised) else v for v in self.history)
+            name = qualified_name(self.function)
+            self._digest = digest(above, name, self.args, history, self.finished)
+        return self._digest
+
+    def after(self, value: Any = None) -> ControlPoint:
+        """Return the control point that follows when the operation here observed `value`."""
+        memo = self.successors.get(k := key(value))
+        if memo is None:
+            memo = self.successors[k] = self.automaton.follow(self, value)
+        return memo
+
+    def __repr__(self) -> str:
+        return f"<{self.label or self.path + ' finished'}>"
+
+
+class Automaton:
+    """All control points of a scenario's programs under one set of edits."""
+
+    def __init__(self, edits: Edits = Edits()) -> None:  # noqa: B008 - frozen
+        self.edits = edits
+        self._replace = dict(edits.replace)
+        self._points: dict[Any, ControlPoint] = {}
+        self.used_edits: set[str] = set()
+        self.labels: dict[str, Where] = {}
+
+    def start(self, function: Any, *args: Any) -> ControlPoint:
+        """Return the first control point of a program."""
+        function = getattr(function, "__wrapped__", function)
+        require_module_level(function)
+        for arg in args:
+            if why := why_not_frozen(arg):
+                raise ScenarioError(f"argument of {function.__name__}: {why}")
+        return self._settle(self._enter(None, function, args, function.__name__))
+
+    def follow(self, point: ControlPoint, value: Any) -> ControlPoint:
+        """Return the control point after `point` observed `value` (not memoised)."""
+        if point.finished:
+            raise ScenarioError(f"{point.path} has finished")
+        return self._settle(self._extend(point, value))
+
+    def _enter(
+        self,
+        caller: ControlPoint | None,
+        function: Program,
+        args: tuple[Any, ...],
+        path: str,
+        *,
+        loop: bool = False,
+    ) -> ControlPoint:
+        """Return the first point of a new frame, before anything has run in it."""
+        function = self._edited(function, caller)
+        k = (id(caller), function, key(args), path, loop)
+        point = self._points.get(k)
+        if point is None:
+            point = ControlPoint(self, caller, function, args, (), path, loop)
+            self._points[k] = point
+        return point
+
+    def _edited(self, function: Program, caller: ControlPoint | None) -> Program:
+        name = qualified_name(function)
+        other = self._replace.get(name)
+        # A replacement may call what it replaces: that is how a twin wraps a routine.
+        if other is None or (caller is not None and caller.function is other):
+            return function
+        self.used_edits.add(name)
+        return other
+
+    def _extend(self, point: ControlPoint, value: Any) -> ControlPoint:
+        """Return the point of the same frame in which `value` has been observed too."""
+        k = key(value)
+        after = point.extensions.get(k)
+        if after is None:
+            history = (*point.history, value)
+            if len(history) > MAX_HISTORY:
+                raise ScenarioError(
+                    f"{point.where}: {point.function.__name__} awaited {MAX_HISTORY} times in one "
+                    "frame",
+                    "write an endless wait as repeat_until(body, ...)",
+                )
+            after = ControlPoint(
+                self, point.parent, point.function, point.args, history, point.path
+            )
+            point.extensions[k] = after
+        return after
+
+    def _settle(self, point: ControlPoint) -> ControlPoint:
+        """Run from `point` through calls, returns and dropped steps to the next operation."""
+        passed = []
+        for _ in range(MAX_CALLS_PER_STEP):
+            if point.settled is None:
+                passed.append(point)
+                following = self._advance(point)
+            else:
+                following = point.settled
+            if following is point:
+                for earlier in passed:
+                    earlier.settled = point
+                return point
+            point = following
+        raise ScenarioError(
+            f"{point.where or point.path}: {MAX_CALLS_PER_STEP} calls without a step",
+            "an endless loop whose body awaits no step",
+        )
+
+    def _advance(self, point: ControlPoint) -> ControlPoint:
+        """Return the next point on the way to an operation, or `point` itself if it has one."""
+        if point.loop:
+            return self._enter(point, point.function, point.args, point.path)
+        turn = frames.run(point.function, point.args, point.history, root=point.parent is None)
+        request, point.where = turn.request, turn.where
+        if request is None:
+            if point.parent is None:
+                point.value = turn.outcome
+                return point
+            return self._return(point.parent, turn.outcome)
+        if isinstance(request, Call):
+            name = self._edited(request.function, point).__name__
+            nth = f"#{turn.occurrence}" if turn.occurrence > 1 else ""
+            path, loop = f"{point.path}/{name}{nth}", isinstance(request, Loop)
+            return self._enter(point, request.function, request.args, path, loop=loop)
+        assert isinstance(request, Step)
+        point.label = f"{point.path}.{request.op.mnemonic}#{turn.occurrence}"
+        self.labels.setdefault(point.label, turn.where)
+        if self._dropped(point.label):
+            return self._extend(point, None)
+        point.op = request.op
+        return point
+
+    def _return(self, parent: ControlPoint, outcome: Any) -> ControlPoint:
+        """Return to `parent`, a suspended caller or a loop that wants to know whether to go on."""
+        if not parent.loop:
+            return self._extend(parent, outcome)
+        if isinstance(outcome, Raised) or outcome:
+            assert parent.parent is not None
+            return self._extend(parent.parent, outcome)
+        return parent
+
+    def _dropped(self, label: str) -> bool:
+        for pattern in self.edits.drop:
+            if matches(pattern, label):
+                self.used_edits.add(pattern)
+                return True
+        return False
+
+
+def matches(pattern: str, label: str) -> bool:
+    """Whether an edit's pattern names the step with this label.
+
+    The pattern may leave out leading callers, and without `#n` it names every occurrence.
+    """
+    names = (label, label.rpartition("#")[0])
+    return any(name == pattern or name.endswith("/" + pattern) for name in names)

@@ -1,0 +1,184 @@
+"""Run one frame of a program from its history, and find an author's mistakes while doing so.
+
+A frame is run twice from its history; both runs must ask for the same thing. The first run is
+watched, so that a loop which never awaits is ended with an error instead of hanging.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections import Counter
+from collections.abc import Coroutine
+from types import FrameType
+from typing import Any, NamedTuple
+
+from simbbm.core import program
+from simbbm.core.errors import ScenarioError, Where
+from simbbm.core.program import Call, Program, Request, Step
+from simbbm.core.values import key, qualified_name, why_not_frozen
+
+MAX_LINES_PER_STEP = 200_000
+
+
+class Raised(NamedTuple):
+    """An outcome in a frame's history: the awaited routine raised instead of returning."""
+
+    kind: type[Exception]
+    args: tuple[Any, ...]
+
+
+class Turn(NamedTuple):
+    """What a frame does next: `request` (the `occurrence`-th of its kind), or ends with `outcome`."""
+
+    request: Request[Any] | None
+    occurrence: int
+    outcome: Any
+    where: Where
+
+
+def run(function: Program, args: tuple[Any, ...], history: tuple[Any, ...], *, root: bool) -> Turn:
+    """Run a frame from its history; raise ScenarioError if it is not a function of it."""
+    first = _replay(function, args, history, root=root, guarded=True)
+    second = _replay(function, args, history, root=root, guarded=False)
+    if _content(first) != _content(second):
+        raise ScenarioError(
+            f"{first.where}: {function.__name__} did something else when it was run again",
+            "a program may look at nothing but its arguments and what its awaits return",
+        )
+    return first
+
+
+def kind(request: Request[Any]) -> str:
+    """What occurrences are counted by: the mnemonic, or the routine that is called."""
+    if isinstance(request, Call):
+        return qualified_name(request.function)
+    assert isinstance(request, Step)
+    return request.op.mnemonic
+
+
+def _content(turn: Turn) -> Any:
+    request = turn.request
+    if request is None:
+        return key(turn.outcome)
+    operands = request.op.args if isinstance(request, Step) else request.args  # type: ignore[attr-defined]
+    return kind(request), turn.occurrence, key(operands)
+
+
+def _replay(
+    function: Program,
+    args: tuple[Any, ...],
+    history: tuple[Any, ...],
+    *,
+    root: bool,
+    guarded: bool,
+) -> Turn:
+    coroutine = function(*args)
+    if not inspect.iscoroutine(coroutine):
+        raise ScenarioError(f"{start_of(function)}: {function.__name__} is not an async function")
+    counts: Counter[str] = Counter()
+    program.created.clear()
+    previous = sys.gettrace()
+    if guarded:
+        sys.settrace(_Watchdog(function, len(history)))
+    try:
+        request = _checked(coroutine, coroutine.send(None))
+        for value in history:
+            counts[kind(request)] += 1
+            if isinstance(value, Raised):
+                request = _checked(coroutine, coroutine.throw(value.kind(*value.args)))
+            else:
+                request = _checked(coroutine, coroutine.send(value))
+    except StopIteration as stop:
+        _check_all_awaited(None)
+        if why := why_not_frozen(stop.value):
+            message = f"{start_of(function)}: {function.__name__} returns something unfit: {why}"
+            raise ScenarioError(message) from None
+        return Turn(None, 0, stop.value, start_of(function))
+    except ScenarioError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever the author's code raised is an outcome
+        where = _raised_at(function, error)
+        if root or why_not_frozen(error.args):
+            raise ScenarioError(f"{where}: {type(error).__name__}: {error}") from None
+        return Turn(None, 0, Raised(type(error), error.args), where)
+    finally:
+        if guarded:
+            sys.settrace(previous)
+        _close(coroutine, function)
+    return Turn(request, counts[kind(request)] + 1, None, request.where)
+
+
+def _checked(coroutine: Coroutine[Any, Any, Any], request: Any) -> Request[Any]:
+    if not isinstance(request, Request):
+        raise ScenarioError(
+            f"{_suspended_at(coroutine)}: awaited a {type(request).__name__}, which is not a step",
+            "await only methods of cpu, routines and repeat_until",
+        )
+    _check_all_awaited(request)
+    return request
+
+
+def _check_all_awaited(awaited: Request[Any] | None) -> None:
+    for request in program.created:
+        if request is not awaited:
+            name = kind(request)
+            if isinstance(request, Call):
+                name = name.rpartition(".")[2]
+            message = f"{request.where}: {name} was created but not awaited"
+            raise ScenarioError(message, "write `await` before it")
+    program.created.clear()
+
+
+def _raised_at(function: Program, error: Exception) -> Where:
+    """Return the innermost line of the author's own file on the way to the exception."""
+    where = start_of(function)
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == where.file:
+            where = Where(where.file, trace.tb_lineno)
+        trace = trace.tb_next
+    return where
+
+
+def _close(coroutine: Coroutine[Any, Any, Any], function: Program) -> None:
+    program.created.clear()
+    try:
+        coroutine.close()
+    except RuntimeError:
+        raise ScenarioError(
+            f"{start_of(function)}: {function.__name__} awaits while it is being closed",
+            "do not await in a `finally` that also runs when the program is abandoned",
+        ) from None
+    finally:
+        program.created.clear()
+
+
+def start_of(function: Program) -> Where:
+    """Return the line on which a function is defined."""
+    return Where(function.__code__.co_filename, function.__code__.co_firstlineno)
+
+
+def _suspended_at(coroutine: Any) -> Where:
+    inner = getattr(coroutine, "cr_await", None)
+    while hasattr(inner, "cr_frame"):
+        coroutine, inner = inner, inner.cr_await
+    return Where(coroutine.cr_code.co_filename, coroutine.cr_frame.f_lineno)
+
+
+class _Watchdog:
+    """A trace function that ends a loop which never awaits."""
+
+    def __init__(self, function: Program, turns: int) -> None:
+        self.function = function
+        self.left = MAX_LINES_PER_STEP + 1_000 * turns
+
+    def __call__(self, frame: FrameType, event: str, arg: Any) -> _Watchdog:  # noqa: ARG002
+        self.left -= 1
+        if self.left < 0:
+            here = Where(frame.f_code.co_filename, frame.f_lineno)
+            raise ScenarioError(
+                f"{here}: {self.function.__name__} ran {MAX_LINES_PER_STEP} lines without a step",
+                "an endless loop that awaits nothing",
+            )
+        return self

@@ -1,0 +1,86 @@
+"""The states that a process has met, as nodes that remember their moves and successors.
+
+A random walk through a protocol meets the same states again and again; a node computes its moves
+and judges its properties once. The graph is a cache of a pure function: dropping it changes speed
+and nothing else.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from simbbm.core.system import Move, Problem, System
+
+S = TypeVar("S")
+
+MAX_NODES = 150_000
+
+
+class Ended(StrEnum):
+    """Why nothing follows a node."""
+
+    HOLDS = "HOLDS"
+    VIOLATED = "VIOLATED"
+    STUCK = "STUCK"
+
+
+class Node(Generic[S]):
+    """A state with its moves; `following[k]` is the node after `moves[k]`, None until walked."""
+
+    __slots__ = ("ended", "following", "moves", "policy", "problem", "state")
+
+    def __init__(self, state: S, moves: tuple[Move, ...]) -> None:
+        self.state = state
+        self.moves = moves
+        self.following: list[Node[S] | None] = [None] * len(moves)
+        self.ended: Ended | None = None
+        self.problem: Problem | None = None
+        self.policy: object = None
+        """A chooser's own notes on this node (a pure function of it)."""
+
+
+class Graph(Generic[S]):
+    """Nodes by state, made when first met."""
+
+    def __init__(self, system: System[S], max_nodes: int = MAX_NODES) -> None:
+        self.system = system
+        self.max_nodes = max_nodes
+        self._nodes: dict[S, Node[S]] = {}
+        self.initial = self.node(system.initial())
+
+    def node(self, state: S) -> Node[S]:
+        """Return the node of a state."""
+        node = self._nodes.get(state)
+        if node is None:
+            if len(self._nodes) >= self.max_nodes:
+                self._nodes.clear()
+                self.initial = self.node(self.system.initial())
+            node = self._nodes[state] = self._judge(state)
+        return node
+
+    def follow(self, node: Node[S], k: int) -> Node[S]:
+        """Return the node after the k-th move."""
+        following = node.following[k]
+        if following is None:
+            following = self.node(self.system.apply(node.state, node.moves[k]))
+            node.following[k] = following
+        return following
+
+    def _judge(self, state: S) -> Node[S]:
+        system = self.system
+        if problem := system.problem(state):
+            node = Node(state, ())
+            node.ended, node.problem = Ended.VIOLATED, problem
+            return node
+        node = Node(state, system.moves(state))
+        if any(not move.optional for move in node.moves):
+            return node
+        if waiting := system.unfinished(state):
+            node.ended = Ended.STUCK
+            node.problem = Problem("terminates", "; ".join(waiting))
+        elif problem := system.final_problem(state):
+            node.ended, node.problem = Ended.VIOLATED, problem
+        else:
+            node.ended = Ended.HOLDS
+        return node

@@ -1,0 +1,150 @@
+"""What a program is written with: steps, routines and loops.
+
+A program is an `async def` function. Each `await` asks for one architectural step and gets back
+what the step observed; nothing else may be looked at, so that a program's control state *is* the
+history of what it has observed. Three things can be awaited:
+
+* a `Step`, made by a method of the `cpu` handle that the program gets as first argument;
+* a call of a `@routine`: a frame of its own, whose history is dropped when it returns;
+* `repeat_until(body, ...)`: a loop that remembers only its current turn.
+
+Not modelled here: what a step does. That is the machine's business.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import update_wrapper
+from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar
+
+from simbbm.core.errors import ScenarioError, Where
+from simbbm.core.values import why_not_frozen
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Program = Callable[..., Coroutine[Any, Any, Any]]
+
+
+class Op(NamedTuple):
+    """One operation that a program asks its CPU for; `args` are frozen data.
+
+    `mnemonic` is the architecture's name and, with a variant after a dot, the part of a semantic
+    label that says which operation it is (`dsb.ish`, `msr.ttbr1_el1`).
+    """
+
+    mnemonic: str
+    args: tuple[Any, ...] = ()
+
+
+class Request(Awaitable[R]):
+    """Something that a program may await. It remembers where it was made, for error messages."""
+
+    __slots__ = ("where",)
+
+    def __init__(self, depth: int = 2) -> None:
+        frame = sys._getframe(depth)
+        self.where = Where(frame.f_code.co_filename, frame.f_lineno)
+        created.append(self)
+
+    def __await__(self) -> Generator[Request[R], Any, R]:
+        result: R = yield self
+        return result
+
+
+created: list[Request[Any]] = []
+"""Requests made since the automaton last looked: one that was never awaited is an error."""
+
+
+class Step(Request[R]):
+    """A request for one operation. Lazy: nothing happens until it is awaited."""
+
+    __slots__ = ("op",)
+
+    def __init__(self, op: Op, depth: int = 3) -> None:
+        super().__init__(depth)
+        self.op = op
+        for arg in op.args:
+            if why := why_not_frozen(arg):
+                raise ScenarioError(f"{self.where}: operand of {op.mnemonic}: {why}")
+
+
+class Call(Request[R]):
+    """A call of a routine: becomes a frame of its own."""
+
+    __slots__ = ("args", "function")
+
+    def __init__(self, function: Program, args: tuple[Any, ...], depth: int = 3) -> None:
+        super().__init__(depth)
+        self.function = function
+        self.args = args
+        require_module_level(function, self.where)
+        for arg in args:
+            if why := why_not_frozen(arg):
+                raise ScenarioError(
+                    f"{self.where}: argument of {function.__name__}: {why}",
+                    "pass ints, strings, tuples, frozen dataclasses or module-level functions",
+                )
+
+
+class Loop(Call[R]):
+    """A loop over a body: only the current turn is remembered."""
+
+    __slots__ = ()
+
+
+class Routine(Generic[P, R]):
+    """An `async def` function that runs as a frame of its own when it is awaited."""
+
+    def __init__(self, function: Callable[P, Coroutine[Any, Any, R]]) -> None:
+        self.function = function
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Request[R]:
+        if kwargs:
+            names = ", ".join(kwargs)
+            message = f"{self.function.__name__}: pass {names} by position"
+            raise ScenarioError(message, "a frame is keyed by its positional arguments")
+        return Call(self.function, args)
+
+
+def routine(function: Callable[P, Coroutine[Any, Any, R]]) -> Routine[P, R]:
+    """Make a module-level `async def` function a frame of its own when awaited."""
+    return Routine(function)
+
+
+def repeat_until(
+    body: Callable[Concatenate[P], Awaitable[R]],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> Request[R]:
+    """Await `body(*args)` until it returns something true, and return that.
+
+    `body` is a module-level `async def` function, decorated or not.
+    """
+    if kwargs:
+        raise ScenarioError("repeat_until: pass the body's arguments by position")
+    return Loop(getattr(body, "__wrapped__", body), args)
+
+
+def require_module_level(function: Program, where: Where | None = None) -> None:
+    """Refuse lambdas and closures: a control point names its function by qualified name."""
+    if why := why_not_frozen(function):
+        at = where or Where(function.__code__.co_filename, function.__code__.co_firstlineno)
+        raise ScenarioError(
+            f"{at}: {why}",
+            "programs, routines and loop bodies are module-level async functions",
+        )
+
+
+__all__ = [
+    "Call",
+    "Loop",
+    "Op",
+    "Program",
+    "Request",
+    "Routine",
+    "Step",
+    "repeat_until",
+    "routine",
+]

@@ -1,0 +1,75 @@
+"""What a transition system is: the one interface between a machine and whoever walks it.
+
+A state is a value. `moves(state)` lists what can happen next, in one canonical order that depends
+on the state alone; `apply(state, move)` is what then is. Everything else (the SimPy engine, random
+walks, exhaustive search, replay) is written against this interface.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol, TypeVar
+
+S = TypeVar("S")
+
+
+class Footprint(NamedTuple):
+    """Which named cells a move reads and writes; two moves of different agents that do not touch
+    one another's writes commute."""
+
+    reads: frozenset[str] = frozenset()
+    writes: frozenset[str] = frozenset()
+
+    def conflicts(self, other: Footprint) -> bool:
+        """Whether the order of two moves may matter."""
+        return bool(
+            self.writes & other.writes or self.writes & other.reads or self.reads & other.writes
+        )
+
+
+class Move(NamedTuple):
+    """One applied change of the machine, by a CPU or by hardware.
+
+    `agent` is whoever takes it (`cpu2`, `cpu2.drain[flag]`, `dvm.cpu2`). `label` is its stable
+    semantic name, unique among the moves of one state. An optional move need never happen
+    (speculation, spurious wake-ups); an obligatory one eventually does.
+    """
+
+    agent: str
+    label: str
+    cpu: int
+    optional: bool
+    footprint: Footprint
+    effect: object
+
+
+class Problem(NamedTuple):
+    """A property that does not hold, and the story a reader needs to understand why."""
+
+    property: str
+    message: str
+    cpu: int | None = None
+
+
+class System(Protocol[S]):
+    """A transition system over states of type `S`."""
+
+    def initial(self) -> S:
+        """The state in which every run starts."""
+
+    def moves(self, state: S) -> tuple[Move, ...]:
+        """What can happen next, in canonical order."""
+
+    def apply(self, state: S, move: Move) -> S:
+        """The state after one of `moves(state)`."""
+
+    def problem(self, state: S) -> Problem | None:
+        """The first property that fails in `state`, in the scenario's order."""
+
+    def final_problem(self, state: S) -> Problem | None:
+        """Likewise for what must hold once every program has finished."""
+
+    def unfinished(self, state: S) -> tuple[str, ...]:
+        """Who has not finished and what each waits for; empty when every program is done."""
+
+    def digest(self, state: S) -> str:
+        """32 hexadecimal digits that identify the state by content."""

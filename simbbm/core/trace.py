@@ -1,0 +1,29 @@
+"""What happened in a run: write-only, never read by the model.
+
+Traces are made on replay. The hot loop keeps labels and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import NamedTuple
+
+
+class TraceEvent(NamedTuple):
+    """One step of a run, ready to be shown."""
+
+    step: int
+    cpu: int
+    agent: str
+    label: str
+    text: str
+    """What a reader wants to see: mnemonic, operands by name, what was observed."""
+    function: str
+    notes: tuple[str, ...] = ()
+    """What changed because of it: cached entries gained or lost, a fault taken."""
+
+
+def trace_digest(labels: Iterable[str]) -> str:
+    """Return 32 hexadecimal digits that identify the sequence of moves of a run."""
+    return blake2b("\n".join(labels).encode(), digest_size=16).hexdigest()

@@ -1,0 +1,76 @@
+"""Frozen data: what may cross an await, and its one canonical encoding.
+
+Program histories are dictionary keys, so their equality has to be exact: Python says that `True`
+and `1` are equal, and a memo keyed by plain equality would hand one program the other's future.
+`key` separates them; `encode` gives bytes that are equal on every machine and Python, whatever the
+hash seed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from enum import Enum
+from hashlib import blake2b
+from types import FunctionType
+from typing import Any
+
+
+def qualified_name(function: Any) -> str:
+    """The name by which a module-level function is known in control points and edits."""
+    return f"{function.__module__}.{function.__qualname__}"
+
+
+def why_not_frozen(value: Any) -> str | None:
+    """Say what makes `value` unfit to cross an await, or None if it is frozen data.
+
+    Frozen data are int, bool, str, bytes, None, enum members, tuples (named ones too), frozen
+    dataclasses without hidden state, and module-level functions.
+    """
+    if type(value) in (int, bool, str, bytes, type(None)) or isinstance(value, Enum):
+        return None
+    if isinstance(value, tuple):
+        return next((why for item in value if (why := why_not_frozen(item))), None)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        if not value.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+            return f"dataclass {type(value).__name__} is not frozen"
+        fields = dataclasses.fields(value)
+        return next((why for f in fields if (why := why_not_frozen(getattr(value, f.name)))), None)
+    if isinstance(value, FunctionType) or hasattr(value, "__wrapped__"):
+        function = getattr(value, "__wrapped__", value)
+        if function.__closure__ or "<" in function.__qualname__:
+            return f"function {function.__qualname__} is a closure or a lambda"
+        return None
+    return f"a {type(value).__name__} is not frozen data"
+
+
+def key(value: Any) -> Any:
+    """A dictionary key that tells apart what Python's equality does not (True from 1)."""
+    kind = type(value)
+    if kind is int or kind is str or value is None:
+        return value
+    if kind is bool:
+        return ("bool", value)
+    if isinstance(value, tuple):
+        return (kind, *map(key, value))
+    return value
+
+
+def encode(value: Any) -> bytes:
+    """Canonical bytes of frozen data, equal on every machine."""
+    if value is None or isinstance(value, (bool, int, str, bytes)) and not isinstance(value, Enum):
+        return f"{type(value).__name__}:{value!r};".encode()
+    if isinstance(value, Enum):
+        return f"enum:{type(value).__name__}.{value.name};".encode()
+    if isinstance(value, tuple):
+        return b"".join((f"{type(value).__name__}(".encode(), *map(encode, value), b")"))
+    if isinstance(value, frozenset):
+        return b"".join((b"{", *sorted(map(encode, value)), b"}"))
+    if dataclasses.is_dataclass(value):
+        fields = (encode(getattr(value, f.name)) for f in dataclasses.fields(value))
+        return b"".join((f"{type(value).__name__}(".encode(), *fields, b")"))
+    return f"function:{qualified_name(getattr(value, '__wrapped__', value))};".encode()
+
+
+def digest(*values: Any) -> str:
+    """32 hexadecimal digits that identify frozen data by content."""
+    return blake2b(b"".join(map(encode, values)), digest_size=16).hexdigest()

@@ -1,0 +1,288 @@
+"""Scenarios: programs, a machine to run them on, properties and an expected verdict.
+
+A scenario is a function decorated with `@scenario`. Its keyword-only parameters are the scenario's
+parameters: `cpus: Annotated[int, Range(2, 16)] = 3`, `layout: Literal["pmd", "pud"] = "pmd"`,
+`noabort: Annotated[str, CpuSet()] = "boot"`. It returns a `Setup`. `good.twin(...)` makes a bad
+variant that changes one thing, by edits: no copy of the protocol.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+from simbbm.arm64.descriptor import Descriptor
+from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Features, Hardware
+from simbbm.arm64.geometry import Geometry
+from simbbm.arm64.machine import Arm64, CpuSpec, MachineSpec
+from simbbm.arm64.ops import CPU
+from simbbm.arm64.registers import Regime
+from simbbm.check.properties import Property
+from simbbm.check.verdict import Expectation
+from simbbm.core.automaton import Automaton, Edits, edits
+from simbbm.core.errors import ScenarioError, UsageError
+from simbbm.core.program import Program
+
+HARDWARE: dict[str, Hardware] = {"delayed": DELAYED, "eager": EAGER}
+TLB: dict[str, Hardware] = {"closure": DELAYED, "concrete": CONCRETE}
+
+
+def hardware_for(kind: str, tlb: str = "closure") -> Hardware:
+    """The hardware that the parameters `hardware` and `tlb` name."""
+    return EAGER if kind == "eager" else TLB[tlb]
+
+
+@dataclass(frozen=True)
+class Range:
+    """Allowed values of an int parameter, both ends included."""
+
+    min: int
+    max: int
+
+
+@dataclass(frozen=True)
+class CpuSet:
+    """A parameter that names CPUs: `boot`, `all`, `none` or a list like `0,2`."""
+
+
+def cpu_set(text: str, cpus: int) -> frozenset[int]:
+    """The CPUs that a `CpuSet` parameter names; CPU 0 boots."""
+    named = {"boot": {0}, "all": set(range(cpus)), "none": set[int]()}
+    return frozenset(named[text] if text in named else {int(n) for n in text.split(",")})
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter: its type (`int`, `choice` or `cpus`), default and allowed values."""
+
+    name: str
+    type: str
+    default: Any
+    choices: tuple[str, ...] = ()
+    min: int | None = None
+    max: int | None = None
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values, for people."""
+        if self.type == "int":
+            return f"{self.min}..{self.max}"
+        return "|".join(self.choices) if self.choices else "boot|all|none|LIST"
+
+    def read(self, value: Any) -> Any:
+        """Check a value, given as text or as what it means; raise UsageError if it is not allowed."""
+        refusal = UsageError(f"{self.name}={value}: not allowed", f"{self.name} is {self.allowed}")
+        if self.type == "int":
+            try:
+                number = int(value)
+            except ValueError:
+                raise refusal from None
+            if not (self.min or 0) <= number <= (number if self.max is None else self.max):
+                raise refusal
+            return number
+        if self.type == "choice" and value not in self.choices:
+            raise refusal
+        if self.type == "cpus" and value not in ("boot", "all", "none"):
+            numbers = str(value).split(",")
+            if not all(n.isdecimal() for n in numbers):
+                raise refusal
+        return value
+
+    def as_json(self) -> dict[str, Any]:
+        """As `simbbm list --json` shows it."""
+        shown: dict[str, Any] = {"type": self.type, "default": self.default}
+        if self.type == "int":
+            shown |= {"min": self.min, "max": self.max}
+        if self.choices:
+            shown["choices"] = list(self.choices)
+        return shown
+
+
+class CpuSetup(NamedTuple):
+    """One CPU of a scenario: `program(cpu, *args)` under a translation regime."""
+
+    program: Any
+    regime: Regime
+    args: tuple[Any, ...] = ()
+    features: Features = Features()
+    pc: int | None = None
+    vbar: int | None = None
+    el: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What a scenario's function returns: the machine as it starts, and what it promises."""
+
+    geometry: Geometry
+    cpus: tuple[CpuSetup, ...]
+    tables: Mapping[int, tuple[Descriptor, ...]]
+    properties: tuple[Property, ...]
+    data: Mapping[int, int] = field(default_factory=dict)
+    hardware: Hardware = DELAYED
+    handler: Program | None = None
+    symbols: Mapping[int, str] = field(default_factory=dict)
+    speculative: tuple[int, ...] = ()
+
+
+Build = Callable[..., Setup]
+
+
+@dataclass(frozen=True, eq=False)
+class Scenario:
+    """A scenario, good or bad. `id` and `twin_of` are filled in by discovery."""
+
+    build: Build
+    story: str
+    expect: Expectation
+    parameters: tuple[Parameter, ...]
+    edits: Edits = Edits()
+    id: str = ""
+    twin_of: str | None = None
+    parent: Scenario | None = None
+    evidence: str = "sampled"
+    file: str = ""
+    """Path of the file that it was loaded from; empty for a shipped one."""
+
+    @property
+    def name(self) -> str:
+        """The module-level variable that holds it."""
+        return self.id.rpartition("::")[2]
+
+    def twin(
+        self,
+        story: str,
+        *,
+        expect: str,
+        replace: Mapping[Any, Any] | None = None,  # noqa: A002 - reads best at the call
+        drop: Iterable[str] = (),
+        **defaults: Any,
+    ) -> Scenario:
+        """A variant that changes one thing.
+
+        `replace` swaps routines (the new one may call the old), `drop` leaves out steps by label,
+        `defaults` are other default parameters.
+        """
+        changed = tuple(
+            _redefined(parameter, defaults) if parameter.name in defaults else parameter
+            for parameter in self.parameters
+        )
+        if unknown := set(defaults) - {p.name for p in self.parameters}:
+            raise ScenarioError(f"twin: no parameter {', '.join(sorted(unknown))}")
+        return _replaced(
+            self,
+            story=story,
+            expect=Expectation.parse(expect),
+            parameters=changed,
+            edits=self.edits.merged(edits(replace, drop)),
+            parent=self,
+        )
+
+    def parameters_from(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Every parameter's value, from those that were given and the defaults."""
+        known = {p.name: p for p in self.parameters}
+        for name in given:
+            if name not in known:
+                listed = ", ".join(f"{p.name}={p.allowed}" for p in self.parameters)
+                raise UsageError(f"{self.id} has no parameter {name}", f"it has {listed}")
+        values = {p.name: p.read(given.get(p.name, p.default)) for p in self.parameters}
+        for p in self.parameters:
+            if p.type == "cpus" and "cpus" in values:
+                outside = [
+                    n for n in cpu_set(values[p.name], values["cpus"]) if n >= values["cpus"]
+                ]
+                if outside:
+                    last = values["cpus"] - 1
+                    raise UsageError(
+                        f"{p.name}={values[p.name]}: there is no cpu{outside[0]}",
+                        f"with cpus={values['cpus']} the last is cpu{last}",
+                    )
+        return values
+
+    def setup(self, parameters: Mapping[str, Any]) -> Setup:
+        """Build the machine's description for these parameters."""
+        setup = self.build(**self.parameters_from(parameters))
+        if not isinstance(setup, Setup):
+            raise ScenarioError(f"{self.id} returned a {type(setup).__name__}, not a Setup")
+        return setup
+
+    def system(self, parameters: Mapping[str, Any] | None = None) -> Arm64:
+        """Build the transition system for these parameters."""
+        setup = self.setup(parameters or {})
+        automaton = Automaton(self.edits)
+        spec = MachineSpec(
+            setup.geometry,
+            automaton,
+            tuple(_cpu_spec(automaton, cpu) for cpu in setup.cpus),
+            dict(setup.tables),
+            dict(setup.data),
+            setup.hardware,
+            setup.handler,
+            dict(setup.symbols),
+            setup.speculative,
+        )
+        return Arm64(
+            spec,
+            [p.check for p in setup.properties if p.check],
+            [p.final for p in setup.properties if p.final],
+            watch_stale=any(p.watch_stale for p in setup.properties),
+        )
+
+
+def _replaced(scenario: Scenario, **changes: Any) -> Scenario:
+    return replace(scenario, **changes)
+
+
+def _cpu_spec(automaton: Automaton, cpu: CpuSetup) -> CpuSpec:
+    start = automaton.start(cpu.program, CPU, *cpu.args)
+    return CpuSpec(start, cpu.regime, cpu.features, cpu.pc, cpu.vbar, cpu.el)
+
+
+def _redefined(parameter: Parameter, defaults: Mapping[str, Any]) -> Parameter:
+    return replace(parameter, default=parameter.read(defaults[parameter.name]))
+
+
+def scenario(*, expect: str = "HOLDS", story: str | None = None) -> Callable[[Build], Scenario]:
+    """Make a scenario of a function that returns a `Setup`.
+
+    `story` is one line for `simbbm list`; by default the docstring's first line.
+    """
+
+    def decorate(build: Build) -> Scenario:
+        line = story or (inspect.getdoc(build) or "").partition("\n")[0]
+        if not line:
+            raise ScenarioError(f"{build.__name__}: a scenario needs a docstring or a story")
+        return Scenario(build, line, Expectation.parse(expect), _parameters(build))
+
+    return decorate
+
+
+def _parameters(build: Build) -> tuple[Parameter, ...]:
+    """Read the parameters from a function's keyword-only arguments."""
+    hints = get_type_hints(build, include_extras=True)
+    parameters = []
+    for name, argument in inspect.signature(build).parameters.items():
+        if argument.kind is not argument.KEYWORD_ONLY or argument.default is argument.empty:
+            raise ScenarioError(
+                f"{build.__name__}: parameter {name} must be keyword-only and have a default"
+            )
+        parameters.append(_parameter(build, name, hints.get(name), argument.default))
+    return tuple(parameters)
+
+
+def _parameter(build: Build, name: str, hint: Any, default: Any) -> Parameter:
+    if get_origin(hint) is Literal:
+        return Parameter(name, "choice", default, choices=get_args(hint))
+    if get_origin(hint) is Annotated:
+        _, *notes = get_args(hint)
+        for note in notes:
+            if isinstance(note, Range):
+                return Parameter(name, "int", default, min=note.min, max=note.max)
+            if isinstance(note, CpuSet):
+                return Parameter(name, "cpus", default)
+    raise ScenarioError(
+        f"{build.__name__}: parameter {name} has no usable type",
+        "use Annotated[int, Range(min, max)], Literal[...] or Annotated[str, CpuSet()]",
+    )
