@@ -67,7 +67,7 @@ async def reader(cpu: Cpu) -> int:
     return 0
 
 
-async def retry(cpu: Cpu, aborted: Aborted) -> None:
+async def retry(cpu: Cpu, aborted: Aborted) -> None:  # noqa: ARG001 - every handler gets it
     """The reader may meet the broken entry: look again once it has synchronised."""
     await cpu.wait(PMD_VA, is_valid)
     await cpu.eret(retry=True)

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
+from simbbm.arm64.cpu import CpuSpec
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Features, Hardware
 from simbbm.arm64.geometry import Geometry
-from simbbm.arm64.machine import Arm64, CpuSpec, MachineSpec
+from simbbm.arm64.machine import Arm64, MachineSpec
 from simbbm.arm64.ops import CPU
 from simbbm.arm64.registers import Regime
 from simbbm.check.properties import Property
@@ -25,6 +26,7 @@ from simbbm.core.automaton import Automaton, Edits, edits
 from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.core.program import Program
 
+NO_EDITS = Edits()
 HARDWARE: dict[str, Hardware] = {"delayed": DELAYED, "eager": EAGER}
 TLB: dict[str, Hardware] = {"closure": DELAYED, "concrete": CONCRETE}
 
@@ -72,7 +74,7 @@ class Parameter:
         return "|".join(self.choices) if self.choices else "boot|all|none|LIST"
 
     def read(self, value: Any) -> Any:
-        """Check a value, given as text or as what it means; raise UsageError if it is not allowed."""
+        """Check a value, given as text or as what it means; UsageError if it is not allowed."""
         refusal = UsageError(f"{self.name}={value}: not allowed", f"{self.name} is {self.allowed}")
         if self.type == "int":
             try:
@@ -138,7 +140,7 @@ class Scenario:
     story: str
     expect: Expectation
     parameters: tuple[Parameter, ...]
-    edits: Edits = Edits()
+    edits: Edits = NO_EDITS
     id: str = ""
     twin_of: str | None = None
     parent: Scenario | None = None
@@ -156,7 +158,7 @@ class Scenario:
         story: str,
         *,
         expect: str,
-        replace: Mapping[Any, Any] | None = None,  # noqa: A002 - reads best at the call
+        replace: Mapping[Any, Any] | None = None,
         drop: Iterable[str] = (),
         **defaults: Any,
     ) -> Scenario:

@@ -113,10 +113,10 @@ class LocalMove(NamedTuple):
     agent: str
     """What follows `cpuN` in the agent's name; `dvm` stands for `dvm.cpuN`."""
     label: str
-    optional: bool
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     effect: Effect
+    optional: bool = False
 
 
 class CpuSpec(NamedTuple):

@@ -83,7 +83,7 @@ class Execution:
                 continue
             physical = self._physical(t, address)
             value = self._read(physical)
-            changes = {"monitor": physical} if "x" in name else {}
+            changes: dict[str, Any] = {"monitor": physical} if "x" in name else {}
             yield self._proceed(value, t, reads=(physical,), acquire=name in ACQUIRES, **changes)
 
     def wait(self, op: Op) -> Iterator[LocalMove]:
@@ -229,7 +229,7 @@ class Execution:
         yield self._proceed(None, pc=op.args[0])
 
     def mask(self, op: Op) -> Iterator[LocalMove]:
-        """MSR DAIFSet and DAIFClr."""
+        """DAIFSet and DAIFClr: interrupts are off or on."""
         yield self._proceed(None, masked=op.mnemonic == "daifset")
 
     def nop(self, op: Op) -> Iterator[LocalMove]:  # noqa: ARG002
@@ -237,7 +237,7 @@ class Execution:
         yield self._proceed(None)
 
     def panic(self, op: Op) -> Iterator[LocalMove]:
-        """panic(): the run is over."""
+        """The kernel gives up, and the run is over."""
         problem = Problem("no_panic", f"cpu{self.cpu} panics: {op.args[0]}", self.cpu)
         yield self._move("", Effect(self.state, problem=problem))
 
@@ -344,8 +344,8 @@ class Execution:
         """Take an exception to VBAR; without vectors that can be fetched, the CPU is lost."""
         shared, state = self.shared, self.state
         what = (
-            f"cpu{self.cpu} takes a level {aborted.level} {aborted.kind} fault on a {aborted.access} "
-            f"of {shared.name(aborted.page * shared.geometry.page_words)} "
+            f"cpu{self.cpu} takes a level {aborted.level} {aborted.kind} fault "
+            f"on a {aborted.access} of {shared.name(aborted.page * shared.geometry.page_words)} "
             f"in {state.point.path.rpartition('/')[2]}"
         )
         rule = "no_tlb_conflict" if aborted.kind == CONFLICT else "no_fault_on_live_map"
@@ -379,9 +379,8 @@ class Execution:
     ) -> LocalMove:
         read_cells = tuple(self.shared.name(a) for a in reads)
         written = tuple(self.shared.name(effect.write[0]) for _ in (0,) if effect.write)
-        return LocalMove(
-            "", f"{self.state.point.label}{suffix}", False, read_cells, written + cells, effect
-        )
+        label = f"{self.state.point.label}{suffix}"
+        return LocalMove("", label, read_cells, written + cells, effect)
 
 
 _REGIME = {"ttbr0_el1": "ttbr0", "ttbr1_el1": "ttbr1", "tcr_el1": "tcr"}

@@ -21,12 +21,12 @@ class Features(NamedTuple):
 
     @property
     def tolerates_size_change(self) -> bool:
-        """Whether Linux lets this CPU see a live block size change (system_supports_bbml2_noabort)."""
-        return self.noabort or self.bbm >= 3  # noqa: PLR2004 - BBM level 3
+        """Whether Linux lets it see a live size change (system_supports_bbml2_noabort)."""
+        return self.noabort or self.bbm >= 3
 
 
 class Hardware(NamedTuple):
-    """How hardware is modelled. The defaults are the architecture; the rest are control experiments.
+    """How hardware is modelled. The defaults are the architecture, the rest control experiments.
 
     `closure`: TLBs hold everything they may hold (else concrete entries, filled by walks).
     `eager`: stores, system registers and TLBIs take effect at once.

@@ -37,13 +37,13 @@ class Geometry(NamedTuple):
 
     def group(self, level: int) -> int:
         """Entries of a contiguous group at `level`; 1 where the hint means nothing to Linux."""
-        return self.contiguous[level - 2] if level >= 2 else 1  # noqa: PLR2004 - levels 2 and 3
+        return self.contiguous[level - 2] if level >= 2 else 1
 
     def start_level(self, va_bits: int) -> int:
         """Level at which a walk of a region of 2**va_bits pages starts."""
         return LEAF_LEVEL + 1 - -(-va_bits // self.entry_bits)
 
-    def index(self, page: int, level: int) -> int:
+    def index(self, page: int, level: int) -> int:  # type: ignore[override]
         """Index into the table at `level` for a page of its region."""
         return page // self.pages(level) % self.entries
 

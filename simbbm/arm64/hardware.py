@@ -38,7 +38,7 @@ def _drains(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
         name = shared.name(store.address)
         agent = f".drain[{name}]"
         effect = Effect(after, write=(store.address, store.words))
-        yield LocalMove(agent, agent, False, (), (name,), effect)
+        yield LocalMove(agent, agent, (), (name,), effect)
 
 
 def act(shared: Shared, state: CpuState, memory: Memory, pending: Pending, cpu: int) -> CpuState:
@@ -60,11 +60,11 @@ def _invalidations(
         what = f" {pending.tlbi} from cpu{pending.issuer}"
         if not pending.acted:
             effect = Effect(act(shared, state, memory, pending, cpu))
-            yield LocalMove("dvm", f"{what}: acts", False, (), ("mmu",), effect)
+            yield LocalMove("dvm", f"{what}: acts", (), ("mmu",), effect)
         elif not _holds_up(shared, state, memory, pending.tlbi):
             after = shared.cpus.change(state, inbox=_without(state.inbox, pending))
             effect = Effect(_completed(shared, after, pending, cpu))
-            yield LocalMove("dvm", f"{what}: completes", False, (), ("mmu",), effect)
+            yield LocalMove("dvm", f"{what}: completes", (), ("mmu",), effect)
 
 
 def _completed(shared: Shared, state: CpuState, pending: Pending, cpu: int) -> CpuState:
@@ -95,7 +95,7 @@ def _late_registers(shared: Shared, state: CpuState, memory: Memory) -> Iterator
         if len(getattr(state.mmu.regime, name)) > 1:
             mmu = shared.mmus.settled(state.mmu, memory.tables, name)
             effect = Effect(shared.cpus.change(state, mmu=mmu))
-            yield LocalMove(".ctx", f".ctx[{name}]", False, (), ("mmu",), effect)
+            yield LocalMove(".ctx", f".ctx[{name}]", (), ("mmu",), effect)
 
 
 def _walks(shared: Shared, state: CpuState, memory: Memory) -> Iterator[LocalMove]:
@@ -133,16 +133,17 @@ def _walks(shared: Shared, state: CpuState, memory: Memory) -> Iterator[LocalMov
     for name, (page, mmu) in names.items():
         effect = Effect(shared.cpus.change(state, mmu=mmu))
         agent = f".walk[{shared.name(page * geometry.page_words)}]"
-        yield LocalMove(agent, f".walk[{name}]", True, ("tables",), ("mmu",), effect)
+        yield LocalMove(agent, f".walk[{name}]", ("tables",), ("mmu",), effect, optional=True)
 
 
 def _evictions(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
     if state.mmu.evictions == 0:
         return
-    for entry in (*state.mmu.tables, *state.mmu.leaves):
+    held: tuple[TableEntry | LeafEntry, ...] = (*state.mmu.tables, *state.mmu.leaves)
+    for entry in held:
         effect = Effect(shared.cpus.change(state, mmu=shared.mmus.evicted(state.mmu, entry)))
         name = f".evict[{_entry_name(shared, entry)}]"
-        yield LocalMove(".evict", name, True, (), ("mmu",), effect)
+        yield LocalMove(".evict", name, (), ("mmu",), effect, optional=True)
 
 
 def _entry_name(shared: Shared, entry: TableEntry | LeafEntry) -> str:

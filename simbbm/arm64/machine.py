@@ -18,6 +18,7 @@ from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.hardware import act, hardware_moves
 from simbbm.arm64.memory import Memory
 from simbbm.arm64.storebuffer import StoreBuffer
+from simbbm.arm64.view import Hit
 from simbbm.core.automaton import Automaton
 from simbbm.core.program import Program
 from simbbm.core.system import Footprint, Move, Problem
@@ -90,8 +91,8 @@ class Arm64:
                 shared.mmus.start(cpu.regime, tables),
                 StoreBuffer(),
                 NOTHING,
-                False,
-                False,
+                False,  # noqa: FBT003 - the fields of CpuState in order
+                False,  # noqa: FBT003
                 cpu.vbar,
                 (),
                 cpu.features,
@@ -214,7 +215,7 @@ class Arm64:
     def _peek(self, cpu: CpuState, state: Machine, address: int) -> object:
         geometry = self.spec.geometry
         for hit in self.shared.view(cpu, state.memory).lookup(geometry.page(address)):
-            if hasattr(hit, "entry"):
+            if isinstance(hit, Hit):
                 physical = hit.page * geometry.page_words + address % geometry.page_words
                 return self.shared.memories.read(state.memory, physical)
         return "unmapped"

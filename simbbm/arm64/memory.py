@@ -18,8 +18,8 @@ from simbbm.core.values import digest
 class Run(NamedTuple):
     """Neighbouring leaves of one table that continue one another: `count` entries from `index`."""
 
-    index: int
-    count: int
+    index: int  # type: ignore[assignment]
+    count: int  # type: ignore[assignment]
     descriptor: Descriptor
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.features import Hardware
@@ -27,6 +27,8 @@ from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
 from simbbm.arm64.view import View, build_view
 from simbbm.arm64.walks import ACCESS_FLAG, TRANSLATION, Fault, is_leaf, is_table, leaf_entries
+
+T = TypeVar("T", bound=tuple[object, ...])
 
 
 class EarlyFault(NamedTuple):
@@ -104,7 +106,7 @@ class Mmus:
         return self._make(mmu.regime, mmu.tables, mmu.leaves, mmu.early_leaves, (), mmu.evictions)
 
     def invalidated(self, mmu: Mmu, tables: Tables, tlbi: Tlbi) -> Mmu:
-        """After a TLBI acted here: what it matched is gone, what walks can reach may be refilled."""
+        """After a TLBI acted here: what it matched is gone, but walks may refill it."""
         geometry = self.geometry
         kept_tables, kept_leaves = [], []
         entries: Iterable[TableEntry] = mmu.tables
@@ -268,7 +270,7 @@ def _included(geometry: Geometry, leaf: LeafEntry, leaves: Iterable[LeafEntry]) 
 
 
 def _ordered(items: Iterable[T]) -> tuple[T, ...]:
-    return tuple(sorted(items))  # type: ignore[type-var]
+    return tuple(sorted(items))
 
 
 __all__ = ["GLOBAL", "EarlyFault", "Mmu", "Mmus", "changes"]

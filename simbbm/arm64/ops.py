@@ -16,6 +16,9 @@ from simbbm.arm64.storebuffer import Word
 from simbbm.arm64.tlb import Tlbi
 from simbbm.core.program import Op, Step, require_module_level
 
+Text = str
+"""`str` under a name that the method of the same name does not hide."""
+
 
 class Aborted(NamedTuple):
     """What an exception handler is told: ESR and FAR. `access` is read, write or fetch."""
@@ -77,28 +80,28 @@ class Cpu(NamedTuple):
         """LDADDAL (atomic_add_return and relatives): add, fully ordered; returns the old value."""
         return Step(Op("ldaddal", (address, value)))
 
-    def dmb(self, option: str = "ish") -> Step[None]:
-        """DMB: `sy`, `ish`, `ishld`, `ishst`, ... Domains other than the type make no difference."""
+    def dmb(self, option: Text = "ish") -> Step[None]:
+        """DMB: `sy`, `ish`, `ishld`, `ishst`, ... The domain makes no difference."""
         return Step(Op(f"dmb.{option}"))
 
-    def dsb(self, option: str = "ish") -> Step[None]:
-        """DSB: `sy`, `ish`, `ishld`, `ishst`, `nsh`, `nshst`, ...; only full ones wait for TLBIs."""
+    def dsb(self, option: Text = "ish") -> Step[None]:
+        """DSB: `sy`, `ish`, `ishld`, `ishst`, `nsh`, ...; only full ones wait for TLBIs."""
         return Step(Op(f"dsb.{option}"))
 
     def isb(self) -> Step[None]:
         """ISB: context synchronisation event."""
         return Step(Op("isb"))
 
-    def tlbi(self, op: str, page: int | None = None, asid: int | None = None) -> Step[None]:
-        """TLBI: `vmalle1`, `vae1`, `vaae1`, `vale1`, `vaale1`, `aside1`, or with `is` at the end."""
+    def tlbi(self, op: Text, page: int | None = None, asid: int | None = None) -> Step[None]:
+        """TLBI: `vmalle1`, `vae1`, `vaae1`, `vale1`, `vaale1`, `aside1`; broadcast with `is`."""
         name = op.removesuffix("is")
         return Step(Op(f"tlbi.{op}", (Tlbi(name, op.endswith("is"), page, asid),)))
 
-    def msr(self, register: str, value: Ttbr | Tcr | int) -> Step[None]:
+    def msr(self, register: Text, value: Ttbr | Tcr | int) -> Step[None]:
         """MSR: `ttbr0_el1`, `ttbr1_el1`, `tcr_el1`, `vbar_el1` (a page)."""
         return Step(Op(f"msr.{register}", (value,)))
 
-    def mrs(self, register: str) -> Step[Any]:
+    def mrs(self, register: Text) -> Step[Any]:
         """MRS of the registers that MSR writes."""
         return Step(Op(f"mrs.{register}"))
 
@@ -153,7 +156,7 @@ class Cpu(NamedTuple):
         name = "wait.acquire" if acquire else "wait"
         return Step(Op(name, (address, predicate, args)))
 
-    def panic(self, message: str) -> Step[None]:
+    def panic(self, message: Text) -> Step[None]:
         """The kernel gives up: a violation."""
         return Step(Op("panic", (message,)))
 

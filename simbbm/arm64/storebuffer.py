@@ -52,7 +52,7 @@ class StoreBuffer(NamedTuple):
         return self._replace(stores=(*self.stores, store))
 
     def ordered(self, *, loads: bool) -> StoreBuffer:
-        """After a barrier: later stores, and later loads if it says so, wait for all earlier stores."""
+        """After a barrier: later stores, and perhaps `loads`, wait for all earlier stores."""
         if not self.stores:
             return self
         group = self.group + 1
@@ -72,7 +72,7 @@ class StoreBuffer(NamedTuple):
         ]
 
     def drained(self, index: int) -> StoreBuffer:
-        """After one store reached memory. Groups are renumbered, so that equal buffers are equal."""
+        """After one store reached memory. Groups are renumbered: equal buffers are equal."""
         stores = self.stores[:index] + self.stores[index + 1 :]
         if not stores:
             return StoreBuffer()
@@ -82,7 +82,7 @@ class StoreBuffer(NamedTuple):
         return StoreBuffer(stores, self.group - first, max(self.fence - first, 0))
 
     def forward(self, address: int) -> Word | None:
-        """The newest pending value of a word, which a load of this CPU gets; None if there is none."""
+        """The newest pending value of a word, which a load of this CPU gets, if any."""
         for store in reversed(self.stores):
             if store.overlaps(address):
                 return store.words[address - store.address]

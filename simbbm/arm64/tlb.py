@@ -37,7 +37,7 @@ class LeafEntry(NamedTuple):
 
     level: int
     va: int
-    count: int
+    count: int  # type: ignore[assignment]
     page: int
     attributes: Attributes
     contiguous: bool

@@ -1,7 +1,8 @@
 """How one access is translated: every result that it may get, early ones included.
 
-An access picks any matching leaf that the CPU may hold, or any walk; it faults iff such a walk meets
-a fault in current memory, or met one earlier. Nothing is said here about when it may be performed.
+An access picks any matching leaf that the CPU may hold, or any walk; it faults iff such a walk
+meets a fault in current memory, or met one earlier. Nothing is said here about when it may be
+performed.
 
 Simplified: an early result may be used by any later access of the program, also by one whose
 address depends on a younger load (more behaviours).
@@ -89,15 +90,14 @@ def _by_current_tables(
 
 
 def _early(shared: Shared, state: CpuState, page: int) -> list[Hit | Fault]:
-    results: list[Hit | Fault] = []
-    asids = {context.asid for context in state.mmu.regime.contexts()}
-    for entry in state.mmu.early_leaves:
-        if entry.covers(page, shared.geometry) and (entry.asid == GLOBAL or entry.asid in asids):
-            results.append(Hit(entry.page + page - entry.va, entry.attributes, entry))
-    for early in state.mmu.early_faults:
-        if early.va <= page < early.va + early.pages:
-            results.append(early.fault)
-    return results
+    asids = {GLOBAL, *(context.asid for context in state.mmu.regime.contexts())}
+    leaves = (
+        Hit(entry.page + page - entry.va, entry.attributes, entry)
+        for entry in state.mmu.early_leaves
+        if entry.covers(page, shared.geometry) and entry.asid in asids
+    )
+    faults = (e.fault for e in state.mmu.early_faults if e.va <= page < e.va + e.pages)
+    return [*leaves, *faults]
 
 
 def _conflicts(shared: Shared, state: CpuState, memory: Memory, page: int) -> list[Hit | Fault]:

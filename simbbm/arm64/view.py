@@ -16,7 +16,6 @@ from simbbm.arm64.registers import Regime
 from simbbm.arm64.tlb import GLOBAL, LeafEntry, TableEntry
 from simbbm.arm64.walks import Below, Fault, below, leaf_entries, merged, walk
 
-
 Ranges = tuple[tuple[int, int], ...]
 """Ranges of pages: first and count of each."""
 
@@ -173,7 +172,7 @@ class View:
         return self._conflicts
 
     def uncovered(self, root: int, ranges: Ranges) -> tuple[int, str] | None:
-        """The first page of `ranges` (first, count) that some walk does not translate, and from where.
+        """The first page of `ranges` that some walk does not translate, and from where.
 
         Looks at the walk from `root` if that is live, and at every usable cached table.
         """

@@ -52,7 +52,7 @@ def is_leaf(descriptor: Descriptor, level: int) -> bool:
 def leaf_entries(
     geometry: Geometry, descriptor: Descriptor, level: int, va: int, asid: int, count: int = 1
 ) -> list[LeafEntry]:
-    """The entries as which a TLB may hold `count` leaves that begin with this descriptor at `va`."""
+    """The entries as which a TLB may hold `count` leaves, the first of them this one at `va`."""
     tag = asid if descriptor.not_global else GLOBAL
     own = LeafEntry(
         level,
@@ -61,8 +61,8 @@ def leaf_entries(
         descriptor.output,
         descriptor.attributes,
         descriptor.contiguous,
-        False,
-        tag,
+        group=False,
+        asid=tag,
     )
     group = geometry.group(level)
     if not descriptor.contiguous or group == 1:

@@ -53,7 +53,9 @@ CATALOGUE: dict[str, str] = {
         "Every program finishes: no deadlock, no lost wake-up. Judged by every run; a run that "
         "cannot go on is STUCK."
     ),
-    "no_sleep_in_atomic": "No program sleeps where it must not (a step of the kernel model says so).",
+    "no_sleep_in_atomic": (
+        "No program sleeps where it must not (a step of the kernel model says so)."
+    ),
     "context_restored": (
         "At the end every CPU has the TTBR0, TTBR1, TCR and interrupt mask that it started with."
     ),
@@ -124,8 +126,10 @@ terminates = Property("terminates")
 
 
 def no_fault_on_live_map(root: int, ranges: tuple[tuple[int, int], ...]) -> Property:
-    """Every page of `ranges` (first, count) translates on every walk from `root` while it is live,
-    and from every usable cached table."""
+    """While `root` is live, every page of `ranges` (first, count) translates on every walk.
+
+    Walks start from that root and from every usable cached table.
+    """
 
     def judge(shared: Shared, machine: Machine, number: int, cpu: CpuState) -> str | None:  # noqa: ARG001
         gap = shared.view(cpu, machine.memory).uncovered(root, ranges)

@@ -108,7 +108,7 @@ class ControlPoint:
 class Automaton:
     """All control points of a scenario's programs under one set of edits."""
 
-    def __init__(self, edits: Edits = Edits()) -> None:  # noqa: B008 - frozen
+    def __init__(self, edits: Edits = Edits()) -> None:
         self.edits = edits
         self._replace = dict(edits.replace)
         self._points: dict[Any, ControlPoint] = {}

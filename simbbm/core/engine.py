@@ -58,7 +58,7 @@ class Engine(Generic[S]):
         process = self.environment.process(self._agent(name))
         while process.target is not self._turns[name]:
             self.environment.step()
-        self._senders[name] = process._generator.send
+        self._senders[name] = process._generator.send  # noqa: SLF001 - see above
 
     def run(self, chooser: Chooser, max_steps: int) -> RunEnd:
         """Run one schedule with the fast loop."""
@@ -95,7 +95,7 @@ class Engine(Generic[S]):
                 self._ensure(move.agent)
             turn = self._turns[move.agent]
             self._turns[move.agent] = environment.event()
-            turn._ok, turn._value = True, k
+            turn._ok, turn._value = True, k  # noqa: SLF001
             environment.schedule(turn, delay=1)
             environment.step()
             steps += 1

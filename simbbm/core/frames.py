@@ -29,7 +29,7 @@ class Raised(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """What a frame does next: `request` (the `occurrence`-th of its kind), or ends with `outcome`."""
+    """What a frame does next: `request`, the `occurrence`-th of its kind, or an `outcome`."""
 
     request: Request[Any] | None
     occurrence: int
@@ -161,7 +161,7 @@ def start_of(function: Program) -> Where:
 
 def _suspended_at(coroutine: Any) -> Where:
     inner = getattr(coroutine, "cr_await", None)
-    while hasattr(inner, "cr_frame"):
+    while inspect.iscoroutine(inner):
         coroutine, inner = inner, inner.cr_await
     return Where(coroutine.cr_code.co_filename, coroutine.cr_frame.f_lineno)
 

@@ -43,7 +43,7 @@ class Request(Awaitable[R]):
     __slots__ = ("where",)
 
     def __init__(self, depth: int = 2) -> None:
-        frame = sys._getframe(depth)
+        frame = sys._getframe(depth)  # noqa: SLF001 - the author's line
         self.where = Where(frame.f_code.co_filename, frame.f_lineno)
         created.append(self)
 
@@ -101,6 +101,7 @@ class Routine(Generic[P, R]):
         update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Request[R]:
+        """Ask for a call: nothing runs until it is awaited."""
         if kwargs:
             names = ", ".join(kwargs)
             message = f"{self.function.__name__}: pass {names} by position"
@@ -124,10 +125,11 @@ def repeat_until(
     """
     if kwargs:
         raise ScenarioError("repeat_until: pass the body's arguments by position")
-    return Loop(getattr(body, "__wrapped__", body), args)
+    function: Any = body
+    return Loop(getattr(function, "__wrapped__", function), args)
 
 
-def require_module_level(function: Program, where: Where | None = None) -> None:
+def require_module_level(function: Callable[..., Any], where: Where | None = None) -> None:
     """Refuse lambdas and closures: a control point names its function by qualified name."""
     if why := why_not_frozen(function):
         at = where or Where(function.__code__.co_filename, function.__code__.co_firstlineno)

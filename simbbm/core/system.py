@@ -13,8 +13,10 @@ S = TypeVar("S")
 
 
 class Footprint(NamedTuple):
-    """Which named cells a move reads and writes; two moves of different agents that do not touch
-    one another's writes commute."""
+    """Which named cells a move reads and writes.
+
+    Two moves of different agents that do not touch one another's writes commute.
+    """
 
     reads: frozenset[str] = frozenset()
     writes: frozenset[str] = frozenset()

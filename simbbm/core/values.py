@@ -57,7 +57,7 @@ def key(value: Any) -> Any:
 
 def encode(value: Any) -> bytes:
     """Canonical bytes of frozen data, equal on every machine."""
-    if value is None or isinstance(value, (bool, int, str, bytes)) and not isinstance(value, Enum):
+    if value is None or (isinstance(value, int | str | bytes) and not isinstance(value, Enum)):
         return f"{type(value).__name__}:{value!r};".encode()
     if isinstance(value, Enum):
         return f"enum:{type(value).__name__}.{value.name};".encode()
