@@ -1,0 +1,254 @@
+"""Where scenarios are found, and the ids by which everything else names them.
+
+* Shipped ones are `stem::name`: `scenarios/` of a checkout, `simbbm/scenarios` of a wheel.
+* Other distributions' are `entry::name`, through the entry-point group `simbbm.scenarios`.
+* A user's are `path/to/file.py::name`, with the path as it was given.
+
+`name` is the module-level variable. Neither of the latter two can shadow a shipped scenario, and a
+shipped file that is named by its path keeps its shipped id.
+
+A scenario's module gets the same name on every machine and in every form of install, since that
+name is part of every state digest: `simbbm_scenarios.stem` for a shipped file. Being a package of
+that name, shipped files can also be imported by a user's: `from simbbm_scenarios.stem import good`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType, TracebackType
+
+from simbbm.core.errors import ScenarioError, SimbbmError, UsageError
+from simbbm.scenario import Scenario
+
+PACKAGE = "simbbm_scenarios"
+USER_PACKAGE = "simbbm_user"
+ENTRY_POINTS = "simbbm.scenarios"
+
+
+def find(scenario_id: str) -> Scenario:
+    """Return the one scenario with this id."""
+    source, separator, name = scenario_id.rpartition("::")
+    if not separator:
+        raise UsageError(f"{scenario_id} names no scenario", "an id is stem::name or file.py::name")
+    try:
+        scenarios = _scenarios(source)
+    except _UnknownSource:
+        raise _unknown(scenario_id) from None
+    found = next((s for s in scenarios if s.name == name), None)
+    if found is None:
+        raise _unknown(scenario_id, [s.id for s in scenarios])
+    return found
+
+
+def select(ids: Iterable[str], *, twins: bool = False) -> list[Scenario]:
+    """Return the scenarios that ids, stems and files name, each once; with `twins`, theirs too."""
+    selected: dict[str, Scenario] = {}
+    for text in ids:
+        for scenario in [find(text)] if "::" in text else _everything_in(text):
+            selected[scenario.id] = scenario
+            if twins:
+                selected |= {twin.id: twin for twin in twins_of(scenario)}
+    return list(selected.values())
+
+
+def twins_of(scenario: Scenario) -> list[Scenario]:
+    """Return the twins of a scenario that are in its own file."""
+    source = scenario.id.rpartition("::")[0]
+    return [s for s in _scenarios(source) if s.twin_of == scenario.id]
+
+
+def shipped() -> list[Scenario]:
+    """Return every shipped scenario, file by file."""
+    return [s for stem in shipped_stems() for s in _scenarios(stem)]
+
+
+@cache
+def shipped_stems() -> tuple[str, ...]:
+    """Return the names of the shipped files."""
+    return tuple(p.stem for p in sorted(_folder().glob("*.py")) if not p.stem.startswith("_"))
+
+
+@cache
+def entry_points() -> dict[str, str]:
+    """Return the modules that other distributions bring, by the name they are known under."""
+    from importlib import metadata  # noqa: PLC0415 - slow, and rarely wanted
+
+    found = metadata.entry_points(group=ENTRY_POINTS)
+    return {e.name: e.value for e in found if e.name not in shipped_stems()}
+
+
+class _UnknownSource(Exception):
+    """What stands before the `::` names neither a file nor a stem."""
+
+
+def _everything_in(text: str) -> list[Scenario]:
+    if text not in shipped_stems() and Path(text).is_dir():
+        return [s for path in _files_in(Path(text)) for s in _scenarios(str(path))]
+    try:
+        return _scenarios(text)
+    except _UnknownSource:
+        raise _unknown(text) from None
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    """The files of a folder that look like scenarios; others are not run, whatever they do."""
+    for path in sorted(folder.glob("*.py")):
+        if "simbbm.scenario" in path.read_text(encoding="utf-8", errors="replace"):
+            yield path
+
+
+def _scenarios(source: str) -> list[Scenario]:
+    """Return the scenarios of a file, a shipped stem or an entry point, in order of appearance."""
+    if source in shipped_stems():
+        return _of_module(_shipped_module(source), source, "")
+    if not source.endswith(".py"):
+        if source in entry_points():
+            return _of_module(_entry_module(source), source, "")
+        raise _UnknownSource
+    path = Path(source)
+    if not path.is_file():
+        raise UsageError(f"there is no file {source}", "simbbm list names the shipped scenarios")
+    if path.resolve().parent == _folder():
+        return _scenarios(path.stem)
+    return _of_module(_user_module(path), path.as_posix(), str(path))
+
+
+def _of_module(module: ModuleType, source: str, file: str) -> list[Scenario]:
+    """Return the scenarios that a module defines, with their ids."""
+    elsewhere = {
+        id(s): f"{name.removeprefix(PACKAGE + '.')}::{variable}"
+        for name, other in sys.modules.items()
+        if name.startswith(f"{PACKAGE}.") and other is not module
+        for variable, s in _variables(other).items()
+    }
+    own = {
+        variable: s
+        for variable, s in _variables(module).items()
+        if id(s) not in elsewhere or s.build.__module__ == module.__name__
+    }
+    if not own:
+        hint = "a scenario is a module-level variable: a function under @scenario(), or its .twin()"
+        raise UsageError(f"{source} has no scenarios", hint)
+    ids = elsewhere | {id(s): f"{source}::{variable}" for variable, s in own.items()}
+    return [
+        replace(s, id=ids[id(s)], twin_of=ids.get(id(_origin(s))), file=file) for s in own.values()
+    ]
+
+
+def _origin(scenario: Scenario) -> Scenario | None:
+    """The good scenario at the root of a twin, also of a twin's twin."""
+    origin = scenario.parent
+    while origin is not None and origin.parent is not None:
+        origin = origin.parent
+    return origin
+
+
+def _variables(module: ModuleType) -> dict[str, Scenario]:
+    """Public module-level scenarios; of two names for one, the first."""
+    found: dict[int, tuple[str, Scenario]] = {}
+    for name, value in vars(module).items():
+        if isinstance(value, Scenario) and not name.startswith("_"):
+            found.setdefault(id(value), (name, value))
+    return dict(found.values())
+
+
+# Loading
+
+
+@cache
+def _folder() -> Path:
+    package = Path(__file__).resolve().parent
+    inside = package / "scenarios"
+    return inside if inside.is_dir() else package.parent / "scenarios"
+
+
+def _make_package() -> None:
+    package = ModuleType(PACKAGE, "The scenarios that come with simbbm.")
+    package.__path__ = [str(_folder())]
+    sys.modules.setdefault(PACKAGE, package)
+
+
+_make_package()
+
+
+def _shipped_module(stem: str) -> ModuleType:
+    with _AuthorsErrors(_folder() / f"{stem}.py"):
+        return import_module(f"{PACKAGE}.{stem}")
+
+
+@cache
+def _entry_module(name: str) -> ModuleType:
+    with _AuthorsErrors(Path(entry_points()[name])):
+        return import_module(entry_points()[name])
+
+
+@cache
+def _user_module(path: Path) -> ModuleType:
+    """Run a user's file. Leaves no bytecode beside it, and never meets an outdated one."""
+    module = ModuleType(f"{USER_PACKAGE}.{path.stem}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module
+    with _AuthorsErrors(path):
+        source = path.read_bytes()
+        exec(compile(source, str(path), "exec"), vars(module))  # noqa: S102 - what it is for
+    return module
+
+
+class _AuthorsErrors:
+    """Whatever a file raises while it is loaded is its author's mistake: say where, in one line."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if error is None or isinstance(error, KeyboardInterrupt):
+            return
+        where = self._where(error)
+        if isinstance(error, SimbbmError):
+            message = error.message if str(where) in error.message else f"{where}: {error.message}"
+            raise ScenarioError(message, error.hint) from None
+        told = error.msg if isinstance(error, SyntaxError) else error
+        raise ScenarioError(f"{where}: {type(error).__name__}: {told}") from None
+
+    def _where(self, error: BaseException) -> str:
+        """The last line of the author's own file on the way to the error."""
+        if isinstance(error, SyntaxError) and error.filename:
+            return f"{error.filename}:{error.lineno}"
+        where = str(self.path)
+        trace: TracebackType | None = error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == str(self.path):
+                where = f"{self.path}:{trace.tb_lineno}"
+            trace = trace.tb_next
+        return where
+
+
+# Suggestions
+
+
+def _unknown(text: str, near: list[str] | None = None) -> UsageError:
+    """An error that names the nearest id."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only when somebody mistyped
+
+    source, _, name = text.rpartition("::")
+    if not near and Path(f"{source or name}.py").is_file():
+        return UsageError(
+            f"unknown scenario {text}", f"a file is named with its .py: {source or name}.py"
+        )
+    known = near or [s.id for s in shipped()] + [*entry_points()]
+    if not source:
+        known = [*shipped_stems(), *known]
+    close = [k for k in known if k.rpartition("::")[2].startswith(name)]
+    close = close or get_close_matches(text, known, n=1, cutoff=0.4)
+    hint = f"did you mean {close[0]}?" if close else "simbbm list names them"
+    return UsageError(f"unknown scenario {text}", hint)
