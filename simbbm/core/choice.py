@@ -6,13 +6,15 @@ methods one would use, and a tape is the same on every Python.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from hashlib import blake2b, shake_128
-from struct import unpack
+from itertools import chain, count
+from struct import unpack, unpack_from
 from typing import Any, Protocol
 
 from simbbm.core.graph import Node
 
-_BLOCK = 256
+_BLOCK, _SHORT = 256, 64
 
 
 class Chooser(Protocol):
@@ -28,26 +30,28 @@ def run_seed(campaign_seed: int, number: int) -> bytes:
 
 
 class Tape:
-    """An endless sequence of 16-bit numbers made from a seed."""
+    """An endless sequence of 16-bit numbers made from a seed; `number()` is the next one."""
 
-    __slots__ = ("_block", "_numbers", "_position", "_seed")
+    __slots__ = ("number",)
 
     def __init__(self, seed: bytes) -> None:
-        self._seed = seed
-        self._block = 0
-        self._position = 0
-        self._numbers: tuple[int, ...] = ()
+        # Drawn in C: an inner loop multiplies and shifts what `number` gives, as `below` does.
+        self.number = chain.from_iterable(_blocks(seed)).__next__
 
     def below(self, n: int) -> int:
         """Return a number in range(n); n is at most 65,536, the bias at most n / 65,536."""
-        if self._position == len(self._numbers):
-            stream = shake_128(self._seed + self._block.to_bytes(4, "little"))
-            self._numbers = unpack(f"<{_BLOCK}H", stream.digest(2 * _BLOCK))
-            self._block += 1
-            self._position = 0
-        number = self._numbers[self._position]
-        self._position += 1
-        return number * n >> 16
+        return self.number() * n >> 16
+
+
+def _blocks(seed: bytes) -> Iterator[tuple[int, ...]]:
+    """The tape block by block; the first in two parts, since most runs are short."""
+    for block in count():
+        stream = shake_128(seed + block.to_bytes(4, "little"))
+        if block:
+            yield unpack(f"<{_BLOCK}H", stream.digest(2 * _BLOCK))
+        else:
+            yield unpack(f"<{_SHORT}H", stream.digest(2 * _SHORT))
+            yield unpack_from(f"<{_BLOCK - _SHORT}H", stream.digest(2 * _BLOCK), 2 * _SHORT)
 
 
 class Polite:

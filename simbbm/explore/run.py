@@ -8,7 +8,11 @@ from typing import Any
 import msgspec
 
 from simbbm.check.verdict import Verdict
-from simbbm.explore.strategies import Strategy
+from simbbm.core.choice import Chooser, run_seed
+from simbbm.core.engine import Engine, RunEnd
+from simbbm.core.graph import Graph, Node
+from simbbm.explore.calibration import calibrate
+from simbbm.explore.strategies import Strategy, strategy
 from simbbm.scenario import Scenario
 
 MAX_STEPS = 100_000
@@ -29,6 +33,67 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """Likewise the labels."""
 
 
+class Recorder:
+    """A chooser that remembers what another one chose, and where."""
+
+    def __init__(self, chooser: Chooser) -> None:
+        self._chooser = chooser
+        self.taken: list[tuple[Node[Any], int]] = []
+
+    def choose(self, node: Node[Any]) -> int:
+        """Return the other's choice."""
+        k = self._chooser.choose(node)
+        self.taken.append((node, k))
+        return k
+
+
+class Runner:
+    """The runs of one campaign: the machine is built once and every state judged once.
+
+    Which run comes when changes nothing: a run depends on its number and the campaign's seed.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        params: Mapping[str, Any],
+        plan: Strategy | str,
+        seed: int,
+        max_steps: int = MAX_STEPS,
+    ) -> None:
+        self.params = scenario.parameters_from(params)
+        self.engine = Engine(Graph(scenario.system(self.params)))
+        self.seed = seed
+        self.max_steps = max_steps
+        self.strategy = strategy(plan) if isinstance(plan, str) else plan
+        if self.strategy.needs_calibration:
+            self.strategy = self.strategy.calibrated(calibrate(self.engine, seed))
+
+    def chooser(self, number: int) -> Chooser:
+        """The chooser of run `number`."""
+        return self.strategy.chooser(run_seed(self.seed, number), number)
+
+    def run(self, chooser: Chooser) -> RunEnd:
+        """Run one schedule."""
+        return self.engine.run(chooser, self.max_steps)
+
+    def result(self, end: RunEnd, recorder: Recorder | None = None) -> RunResult:
+        """What a run showed, as a record."""
+        node = end.node
+        verdict = Verdict.INCONCLUSIVE if node.ended is None else Verdict(node.ended.value)
+        taken = recorder.taken if recorder else []
+        message = f"max_steps={self.max_steps} reached" if node.ended is None else ""
+        return RunResult(
+            verdict=verdict,
+            property=node.problem.property if node.problem else None,
+            message=node.problem.message if node.problem else message,
+            steps=end.steps,
+            digest=end.trace,
+            path=tuple(k for _, k in taken) if recorder else None,
+            labels=tuple(node.moves[k].label for node, k in taken) if recorder else None,
+        )
+
+
 def run_one(
     scenario: Scenario,
     params: Mapping[str, Any],
@@ -40,4 +105,7 @@ def run_one(
     record: bool = False,
 ) -> RunResult:
     """Run number `number` of the campaign with this seed; with its path and labels if `record`."""
-    raise NotImplementedError((scenario, params, strategy, seed, number, max_steps, record))
+    runner = Runner(scenario, params, strategy, seed, max_steps)
+    chooser = runner.chooser(number)
+    recorder = Recorder(chooser) if record else None
+    return runner.result(runner.run(recorder or chooser), recorder)

@@ -1,0 +1,43 @@
+"""What a chooser sees in a node: its moves by agent and by CPU, worked out once.
+
+A menu is a pure function of the node and lives in its `policy` slot, so that strategies may share a
+graph and a choice costs a draw and a few lookups.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simbbm.core.graph import Node
+
+Moves = tuple[int, ...]
+
+
+class Menu:
+    """A node's moves as indices, grouped. Everything is in the canonical order of the moves."""
+
+    __slots__ = ("agents", "cpus", "moves_of", "names")
+
+    def __init__(self, node: Node[Any]) -> None:
+        by_agent: dict[str, list[int]] = {}
+        cpu_of: dict[str, int] = {}
+        for k, move in enumerate(node.moves):
+            by_agent.setdefault(move.agent, []).append(k)
+            cpu_of[move.agent] = move.cpu
+        self.moves_of: dict[str, Moves] = {name: tuple(moves) for name, moves in by_agent.items()}
+        self.names = tuple(self.moves_of)
+        """The agents that can move."""
+        self.agents = tuple(self.moves_of.values())
+        """Agent by agent, its moves."""
+        by_cpu: dict[int, list[Moves]] = {}
+        for name, moves in self.moves_of.items():
+            by_cpu.setdefault(cpu_of[name], []).append(moves)
+        self.cpus = tuple(map(tuple, by_cpu.values()))
+        """CPU by CPU, the moves of each of its agents."""
+
+
+def menu_of(node: Node[Any]) -> Menu:
+    """Make a node's menu and leave it there. Choosers look at `node.policy` first."""
+    menu = Menu(node)
+    node.policy = menu
+    return menu

@@ -1,0 +1,37 @@
+"""The default strategy: several in turn, since no single one is best at every bug.
+
+Uniform walks are a cliff for bugs behind a long run of steps, PCT is weak where a bug needs many
+orderings, and nobody knows beforehand which it will be. Runs take turns by number, so that a
+portfolio depends on nothing but the campaign's seed.
+"""
+
+from __future__ import annotations
+
+from simbbm.core.choice import Chooser
+from simbbm.explore.calibration import Calibration
+from simbbm.explore.pct import Pct
+from simbbm.explore.random_walk import RandomWalk
+
+Member = RandomWalk | Pct
+
+
+def default_members() -> tuple[Member, ...]:
+    """What `default` rotates over."""
+    return (RandomWalk(), RandomWalk(cpu_first=True), Pct(2), Pct(3))
+
+
+class Portfolio:
+    """Run number i belongs to member i modulo their count."""
+
+    def __init__(self, name: str, members: tuple[Member, ...]) -> None:
+        self.name = name
+        self.members = members
+        self.needs_calibration = any(member.needs_calibration for member in members)
+
+    def calibrated(self, calibration: Calibration) -> Portfolio:
+        """The same with every member fitted."""
+        return Portfolio(self.name, tuple(m.calibrated(calibration) for m in self.members))
+
+    def chooser(self, seed: bytes, number: int) -> Chooser:
+        """The chooser of the member whose turn it is."""
+        return self.members[number % len(self.members)].chooser(seed, number)
