@@ -21,7 +21,6 @@ from typing import Any
 from simbbm.core.choice import Chooser, Tape
 from simbbm.core.errors import UsageError
 from simbbm.core.graph import Node
-from simbbm.explore.calibration import Calibration
 from simbbm.explore.menu import menu_of
 
 DEPTH_MAX = 10
@@ -106,9 +105,9 @@ class Pct:
         self.k = k
         self.name = f"pct:depth={depth}"
 
-    def calibrated(self, calibration: Calibration) -> Pct:
-        """The same with the scenario's k."""
-        return Pct(self.depth, calibration.steps)
+    def calibrated(self, k: int) -> Pct:
+        """The same with another k."""
+        return Pct(self.depth, k)
 
     def chooser(self, seed: bytes, number: int) -> Chooser:  # noqa: ARG002 - the protocol's
         """One run's priorities and change points."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from simbbm.core.choice import Chooser, Polite
-from simbbm.explore.calibration import Calibration
 
 
 class PoliteStrategy:
@@ -12,7 +11,7 @@ class PoliteStrategy:
     name = "polite"
     needs_calibration = False
 
-    def calibrated(self, calibration: Calibration) -> PoliteStrategy:  # noqa: ARG002 - the protocol's
+    def calibrated(self, k: int) -> PoliteStrategy:  # noqa: ARG002 - the protocol's
         """Nothing has to be fitted."""
         return self
 

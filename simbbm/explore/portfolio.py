@@ -8,7 +8,6 @@ portfolio depends on nothing but the campaign's seed.
 from __future__ import annotations
 
 from simbbm.core.choice import Chooser
-from simbbm.explore.calibration import Calibration
 from simbbm.explore.pct import Pct
 from simbbm.explore.random_walk import RandomWalk
 
@@ -28,9 +27,9 @@ class Portfolio:
         self.members = members
         self.needs_calibration = any(member.needs_calibration for member in members)
 
-    def calibrated(self, calibration: Calibration) -> Portfolio:
+    def calibrated(self, k: int) -> Portfolio:
         """The same with every member fitted."""
-        return Portfolio(self.name, tuple(m.calibrated(calibration) for m in self.members))
+        return Portfolio(self.name, tuple(m.calibrated(k) for m in self.members))
 
     def chooser(self, seed: bytes, number: int) -> Chooser:
         """The chooser of the member whose turn it is."""

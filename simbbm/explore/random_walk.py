@@ -13,7 +13,6 @@ from typing import Any
 
 from simbbm.core.choice import Chooser, Tape
 from simbbm.core.graph import Node
-from simbbm.explore.calibration import Calibration
 from simbbm.explore.menu import menu_of
 
 
@@ -66,7 +65,7 @@ class RandomWalk:
         self._walk: type[AgentWalk | CpuWalk] = CpuWalk if cpu_first else AgentWalk
         self.name = "cpu-first" if cpu_first else "random"
 
-    def calibrated(self, calibration: Calibration) -> RandomWalk:  # noqa: ARG002 - the protocol's
+    def calibrated(self, k: int) -> RandomWalk:  # noqa: ARG002 - the protocol's
         """Nothing has to be fitted."""
         return self
 

@@ -11,7 +11,7 @@ from simbbm.check.verdict import Verdict
 from simbbm.core.choice import Chooser, run_seed
 from simbbm.core.engine import Engine, RunEnd
 from simbbm.core.graph import Graph, Node
-from simbbm.explore.calibration import calibrate
+from simbbm.explore.calibrate import calibrate
 from simbbm.explore.strategies import Strategy, strategy
 from simbbm.scenario import Scenario
 

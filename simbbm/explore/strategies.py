@@ -8,7 +8,6 @@ from typing import Protocol
 
 from simbbm.core.choice import Chooser
 from simbbm.core.errors import UsageError
-from simbbm.explore.calibration import Calibration
 from simbbm.explore.pct import Pct
 from simbbm.explore.polite import PoliteStrategy
 from simbbm.explore.portfolio import Portfolio, default_members
@@ -37,8 +36,8 @@ class Strategy(Protocol):
     def needs_calibration(self) -> bool:
         """Whether `calibrated` has something to fit."""
 
-    def calibrated(self, calibration: Calibration) -> Strategy:
-        """This strategy, fitted to a scenario."""
+    def calibrated(self, k: int) -> Strategy:
+        """This strategy, fitted to a scenario whose runs take k steps."""
 
     def chooser(self, seed: bytes, number: int) -> Chooser:
         """The chooser of run `number`, whose seed this is."""
