@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from simbbm.arm64.cpu import CpuSpec
+from simbbm.arm64.context import Region
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Features, Hardware
 from simbbm.arm64.geometry import Geometry
@@ -126,6 +127,8 @@ class Setup:
     hardware: Hardware = DELAYED
     handler: Program | None = None
     symbols: Mapping[int, str] = field(default_factory=dict)
+    regions: tuple[Region, ...] = ()
+    table_names: frozenset[int] = frozenset()
     speculative: tuple[int, ...] = ()
 
 
@@ -222,7 +225,9 @@ class Scenario:
             dict(setup.data),
             setup.hardware,
             setup.handler,
-            dict(setup.symbols),
+            setup.symbols,
+            setup.regions,
+            setup.table_names,
             setup.speculative,
         )
         return Arm64(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from simbbm.arm64.cpu import CpuPool, CpuState
 from simbbm.arm64.features import Hardware
@@ -14,6 +16,14 @@ from simbbm.core.automaton import Automaton
 from simbbm.core.program import Program
 
 
+class Region(NamedTuple):
+    """A range of virtual pages with a name."""
+
+    first: int
+    count: int
+    name: str
+
+
 @dataclass(eq=False)
 class Shared:
     """Shared by all CPUs of one machine; nothing in it changes while a machine runs."""
@@ -23,8 +33,12 @@ class Shared:
     automaton: Automaton
     handler: Program | None
     """What runs at VBAR: called with the CPU handle and an `Aborted`."""
-    symbols: dict[int, str]
-    """Names of word addresses, virtual and physical."""
+    symbols: Mapping[int, str]
+    """Names of words and of tables (by first word), virtual and physical."""
+    regions: tuple[Region, ...]
+    """Names of ranges of virtual pages."""
+    tables: frozenset[int]
+    """Addresses, virtual and physical, at which a named table starts."""
     watch_stale: bool
     """Whether a stale translation that is used is a problem (`no_stale_translation`)."""
     speculative: tuple[int, ...]
@@ -38,8 +52,21 @@ class Shared:
         self.mmus = Mmus(self.geometry, self.hardware)
 
     def name(self, address: int) -> str:
-        """Name of a word address, or the address itself."""
-        return self.symbols.get(address) or f"{address:#x}"
+        """Name of a word: its own, its table's with an index, or its page's with an offset."""
+        base = self.geometry.table(address)
+        if base in self.tables:
+            return f"{self.symbols.get(base, hex(base))}[{address - base}]"
+        if address in self.symbols:
+            return self.symbols[address]
+        page, word = divmod(address, self.geometry.page_words)
+        return f"{self.page_name(page)}:{word}"
+
+    def page_name(self, page: int) -> str:
+        """Name of a virtual page: its region's with an offset, its first word's, or its number."""
+        for region in self.regions:
+            if region.first <= page < region.first + region.count:
+                return f"{region.name}+{page - region.first}"
+        return self.symbols.get(page * self.geometry.page_words) or f"page {page:#x}"
 
     def view(self, state: CpuState, memory: Memory) -> View:
         """What a CPU holds and reaches."""

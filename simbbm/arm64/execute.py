@@ -345,7 +345,7 @@ class Execution:
         shared, state = self.shared, self.state
         what = (
             f"cpu{self.cpu} takes a level {aborted.level} {aborted.kind} fault "
-            f"on a {aborted.access} of {shared.name(aborted.page * shared.geometry.page_words)} "
+            f"on a {aborted.access} of {shared.page_name(aborted.page)} "
             f"in {state.point.path.rpartition('/')[2]}"
         )
         rule = "no_tlb_conflict" if aborted.kind == CONFLICT else "no_fault_on_live_map"

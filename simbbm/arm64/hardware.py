@@ -132,7 +132,7 @@ def _walks(shared: Shared, state: CpuState, memory: Memory) -> Iterator[LocalMov
                     names[_entry_name(shared, entry)] = (page, after)
     for name, (page, mmu) in names.items():
         effect = Effect(shared.cpus.change(state, mmu=mmu))
-        agent = f".walk[{shared.name(page * geometry.page_words)}]"
+        agent = f".walk[{shared.page_name(page)}]"
         yield LocalMove(agent, f".walk[{name}]", ("tables",), ("mmu",), effect, optional=True)
 
 
@@ -147,7 +147,7 @@ def _evictions(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
 
 
 def _entry_name(shared: Shared, entry: TableEntry | LeafEntry) -> str:
-    va = shared.name(entry.va * shared.geometry.page_words)
+    va = shared.page_name(entry.va)
     asid = "" if entry.asid == GLOBAL else f" asid={entry.asid}"
     if isinstance(entry, TableEntry):
         return f"L{entry.level} {va} table({entry.baddr:#x}){asid}"

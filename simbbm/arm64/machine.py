@@ -6,10 +6,10 @@ identified across processes by `digest`. `Arm64` is its transition system.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-from simbbm.arm64.context import Shared
+from simbbm.arm64.context import Region, Shared
 from simbbm.arm64.cpu import NOTHING, CpuSpec, CpuState, Effect, LocalMove, Pending
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execute import program_moves
@@ -48,7 +48,9 @@ class MachineSpec(NamedTuple):
     data: dict[int, int]
     hardware: Hardware = DELAYED
     handler: Program | None = None
-    symbols: dict[int, str] = {}  # noqa: RUF012 - never changed
+    symbols: Mapping[int, str] = {}  # noqa: RUF012 - never changed
+    regions: tuple[Region, ...] = ()
+    table_names: frozenset[int] = frozenset()
     speculative: tuple[int, ...] = ()
 
 
@@ -72,6 +74,8 @@ class Arm64:
             spec.automaton,
             getattr(spec.handler, "__wrapped__", spec.handler),
             spec.symbols,
+            spec.regions,
+            spec.table_names,
             watch_stale,
             spec.speculative,
         )

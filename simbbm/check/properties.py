@@ -7,14 +7,19 @@ was: HELD (only speculation could meet it) or USED (the CPU's own code or data i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.descriptor import Attributes, Descriptor
+from simbbm.arm64.features import DELAYED
+from simbbm.arm64.geometry import LEAF_LEVEL
 from simbbm.arm64.machine import Check, Machine
+from simbbm.arm64.memory import Tables
+from simbbm.arm64.registers import Regime
 from simbbm.arm64.tlb import LeafEntry
-from simbbm.arm64.view import Conflict
+from simbbm.arm64.view import Conflict, build_view
 from simbbm.core.system import Problem
 
 
@@ -80,7 +85,7 @@ def _entry(shared: Shared, entry: LeafEntry) -> str:
     kind = {1: "level 1 block", 2: "level 2 block", 3: "page"}[entry.level]
     group = " of a contiguous group" if entry.contiguous else ""
     count = f" x{entry.count}" if entry.count > 1 else ""
-    va = shared.name(entry.va * shared.geometry.page_words)
+    va = shared.page_name(entry.va)
     return f"{kind}{group} {va}{count} -> page {entry.page:#x}"
 
 
@@ -99,7 +104,7 @@ def _met(shared: Shared, cpu: CpuState, conflict: Conflict) -> str:
 
 
 def _conflict_message(shared: Shared, cpu: CpuState, conflict: Conflict, what: str) -> str:
-    va = shared.name(conflict.page * shared.geometry.page_words)
+    va = shared.page_name(conflict.page)
     return (
         f" may hold two entries for {va} that differ in {what}: "
         f"{_entry(shared, conflict.first)} and {_entry(shared, conflict.second)} "
@@ -136,7 +141,95 @@ def no_fault_on_live_map(root: int, ranges: tuple[tuple[int, int], ...]) -> Prop
         if gap is None:
             return None
         page, source = gap
-        va = shared.name(page * shared.geometry.page_words)
+        va = shared.page_name(page)
         return f" may walk from {source} to {va}, which was mapped and now faults"
 
     return Property("no_fault_on_live_map", _per_cpu(judge, "no_fault_on_live_map"))
+
+
+def translations_preserved(
+    regime: Regime, tables: Mapping[int, tuple[Descriptor, ...]]
+) -> Property:
+    """At the end the newest context translates every page as `regime` did with `tables`."""
+
+    def judge(shared: Shared, machine: Machine) -> Problem | None:
+        before = _flat(shared, regime, shared.memories.tables(dict(tables)))
+        after = _flat(shared, regime, machine.memory.tables)
+        if before == after:
+            return None
+        lost = next(a for a in (*before, *after) if a not in before or a not in after)
+        message = f"at the end {shared.page_name(lost.va)} is not translated as at the start"
+        return Problem("translations_preserved", message)
+
+    return Property("translations_preserved", final=judge)
+
+
+class _Stretch(NamedTuple):
+    """Pages with one offset and one set of attributes, whatever the sizes of their leaves."""
+
+    va: int
+    pages: int
+    offset: int
+    attributes: Attributes
+
+
+def _flat(shared: Shared, regime: Regime, tables: Tables) -> list[_Stretch]:
+    view = build_view(shared.geometry, DELAYED, regime, (), (), tables)
+    stretches: list[_Stretch] = []
+    for leaf in sorted(view.leaves, key=lambda e: e.va):
+        if leaf.group:
+            continue
+        new = _Stretch(leaf.va, leaf.pages(shared.geometry), leaf.page - leaf.va, leaf.attributes)
+        last = stretches[-1] if stretches else None
+        if last and last.va + last.pages == new.va and last[2:] == new[2:]:
+            stretches[-1] = last._replace(pages=last.pages + new.pages)
+        else:
+            stretches.append(new)
+    return stretches
+
+
+def all_ptes_at_end(regime: Regime, ranges: tuple[tuple[int, int], ...]) -> Property:
+    """At the end `ranges` consist of pages without the contiguous hint."""
+
+    def judge(shared: Shared, machine: Machine) -> Problem | None:
+        view = build_view(shared.geometry, DELAYED, regime, (), (), machine.memory.tables)
+        for leaf in view.leaves:
+            end = leaf.va + leaf.pages(shared.geometry)
+            large = leaf.level < LEAF_LEVEL or leaf.contiguous
+            if large and any(leaf.va < first + n and first < end for first, n in ranges):
+                message = f"at the end {_entry(shared, leaf)} is still there"
+                return Problem("all_ptes_at_end", message)
+        return None
+
+    return Property("all_ptes_at_end", final=judge)
+
+
+def context_restored(regime: Regime) -> Property:
+    """At the end every CPU runs under `regime`, with interrupts unmasked."""
+
+    def judge(shared: Shared, machine: Machine) -> Problem | None:  # noqa: ARG001 - a Check
+        for number, cpu in enumerate(machine.cpus):
+            now = cpu.mmu.regime
+            if now.synchronised() != regime or cpu.masked:
+                what = "its interrupts masked" if cpu.masked else "other translation registers"
+                message = f"cpu{number} ends with {what}"
+                return Problem("context_restored", message, number)
+        return None
+
+    return Property("context_restored", final=judge)
+
+
+def tables_linked_once(regime: Regime) -> Property:
+    """At the end every table is the output of one descriptor at most."""
+
+    def judge(shared: Shared, machine: Machine) -> Problem | None:
+        view = build_view(shared.geometry, DELAYED, regime, (), (), machine.memory.tables)
+        seen: set[int] = set()
+        for entry in view.tables:
+            if entry.baddr in seen:
+                message = f"at the end the table at {entry.baddr:#x} is linked twice"
+                return Problem("tables_linked_once", message)
+            seen.add(entry.baddr)
+        return None
+
+    return Property("tables_linked_once", final=judge)

@@ -211,9 +211,10 @@ class Automaton:
             path, loop = f"{point.path}/{name}{nth}", isinstance(request, Loop)
             return self._enter(point, request.function, request.args, path, loop=loop)
         assert isinstance(request, Step)
-        point.label = f"{point.path}.{request.op.mnemonic}#{turn.occurrence}"
-        self.labels.setdefault(point.label, turn.where)
-        if self._dropped(point.label):
+        full = f"{point.path}.{request.op.mnemonic}#{turn.occurrence}"
+        point.label = short_label(full)
+        self.labels.setdefault(full, turn.where)
+        if self._dropped(full):
             return self._extend(point, None)
         point.op = request.op
         return point
@@ -233,6 +234,11 @@ class Automaton:
                 self.used_edits.add(pattern)
                 return True
         return False
+
+
+def short_label(label: str) -> str:
+    """What schedules and traces call a step: the two innermost routines, `#1` left out."""
+    return "/".join(label.split("/")[-2:]).removesuffix("#1")
 
 
 def matches(pattern: str, label: str) -> bool:

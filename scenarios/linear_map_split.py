@@ -1,0 +1,374 @@
+"""arm64 Linux repaints its linear map from blocks to pages on a mixed machine (v6.18).
+
+The boot CPU may change block sizes of a live map (BBML2_NOABORT), the others may not: they wait in
+the idmap, without the swapper tables, and must never be able to see a size change. The bad twins
+are numbered as in the catalogue of mutants; each changes one thing.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from simbbm.arm64.descriptor import Descriptor
+from simbbm.arm64.features import Features
+from simbbm.arm64.geometry import GEOMETRIES
+from simbbm.arm64.ops import Cpu
+from simbbm.arm64.registers import Ttbr
+from simbbm.check.properties import (
+    all_ptes_at_end,
+    context_restored,
+    no_fault_on_live_map,
+    no_size_change_seen,
+    no_stale_translation,
+    no_tlb_conflict,
+    terminates,
+    translations_preserved,
+)
+from simbbm.core.program import repeat_until, routine
+from simbbm.linux.kernel import Kernel
+from simbbm.linux.layout import layout as lay_out
+from simbbm.linux.mmu import (
+    boot_cpu_part,
+    equals,
+    flush_linear_map,
+    init_idmap_kpti_bbml2_flag,
+    linear_map_maybe_split_to_ptes,
+    linear_map_split_to_ptes,
+    on_boot_cpu,
+    release_secondaries,
+    repaint,
+    secondary_part,
+    wait_for_secondaries,
+)
+from simbbm.linux.pgtable import fill_table, populate
+from simbbm.linux.proc import (
+    count_parked,
+    idmap_cpu_set_reserved_ttbr1,
+    increment_flag,
+    wait_for_zero,
+    wait_until_released,
+)
+from simbbm.linux.split import Progress, pgd_pgtable_alloc_split, split_pmd, split_pud
+from simbbm.linux.stop_machine import cpu_stopper_thread
+from simbbm.scenario import CpuSet, CpuSetup, Range, Setup, cpu_set, hardware_for, scenario
+
+
+async def boot(cpu: Cpu, k: Kernel) -> None:
+    """CPU 0, from setup_system_features() on."""
+    await linear_map_maybe_split_to_ptes(cpu, k)
+
+
+async def stopper(cpu: Cpu, k: Kernel) -> None:
+    """Any other CPU: idle until stop_machine() queues work."""
+    await cpu_stopper_thread(cpu, k, linear_map_split_to_ptes)
+
+
+@scenario()
+def good(
+    *,
+    cpus: Annotated[int, Range(2, 16)] = 3,
+    layout: Literal["mixed", "pmd", "contpmd", "pud", "pud39", "contpte", "pages"] = "mixed",
+    geometry: Literal["scaled", "scaled4", "4k", "16k", "64k"] = "scaled",
+    noabort: Annotated[str, CpuSet()] = "boot",
+    ets2: Literal["no", "yes"] = "no",
+    hardware: Literal["delayed", "eager"] = "delayed",
+    tlb: Literal["closure", "concrete"] = "closure",
+) -> Setup:
+    """The merged protocol: no secondary can see a size change, nobody faults, everybody resumes."""
+    at = lay_out(layout, GEOMETRIES[geometry], cpus)
+    able = cpu_set(noabort, cpus)
+    return Setup(
+        geometry=GEOMETRIES[geometry],
+        cpus=tuple(
+            CpuSetup(
+                stopper if n else boot,
+                at.regime,
+                (at.kernel,),
+                Features(bbm=2, noabort=n in able, ets2=ets2 == "yes"),
+                pc=at.kernel.text,
+                vbar=at.kernel.text,
+            )
+            for n in range(cpus)
+        ),
+        tables=at.tables,
+        properties=(
+            no_tlb_conflict,
+            no_size_change_seen,
+            no_fault_on_live_map(at.swapper, at.mapped),
+            no_stale_translation,
+            terminates,
+            translations_preserved(at.regime, at.tables),
+            all_ptes_at_end(at.regime, at.repainted),
+            context_restored(at.regime),
+        ),
+        hardware=hardware_for(hardware, tlb),
+        symbols=at.symbols,
+        regions=at.regions,
+        table_names=at.table_names,
+        speculative=at.leaves,
+    )
+
+
+# The mutants. Numbers and symptoms: the catalogue of ways to get it wrong.
+
+
+@routine
+async def split_on_boot_cpu_only(cpu: Cpu, k: Kernel) -> None:
+    """As in v3 of the series: the others keep spinning in multi_cpu_stop()."""
+    if await on_boot_cpu(cpu):
+        await repaint(cpu, k)
+        await flush_linear_map(cpu, k)
+
+
+m01_only_boot_cpu_runs_fn = good.twin(
+    "Only the boot CPU runs fn; the others spin in multi_cpu_stop() with the swapper tables live.",
+    expect="VIOLATED:no_size_change_seen",
+    replace={linear_map_split_to_ptes: split_on_boot_cpu_only},
+)
+
+
+@routine
+async def first_to_arrive(cpu: Cpu, k: Kernel) -> bool:
+    """Whoever takes the first ticket repaints."""
+    return await cpu.ldaddal(k.scratch, 1) == 0
+
+
+@routine
+async def split_by_first_to_arrive(cpu: Cpu, k: Kernel) -> None:
+    """The CPU 0 test became a race."""
+    if await first_to_arrive(cpu, k):
+        await boot_cpu_part(cpu, k)
+    else:
+        await secondary_part(cpu, k)
+
+
+m02_first_to_arrive_splits = good.twin(
+    "Whoever arrives first repaints, be it a CPU that may not.",
+    expect="VIOLATED:no_size_change_seen",
+    replace={linear_map_split_to_ptes: split_by_first_to_arrive},
+)
+
+m02_no_cpu0_test = good.twin(
+    "Every CPU takes the boot CPU's part: nobody increments the flag.",
+    expect="STUCK:terminates",
+    replace={linear_map_split_to_ptes: boot_cpu_part},
+)
+
+
+@routine
+async def wait_for_one_less(cpu: Cpu, k: Kernel) -> None:
+    """The initial 1 that stands for the boot CPU is forgotten in the target."""
+    await cpu.wait(k.flag, equals, k.num_online_cpus - 1, acquire=True)
+
+
+m03_waits_for_one_less = good.twin(
+    "The boot CPU waits for num_online_cpus() - 1: one secondary is not parked yet.",
+    expect="VIOLATED:no_size_change_seen|STUCK:terminates",
+    replace={wait_for_secondaries: wait_for_one_less},
+)
+
+
+@routine
+async def init_flag_to_zero(cpu: Cpu, k: Kernel) -> None:
+    """The flag starts without the boot CPU's own 1."""
+    await cpu.str(k.flag, 0)
+    await cpu.dmb("ish")
+
+
+m04_flag_starts_at_zero = good.twin(
+    "The flag starts at 0: the boot CPU's target is never reached.",
+    expect="STUCK:terminates",
+    replace={init_idmap_kpti_bbml2_flag: init_flag_to_zero},
+)
+
+
+@routine
+async def count_parked_early(cpu: Cpu, k: Kernel) -> None:
+    """S8, at another place."""
+    await repeat_until(increment_flag, cpu, k.flag_idmap)
+
+
+@routine
+async def count_before_switch(cpu: Cpu, k: Kernel) -> None:
+    """S8 before S7."""
+    await count_parked_early(cpu, k)
+    await idmap_cpu_set_reserved_ttbr1(cpu, k)
+
+
+@routine
+async def count_nothing(cpu: Cpu, k: Kernel) -> None:
+    """S8 has moved elsewhere."""
+
+
+m07_count_before_switch = good.twin(
+    "A secondary says that it is parked before it leaves the swapper tables.",
+    expect="VIOLATED:no_size_change_seen",
+    replace={idmap_cpu_set_reserved_ttbr1: count_before_switch, count_parked: count_nothing},
+)
+
+
+@routine
+async def count_before_tlbi(cpu: Cpu, k: Kernel) -> None:
+    """S7 with S8 in its middle."""
+    await cpu.msr("ttbr1_el1", Ttbr(k.reserved_pg_dir))
+    await cpu.isb()
+    await count_parked_early(cpu, k)
+    await cpu.tlbi("vmalle1")
+    await cpu.dsb("nsh")
+    await cpu.isb()
+
+
+m08_count_before_tlbi = good.twin(
+    "A secondary says that it is parked while its TLB still holds the swapper's entries.",
+    expect="VIOLATED:no_size_change_seen",
+    replace={idmap_cpu_set_reserved_ttbr1: count_before_tlbi, count_parked: count_nothing},
+)
+
+m09_no_tlbi = good.twin(
+    "No TLBI after the switch to the reserved table: cached table entries let walks go on.",
+    expect="VIOLATED:no_size_change_seen",
+    drop=["idmap_cpu_set_reserved_ttbr1.tlbi.vmalle1"],
+)
+
+m10_no_dsb_after_tlbi = good.twin(
+    "No DSB after the TLBI: it may complete after the secondary has been counted.",
+    expect="VIOLATED:no_size_change_seen",
+    drop=["idmap_cpu_set_reserved_ttbr1.dsb.nsh"],
+)
+
+m11_no_isb_before_tlbi = good.twin(
+    "No ISB between the TTBR1 write and the TLBI: a walk may refill from the old table.",
+    expect="VIOLATED:no_size_change_seen",
+    drop=["idmap_cpu_set_reserved_ttbr1.isb#1"],
+)
+
+m12_ttbr1_not_switched = good.twin(
+    "TTBR1 keeps the swapper tables; only the idmap is installed.",
+    expect="VIOLATED:no_size_change_seen",
+    drop=["idmap_cpu_set_reserved_ttbr1.msr.ttbr1_el1"],
+)
+
+
+@routine
+async def increment_flag_plainly(cpu: Cpu, address: int) -> bool:
+    """Load, add, store: an increment may be lost."""
+    value = await cpu.ldr(address)
+    await cpu.str(address, value + 1)
+    return True
+
+
+m14_plain_increment = good.twin(
+    "The flag is incremented by a plain load and store: an increment is lost.",
+    expect="STUCK:terminates",
+    replace={increment_flag: increment_flag_plainly},
+)
+
+
+@routine
+async def release_before_flush(cpu: Cpu, k: Kernel) -> None:
+    """B5 before B4."""
+    await wait_for_secondaries(cpu, k)
+    await repaint(cpu, k)
+    await release_secondaries(cpu, k)
+    await flush_linear_map(cpu, k)
+
+
+m16_release_before_flush = good.twin(
+    "The secondaries are released before the TLB flush: harmless, their TLBs hold nothing of it.",
+    expect="HOLDS",
+    replace={boot_cpu_part: release_before_flush},
+)
+
+m16_m21_release_unpublished = m16_release_before_flush.twin(
+    "Released before the flush, and leaving lazy MMU mode emits no DSB: stores may come later.",
+    expect="VIOLATED:no_size_change_seen",
+    drop=["arch_leave_lazy_mmu_mode.dsb.ishst"],
+)
+
+
+@routine
+async def split_pud_populate_first(
+    cpu: Cpu, k: Kernel, address: int, pud: Descriptor, progress: Progress
+) -> Progress:
+    """The table is linked while it is still empty."""
+    child, progress = pgd_pgtable_alloc_split(k, progress)
+    await populate(cpu, address, child)
+    await cpu.dsb("ishst")
+    await fill_table(cpu, k, child, pud, k.pages(2))
+    return progress
+
+
+@routine
+async def split_pmd_populate_first(
+    cpu: Cpu, k: Kernel, address: int, pmd: Descriptor, progress: Progress
+) -> Progress:
+    """The table is linked while it is still empty."""
+    child, progress = pgd_pgtable_alloc_split(k, progress)
+    await populate(cpu, address, child)
+    await cpu.dsb("ishst")
+    await fill_table(cpu, k, child, pmd, k.pages(3))
+    return progress
+
+
+m20_populate_before_fill = good.twin(
+    "A table is linked before it is filled: the boot CPU's own map faults.",
+    expect="VIOLATED:no_fault_on_live_map",
+    replace={split_pud: split_pud_populate_first, split_pmd: split_pmd_populate_first},
+)
+
+m20_no_dsb_before_populate = good.twin(
+    "No DSB between filling a table and linking it: the link may reach memory first.",
+    expect="VIOLATED:no_fault_on_live_map",
+    drop=["split_pud.dsb.ishst", "split_pmd.dsb.ishst"],
+)
+
+m21_stores_unpublished = good.twin(
+    "Neither lazy MMU mode nor the flush emits a DSB: table stores come after the release.",
+    expect="VIOLATED:no_size_change_seen",
+    drop=[
+        "arch_leave_lazy_mmu_mode.dsb.ishst",
+        "flush_tlb_all.dsb.ishst",
+        "flush_tlb_all.dsb.ish",
+    ],
+)
+
+m22_ttbr1_not_restored = good.twin(
+    "A secondary returns without its TTBR1: kernel text and stack are not mapped.",
+    expect="VIOLATED:no_fault_on_live_map",
+    drop=["restore_ttbr1.msr.ttbr1_el1"],
+)
+
+
+@routine
+async def wait_through_kernel_mapping(cpu: Cpu, k: Kernel) -> None:
+    """The wait loop reads the flag at its kernel address."""
+    await cpu.sevl()
+    await repeat_until(wait_for_zero, cpu, k.flag)
+
+
+m23_flag_by_kernel_address = good.twin(
+    "The wait loop reads the flag by its kernel address, which TTBR1 no longer maps.",
+    expect="VIOLATED:no_fault_on_live_map",
+    replace={wait_until_released: wait_through_kernel_mapping},
+)
+
+
+@routine
+async def wait_for_zero_plainly(cpu: Cpu, address: int) -> bool:
+    """The load does not arm the monitor."""
+    await cpu.wfe()
+    value = await cpu.ldr(address)
+    return bool(value == 0)
+
+
+m29_plain_load_in_wait = good.twin(
+    "The wait loop loads without LDXR: no event when the flag changes.",
+    expect="STUCK:terminates",
+    replace={wait_for_zero: wait_for_zero_plainly},
+)
+
+m30_no_sevl = good.twin(
+    "No SEVL before the wait loop: the first WFE may sleep through the release.",
+    expect="STUCK:terminates",
+    drop=["wait_until_released.sevl"],
+)

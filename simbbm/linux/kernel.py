@@ -1,0 +1,70 @@
+"""`Kernel`: the addresses and constants that the modelled functions find in the kernel's globals."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from simbbm.arm64.geometry import KERNEL_PAGE
+from simbbm.arm64.registers import Tcr, Ttbr
+
+
+class Kernel(NamedTuple):
+    """Addresses are virtual word addresses, pages virtual pages, unless they say `phys`."""
+
+    num_online_cpus: int
+    entries: int
+    page_words: int
+    root_level: int
+    """Level of swapper_pg_dir's entries."""
+    va_pages: int
+    """Pages of the TTBR1 region."""
+    level_pages: tuple[int, ...]
+    """Pages that one entry maps, by level, from `root_level` on."""
+    cont_pmds: int
+    cont_ptes: int
+    has_pud_blocks: bool
+
+    swapper_pg_dir: int
+    """swapper_pg_dir through the kernel image's mapping."""
+    free_tables: int
+    """First word of the pages that the allocator hands out as tables, through the linear map."""
+    lm_first: int
+    lm_count: int
+    """The linear map, in pages."""
+    kernel_first: int
+    kernel_count: int
+    """The linear alias of [_stext, __init_begin), which stays mapped with large blocks."""
+    max_dvm_ops: int
+    """Pages from which on flush_tlb_kernel_range flushes everything (MAX_DVM_OPS)."""
+
+    flag: int
+    """idmap_kpti_bbml2_flag, a plain u32 in .bss."""
+    flag_idmap: int
+    """The same word through the idmap."""
+    msdata_state: int
+    msdata_thread_ack: int
+    stop_work: int
+    stack: int
+    scratch: int
+    """A free word in .bss, for variants of the protocol."""
+    text: int
+    """Page of kernel text."""
+    idmap_text: int
+    """Page of .idmap.text at its physical address: what __pa_symbol() of the wait routine gives."""
+
+    reserved_pg_dir: int
+    """Physical address, as it goes into a TTBR."""
+    idmap_ttbr0: Ttbr
+    tcr: Tcr
+    """TCR_EL1 with the T0SZ that the kernel runs with."""
+    idmap_tcr: Tcr
+    """TCR_EL1 with the T0SZ that the idmap needs."""
+    init_mm_asid: int = 0
+
+    def linear(self, physical: int) -> int:
+        """phys_to_virt(): the linear map's alias of a physical word address."""
+        return KERNEL_PAGE * self.page_words + physical
+
+    def pages(self, level: int) -> int:
+        """Pages that one entry at `level` maps."""
+        return self.level_pages[level - self.root_level]

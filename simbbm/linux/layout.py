@@ -1,0 +1,248 @@
+"""Where things are: physical memory, the linear map's layout, the kernel image, the idmap.
+
+The tables of the linear map, and the pages that the allocator hands out for new ones, lie inside
+the linear map itself, below its first leaf: the boot CPU works through the map that it is
+splitting. The kernel image (text, data, stack), the idmap and the reserved table never change.
+
+Simplified: the image's data pages have no alias in the linear map, its text only in layouts with
+one; two halves of the TTBR1 region stand for the linear map and everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from typing import NamedTuple
+
+from simbbm.arm64.builder import TableBuilder
+from simbbm.arm64.context import Region
+from simbbm.arm64.descriptor import RO, ROX, RW, Descriptor
+from simbbm.arm64.geometry import KERNEL_PAGE, LEAF_LEVEL, Geometry
+from simbbm.arm64.registers import Regime, Tcr, Ttbr
+from simbbm.linux.kernel import Kernel
+
+LAYOUTS: dict[str, tuple[str, ...]] = {
+    "pmd": ("pmd",),
+    "contpmd": ("contpmd",),
+    "pud": ("pud",),
+    "pud39": ("pud",),
+    "contpte": ("contpte",),
+    "pages": ("pages",),
+    "mixed": ("pud", "contpmd", "pmd", "contpte", "text", "pages"),
+}
+"""The linear map's leaves in order of address; `text` is the kernel's alias, which stays large."""
+
+
+class Layout(NamedTuple):
+    """A kernel that has booted on all CPUs, just before it decides to repaint."""
+
+    kernel: Kernel
+    tables: dict[int, tuple[Descriptor, ...]]
+    symbols: dict[int, str]
+    table_names: frozenset[int]
+    regions: tuple[Region, ...]
+    regime: Regime
+    swapper: int
+    """Physical address of swapper_pg_dir."""
+    mapped: tuple[tuple[int, int], ...]
+    """Every range of kernel pages that is mapped: first and count."""
+    repainted: tuple[tuple[int, int], ...]
+    """What must consist of pages in the end."""
+    leaves: tuple[int, ...]
+    """One page of every leaf, or group, of the linear map: what walkers speculate on."""
+
+
+def layout(name: str, geometry: Geometry, cpus: int, max_dvm_ops: int | None = None) -> Layout:
+    """Lay out memory and build the tables."""
+    return _Builder(name, geometry, cpus, max_dvm_ops).layout()
+
+
+def _sizes(geometry: Geometry, part: str) -> tuple[int, int, bool]:
+    """Level, number of entries and contiguity of one part of the linear map."""
+    table = geometry.entries
+    return {
+        "pud": (1, 1, False),
+        "contpmd": (2, geometry.group(2), True),
+        "pmd": (2, 1, False),
+        "text": (2, 1, False),
+        "contpte": (3, table, True),
+        "pages": (3, table, False),
+    }[part]
+
+
+class _Builder:
+    def __init__(self, name: str, geometry: Geometry, cpus: int, max_dvm_ops: int | None) -> None:
+        self.geometry = geometry
+        self.cpus = cpus
+        self.max_dvm_ops = geometry.entries if max_dvm_ops is None else max_dvm_ops
+        self.builder = TableBuilder(geometry)
+        self.parts: list[tuple[str, int, int]] = []
+        """Name, first page and pages of every part of the linear map."""
+        page = 0
+        for part in LAYOUTS[name]:
+            level, entries, _ = _sizes(geometry, part)
+            pages = entries * geometry.pages(level)
+            page = -(-page // geometry.pages(level)) * geometry.pages(level)
+            self.parts.append((part, page, pages))
+            page += pages
+        self.lm_pages = page
+        self.bits = self._region_bits(name)
+        self.image = KERNEL_PAGE + (1 << self.bits - 1)
+        """First virtual page of the kernel image."""
+
+    def _region_bits(self, name: str) -> int:
+        """Page-number bits of the TTBR1 region: 39-bit and 48-bit VAs, or as many as it takes."""
+        bits = self.geometry.entry_bits * (3 if name == "pud39" else 4)
+        while self.lm_pages > 1 << bits - 1:
+            bits += self.geometry.entry_bits
+        return bits
+
+    def layout(self) -> Layout:
+        geometry, words = self.geometry, self.geometry.page_words
+        # Physical pages above the linear map: image text and data, then tables that never move.
+        text_at = next((page for part, page, _ in self.parts if part == "text"), None)
+        text = self.lm_pages if text_at is None else text_at
+        data = self.lm_pages + geometry.pages(2)
+        fixed_tables = count((data + 1) * words, geometry.entries)
+        swapper = self.builder.table(next(fixed_tables), "pgd")
+        lm_tables = count(0, geometry.entries)
+        self._map_linear(swapper, lm_tables)
+        self._map_image(swapper, text, data, fixed_tables)
+        reserved = self.builder.table(next(fixed_tables), "reserved_pg_dir")
+        idmap = self.builder.table(next(fixed_tables), "idmap_pg_dir")
+        idmap_bits = max(self.bits, (data + 1).bit_length())
+        idmap_bits = -(-idmap_bits // geometry.entry_bits) * geometry.entry_bits
+        for page, attributes in ((text + 1, ROX), (data, RW)):
+            self.builder.map(idmap, idmap_bits, page, page, attributes, allocate=fixed_tables)
+        tcr = Tcr(self.bits, self.bits)
+        free = -(-next(lm_tables) // words) * words
+        kernel = self._kernel(
+            swapper=(self.image_data + 1) * words,
+            free=free,
+            data=data,
+            text=text,
+            reserved=reserved,
+            idmap=Ttbr(idmap),
+            tcr=tcr,
+            idmap_tcr=tcr._replace(t0_bits=idmap_bits),
+        )
+        return self._finish(kernel, swapper, Ttbr(reserved), tcr, free)
+
+    def _map_linear(self, swapper: int, allocate: Iterator[int]) -> None:
+        for part, first, _ in self.parts:
+            level, entries, contiguous = _sizes(self.geometry, part)
+            self.builder.map(
+                swapper,
+                self.bits,
+                KERNEL_PAGE + first,
+                first,
+                RO if part == "text" else RW,
+                allocate=allocate,
+                level=level,
+                count=entries,
+                contiguous=contiguous,
+            )
+
+    def _map_image(self, swapper: int, text: int, data: int, allocate: Iterator[int]) -> None:
+        """Text as a block, then data and swapper_pg_dir as pages."""
+        self.builder.map(swapper, self.bits, self.image, text, ROX, allocate=allocate, level=2)
+        self.image_data = self.image + self.geometry.pages(2)
+        self.builder.map(swapper, self.bits, self.image_data, data, RW, allocate=allocate, count=2)
+
+    def _kernel(
+        self,
+        *,
+        swapper: int,
+        free: int,
+        data: int,
+        text: int,
+        reserved: int,
+        idmap: Ttbr,
+        tcr: Tcr,
+        idmap_tcr: Tcr,
+    ) -> Kernel:
+        geometry, words = self.geometry, self.geometry.page_words
+        root_level = geometry.start_level(self.bits)
+        alias = next(((p, n) for part, p, n in self.parts if part == "text"), (self.lm_pages, 0))
+        variable = self.image_data * words
+        return Kernel(
+            num_online_cpus=self.cpus,
+            entries=geometry.entries,
+            page_words=words,
+            root_level=root_level,
+            va_pages=1 << self.bits,
+            level_pages=tuple(geometry.pages(n) for n in range(root_level, LEAF_LEVEL + 1)),
+            cont_pmds=geometry.group(2),
+            cont_ptes=geometry.group(3),
+            has_pud_blocks=geometry.level1_blocks,
+            swapper_pg_dir=swapper,
+            free_tables=free,
+            lm_first=KERNEL_PAGE,
+            lm_count=self.lm_pages,
+            kernel_first=KERNEL_PAGE + alias[0],
+            kernel_count=alias[1],
+            max_dvm_ops=self.max_dvm_ops,
+            flag=variable,
+            flag_idmap=data * words,
+            msdata_state=variable + 1,
+            msdata_thread_ack=variable + 2,
+            stop_work=variable + 3,
+            stack=variable + 4,
+            scratch=variable + 5,
+            text=self.image,
+            idmap_text=text + 1,
+            reserved_pg_dir=reserved,
+            idmap_ttbr0=idmap,
+            tcr=tcr,
+            idmap_tcr=idmap_tcr,
+        )
+
+    def _finish(self, kernel: Kernel, swapper: int, reserved: Ttbr, tcr: Tcr, free: int) -> Layout:
+        geometry, words = self.geometry, self.geometry.page_words
+        names = dict(self.builder.names)
+        contents = self.builder.contents()
+        empty = next(t for a, t in contents.items() if a == reserved.baddr)
+        for n in range(self._tables_needed()):
+            contents[free + n * geometry.entries] = empty
+            names[free + n * geometry.entries] = f"new{n}"
+        aliases = {kernel.linear(a): n for a, n in names.items() if a < self.lm_pages * words}
+        tables = names | aliases | {kernel.swapper_pg_dir: "pgd"}
+        variables = {
+            kernel.flag: "flag",
+            kernel.msdata_state: "state",
+            kernel.msdata_thread_ack: "thread_ack",
+            kernel.stop_work: "stop_work",
+            kernel.stack: "stack",
+            kernel.scratch: "scratch",
+        }
+        physical = kernel.flag_idmap
+        variables |= {physical + a - kernel.flag: n for a, n in variables.items()}
+        lm = [(KERNEL_PAGE + first, pages) for _, first, pages in self.parts]
+        image = (kernel.text, geometry.pages(2)), (self.image_data, 2)
+        return Layout(
+            kernel=kernel,
+            tables=contents,
+            symbols=variables | tables,
+            table_names=frozenset(tables),
+            regions=(
+                *(Region(KERNEL_PAGE + p, n, f"lm.{part}") for part, p, n in self.parts),
+                Region(kernel.text, geometry.pages(2), "text"),
+                Region(self.image_data, 2, "data"),
+                Region(kernel.idmap_text, 1, "idmap.text"),
+            ),
+            regime=Regime((reserved,), (Ttbr(swapper),), (tcr,)),
+            swapper=swapper,
+            mapped=(*lm, *image),
+            repainted=tuple(
+                (KERNEL_PAGE + first, pages) for part, first, pages in self.parts if part != "text"
+            ),
+            leaves=tuple(KERNEL_PAGE + first for _, first, _ in self.parts),
+        )
+
+    def _tables_needed(self) -> int:
+        """Tables that a repaint allocates."""
+        needed = 0
+        for part, _, pages in self.parts:
+            if part in ("pud", "contpmd", "pmd"):
+                needed += pages // self.geometry.pages(2) + (part == "pud")
+        return needed
