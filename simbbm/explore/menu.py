@@ -13,10 +13,22 @@ from simbbm.core.graph import Node
 Moves = tuple[int, ...]
 
 
+class AgentSet:
+    """Who can move. One object for each set that is met, so that it is cheap as a key."""
+
+    __slots__ = ("names",)
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+
+
+_agent_sets: dict[tuple[str, ...], AgentSet] = {}
+
+
 class Menu:
     """A node's moves as indices, grouped. Everything is in the canonical order of the moves."""
 
-    __slots__ = ("agents", "cpus", "moves_of", "names")
+    __slots__ = ("agent_set", "agents", "cpus", "moves_of")
 
     def __init__(self, node: Node[Any]) -> None:
         by_agent: dict[str, list[int]] = {}
@@ -25,8 +37,8 @@ class Menu:
             by_agent.setdefault(move.agent, []).append(k)
             cpu_of[move.agent] = move.cpu
         self.moves_of: dict[str, Moves] = {name: tuple(moves) for name, moves in by_agent.items()}
-        self.names = tuple(self.moves_of)
-        """The agents that can move."""
+        names = tuple(self.moves_of)
+        self.agent_set = _agent_sets.setdefault(names, AgentSet(names))
         self.agents = tuple(self.moves_of.values())
         """Agent by agent, its moves."""
         by_cpu: dict[int, list[Moves]] = {}

@@ -21,7 +21,7 @@ from typing import Any
 from simbbm.core.choice import Chooser, Tape
 from simbbm.core.errors import UsageError
 from simbbm.core.graph import Node
-from simbbm.explore.menu import menu_of
+from simbbm.explore.menu import AgentSet, menu_of
 
 DEPTH_MAX = 10
 STEPS_UNCALIBRATED = 100
@@ -30,7 +30,7 @@ STEPS_UNCALIBRATED = 100
 class PctChooser:
     """One run's priorities. Afterwards `agents` says how many agents it met."""
 
-    __slots__ = ("_changes", "_draw", "_left", "_priorities", "_priority", "depth", "k")
+    __slots__ = ("_changes", "_draw", "_highest", "_left", "_priorities", "depth", "k")
 
     def __init__(self, seed: bytes, depth: int, k: int) -> None:
         tape = Tape(seed)
@@ -39,7 +39,7 @@ class PctChooser:
         self._draw = tape.number
         self._left = k
         self._priorities = _Priorities(tape)
-        self._priority = self._priorities.__getitem__
+        self._highest: dict[AgentSet, str] = {}
         self._changes = _change_points(tape, min(depth - 1, k), k)
 
     @property
@@ -55,15 +55,22 @@ class PctChooser:
             agents = menu.agents
             moves = agents[self._draw() * len(agents) >> 16]
         else:
-            name = max(menu.names, key=self._priority)
+            name = self._highest.get(menu.agent_set) or self._first(menu.agent_set)
             if left in self._changes:
                 self._priorities[name] = self._changes[left]
-                name = max(menu.names, key=self._priority)
+                self._highest.clear()
+                name = self._first(menu.agent_set)
             self._left = left - 1
             moves = menu.moves_of[name]
         n = len(moves)
         k: int = moves[self._draw() * n >> 16] if n > 1 else moves[0]
         return k
+
+    def _first(self, agent_set: AgentSet) -> str:
+        """Find who goes first, and remember it until a priority changes."""
+        name = max(agent_set.names, key=self._priorities.__getitem__)
+        self._highest[agent_set] = name
+        return name
 
 
 class _Priorities(dict[str, int]):
