@@ -1,7 +1,12 @@
-"""Replay: follow a witness through its scenario, and say whether it still shows what it showed."""
+"""Replay: follow a witness through its scenario, and say whether it still shows what it showed.
+
+Exact for now: every decision has to be possible at its own step, by its label, and the states that
+were recorded have to be met. Between decisions the polite schedule decides.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -9,8 +14,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from simbbm.check.verdict import Verdict
-from simbbm.core.graph import Node
-from simbbm.explore.witness import Witness
+from simbbm.core.choice import Polite
+from simbbm.core.errors import ReplayDivergence, UsageError
+from simbbm.core.graph import Graph, Node
+from simbbm.core.trace import trace_digest
+from simbbm.explore.record import STATE_EVERY, Witness
+from simbbm.explore.run import MAX_STEPS
 from simbbm.scenario import Scenario
 
 
@@ -30,7 +39,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     step: int | None = None
     expected: str | None = None
     got: tuple[str, ...] = ()
-    """The labels that were enabled instead, or the digest that was found."""
+    """The labels that were enabled instead, or the digest or verdict that was found."""
     verdict: Verdict | None = None
     property: str | None = None
     message: str = ""
@@ -47,11 +56,111 @@ class ReplayStep(NamedTuple):
     after: Node[Any]
 
 
+class Diverged(ReplayDivergence):
+    """A witness no longer fits: at this step it wants what is not there."""
+
+    def __init__(self, step: int, expected: str, got: tuple[str, ...]) -> None:
+        found = ", ".join(got) or "nothing"
+        super().__init__(f"step {step}: expected {expected}, got {found}")
+        self.step = step
+        self.expected = expected
+        self.got = got
+
+    def __reduce__(self) -> Any:
+        return Diverged, (self.step, self.expected, self.got)
+
+
 def replay(witness: Witness, scenario: Scenario) -> Replay:
     """Follow the decisions exactly; compare states on the way and the trace at the end."""
-    raise NotImplementedError((witness, scenario))
+    labels: list[str] = []
+    node: Node[Any] | None = None
+    try:
+        for _, before, k, node in steps_of(witness, scenario):  # noqa: B007 - the last one counts
+            labels.append(before.moves[k].label)
+    except Diverged as error:
+        return Replay(
+            result=Result.DIVERGED,
+            step=error.step,
+            expected=error.expected,
+            got=error.got,
+            steps=len(labels),
+        )
+    return _judge(witness, node or _graph(witness, scenario).initial, labels)
+
+
+def _judge(witness: Witness, node: Node[Any], labels: list[str]) -> Replay:
+    """Hold what a replay came to against what was recorded."""
+    verdict = Verdict(node.ended.value) if node.ended else Verdict.INCONCLUSIVE
+    name = node.problem.property if node.problem else None
+    digest = trace_digest(labels)
+    result, expected = Result.REPRODUCED, None
+    got: tuple[str, ...] = ()
+    if (verdict, name) != (witness.verdict, witness.property):
+        result = Result.STALE
+        expected, got = _outcome(witness.verdict, witness.property), (_outcome(verdict, name),)
+    elif not (digest.startswith(witness.digest) and len(labels) == witness.steps):
+        result, expected, got = Result.DIVERGED, f"trace {witness.digest}", (f"trace {digest}",)
+    return Replay(
+        result=result,
+        step=None if result is Result.REPRODUCED else len(labels),
+        expected=expected,
+        got=got,
+        verdict=verdict,
+        property=name,
+        message=node.problem.message if node.problem else "",
+        steps=len(labels),
+        digest=digest,
+    )
+
+
+def _outcome(verdict: Verdict, name: str | None) -> str:
+    return f"{verdict}:{name}" if name else str(verdict)
+
+
+def _graph(witness: Witness, scenario: Scenario) -> Graph[Any]:
+    if witness.scenario != scenario.id:
+        raise UsageError(f"a witness of {witness.scenario}, not of {scenario.id}")
+    return Graph(scenario.system(witness.params))
 
 
 def steps_of(witness: Witness, scenario: Scenario) -> Iterator[ReplayStep]:
     """The steps of a witness, one by one; raise ReplayDivergence where it no longer fits."""
-    raise NotImplementedError((witness, scenario))
+    graph = _graph(witness, scenario)
+    decisions = {decision.step: decision for decision in witness.decisions}
+    last = max(decisions, default=-1)
+    limit = (
+        witness.steps if witness.verdict is Verdict.INCONCLUSIVE else max(MAX_STEPS, witness.steps)
+    )
+    node, polite, taken = graph.initial, Polite(), Counter[str]()
+    for step in range(limit):
+        if step % STATE_EVERY == 0 and step // STATE_EVERY < len(witness.states):
+            _check_state(graph, node, step, witness.states[step // STATE_EVERY])
+        if node.ended is not None:
+            if step <= last:
+                wanted = next(d.label for d in witness.decisions if d.step >= step)
+                raise Diverged(step, wanted, (f"the run has ended: {node.ended}",))
+            return
+        k = polite.default(node)
+        if decision := decisions.get(step):
+            k = _find(node, step, decision.label)
+            if taken[decision.label] + 1 != decision.occurrence:
+                wanted = f"{decision.label} for the {decision.occurrence}th time"
+                raise Diverged(step, wanted, (f"{taken[decision.label] + 1}th time",))
+        polite.observe(node, k)
+        taken[node.moves[k].label] += 1
+        following = graph.follow(node, k)
+        yield ReplayStep(step, node, k, following)
+        node = following
+
+
+def _find(node: Node[Any], step: int, label: str) -> int:
+    labels = tuple(move.label for move in node.moves)
+    if label not in labels:
+        raise Diverged(step, label, labels)
+    return labels.index(label)
+
+
+def _check_state(graph: Graph[Any], node: Node[Any], step: int, expected: str) -> None:
+    digest = graph.system.digest(node.state)
+    if digest != expected:
+        raise Diverged(step, f"state {expected}", (f"state {digest}",))

@@ -1,57 +1,19 @@
-"""Witnesses: replayable records of runs worth keeping, as JSON files."""
+"""Witnesses: made from runs, kept in files or as tokens, read back. What others import is here."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from simbbm.check.verdict import Verdict
-from simbbm.explore.run import MAX_STEPS
+from simbbm import __version__
+from simbbm.core.choice import Polite
+from simbbm.explore.files import load, read, save
+from simbbm.explore.record import SCHEMA, STATE_EVERY, Decision, Found, Witness
+from simbbm.explore.run import MAX_STEPS, Recorder, Runner, RunResult
 from simbbm.explore.strategies import Strategy
+from simbbm.explore.token import from_token, is_token, token
 from simbbm.scenario import Scenario
-
-SCHEMA = "simbbm-witness/1"
-
-
-class Decision(msgspec.Struct, frozen=True):
-    """One step at which the schedule differs from `core.choice.Polite`."""
-
-    step: int
-    label: str
-    occurrence: int
-    """How often the run has taken this label, this time included."""
-    instead_of: str = ""
-    """What the polite schedule would have done; empty if it came from a token."""
-
-
-class Found(msgspec.Struct, frozen=True):
-    """Where the run was met first. Never needed to replay it."""
-
-    strategy: str
-    seed: int
-    number: int
-
-
-class Witness(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of one scenario."""
-
-    schema: str = SCHEMA
-    scenario: str
-    params: dict[str, int | str]
-    decisions: tuple[Decision, ...]
-    states: tuple[str, ...] = ()
-    """The state's digest before steps 0, 8, 16, …: they show where a replay first diverges."""
-    verdict: Verdict
-    property: str | None
-    message: str = ""
-    steps: int
-    digest: str
-    """Of the trace; a token keeps its beginning only."""
-    found: Found | None = None
-    version: str = ""
 
 
 def witness_of(
@@ -63,29 +25,58 @@ def witness_of(
     max_steps: int = MAX_STEPS,
 ) -> Witness:
     """Run again, which is cheap, and record what is needed to come back."""
-    raise NotImplementedError((scenario, params, strategy, seed, number, max_steps))
+    runner = Runner(scenario, params, strategy, seed, max_steps)
+    recorder = Recorder(runner.chooser(number))
+    result = runner.result(runner.run(recorder))
+    found = Found(runner.strategy.name, seed, number)
+    return witness_from(scenario, runner, recorder, result, found)
 
 
-def save(witness: Witness, directory: Path) -> Path:
-    """Write a witness under the name of its content; return where."""
-    raise NotImplementedError((witness, directory))
+def witness_from(
+    scenario: Scenario,
+    runner: Runner,
+    recorder: Recorder,
+    result: RunResult,
+    found: Found | None = None,
+) -> Witness:
+    """Make a witness of a run that a recorder saw."""
+    polite = Polite()
+    taken = Counter[str]()
+    decisions, states = [], []
+    for step, (node, k) in enumerate(recorder.taken):
+        if step % STATE_EVERY == 0:
+            states.append(runner.engine.graph.system.digest(node.state))
+        label, default = node.moves[k].label, polite.default(node)
+        polite.observe(node, k)
+        taken[label] += 1
+        if k != default:
+            decisions.append(Decision(step, label, taken[label], node.moves[default].label))
+    return Witness(
+        scenario=scenario.id,
+        params=runner.params,
+        decisions=tuple(decisions),
+        states=tuple(states),
+        verdict=result.verdict,
+        property=result.property,
+        message=result.message,
+        steps=result.steps,
+        digest=result.digest,
+        found=found,
+        version=__version__,
+    )
 
 
-def load(path: Path) -> Witness:
-    """Read a witness file; raise UsageError with one line if it is none."""
-    raise NotImplementedError(path)
-
-
-def token(witness: Witness) -> str:
-    """The witness as one short line of text, without what a replay finds out anyway."""
-    raise NotImplementedError(witness)
-
-
-def from_token(text: str) -> Witness:
-    """Read a token; raise UsageError with one line if it is none."""
-    raise NotImplementedError(text)
-
-
-def read(text: str) -> Witness:
-    """Read a witness from a token or, if it is not one, from the file of that name."""
-    raise NotImplementedError(text)
+__all__ = [
+    "SCHEMA",
+    "Decision",
+    "Found",
+    "Witness",
+    "from_token",
+    "is_token",
+    "load",
+    "read",
+    "save",
+    "token",
+    "witness_from",
+    "witness_of",
+]

@@ -1,0 +1,54 @@
+"""What a witness is: one run of one scenario, as data.
+
+A counterexample is a witness whose verdict is VIOLATED or STUCK; there is no second class. What is
+recorded is where the schedule *differs from the polite one*, by label and not by index, so that a
+witness stays readable and can outlive small edits of the program.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from simbbm.check.verdict import Verdict
+
+SCHEMA = "simbbm-witness/1"
+STATE_EVERY = 8
+"""Steps from one recorded state digest to the next."""
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """One step at which the schedule differs from `core.choice.Polite`."""
+
+    step: int
+    label: str
+    occurrence: int
+    """How often the run has taken this label, this time included."""
+    instead_of: str = ""
+    """What the polite schedule would have done; empty if it came from a token."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """Where the run was met first. Never needed to replay it."""
+
+    strategy: str
+    seed: int
+    number: int
+
+
+class Witness(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of one scenario."""
+
+    schema: str = SCHEMA
+    scenario: str
+    params: dict[str, int | str]
+    decisions: tuple[Decision, ...]
+    states: tuple[str, ...] = ()
+    """The state's digest before steps 0, 8, 16, …: they show where a replay first diverges."""
+    verdict: Verdict
+    property: str | None
+    message: str = ""
+    steps: int
+    digest: str
+    """Of the trace; a token keeps its beginning only."""
+    found: Found | None = None
+    version: str = ""
