@@ -1,0 +1,5 @@
+"""`python -m simbbm` is `simbbm`."""
+
+from simbbm.cli import main
+
+main()

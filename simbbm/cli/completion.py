@@ -1,0 +1,50 @@
+"""Completion in bash of words with colons in them.
+
+Bash takes `stem::name` for three words (COMP_WORDBREAKS has the colon), passes them on as such and
+replaces only the last of them. So the words are joined again, and an answer leaves out what is
+already on the line. Other shells need nothing of the kind.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    add_completion_class,
+    split_arg_string,
+)
+
+
+class ColonComplete(BashComplete):
+    """Bash completion that knows about colons."""
+
+    _typed = ""
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        """Return the words before the cursor and the word that is being completed."""
+        words = split_arg_string(os.environ["COMP_WORDS"])
+        cursor = int(os.environ["COMP_CWORD"])
+        joined: list[str] = []
+        glue = False
+        for word in [*words[1:cursor], *(words[cursor : cursor + 1] or [""])]:
+            colons = bool(word) and not word.strip(":")
+            if joined and (glue or colons):
+                joined[-1] += word
+            else:
+                joined.append(word)
+            glue = colons
+        incomplete = joined.pop()
+        self._typed = incomplete[: incomplete.rfind(":") + 1]
+        return joined, incomplete
+
+    def format_completion(self, item: CompletionItem[Any]) -> str:
+        """Leave out what bash takes for earlier words."""
+        return f"{item.type},{item.value.removeprefix(self._typed)}"
+
+
+def register() -> None:
+    """Put it in the place of click's own."""
+    add_completion_class(ColonComplete)

@@ -1,0 +1,90 @@
+"""`simbbm list`: what there is, what is expected of it, and what can be changed."""
+
+from __future__ import annotations
+
+import click
+
+from simbbm.cli.options import common
+from simbbm.core.errors import SimbbmError
+from simbbm.report.rows import PropertyRow, Row, ScenarioRow, encode
+from simbbm.scenario import Scenario
+
+
+@click.command("list")
+@click.argument("paths", nargs=-1, metavar="[PATH...]")
+@click.option("--properties", is_flag=True, help="Explain each property instead.")
+@common
+def command(
+    paths: tuple[str, ...],
+    *,
+    properties: bool,
+    as_json: bool,
+    log_format: str,  # noqa: ARG001 - nothing is logged here
+) -> None:
+    """List scenarios: expectation, parameters and story of each.
+
+    Without PATH the shipped ones; a PATH is a file, a folder, a stem or an id.
+
+    \b
+    Example:
+      simbbm list linear_map_split
+    """
+    if properties:
+        _list_properties(as_json=as_json)
+        return
+    for scenario in _named(paths) if paths else _all():
+        row = _row(scenario)
+        if as_json:
+            click.echo(encode(row))
+        else:
+            _show(row, scenario)
+
+
+def _named(paths: tuple[str, ...]) -> list[Scenario]:
+    from simbbm import discovery
+
+    return discovery.select(paths)
+
+
+def _all() -> list[Scenario]:
+    """Everything that is installed; another distribution's defect does not hide the rest."""
+    from simbbm import discovery
+
+    found = discovery.shipped()
+    for name in discovery.entry_points():
+        try:
+            found += discovery.select([name])
+        except SimbbmError as error:
+            click.echo(f"simbbm: warning: entry point {name}: {error}", err=True)
+    return found
+
+
+def _row(scenario: Scenario) -> ScenarioRow:
+    return ScenarioRow(
+        id=scenario.id,
+        expect=str(scenario.expect),
+        twin_of=scenario.twin_of,
+        evidence=scenario.evidence,
+        params={p.name: p.as_json() for p in scenario.parameters},
+        story=scenario.story,
+    )
+
+
+def _show(row: ScenarioRow, scenario: Scenario) -> None:
+    """Print the id first, so that it can be copied; a twin's parameters only where they differ."""
+    colour = "green" if row.expect == "HOLDS" else "yellow"
+    click.echo(f"{click.style(row.id, bold=True)}  {click.style(row.expect, fg=colour)}")
+    click.echo(f"    {row.story}")
+    parent = {p.name: p for p in scenario.parent.parameters} if scenario.parent else {}
+    changed = [p for p in scenario.parameters if p != parent.get(p.name)]
+    if changed:
+        shown = (f"{p.name}={p.default}" + ("" if parent else f" ({p.allowed})") for p in changed)
+        click.echo(f"    -p {'  '.join(shown)}")
+
+
+def _list_properties(*, as_json: bool) -> None:
+    from simbbm.check.properties import CATALOGUE
+
+    for name, meaning in CATALOGUE.items():
+        row: Row = PropertyRow(name=name, meaning=meaning)
+        click.echo(encode(row) if as_json else f"{click.style(name, bold=True)}\n    {meaning}")

@@ -1,0 +1,201 @@
+"""What several commands take: how counts, seeds, durations, ids and parameters are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+
+
+class Count(click.ParamType[int]):
+    """A positive number, `500`, `10k` or `2m`."""
+
+    name = "count"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read it."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+)([km]?)", value.lower().replace("_", ""))
+        if not match or not int(match[1]):
+            self.fail(f"{value} is not a count: write 500, 10k or 2m", param, ctx)
+        return int(match[1]) * _UNITS[match[2]]
+
+
+class Seed(click.ParamType[int]):
+    """A number, decimal or hexadecimal."""
+
+    name = "seed"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read it."""
+        if isinstance(value, int):
+            return value
+        text = value.lower().replace("_", "")
+        if re.fullmatch(r"\d+", text):
+            return int(text)
+        if re.fullmatch(r"0x[0-9a-f]+", text):
+            return int(text, 16)
+        self.fail(f"{value} is not a seed: write 42 or 0x2a", param, ctx)
+
+
+class Duration(click.ParamType[float]):
+    """Seconds, `30s`, `10m` or `1h`."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read it."""
+        if isinstance(value, int | float):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value.lower())
+        if not match or not float(match[1]):
+            self.fail(f"{value} is not a duration: write 30s, 10m or 1h", param, ctx)
+        return float(match[1]) * _SECONDS[match[2]]
+
+
+class ScenarioId(click.ParamType[str]):
+    """An id, a stem or a file."""
+
+    name = "id"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem[str]]:
+        """Return the shipped ids that begin like this, those of a file, or files."""
+        from simbbm import discovery
+        from simbbm.core.errors import SimbbmError
+
+        source, separator, _ = incomplete.partition("::")
+        try:
+            known = discovery.select([source]) if separator else discovery.shipped()
+        except SimbbmError:
+            return []
+        ids = [s.id for s in known if s.id.startswith(incomplete)]
+        if ids or separator:
+            return [CompletionItem(i) for i in ids]
+        return [CompletionItem(incomplete, type="file")]
+
+
+class Assignment(click.ParamType[tuple[str, str]]):
+    """A parameter's new value, `name=value`."""
+
+    name = "name=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Split it; what it means depends on the scenario."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = value.partition("=")
+        if not (name and equals and text):
+            self.fail(f"{value} is not name=value: write -p cpus=4", param, ctx)
+        return name, text
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str  # noqa: ARG002
+    ) -> list[CompletionItem[str]]:
+        """Return parameters of the scenarios that are named already, and their values."""
+        from simbbm import discovery
+        from simbbm.core.errors import SimbbmError
+
+        try:
+            named = discovery.select(ctx.params.get("ids") or ["linear_map_split::good"])
+        except SimbbmError:
+            return []
+        words = {
+            f"{p.name}={value}": None
+            for scenario in named
+            for p in scenario.parameters
+            for value in (p.choices or (p.default,))
+        }
+        return [CompletionItem(w) for w in words if w.startswith(incomplete)]
+
+
+class StrategyName(click.ParamType[str]):
+    """A strategy; which there are is known to those who search."""
+
+    name = "strategy"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem[str]]:
+        """Return the strategies that begin like this."""
+        from simbbm.explore.strategies import STRATEGIES
+
+        return [CompletionItem(s, help=h) for s, h in STRATEGIES.items() if s.startswith(incomplete)]
+
+
+def common(function: F) -> F:
+    """Give a command `--json` and `--log-format`."""
+    function = click.option(
+        "--log-format",
+        type=click.Choice(["console", "json"]),
+        default="console",
+        show_default=True,
+        help="How logs look on stderr.",
+    )(function)
+    return click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")(function)
+
+
+ids_argument = click.argument("ids", nargs=-1, required=True, metavar="ID...", type=ScenarioId())
+witness_argument = click.argument("witness", metavar="WITNESS|TOKEN")
+parameters_option = click.option(
+    "-p",
+    "--param",
+    "given",
+    type=Assignment(),
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the scenario; may be repeated. `simbbm list` shows them.",
+)
+seed_option = click.option(
+    "--seed", type=Seed(), default=0, show_default=True, help="Decimal or 0x...."
+)
+strategy_option = click.option(
+    "--strategy",
+    type=StrategyName(),
+    default="default",
+    show_default=True,
+    help="How schedules are chosen, e.g. random or pct:depth=3.",
+)
+max_steps_option = click.option(
+    "--max-steps", type=Count(), help="Steps after which a run is given up as INCONCLUSIVE."
+)
+jobs_option = click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), help="Worker processes. [default: all cores]"
+)
+witness_dir_option = click.option(
+    "--witness-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".simbbm/witness"),
+    show_default=True,
+    help="Where witnesses of failing runs are written.",
+)
+
+
+def distinct(given: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """Parameters as a mapping; the last of several values for one name counts."""
+    return dict(given)

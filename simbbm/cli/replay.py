@@ -1,0 +1,122 @@
+"""`simbbm replay`: does a witness still show what it showed?"""
+
+from __future__ import annotations
+
+import click
+
+from simbbm import discovery
+from simbbm.cli.exits import Exit
+from simbbm.cli.options import common, witness_argument
+from simbbm.core.errors import UsageError
+from simbbm.explore.replay import Replay, Result, replay, steps_of
+from simbbm.explore.witness import Witness, read
+from simbbm.report.rows import ReplayRow, encode
+from simbbm.scenario import Scenario
+
+
+@click.command("replay")
+@witness_argument
+@click.option("--until", type=click.IntRange(min=0), metavar="STEP", help="Stop before this step.")
+@common
+def command(
+    witness: str,
+    *,
+    until: int | None,
+    as_json: bool,
+    log_format: str,  # noqa: ARG001 - nothing is logged here
+) -> int:
+    """Replay a witness, a file or a token, and compare each choice and state on the way.
+
+    With --until, print the steps before that one and what could happen there.
+
+    \b
+    Examples:
+      simbbm replay .simbbm/witness/3f9c0a1b2c3d.json
+      simbbm replay .simbbm/witness/3f9c0a1b2c3d.json --until 41
+    """
+    recorded = read(witness)
+    scenario = scenario_of(recorded)
+    if until is not None:
+        return _until(recorded, scenario, until, witness, as_json=as_json)
+    result = replay(recorded, scenario)
+    row = ReplayRow(
+        witness=witness,
+        result=result.result,
+        how=result.how,
+        step=result.step,
+        expected=result.expected,
+        got=list(result.got) or None,
+        verdict=result.verdict,
+        property=result.property,
+        digest=result.digest,
+    )
+    if as_json:
+        click.echo(encode(row))
+    else:
+        _say(result, recorded)
+    return Exit.EXPECTED if result.result is Result.REPRODUCED else Exit.DIVERGED
+
+
+def scenario_of(witness: Witness) -> Scenario:
+    """Return the scenario that a witness is of."""
+    try:
+        scenario = discovery.find(witness.scenario)
+        scenario.parameters_from(witness.params)
+    except UsageError as error:
+        hint = error.hint
+        if ".py::" in witness.scenario:
+            hint = "a file is named as it was given to run: replay from the same directory"
+        raise UsageError(f"a witness of {witness.scenario}: {error.message}", hint) from None
+    return scenario
+
+
+def _say(result: Replay, witness: Witness) -> None:
+    name = witness.scenario
+    if result.result is Result.REPRODUCED:
+        verdict = f"{result.verdict}:{result.property}" if result.property else result.verdict
+        click.echo(f"{click.style('REPRODUCED', fg='green')} {name}: {verdict}")
+        if result.message:
+            click.echo(f"  {result.message}")
+        click.echo(f"  {result.steps} steps, digest {result.digest}")
+        return
+    click.echo(f"{click.style(result.result, fg='red')} {name} at step {result.step}")
+    click.echo(f"  expected {result.expected}")
+    click.echo(f"  got {', '.join(result.got) or 'nothing'}")
+    why = {
+        Result.STALE: "it can be followed, and now ends differently: the scenario has changed",
+        Result.DIVERGED: "it cannot be followed: the scenario, or simbbm, has changed",
+    }
+    click.echo(f"  {why[result.result]}")
+
+
+def _until(
+    witness: Witness, scenario: Scenario, until: int, text: str, *, as_json: bool
+) -> Exit:
+    """Show the way up to a step, and what could happen there."""
+    from simbbm.report.columns import listed
+    from simbbm.report.rows import StepRow
+    from simbbm.report.trace import event
+
+    if until > witness.steps:
+        raise UsageError(f"--until {until}: {text} has {witness.steps} steps")
+    shared = scenario.system(witness.params).shared
+    enabled: list[str] = []
+    for step in steps_of(witness, scenario):
+        enabled = [move.label for move in step.before.moves]
+        if step.step == until:
+            break
+        enabled = [move.label for move in step.after.moves]
+        shown = event(shared, step)
+        if as_json:
+            fields = shown._asdict() | {"notes": list(shown.notes)}
+            click.echo(encode(StepRow(scenario=scenario.id, **fields)))
+        else:
+            click.echo(listed(shown))
+    if as_json:
+        row = ReplayRow(witness=text, result=Result.REPRODUCED, step=until, got=enabled)
+        click.echo(encode(row))
+    else:
+        click.echo(f"at step {until} these could go on:" if enabled else f"it ends at step {until}")
+        for label in enabled:
+            click.echo(f"  {label}")
+    return Exit.EXPECTED

@@ -1,0 +1,114 @@
+"""`simbbm run`: one schedule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+
+import click
+
+from simbbm import discovery
+from simbbm.cli.exits import Exit, worst
+from simbbm.cli.options import (
+    common,
+    ids_argument,
+    max_steps_option,
+    parameters_option,
+    seed_option,
+    strategy_option,
+    witness_dir_option,
+)
+from simbbm.cli.verdicts import FAILURES, Kept, exit_of, keep, run_row, say
+from simbbm.core.errors import UsageError
+from simbbm.explore.run import MAX_STEPS, run_one
+from simbbm.explore.strategies import strategy as read_strategy
+from simbbm.explore.witness import Witness, token, witness_of
+from simbbm.scenario import Scenario
+
+
+@click.command("run")
+@ids_argument
+@parameters_option
+@seed_option
+@strategy_option
+@max_steps_option
+@click.option("--trace", is_flag=True, help="Print every step first.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the run's witness to this file, also when it holds.",
+)
+@witness_dir_option
+@common
+def command(
+    ids: tuple[str, ...],
+    *,
+    given: tuple[tuple[str, str], ...],
+    seed: int,
+    strategy: str,
+    max_steps: int | None,
+    trace: bool,
+    output: Path | None,
+    witness_dir: Path,
+    as_json: bool,
+    log_format: str,  # noqa: ARG001 - nothing is logged here
+) -> int:
+    """Run one schedule, and say what it showed. It says nothing of other schedules.
+
+    \b
+    Examples:
+      simbbm run linear_map_split::good --seed 0x2a --strategy random
+      simbbm run bbm_minimal::live_change --trace
+    """
+    plan = read_strategy(strategy)
+    scenarios = discovery.select(ids)
+    if output and len(scenarios) > 1:
+        raise UsageError(f"-o takes one run, and {len(scenarios)} scenarios are named")
+    every_params = [s.parameters_from(dict(given)) for s in scenarios]
+    codes: list[Exit] = []
+    for scenario, params in zip(scenarios, every_params, strict=True):
+        began = perf_counter()
+        result = run_one(scenario, params, plan, seed, max_steps=max_steps or MAX_STEPS)
+        seconds = round(perf_counter() - began, 3)
+        kept, witness = None, None
+        if result.verdict in FAILURES or output or trace:
+            witness = witness_of(scenario, params, plan, seed, max_steps=max_steps or MAX_STEPS)
+        if witness and trace:
+            _trace(witness, scenario, as_json=as_json)
+        if witness and output:
+            kept = Kept(witness, token(witness), _write(witness, output))
+        elif witness and result.verdict in FAILURES:
+            kept = keep(witness, witness_dir)
+        row = run_row(
+            scenario, params, result, kept, seconds=seconds, seed=seed, strategy=plan.name
+        )
+        say(row, kept, f"{row.steps} steps, seed {seed}, strategy {plan.name}", as_json=as_json)
+        codes.append(exit_of(row))
+    return worst(codes)
+
+
+def _write(witness: Witness, path: Path) -> Path:
+    """Write a witness where the user wants it; here, not being able to is an error."""
+    import msgspec
+
+    try:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(witness), indent=1) + b"\n")
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
+    return path.absolute()
+
+
+def _trace(witness: Witness, scenario: Scenario, *, as_json: bool) -> None:
+    from simbbm.explore.replay import steps_of
+    from simbbm.report.columns import listed
+    from simbbm.report.rows import StepRow, encode
+    from simbbm.report.trace import events
+
+    shared = scenario.system(witness.params).shared
+    for event in events(shared, steps_of(witness, scenario)):
+        if not as_json:
+            click.echo(listed(event))
+            continue
+        fields = event._asdict() | {"notes": list(event.notes)}
+        click.echo(encode(StepRow(scenario=scenario.id, **fields)))

@@ -1,0 +1,95 @@
+"""`simbbm show`: a witness, told so that it can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from shutil import get_terminal_size
+
+import click
+
+from simbbm.cli.options import common, witness_argument
+from simbbm.core.errors import UsageError
+from simbbm.report.columns import Line, render
+
+STYLES = {
+    "head": {"bold": True},
+    "routine": {"fg": "cyan"},
+    "hardware": {"fg": "yellow"},
+    "elided": {"dim": True},
+    "bad": {"fg": "red", "bold": True},
+}
+
+
+@click.command("show")
+@witness_argument
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["columns", "json"]),
+    default="columns",
+    show_default=True,
+    help="One column a CPU, or the whole trace as JSON.",
+)
+@click.option("--all", "everything", is_flag=True, help="Leave out no step.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file instead.",
+)
+@common
+def command(
+    witness: str,
+    *,
+    form: str,
+    everything: bool,
+    output: Path | None,
+    as_json: bool,
+    log_format: str,  # noqa: ARG001 - nothing is logged here
+) -> None:
+    """Show a witness, a file or a token: one column a CPU, time runs down.
+
+    Long ones are shown without the steps that do not matter for the end; --all shows every step.
+
+    \b
+    Example:
+      simbbm show .simbbm/witness/3f9c0a1b2c3d.json --as columns
+    """
+    from simbbm.cli.replay import scenario_of
+    from simbbm.cli.verdicts import shown
+    from simbbm.explore.witness import is_token, read
+    from simbbm.report.story import tell
+
+    recorded = read(witness)
+    story = tell(recorded, scenario_of(recorded))
+    if form == "json" or as_json:
+        from simbbm.report.as_json import trace_json
+
+        _put([Line(trace_json(story))], output)
+        return
+    named = witness if is_token(witness) else shown(Path(witness))
+    width = 100 if output else terminal_width()
+    lines = render(story, width=width, everything=everything, replay=f"simbbm replay {named}")
+    _put(lines, output)
+
+
+def terminal_width() -> int:
+    """The width of the terminal, 100 where there is none."""
+    return get_terminal_size((100, 24)).columns
+
+
+def styled(line: Line) -> str:
+    """Return a line with its colours; click takes them away where they are not wanted."""
+    return click.style(line.text, **STYLES[line.style]) if line.style else line.text  # type: ignore[arg-type]
+
+
+def _put(lines: Iterable[Line], output: Path | None) -> None:
+    if output is None:
+        for line in lines:
+            click.echo(styled(line))
+        return
+    try:
+        output.write_text("".join(f"{line.text}\n" for line in lines), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror or error}") from None

@@ -1,0 +1,165 @@
+"""From a result to the row that text and JSON are made of, to an exit code, and to a witness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+import simbbm
+from simbbm.check.verdict import Verdict
+from simbbm.cli.exits import Exit
+from simbbm.report.rows import VerdictRow, encode
+from simbbm.scenario import Scenario
+
+if TYPE_CHECKING:
+    from simbbm.campaign.stress import StressResult
+    from simbbm.explore.run import RunResult
+    from simbbm.explore.witness import Witness
+
+FAILURES = (Verdict.VIOLATED, Verdict.STUCK)
+
+
+class Kept(NamedTuple):
+    """A witness that was written, if it could be."""
+
+    witness: Witness
+    token: str
+    path: Path | None
+
+    @property
+    def replay(self) -> str:
+        """The command that replays it."""
+        return f"simbbm replay {shown(self.path) if self.path else self.token}"
+
+
+def keep(witness: Witness, directory: Path) -> Kept:
+    """Write a witness; if that fails, warn: the token says the same."""
+    from simbbm.explore.witness import save, token
+
+    try:
+        path = save(witness, directory).absolute()
+    except OSError as error:
+        reason = error.strerror or error
+        click.echo(f"simbbm: warning: no witness written to {directory}: {reason}", err=True)
+        path = None
+    return Kept(witness, token(witness), path)
+
+
+def shown(path: Path) -> str:
+    """Return a path as one would type it here, quoted for a shell."""
+    from shlex import quote
+
+    here = Path.cwd()
+    return quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def _basis(scenario: Scenario, params: Mapping[str, Any], kept: Kept | None) -> dict[str, Any]:
+    """What rows of every mode have."""
+    return {
+        "scenario": scenario.id,
+        "params": dict(params),
+        "expect": str(scenario.expect),
+        "geometry": scenario.setup(params).geometry.name,
+        "certified": False if kept else None,
+        "witness": str(kept.path) if kept and kept.path else None,
+        "token": kept.token if kept else None,
+        "version": simbbm.__version__,
+    }
+
+
+def run_row(
+    scenario: Scenario,
+    params: Mapping[str, Any],
+    result: RunResult,
+    kept: Kept | None,
+    **more: Any,
+) -> VerdictRow:
+    """The row of one run. HOLDS is said of this schedule alone: it convicts no bad twin."""
+    expected = scenario.expect.met_by(result.verdict, result.property, complete=False)
+    if result.verdict is Verdict.HOLDS and scenario.expect.holds:
+        expected = True
+    failed = result.verdict in FAILURES
+    return VerdictRow(
+        **_basis(scenario, params, kept),
+        mode="run",
+        verdict=result.verdict,
+        property=result.property,
+        expected=expected,
+        message=result.message or None,
+        runs=1,
+        runs_requested=1,
+        failures=int(failed),
+        steps=result.steps,
+        length=result.steps if failed else None,
+        digest=result.digest,
+        **more,
+    )
+
+
+def sample_row(
+    scenario: Scenario,
+    params: Mapping[str, Any],
+    result: StressResult,
+    kept: Kept | None,
+    **more: Any,
+) -> VerdictRow:
+    """The row of many runs."""
+    complete = result.verdict is Verdict.SAMPLED
+    return VerdictRow(
+        **_basis(scenario, params, kept),
+        mode="sample",
+        verdict=result.verdict,
+        property=result.property,
+        expected=scenario.expect.met_by(result.verdict, result.property, complete=complete),
+        message=result.message or None,
+        seconds=round(result.seconds, 3),
+        runs=result.runs,
+        runs_requested=result.runs_requested,
+        failures=sum(result.failures.values()),
+        first_failure=result.first_failure,
+        steps=result.steps,
+        length=result.failure.steps if result.failure else None,
+        strategy=result.strategy,
+        digest=result.failure.digest if result.failure else result.digest,
+        **more,
+    )
+
+
+def exit_of(row: VerdictRow, *, require_proof: bool = False) -> Exit:
+    """The exit code that a row asks for."""
+    if row.verdict in ("INCONCLUSIVE", "BOUNDED"):
+        return Exit.INCONCLUSIVE
+    if row.expected is False:
+        return Exit.UNEXPECTED
+    if require_proof and row.verdict == "SAMPLED":
+        return Exit.INCONCLUSIVE
+    return Exit.EXPECTED
+
+
+def verdict_text(row: VerdictRow) -> str:
+    """Verdict and property, as expectations are written."""
+    return f"{row.verdict}:{row.property}" if row.property else row.verdict
+
+
+def judgement(row: VerdictRow) -> str:
+    """Say how the verdict compares with the expectation."""
+    if row.expected is None:
+        return f"expected is {row.expect}"
+    return "as expected" if row.expected else f"NOT EXPECTED, expected is {row.expect}"
+
+
+def say(row: VerdictRow, kept: Kept | None, how: str, *, as_json: bool) -> None:
+    """Print a row: as JSON, or its verdict, how it is known, the message and the replay command."""
+    if as_json:
+        click.echo(encode(row))
+        return
+    colour = {True: "green", False: "red", None: "yellow"}[row.expected]
+    click.echo(f"{row.scenario}: {click.style(verdict_text(row), fg=colour)} ({judgement(row)})")
+    if row.message:
+        click.echo(f"  {row.message}")
+    click.echo(f"  {how}")
+    if kept:
+        click.echo(f"  replay with: {kept.replay}")

@@ -1,0 +1,1 @@
+"""What readers and programs see: rows, traces and counterexamples, from results and witnesses."""

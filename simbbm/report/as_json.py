@@ -1,0 +1,44 @@
+"""A story as one JSON object: everything that the other reports are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from simbbm.report.rows import Row
+from simbbm.report.story import Story
+
+
+class TraceRow(Row, tag="trace", tag_field="type", frozen=True, kw_only=True):
+    """A run with all its steps."""
+
+    scenario: str
+    params: dict[str, Any]
+    verdict: str
+    property: str | None
+    message: str
+    because: list[str]
+    steps: int
+    digest: str
+    cpus: list[str]
+    events: list[dict[str, Any]]
+    """Each with step, cpu, agent, label, text, function, notes; `telling`: columns always show it."""
+
+
+def trace_json(story: Story) -> str:
+    """Return the trace as one line."""
+    witness = story.witness
+    row = TraceRow(
+        scenario=witness.scenario,
+        params=dict(witness.params),
+        verdict=witness.verdict,
+        property=witness.property,
+        message=story.problem.message if story.problem else witness.message,
+        because=list(story.because),
+        steps=len(story.events),
+        digest=story.digest,
+        cpus=list(story.cpus),
+        events=[e._asdict() | {"telling": e.step in story.telling} for e in story.events],
+    )
+    return msgspec.json.encode(row).decode()

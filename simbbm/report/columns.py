@@ -1,0 +1,175 @@
+"""A counterexample as text: one column a CPU, one row a step, time runs down.
+
+What hardware does by itself stands in its CPU's column behind a `~`. A routine's name stands above
+its steps. Where the columns would be too narrow, it is a list with one line a step.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from textwrap import wrap
+from typing import NamedTuple
+
+from simbbm.core.trace import TraceEvent
+from simbbm.report.story import Story
+from simbbm.report.trace import HARDWARE
+
+COLUMN_MIN = 24
+WIDTH_MAX = 180
+MARGIN = 7
+"""The mark of the last step, its number, and two blanks."""
+SHOWN_WHOLE = 48
+"""Steps up to which nothing is left out."""
+ELIDED_MIN = 4
+"""A shorter stretch is shown: leaving it out would save nothing."""
+
+
+class Line(NamedTuple):
+    """One line; `style` is `head`, `routine`, `hardware`, `elided`, `bad`, or nothing special."""
+
+    text: str
+    style: str = ""
+
+
+def render(
+    story: Story, *, width: int = 100, everything: bool = False, replay: str = ""
+) -> Iterator[Line]:
+    """Return a story as lines that are at most `width` wide, where a name allows it."""
+    width = min(max(width, 40), WIDTH_MAX)
+    yield from _head(story, width)
+    column = (width - MARGIN) // max(len(story.cpus), 1)
+    if column >= COLUMN_MIN:
+        yield from _columns(story, column, everything=everything)
+    else:
+        yield from _list(story, width, everything=everything)
+    yield from _end(story, width)
+    if replay:
+        yield Line(f"replay with: {replay}")
+
+
+def _head(story: Story, width: int) -> Iterator[Line]:
+    witness = story.witness
+    params = " ".join(f"{name}={value}" for name, value in witness.params.items())
+    yield from _wrapped(witness.scenario, width, style="head")
+    yield from _wrapped(params, width, indent="  ")
+    yield Line("")
+
+
+def _end(story: Story, width: int) -> Iterator[Line]:
+    witness = story.witness
+    steps = f"{len(story.events)} steps"
+    yield Line("")
+    if witness.property is None:
+        yield Line(f"{witness.verdict} after {steps}", "head")
+        return
+    yield Line(f"{witness.verdict} {witness.property} after {steps}", "bad")
+    told = story.problem.message if story.problem else witness.message
+    for text in told.split("; "):
+        yield from _wrapped(text, width, indent="  ")
+    for text in story.because:
+        yield from _wrapped(text, width, indent="  ")
+    if story.meaning:
+        yield from _wrapped(f"({story.meaning})", width, indent="  ", style="elided")
+
+
+def _columns(story: Story, column: int, *, everything: bool) -> Iterator[Line]:
+    heads = "".join(name.ljust(column) for name in story.cpus)
+    yield Line(f"{'step':>{MARGIN - 2}}  {heads}".rstrip(), "head")
+    routine: dict[int, str] = {}
+    for event in _stretches(story, everything=everything):
+        if isinstance(event, str):
+            yield from _wrapped(event, MARGIN + column * len(story.cpus), " " * MARGIN, "elided")
+            continue
+        indent = " " * (MARGIN + event.cpu * column)
+        if event.function and routine.get(event.cpu) != event.function:
+            routine[event.cpu] = event.function
+            yield Line(f"{indent}{event.function}:", "routine")
+        lead = "" if _is_hardware(event) else "  "
+        cell = wrap(_text(event), column - 1, initial_indent=lead, subsequent_indent=lead + "    ")
+        style = _style(story, event)
+        yield Line(f"{_number(story, event)}{indent[MARGIN:]}{cell[0]}", style)
+        yield from (Line(indent + more, style) for more in cell[1:])
+
+
+def _list(story: Story, width: int, *, everything: bool) -> Iterator[Line]:
+    for event in _stretches(story, everything=everything):
+        if isinstance(event, str):
+            yield from _wrapped(event, width, " " * MARGIN, "elided")
+            continue
+        who = f"cpu{event.cpu} "
+        where = f"{event.function}: " if event.function else ""
+        lead = _number(story, event) + who
+        yield from _wrapped(
+            where + _text(event), width, lead, _style(story, event), " " * len(lead) + "  "
+        )
+
+
+def listed(event: TraceEvent) -> str:
+    """Return one event as one line, whatever its width."""
+    where = f"{event.function}: " if event.function else ""
+    return f"{event.step:>{MARGIN - 2}}  cpu{event.cpu} {where}{_text(event)}"
+
+
+def _stretches(story: Story, *, everything: bool) -> Iterator[TraceEvent | str]:
+    """The events, with a sentence for each stretch that is left out."""
+    if everything or len(story.events) <= SHOWN_WHOLE:
+        yield from story.events
+        return
+    quiet: list[TraceEvent] = []
+    for event in story.events:
+        if event.step not in story.telling:
+            quiet.append(event)
+            continue
+        yield from _told_shortly(quiet)
+        quiet = []
+        yield event
+    yield from _told_shortly(quiet)
+
+
+def _told_shortly(quiet: list[TraceEvent]) -> Iterator[TraceEvent | str]:
+    if len(quiet) < ELIDED_MIN:
+        yield from quiet
+        return
+    told = []
+    for cpu, count in sorted(Counter(event.cpu for event in quiet).items()):
+        routines = dict.fromkeys(e.function for e in quiet if e.cpu == cpu and e.function)
+        told.append(f"cpu{cpu} {count}" + (f" ({_few(list(routines))})" if routines else ""))
+    yield f"... {len(quiet)} steps: {', '.join(told)}"
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= 2 else f"{names[0]} .. {names[-1]}"  # noqa: PLR2004
+
+
+def _text(event: TraceEvent) -> str:
+    return event.text + "".join(f" [{note}]" for note in event.notes)
+
+
+def _is_hardware(event: TraceEvent) -> bool:
+    return event.text.startswith(HARDWARE)
+
+
+def _is_last(story: Story, event: TraceEvent) -> bool:
+    return story.problem is not None and event is story.events[-1]
+
+
+def _number(story: Story, event: TraceEvent) -> str:
+    mark = ">" if _is_last(story, event) else " "
+    return f"{mark}{event.step:>{MARGIN - 3}}  "
+
+
+def _style(story: Story, event: TraceEvent) -> str:
+    if _is_last(story, event):
+        return "bad"
+    return "hardware" if _is_hardware(event) else ""
+
+
+def _wrapped(
+    text: str, width: int, indent: str = "", style: str = "", then: str | None = None
+) -> Iterator[Line]:
+    rest = " " * (len(indent) + 2) if then is None else then
+    for line in wrap(
+        text, width, initial_indent=indent, subsequent_indent=rest, break_on_hyphens=False
+    ):
+        yield Line(line, style)

@@ -1,0 +1,113 @@
+"""Rows of the answer: the records that `--json` prints, and from which every text is made.
+
+Field names are a contract with whoever reads them; more may be added, none renamed. What does not
+apply is null.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+SCHEMA = "simbbm/1"
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """What every row begins with."""
+
+    schema: str = SCHEMA
+
+
+class ScenarioRow(Row, tag="scenario", tag_field="type", frozen=True, kw_only=True):
+    """A scenario, as `list` shows it."""
+
+    id: str
+    expect: str
+    twin_of: str | None
+    evidence: str
+    params: dict[str, dict[str, Any]]
+    story: str
+
+
+class PropertyRow(Row, tag="property", tag_field="type", frozen=True, kw_only=True):
+    """A property, as `list --properties` shows it."""
+
+    name: str
+    meaning: str
+
+
+class VerdictRow(Row, tag="verdict", tag_field="type", frozen=True, kw_only=True):
+    """What may be said of a scenario, and how it is known."""
+
+    scenario: str
+    params: dict[str, Any]
+    mode: str
+    """How it was looked at: `run` (one schedule) or `sample` (many)."""
+    verdict: str
+    property: str | None = None
+    expect: str
+    expected: bool | None = None
+    message: str | None = None
+    seconds: float | None = None
+    runs: int | None = None
+    runs_requested: int | None = None
+    failures: int | None = None
+    first_failure: int | None = None
+    states: int | None = None
+    transitions: int | None = None
+    steps: int | None = None
+    """Steps of the run, or of all runs."""
+    length: int | None = None
+    """Steps of the counterexample."""
+    certified: bool | None = None
+    reductions: list[str] | None = None
+    coverage: dict[str, Any] | None = None
+    seed: int | None = None
+    strategy: str | None = None
+    geometry: str | None = None
+    witness: str | None = None
+    """Absolute path."""
+    token: str | None = None
+    allowances: list[str] | None = None
+    digest: str | None = None
+    version: str
+
+
+class ReplayRow(Row, tag="replay", tag_field="type", frozen=True, kw_only=True):
+    """Whether a witness still shows what it showed."""
+
+    witness: str
+    result: str
+    how: str | None = None
+    step: int | None = None
+    expected: str | None = None
+    got: list[str] | None = None
+    verdict: str | None = None
+    property: str | None = None
+    digest: str | None = None
+
+
+class StepRow(Row, tag="step", tag_field="type", frozen=True, kw_only=True):
+    """One step of a run, as `run --trace` shows it."""
+
+    scenario: str
+    step: int
+    cpu: int
+    agent: str
+    function: str
+    text: str
+    label: str
+    notes: list[str] = []
+
+
+class ErrorRow(Row, tag="error", tag_field="type", frozen=True, kw_only=True):
+    """What went wrong, beside the line on stderr."""
+
+    message: str
+    hint: str | None = None
+
+
+def encode(row: Row) -> str:
+    """Return a row as one line of JSON."""
+    return msgspec.json.encode(row).decode()

@@ -1,0 +1,147 @@
+"""A replayed witness with what a reader wants to know about it, ready for any form of report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from simbbm.arm64.context import Shared
+from simbbm.arm64.cpu import Effect
+from simbbm.arm64.features import Features
+from simbbm.arm64.machine import Machine
+from simbbm.arm64.tlb import LeafEntry
+from simbbm.check.properties import CATALOGUE
+from simbbm.core.system import Problem
+from simbbm.core.trace import TraceEvent, trace_digest
+from simbbm.explore.replay import ReplayStep, steps_of
+from simbbm.explore.witness import Witness
+from simbbm.report.trace import event
+from simbbm.scenario import Scenario
+
+LAST_STEPS = 12
+LAST_STEPS_OF_EACH = 4
+"""What leads up to the end is told in full."""
+CONFLICTS = {"no_size_change_seen": "size_conflict", "no_tlb_conflict": "output_conflict"}
+"""Properties that are broken by two entries, and the question that finds them in a view."""
+
+
+class Story(NamedTuple):
+    """What happened, and why it is wrong."""
+
+    witness: Witness
+    cpus: tuple[str, ...]
+    """Each CPU's name, with those of its features that matter here."""
+    events: tuple[TraceEvent, ...]
+    telling: frozenset[int]
+    """Steps without which one would not understand the end."""
+    problem: Problem | None
+    meaning: str
+    """What the broken property says."""
+    because: tuple[str, ...]
+    """Since when the two entries that disagree have been there."""
+    digest: str
+    """Of the whole trace, which a token does not keep."""
+
+
+def tell(witness: Witness, scenario: Scenario) -> Story:
+    """Replay a witness and tell what happened."""
+    return of_steps(witness, scenario, list(steps_of(witness, scenario)))
+
+
+def of_steps(witness: Witness, scenario: Scenario, steps: list[ReplayStep]) -> Story:
+    """Tell what happened in these steps."""
+    shared = scenario.system(witness.params).shared
+    events = tuple(event(shared, step) for step in steps)
+    problem = steps[-1].after.problem if steps else None
+    telling = set(_telling(shared, steps, problem))
+    cpus: tuple[str, ...] = ()
+    if steps:
+        features = (cpu.features for cpu in steps[0].before.state.cpus)
+        cpus = tuple(f"cpu{i}{_features(f)}" for i, f in enumerate(features))
+    return Story(
+        witness,
+        cpus,
+        events,
+        frozenset(telling | set(_issued(steps, telling))),
+        problem,
+        CATALOGUE.get(problem.property, "") if problem and problem.cpu is not None else "",
+        tuple(_because(shared, steps, problem)),
+        trace_digest(e.label for e in events),
+    )
+
+
+def _features(features: Features) -> str:
+    names = ["noabort"] if features.noabort else ["bbm3"] if features.tolerates_size_change else []
+    return "".join(f" {name}" for name in names + ["ets2"] * features.ets2)
+
+
+def _telling(
+    shared: Shared, steps: list[ReplayStep], problem: Problem | None
+) -> Iterator[int]:
+    """The steps that lead up to the end, and where a CPU is to blame, what it may hold and why."""
+    yield from (step.step for step in steps[-LAST_STEPS:])
+    for cpu in range(len(steps[0].before.state.cpus) if steps else 0):
+        own = [s.step for s in steps if s.before.moves[s.k].agent == f"cpu{cpu}"]
+        yield from own[-LAST_STEPS_OF_EACH:]
+    if problem is None or problem.cpu is None:
+        return
+    for step in steps:
+        if _held(shared, step.before.state, problem.cpu) != _held(
+            shared, step.after.state, problem.cpu
+        ):
+            yield step.step
+
+
+def _issued(steps: list[ReplayStep], drains: set[int]) -> Iterator[int]:
+    """Where the stores were issued that reach memory at these steps."""
+    pushed: dict[tuple[int, int], int] = {}
+    for step in steps:
+        move = step.before.moves[step.k]
+        effect = move.effect
+        assert isinstance(effect, Effect)
+        stores = effect.cpu.buffer.stores
+        if len(stores) > len(step.before.state.cpus[move.cpu].buffer.stores):
+            pushed[move.cpu, stores[-1].address] = step.step
+        elif effect.write and step.step in drains:
+            yield pushed.get((move.cpu, effect.write[0]), step.step)
+
+
+def _held(shared: Shared, state: Machine, cpu: int) -> tuple[object, ...]:
+    """All that a CPU may hold: where it walks from, tables, leaves."""
+    view = shared.view(state.cpus[cpu], state.memory)
+    return view.roots, view.tables, view.leaves
+
+
+def _because(shared: Shared, steps: list[ReplayStep], problem: Problem | None) -> Iterator[str]:
+    """The two entries that disagree, and since when the CPU may hold each."""
+    if problem is None or problem.cpu is None or problem.property not in CONFLICTS:
+        return
+    end: Machine = steps[-1].after.state
+    view = shared.view(end.cpus[problem.cpu], end.memory)
+    conflict = getattr(view, CONFLICTS[problem.property])()
+    if conflict is None:
+        return
+    for entry in (conflict.first, conflict.second):
+        size = shared.geometry.pages(entry.level)
+        one = entry.part((conflict.page - entry.va) // size, 1, shared.geometry)
+        since = _held_since(shared, steps, problem.cpu, one)
+        when = "from the start" if since is None else f"since step {since}"
+        yield f"cpu{problem.cpu} may hold {_entry(shared, one)} {when}"
+
+
+def _held_since(
+    shared: Shared, steps: list[ReplayStep], cpu: int, entry: LeafEntry
+) -> int | None:
+    """The step since which an entry has been there all the time; None: ever since the start."""
+    for step in reversed(steps):
+        state: Machine = step.before.state
+        leaves = shared.view(state.cpus[cpu], state.memory).leaves
+        if not any(leaf.includes(entry, shared.geometry) for leaf in leaves):
+            return step.step
+    return None
+
+
+def _entry(shared: Shared, entry: LeafEntry) -> str:
+    kind = "the page" if entry.level == 3 else f"the level {entry.level} block"  # noqa: PLR2004
+    contiguous = " (contiguous)" if entry.contiguous else ""
+    return f"{kind} {shared.page_name(entry.va)}{contiguous}"

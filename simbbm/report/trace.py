@@ -1,0 +1,171 @@
+"""From the steps of a replay to events that can be read: mnemonics, operands by name, what was seen.
+
+Nothing here is needed to run or to judge: it looks at two neighbouring states and says in words what
+lies between them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from simbbm.arm64.context import Shared
+from simbbm.arm64.cpu import Effect
+from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
+from simbbm.arm64.machine import Machine
+from simbbm.arm64.registers import Tcr, Ttbr
+from simbbm.arm64.tlb import Tlbi
+from simbbm.arm64.translate import READ, translations
+from simbbm.core.automaton import ControlPoint
+from simbbm.core.program import Op
+from simbbm.core.system import Move
+from simbbm.core.trace import TraceEvent
+from simbbm.explore.replay import ReplayStep
+
+HARDWARE = "~"
+"""Begins the text of what hardware does by itself."""
+WORDS_SHOWN_MAX = 3
+LOADS = {"ldr", "ldar", "ldapr", "ldxr", "ldaxr"}
+NOTHING_SEEN = object()
+
+
+def events(shared: Shared, steps: Iterable[ReplayStep]) -> Iterator[TraceEvent]:
+    """Return the steps as events. `shared` knows the names of the machine that they are of."""
+    for step in steps:
+        yield event(shared, step)
+
+
+def event(shared: Shared, step: ReplayStep) -> TraceEvent:
+    """Return one step as an event."""
+    move: Move = step.before.moves[step.k]
+    before: Machine = step.before.state
+    after: Machine = step.after.state
+    effect = move.effect
+    assert isinstance(effect, Effect)
+    if move.agent != f"cpu{move.cpu}":
+        text = f"{HARDWARE} {_hardware(shared, move, effect)}"
+        return TraceEvent(step.step, move.cpu, move.agent, move.label, text, "")
+    point = before.cpus[move.cpu].point
+    assert point.op is not None
+    suffix = move.label.removeprefix(f"cpu{move.cpu}:{point.label}")
+    text = instruction(shared, point.op)
+    seen = _observed(point, after.cpus[move.cpu].point)
+    if seen is NOTHING_SEEN and point.op.mnemonic in LOADS:
+        seen = _loaded(shared, before, move.cpu, point.op, suffix)
+    if seen is not NOTHING_SEEN and seen is not None:
+        text += f" -> {value(shared, seen)}"
+    function = function_of(point)
+    notes = tuple(_notes(suffix))
+    return TraceEvent(step.step, move.cpu, move.agent, move.label, text, function, notes)
+
+
+def function_of(point: ControlPoint) -> str:
+    """The innermost routine of a control point."""
+    return point.path.rpartition("/")[2].partition("#")[0]
+
+
+def instruction(shared: Shared, op: Op) -> str:
+    """An operation as it would be written down."""
+    head, _, variant = op.mnemonic.partition(".")
+    args = op.args
+    match head:
+        case "wait":
+            address, predicate, more = args
+            wanted = predicate.__name__ + (f"({_list(shared, more)})" if more else "")
+            return f"wait {shared.name(address)} {wanted}"
+        case "fill":
+            return f"fill {shared.name(args[0])}, {_list(shared, args[1])}"
+        case "br":
+            return f"br {shared.page_name(args[0])}"
+        case "tlbi":
+            return f"tlbi {variant}{_tlbi_operands(shared, args[0])}"
+        case "msr" | "mrs":
+            return f"{head} {variant}" + "".join(f", {value(shared, a)}" for a in args)
+        case "eret":
+            return "eret" if args[0] else "eret to the next"
+        case "panic":
+            return f"panic: {args[0]}"
+    if not args:
+        return f"{head} {variant}".rstrip()
+    return f"{op.mnemonic} {', '.join([shared.name(args[0]), *(value(shared, a) for a in args[1:])])}"
+
+
+def value(shared: Shared, word: Any) -> str:
+    """A word, register or TLBI with names where it has any."""
+    if isinstance(word, Descriptor):
+        if word.kind == TABLE:
+            return f"table({_bare(shared.name(word.output))})"
+        return str(word) if word.kind == LEAF or word.output or word.software else "invalid"
+    if isinstance(word, Ttbr):
+        return _bare(shared.name(word.baddr)) + (f" asid {word.asid}" if word.asid else "")
+    if isinstance(word, Tcr):
+        return f"t0_bits={word.t0_bits}" + (" epd0" if word.epd0 else "")
+    if isinstance(word, int) and not isinstance(word, bool) and word > 9:  # noqa: PLR2004
+        return f"{word:#x}"
+    return str(word)
+
+
+def _bare(name: str) -> str:
+    """A table's name: its first word's without the index."""
+    return name.removesuffix("[0]")
+
+
+def _list(shared: Shared, words: tuple[Any, ...]) -> str:
+    shown = [value(shared, word) for word in words[:WORDS_SHOWN_MAX]]
+    more = len(words) - WORDS_SHOWN_MAX
+    return ", ".join(shown) + (f", ... {more} more" if more > 0 else "")
+
+
+def _tlbi_operands(shared: Shared, tlbi: Tlbi) -> str:
+    page = "" if tlbi.page is None else f", {shared.page_name(tlbi.page)}"
+    return page + ("" if tlbi.asid is None else f", asid {tlbi.asid}")
+
+
+def _hardware(shared: Shared, move: Move, effect: Effect) -> str:
+    if effect.write:
+        address, words = effect.write
+        return f"drain {shared.name(address)} = {_list(shared, words)}"
+    own = move.label.removeprefix(f"dvm.cpu{move.cpu} ").removeprefix(f"cpu{move.cpu}.")
+    if move.agent.startswith("dvm"):
+        return f"tlbi {own.replace(':', '')}"
+    kind, _, what = own.partition("[")
+    if kind == "ctx":
+        return f"{what.removesuffix(']')} takes effect"
+    return f"{kind} {what.removesuffix(']')}"
+
+
+def _observed(before: ControlPoint, after: ControlPoint) -> Any:
+    """What the operation observed, if the way that the program went on tells."""
+    seen = [
+        before.extensions[k].history[-1]
+        for k, following in before.successors.items()
+        if following is after and k in before.extensions
+    ]
+    return seen[0] if len(seen) == 1 else NOTHING_SEEN
+
+
+def _loaded(shared: Shared, state: Machine, number: int, op: Op, suffix: str) -> Any:
+    """What a load got, where the program goes on in the same way whatever it was."""
+    cpu = state.cpus[number]
+    page, word = divmod(op.args[0], shared.geometry.page_words)
+    for t in translations(shared, cpu, state.memory, page, READ):
+        if t.suffix == suffix and not t.fault:
+            physical = t.page * shared.geometry.page_words + word
+            forwarded = cpu.buffer.forward(physical)
+            return shared.memories.read(state.memory, physical) if forwarded is None else forwarded
+    return NOTHING_SEEN
+
+
+def _notes(suffix: str) -> Iterator[str]:
+    """What a label says behind its step: which of several translations, and whether it faults."""
+    for mark, what in re.findall("([!~])([^!~]*)", suffix):
+        fault = re.fullmatch(r"(fetch)?([a-z]*?)(-?\d+)?", what)
+        if what == "fetch":
+            yield "on the fetch"
+        elif mark == "!" and fault:
+            yield f"level {fault[3]} {fault[2]} fault"
+        else:
+            yield {"early": "translated early", "conflict": "two entries match"}.get(
+                what, f"gets page {what}"
+            )
