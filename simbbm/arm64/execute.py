@@ -109,7 +109,7 @@ class Execution:
         words = op.args[1] if op.mnemonic == "fill" else op.args[1:]
         for t in self._translated(address, WRITE):
             if t.fault:
-                if not self.state.buffer.holds_loads:
+                if not self.state.buffer.holds_stores:
                     yield self._fault(t, address, WRITE)
                 continue
             physical = self._physical(t, address)
@@ -124,7 +124,7 @@ class Execution:
         """STXR and STLXR: performed at once if the monitor is still set."""
         address, value = op.args
         buffer = self.state.buffer
-        if buffer.holds_loads or (op.mnemonic == "stlxr" and buffer.stores):
+        if buffer.holds_stores or (op.mnemonic == "stlxr" and buffer.stores):
             return
         for t in self._translated(address, WRITE):
             if t.fault:

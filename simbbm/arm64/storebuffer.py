@@ -55,7 +55,7 @@ class StoreBuffer(NamedTuple):
         """After a barrier: later stores, and perhaps `loads`, wait for all earlier stores."""
         if not self.stores:
             return self
-        group = self.group + 1
+        group = self.stores[-1].group + 1
         return self._replace(group=group, fence=group if loads else self.fence)
 
     def drainable(self) -> list[int]:
@@ -91,6 +91,11 @@ class StoreBuffer(NamedTuple):
     def pending(self, address: int) -> bool:
         """Whether a store to this word is pending."""
         return any(store.overlaps(address) for store in self.stores)
+
+    @property
+    def holds_stores(self) -> bool:
+        """Whether a barrier makes later stores wait for a store that is still pending."""
+        return bool(self.stores) and self.stores[0].group < self.group
 
     @property
     def holds_loads(self) -> bool:
