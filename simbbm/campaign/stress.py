@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Callable
+from time import monotonic
 from typing import Any, Literal
 
 import msgspec
 
+from simbbm.campaign.orchestrator import conduct
+from simbbm.campaign.planner import Planner
+from simbbm.campaign.pool import Pool
+from simbbm.campaign.worker import Job
 from simbbm.check.verdict import Verdict
+from simbbm.core.errors import UsageError
 from simbbm.explore.bound import PctBound
 from simbbm.explore.run import MAX_STEPS, RunResult
+from simbbm.explore.strategies import strategy
 
 FINDER = "simbbm.discovery:find"
 
@@ -72,4 +81,73 @@ def stress(
     request: StressRequest, on_progress: Callable[[Progress], object] | None = None
 ) -> StressResult:
     """Run a campaign to its end, or to Ctrl-C."""
-    raise NotImplementedError((request, on_progress))
+    if request.runs is None and request.time is None:
+        raise UsageError("stress without an end", "give runs, or time, or both")
+    name = strategy(request.strategy).name
+    job = Job(
+        request.finder,
+        request.scenario_id,
+        tuple(request.params.items()),
+        name,
+        request.seed,
+        request.max_steps,
+        request.stop == "first",
+    )
+    jobs = request.jobs or available_cpus()
+    planner = Planner(request.runs, jobs, job.stop_first)
+    began = monotonic()
+
+    def tell() -> None:
+        if on_progress:
+            on_progress(_progress(planner, monotonic() - began))
+
+    asyncio.run(conduct(planner, Pool(job, jobs), request.time, tell))
+    return _result(planner, name, monotonic() - began)
+
+
+def available_cpus() -> int:
+    """How many processes can run at once."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _progress(planner: Planner, seconds: float) -> Progress:
+    total = planner.total()
+    return Progress(
+        runs=total.runs,
+        runs_requested=planner.runs,
+        failures=total.failures.total(),
+        first_failure=total.first.number if total.first else None,
+        seconds=seconds,
+    )
+
+
+def _result(planner: Planner, name: str, seconds: float) -> StressResult:
+    total = planner.total()
+    if total.broke:
+        raise total.broke.error
+    failure = total.first.result if total.first else None
+    verdict = Verdict.INCONCLUSIVE
+    if failure:
+        verdict = failure.verdict
+    elif planner.complete and not total.inconclusive and not planner.interrupted:
+        verdict = Verdict.SAMPLED
+    return StressResult(
+        verdict=verdict,
+        property=failure.property if failure else None,
+        message=failure.message if failure else "",
+        runs=total.runs,
+        runs_requested=planner.runs,
+        failures=dict(sorted(total.failures.items())),
+        first_failure=total.first.number if total.first else None,
+        failure=failure,
+        steps=total.steps,
+        digest=f"{total.digest:032x}",
+        inconclusive=total.inconclusive,
+        lost_workers=planner.lost_workers,
+        interrupted=planner.interrupted,
+        seconds=seconds,
+        strategy=name,
+        pct=total.pct,
+    )

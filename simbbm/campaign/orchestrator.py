@@ -1,0 +1,81 @@
+"""The asyncio loop between the planner and the pool: the only part of a campaign that does I/O.
+
+Ctrl-C cancels the main task (asyncio.Runner sees to that); the campaign then ends with what it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
+from time import monotonic
+
+import structlog
+
+from simbbm.campaign.planner import Chunk, Done, Dropped, Event, Interrupted, Lost, Planner, TimeUp
+from simbbm.campaign.pool import Pool
+from simbbm.campaign.worker import Report
+
+GRACE_SECONDS = 1.0
+"""How long chunks that are under way may go on after the time is up."""
+
+Pending = dict["asyncio.Future[Report]", Chunk]
+
+
+async def conduct(
+    planner: Planner,
+    pool: Pool,
+    seconds: float | None = None,
+    on_event: Callable[[], object] | None = None,
+) -> None:
+    """Run a campaign until its planner has an answer; the pool is closed afterwards."""
+    pending: Pending = {}
+    deadline = None if seconds is None else monotonic() + seconds
+    try:
+        chunks = planner.handle()
+        while not planner.finished:
+            for chunk in chunks:
+                pending[asyncio.wrap_future(pool.submit(chunk))] = chunk
+            if deadline is not None and not planner.time_up and monotonic() >= deadline:
+                chunks = planner.handle(TimeUp(), *_take_back(pending))
+                deadline += GRACE_SECONDS
+                continue
+            chunks = planner.handle(*await _events(planner, pool, pending, deadline))
+            if on_event:
+                on_event()
+    except asyncio.CancelledError:
+        planner.handle(Interrupted())
+    finally:
+        for future in pending:
+            future.cancel()
+        pool.close()
+
+
+async def _events(
+    planner: Planner, pool: Pool, pending: Pending, deadline: float | None
+) -> list[Event]:
+    """Wait until something happens; return all that did."""
+    timeout = None if deadline is None else max(0.0, deadline - monotonic())
+    done, _ = await asyncio.wait(pending, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    if not done and planner.time_up:
+        return [Dropped(pending.pop(future)) for future in list(pending)]
+    if any(isinstance(future.exception(), BrokenProcessPool) for future in done):
+        done, _ = await asyncio.wait(pending)  # all of them end: a broken pool keeps nothing
+    events: list[Event] = []
+    lost = []
+    for future in done:
+        chunk = pending.pop(future)
+        if isinstance(future.exception(), BrokenProcessPool):
+            lost.append(chunk)
+        else:
+            events.append(Done(chunk, *future.result()))
+    if lost:
+        structlog.get_logger().warning("worker lost", runs_again=[list(c) for c in sorted(lost)])
+        pool.rebuild()
+        events.append(Lost(tuple(lost)))
+    return events
+
+
+def _take_back(pending: Pending) -> list[Event]:
+    """Take back the chunks that no worker has begun."""
+    return [Dropped(pending.pop(future)) for future in list(pending) if future.cancel()]

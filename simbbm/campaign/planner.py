@@ -1,0 +1,192 @@
+"""The planner: which runs to make next, and when there is an answer. Events in, chunks out.
+
+It knows no asyncio, no clock and no processes (dask's WorkerState is made the same way), so that
+every order in which results can arrive is a unit test. Its rules:
+
+1. Numbers are handed out in order, in chunks that are sized to take TARGET seconds.
+2. The answer is that of the lowest run that ends the campaign: with `stop_first` the first failure,
+   and always the first run that could not be made. Lower chunks are finished first, higher ones
+   dropped, so that it does not depend on who was faster.
+3. When a worker is lost, all that was under way is lost with it. Those chunks are run again one at
+   a time, so that the next loss has a culprit. A chunk that loses its worker LOSSES_PER_CHUNK times
+   alone is given up, and the campaign says so.
+4. A chunk counts once, when its result is in; a lost one counts nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from simbbm.campaign.tally import Tally
+
+TARGET_SECONDS = 0.1
+CHUNK_FIRST = 8
+CHUNK_MAX = 20_000
+GROWTH = 4
+OUTSTANDING_PER_WORKER = 4
+LOSSES_PER_CHUNK = 3
+LOSSES_IN_ALL = 20
+
+
+class Chunk(NamedTuple):
+    """The runs from `start` to before `stop`."""
+
+    start: int
+    stop: int
+
+
+class Done(NamedTuple):
+    """A chunk's result is in."""
+
+    chunk: Chunk
+    tally: Tally
+    seconds: float
+
+
+class Lost(NamedTuple):
+    """A worker died; these chunks were under way, its own among them."""
+
+    chunks: tuple[Chunk, ...]
+
+
+class Dropped(NamedTuple):
+    """A chunk was taken back before it had a result, since time is up."""
+
+    chunk: Chunk
+
+
+class TimeUp(NamedTuple):
+    """No new runs, please."""
+
+
+class Interrupted(NamedTuple):
+    """No runs at all, please."""
+
+
+Event = Done | Lost | Dropped | TimeUp | Interrupted
+
+
+@dataclass
+class Planner:
+    """The state of a campaign."""
+
+    runs: int | None
+    """How many are wanted; None is as many as time allows."""
+    jobs: int
+    stop_first: bool
+    size: int = CHUNK_FIRST
+    next: int = 0
+    under_way: set[Chunk] = field(default_factory=set)
+    suspects: deque[Chunk] = field(default_factory=deque)
+    losses: Counter[Chunk] = field(default_factory=Counter)
+    given_up: list[Chunk] = field(default_factory=list)
+    done: dict[Chunk, Tally] = field(default_factory=dict)
+    cut: int | None = None
+    """The lowest run so far that ends the campaign."""
+    lost_workers: int = 0
+    time_up: bool = False
+    interrupted: bool = False
+
+    def handle(self, *events: Event) -> list[Chunk]:
+        """Take note of what happened; return the chunks to run now."""
+        for event in events:
+            match event:
+                case Done():
+                    self._done(event)
+                case Lost(chunks):
+                    self._lost(chunks)
+                case Dropped(chunk):
+                    self.under_way.discard(chunk)
+                case TimeUp():
+                    self.time_up = True
+                case Interrupted():
+                    self.interrupted = True
+        return [] if self.finished else self._submit()
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing that is still to come can change the answer."""
+        if self.interrupted or self.lost_workers >= LOSSES_IN_ALL:
+            return True
+        if any(map(self._matters, self.under_way)):
+            return False
+        if self.time_up:
+            return True
+        return self._exhausted and not any(map(self._matters, self.suspects))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every run that was asked for has been made."""
+        following = 0
+        for chunk in sorted(self.done):
+            if chunk.start != following:
+                return False
+            following = chunk.stop
+        return following > 0 and following == (self.next if self.runs is None else self.runs)
+
+    def total(self) -> Tally:
+        """What all runs came to that count, up to the one that ended the campaign."""
+        total = Tally()
+        for chunk, tally in self.done.items():
+            if self._matters(chunk):
+                total.add(tally)
+        return total
+
+    @property
+    def _exhausted(self) -> bool:
+        return self.cut is not None or (self.runs is not None and self.next >= self.runs)
+
+    def _matters(self, chunk: Chunk) -> bool:
+        return self.cut is None or chunk.start <= self.cut
+
+    def _done(self, event: Done) -> None:
+        self.under_way.discard(event.chunk)
+        self.done[event.chunk] = tally = event.tally
+        ends = [tally.broke.number] if tally.broke else []
+        if tally.first and self.stop_first:
+            ends.append(tally.first.number)
+        if ends:
+            self.cut = min(ends if self.cut is None else [self.cut, *ends])
+        if tally.runs and event.seconds > 0:
+            wanted = int(tally.runs / event.seconds * TARGET_SECONDS)
+            self.size = max(1, min(wanted, GROWTH * self.size, CHUNK_MAX))
+
+    def _lost(self, chunks: tuple[Chunk, ...]) -> None:
+        self.lost_workers += 1
+        for chunk in sorted(chunks):
+            self.under_way.discard(chunk)
+            if len(chunks) == 1:
+                self.losses[chunk] += 1
+            if self.losses[chunk] >= LOSSES_PER_CHUNK:
+                self.given_up.append(chunk)
+            else:
+                self.suspects.append(chunk)
+
+    def _submit(self) -> list[Chunk]:
+        chunks: list[Chunk] = []
+        if self.time_up:
+            return chunks
+        while self.suspects:
+            if self.under_way:
+                return chunks
+            suspect = self.suspects.popleft()
+            if self._matters(suspect):
+                self.under_way.add(suspect)
+                return [suspect]
+        while len(self.under_way) < OUTSTANDING_PER_WORKER * self.jobs and not self._exhausted:
+            chunk = self._next_chunk()
+            self.under_way.add(chunk)
+            chunks.append(chunk)
+        return chunks
+
+    def _next_chunk(self) -> Chunk:
+        size = self.size
+        if self.runs is not None:
+            # Smaller towards the end, so that all workers end together.
+            left = self.runs - self.next
+            size = min(size, left, max(CHUNK_FIRST, left // (2 * self.jobs)))
+        chunk = Chunk(self.next, self.next + size)
+        self.next = chunk.stop
+        return chunk

@@ -1,0 +1,53 @@
+"""A pool of worker processes that can die, be rebuilt, and be stopped at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+from simbbm.campaign.planner import Chunk
+from simbbm.campaign.worker import Job, Report, initialise, run_chunk
+
+
+class Pool:
+    """Worker processes for one job.
+
+    They come from a fork server where there is one: plain fork is unsafe under the threads that a
+    progress display or a test runner has, and a bare spawn imports everything in every worker.
+    """
+
+    def __init__(self, job: Job, jobs: int) -> None:
+        self._job = job
+        self._jobs = jobs
+        methods = multiprocessing.get_all_start_methods()
+        method = "forkserver" if "forkserver" in methods else "spawn"
+        self._context = multiprocessing.get_context(method)
+        if method == "forkserver":
+            self._context.set_forkserver_preload([run_chunk.__module__, "simbbm.discovery"])
+        self._executor = self._make()
+
+    def _make(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(self._jobs, mp_context=self._context, initializer=initialise)
+
+    def submit(self, chunk: Chunk) -> Future[Report]:
+        """Run a chunk somewhere; a broken pool is told by the future alone."""
+        try:
+            return self._executor.submit(run_chunk, self._job, *chunk)
+        except BrokenProcessPool as error:
+            future: Future[Report] = Future()
+            future.set_exception(error)
+            return future
+
+    def rebuild(self) -> None:
+        """Replace the processes, after one was lost and took the others along."""
+        self.close()
+        self._executor = self._make()
+
+    def close(self) -> None:
+        """End the processes, whatever they are doing."""
+        # Running work cannot be cancelled, and nobody is waiting for it any more. There is no
+        # public way to reach the processes before Python 3.14.
+        for process in list((self._executor._processes or {}).values()):  # noqa: SLF001
+            process.kill()
+        self._executor.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,102 @@
+"""What a number of runs came to: counts that can be added in any order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import NamedTuple
+
+from simbbm.check.verdict import Verdict
+from simbbm.core.choice import Chooser
+from simbbm.core.engine import RunEnd
+from simbbm.core.errors import SimbbmError
+from simbbm.explore.bound import PctBound, pct_bound
+from simbbm.explore.pct import PctChooser
+from simbbm.explore.run import RunResult
+
+_DIGEST_MODULUS = 1 << 128
+
+
+class Failed(NamedTuple):
+    """A run that failed."""
+
+    number: int
+    result: RunResult
+
+
+class Broke(NamedTuple):
+    """A run that could not be made: the scenario, or simbbm, is at fault."""
+
+    number: int
+    error: SimbbmError
+
+
+class PctKey(NamedTuple):
+    """Runs that share a bound."""
+
+    depth: int
+    k: int
+
+
+@dataclass
+class Tally:
+    """Counts of runs. The digest is a sum, so that neither order nor chunking can be seen in it."""
+
+    runs: int = 0
+    steps: int = 0
+    digest: int = 0
+    inconclusive: int = 0
+    failures: Counter[tuple[Verdict, str]] = field(default_factory=Counter)
+    first: Failed | None = None
+    broke: Broke | None = None
+    agents: dict[PctKey, int] = field(default_factory=dict)
+    counted: Counter[PctKey] = field(default_factory=Counter)
+    too_long: Counter[PctKey] = field(default_factory=Counter)
+
+    def count(self, number: int, end: RunEnd, chooser: Chooser) -> None:
+        """Count one run, but not its failure."""
+        self.runs += 1
+        self.steps += end.steps
+        if end.node.ended is None:
+            self.inconclusive += 1
+        line = f"{number} {end.trace}".encode()
+        run_digest = int.from_bytes(blake2b(line, digest_size=16).digest(), "big")
+        self.digest = (self.digest + run_digest) % _DIGEST_MODULUS
+        if isinstance(chooser, PctChooser):
+            key = PctKey(chooser.depth, chooser.k)
+            self.agents[key] = max(self.agents.get(key, 0), chooser.agents)
+            fits = end.steps <= chooser.k
+            (self.counted if fits else self.too_long)[key] += 1
+
+    def fail(self, number: int, result: RunResult) -> None:
+        """Count a failure of a run that was counted."""
+        self.failures[result.verdict, result.property or ""] += 1
+        if self.first is None or number < self.first.number:
+            self.first = Failed(number, result)
+
+    def add(self, other: Tally) -> None:
+        """Add what other runs came to."""
+        self.runs += other.runs
+        self.steps += other.steps
+        self.digest = (self.digest + other.digest) % _DIGEST_MODULUS
+        self.inconclusive += other.inconclusive
+        self.failures.update(other.failures)
+        self.first = min(filter(None, (self.first, other.first)), default=None, key=_number)
+        self.broke = min(filter(None, (self.broke, other.broke)), default=None, key=_number)
+        for key, agents in other.agents.items():
+            self.agents[key] = max(self.agents.get(key, 0), agents)
+        self.counted.update(other.counted)
+        self.too_long.update(other.too_long)
+
+    @property
+    def pct(self) -> tuple[PctBound, ...]:
+        """What the PCT runs among them say."""
+        return tuple(
+            pct_bound(key.depth, n, key.k, self.counted[key], self.too_long[key])
+            for key, n in sorted(self.agents.items())
+        )
+
+
+def _number(event: Failed | Broke) -> int:
+    return event.number

@@ -1,0 +1,97 @@
+"""What a worker process does: it finds the scenario once, runs chunks, and returns counts.
+
+A worker keeps the machine that it built, and with it every state that it has judged. Traces and
+witnesses are not its business: they are made later, by running one number again.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from importlib import import_module
+from multiprocessing import parent_process
+from threading import Thread
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from simbbm.campaign.tally import Broke, Tally
+from simbbm.core.errors import SimbbmError
+from simbbm.core.graph import Ended
+from simbbm.explore.run import Runner
+from simbbm.scenario import Scenario
+
+
+class Job(NamedTuple):
+    """What every chunk of a campaign has in common."""
+
+    finder: str
+    scenario_id: str
+    params: tuple[tuple[str, Any], ...]
+    strategy: str
+    seed: int
+    max_steps: int
+    stop_first: bool
+
+
+class Report(NamedTuple):
+    """What a chunk came to, and how long its runs took."""
+
+    tally: Tally
+    seconds: float
+
+
+def initialise() -> None:
+    """Leave Ctrl-C to the parent, and never outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_follow_parent, daemon=True).start()
+
+
+def _follow_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # the main thread may be in the midst of a long run
+
+
+_kept: dict[Job, Runner] = {}
+"""The runner of the last job."""
+
+
+def run_chunk(job: Job, start: int, stop: int) -> Report:
+    """Run the numbers from `start` to before `stop`, or to the first failure if that is wanted."""
+    tally = Tally()
+    number = start
+    began = perf_counter()
+    try:
+        runner = _runner(job)
+        began = perf_counter()
+        for number in range(start, stop):
+            chooser = runner.chooser(number)
+            end = runner.run(chooser)
+            tally.count(number, end, chooser)
+            if end.node.ended is not None and end.node.ended is not Ended.HOLDS:
+                tally.fail(number, runner.result(end))
+                if job.stop_first:
+                    break
+    except SimbbmError as error:
+        # An exception has gone through the engine's processes: they cannot be used again.
+        _kept.clear()
+        tally.broke = Broke(number, error)
+    return Report(tally, perf_counter() - began)
+
+
+def _runner(job: Job) -> Runner:
+    runner = _kept.get(job)
+    if runner is None:
+        scenario = _finder(job.finder)(job.scenario_id)
+        runner = Runner(scenario, dict(job.params), job.strategy, job.seed, job.max_steps)
+        _kept.clear()
+        _kept[job] = runner
+    return runner
+
+
+def _finder(name: str) -> Callable[[str], Scenario]:
+    module, _, function = name.partition(":")
+    finder: Callable[[str], Scenario] = getattr(import_module(module), function)
+    return finder
