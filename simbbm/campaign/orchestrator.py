@@ -10,8 +10,6 @@ from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from time import monotonic
 
-import structlog
-
 from simbbm.campaign.planner import Chunk, Done, Dropped, Event, Interrupted, Lost, Planner, TimeUp
 from simbbm.campaign.pool import Pool
 from simbbm.campaign.worker import Report
@@ -70,6 +68,8 @@ async def _events(
         else:
             events.append(Done(chunk, *future.result()))
     if lost:
+        import structlog  # noqa: PLC0415 - takes longer than a short campaign, and is seldom needed
+
         structlog.get_logger().warning("worker lost", runs_again=[list(c) for c in sorted(lost)])
         pool.rebuild()
         events.append(Lost(tuple(lost)))
