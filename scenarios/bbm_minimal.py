@@ -55,7 +55,7 @@ async def change_live(cpu: Cpu, new: Descriptor) -> None:
 
 async def writer(cpu: Cpu) -> None:
     """Fill the new table, then change the block into it."""
-    await cpu.fill(PTE_VA, leaf(0, RW), leaf(1, RW))
+    await cpu.fill(PTE_VA, leaf(0, RW), 1, 2)
     await cpu.dsb("ishst")
     await change(cpu, table(PTE))
 

@@ -71,11 +71,12 @@ def good(
     geometry: Literal["scaled", "scaled4", "4k", "16k", "64k"] = "scaled",
     noabort: Annotated[str, CpuSet()] = "boot",
     ets2: Literal["no", "yes"] = "no",
+    flush: Literal["all", "pages"] = "all",
     hardware: Literal["delayed", "eager"] = "delayed",
     tlb: Literal["closure", "concrete"] = "closure",
 ) -> Setup:
     """The merged protocol: no secondary can see a size change, nobody faults, everybody resumes."""
-    at = lay_out(layout, GEOMETRIES[geometry], cpus)
+    at = lay_out(layout, GEOMETRIES[geometry], cpus, flush_by_page=flush == "pages")
     able = cpu_set(noabort, cpus)
     return Setup(
         geometry=GEOMETRIES[geometry],

@@ -15,6 +15,7 @@ from typing import Any
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import NOTHING, CpuState, Effect, Frame, LocalMove
+from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.memory import Memory
 from simbbm.arm64.ops import CPU, Aborted
 from simbbm.arm64.registers import Tcr, Ttbr
@@ -106,7 +107,7 @@ class Execution:
     def store(self, op: Op) -> Iterator[LocalMove]:
         """STR, STLR and `fill`: translate, then wait in the store buffer."""
         address = op.args[0]
-        words = op.args[1] if op.mnemonic == "fill" else op.args[1:]
+        words = filled(*op.args[1:]) if op.mnemonic == "fill" else op.args[1:]
         for t in self._translated(address, WRITE):
             if t.fault:
                 if not self.state.buffer.holds_stores:
@@ -381,6 +382,11 @@ class Execution:
         written = tuple(self.shared.name(effect.write[0]) for _ in (0,) if effect.write)
         label = f"{self.state.point.label}{suffix}"
         return LocalMove("", label, read_cells, written + cells, effect)
+
+
+def filled(first: Descriptor, stride: int, count: int) -> tuple[Descriptor, ...]:
+    """Return the words that a `fill` stores."""
+    return tuple(first._replace(output=first.output + i * stride) for i in range(count))
 
 
 _REGIME = {"ttbr0_el1": "ttbr0", "ttbr1_el1": "ttbr1", "tcr_el1": "tcr"}

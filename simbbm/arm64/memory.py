@@ -26,11 +26,13 @@ class Run(NamedTuple):
 class Table:
     """The contents of a translation table; interned, compare by identity."""
 
-    __slots__ = ("_digest", "_runs", "children", "entries")
+    __slots__ = ("_digest", "_runs", "children", "entries", "memo")
 
     def __init__(self, entries: tuple[Descriptor, ...]) -> None:
         self.entries = entries
         self.children = [(i, d.output) for i, d in enumerate(entries) if d.kind == TABLE]
+        self.memo: dict[object, object] = {}
+        """What was computed from these contents alone (`walks`)."""
         self._runs: dict[int, list[Run]] = {}
         self._digest: str | None = None
 

@@ -26,7 +26,16 @@ from simbbm.arm64.memory import Table, Tables
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
 from simbbm.arm64.view import View, build_view
-from simbbm.arm64.walks import ACCESS_FLAG, TRANSLATION, Fault, is_leaf, is_table, leaf_entries
+from simbbm.arm64.walks import (
+    ACCESS_FLAG,
+    TRANSLATION,
+    Fault,
+    is_leaf,
+    is_table,
+    leaf_entries,
+    merged,
+    without,
+)
 
 T = TypeVar("T", bound=tuple[object, ...])
 
@@ -129,8 +138,8 @@ class Mmus:
         if not self.hardware.early or after is mmu:
             return after
         held = self.view(after, tables).leaves
-        lost = [e for e in self.view(mmu, tables).leaves if not _included(geometry, e, held)]
-        early = _ordered({*mmu.early_leaves, *lost})
+        lost = without(geometry, self.view(mmu, tables).leaves, held)
+        early = _ordered(merged(geometry, [*mmu.early_leaves, *lost]))
         return self._make(
             after.regime, after.tables, after.leaves, early, after.early_faults, after.evictions
         )
@@ -229,11 +238,7 @@ class Mmus:
                     seen |= {entry, *more.tables}
                     reachable += more.leaves
             entries = kept
-            kept_leaves: list[LeafEntry] = []
-            for leaf in sorted(set(leaves), key=lambda e: (-e.count, e)):
-                if not _included(self.geometry, leaf, (*reachable, *kept_leaves)):
-                    kept_leaves.append(leaf)
-            leaves = kept_leaves
+            leaves = without(self.geometry, leaves, reachable)
         return self._make(
             regime,
             _ordered(set(entries)),
@@ -263,10 +268,6 @@ def changes(before: Table, after: Table) -> list[tuple[int, Descriptor, Descript
     """Index, old and new descriptor of every entry that differs."""
     pairs = enumerate(zip(before.entries, after.entries, strict=True))
     return [(i, old, new) for i, (old, new) in pairs if old != new]
-
-
-def _included(geometry: Geometry, leaf: LeafEntry, leaves: Iterable[LeafEntry]) -> bool:
-    return any(other.includes(leaf, geometry) for other in leaves)
 
 
 def _ordered(items: Iterable[T]) -> tuple[T, ...]:

@@ -68,13 +68,13 @@ class Cpu(NamedTuple):
         """STLXR: STXR with release."""
         return Step(Op("stlxr", (address, value)))
 
-    def fill(self, address: int, *words: Word) -> Step[None]:
-        """Store neighbouring words as one store.
+    def fill(self, address: int, first: Descriptor, stride: int, count: int) -> Step[None]:
+        """Store `count` leaves, outputs `stride` pages apart, as one store.
 
         Stands for a loop of plain stores where nobody can look in between; if somebody can, it
         shows fewer interleavings than the loop.
         """
-        return Step(Op("fill", (address, words)))
+        return Step(Op("fill", (address, first, stride, count)))
 
     def ldaddal(self, address: int, value: int) -> Step[int]:
         """LDADDAL (atomic_add_return and relatives): add, fully ordered; returns the old value."""

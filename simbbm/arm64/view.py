@@ -47,11 +47,14 @@ class View:
         tables: Tables,
         entries: tuple[TableEntry, ...],
         leaves: tuple[LeafEntry, ...],
+        kept: tuple[TableEntry, ...],
     ) -> None:
         self.geometry = geometry
         self.hardware = hardware
         self.memory = tables
         self.tables = entries
+        self.kept = kept
+        """The cached tables that no live root implies (some of `tables`)."""
         self.leaves = leaves
         contexts = list(regime.contexts())
         self.asids = sorted({context.asid for context in contexts})
@@ -174,7 +177,8 @@ class View:
     def uncovered(self, root: int, ranges: Ranges) -> tuple[int, str] | None:
         """The first page of `ranges` that some walk does not translate, and from where.
 
-        Looks at the walk from `root` if that is live, and at every usable cached table.
+        Looks at the walk from `root` if that is live, and at every usable cached table that is
+        not below one of these.
         """
         k = (root, ranges)
         if k not in self._uncovered:
@@ -190,7 +194,7 @@ class View:
             page = _first_gap(self.geometry, leaves, ranges, first, 1 << bits)
             if page is not None:
                 return page, f"the live root {baddr:#x}"
-        for entry in self.tables:
+        for entry in self.kept:
             if entry.asid in self.asids:
                 leaves = self.reachable_from(entry).leaves
                 size = self.geometry.pages(entry.level)
@@ -210,7 +214,7 @@ def build_view(
 ) -> View:
     """Close stored entries under walking (in closure mode) and make the view."""
     if not hardware.closure:
-        return View(geometry, hardware, regime, tables, entries, leaves)
+        return View(geometry, hardware, regime, tables, entries, leaves, entries)
     every_table = dict.fromkeys(entries)
     every_leaf = list(leaves)
     for context in regime.contexts():
@@ -225,15 +229,16 @@ def build_view(
         every_table |= dict.fromkeys(found.tables)
         every_leaf += found.leaves
     unique = merged(geometry, list(dict.fromkeys(every_leaf)))
-    return View(geometry, hardware, regime, tables, tuple(sorted(every_table)), tuple(unique))
+    held = tuple(sorted(every_table)), tuple(unique)
+    return View(geometry, hardware, regime, tables, *held, entries)
 
 
 def _shifted(under: Below, va: int, asid: int) -> Below:
     """Put what lies below a table at its address, under the ASID of the walk."""
     return Below(
-        tuple(e._replace(va=e.va + va, asid=asid) for e in under.tables),
+        tuple(TableEntry(e.level, e.va + va, e.baddr, asid) for e in under.tables),
         tuple(
-            e._replace(va=e.va + va, asid=GLOBAL if e.asid == GLOBAL else asid)
+            LeafEntry(e[0], e.va + va, *e[2:7], GLOBAL if e.asid == GLOBAL else asid)
             for e in under.leaves
         ),
     )

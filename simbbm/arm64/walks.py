@@ -6,11 +6,12 @@ cached (R1), so a fault is always a fault of the current tables.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from simbbm.arm64.descriptor import INVALID, LEAF, TABLE, Descriptor
 from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
-from simbbm.arm64.memory import Tables
+from simbbm.arm64.memory import Table, Tables
 from simbbm.arm64.registers import Context
 from simbbm.arm64.tlb import GLOBAL, LeafEntry, TableEntry
 
@@ -82,17 +83,19 @@ def below(geometry: Geometry, tables: Tables, baddr: int, level: int) -> Below:
 
     Entries carry asid 0 where the walk's own ASID has to be filled in, GLOBAL elsewhere.
     """
-    memo = tables.memo.get((baddr, level))
+    table = tables.by_address.get(baddr)
+    if table is None:
+        return Below((), ())
+    # A table without children is the same in all versions of memory in which its contents are.
+    memos, k = (tables.memo, (baddr, level)) if table.children else (table.memo, (level,))
+    memo = memos.get(k)
     if memo is None:
-        memo = tables.memo[baddr, level] = _below(geometry, tables, baddr, level)
+        memo = memos[k] = _below(geometry, tables, table, level)
     assert isinstance(memo, Below)
     return memo
 
 
-def _below(geometry: Geometry, tables: Tables, baddr: int, level: int) -> Below:
-    table = tables.by_address.get(baddr)
-    if table is None:
-        return Below((), ())
+def _below(geometry: Geometry, tables: Tables, table: Table, level: int) -> Below:
     size = geometry.pages(level)
     entries: list[TableEntry] = []
     leaves: list[LeafEntry] = []
@@ -104,27 +107,65 @@ def _below(geometry: Geometry, tables: Tables, baddr: int, level: int) -> Below:
             va = index * size
             entries.append(TableEntry(level, va, child, 0))
             under = below(geometry, tables, child, level + 1)
-            entries += [e._replace(va=e.va + va) for e in under.tables]
-            leaves += [e._replace(va=e.va + va) for e in under.leaves]
+            entries += [TableEntry(e.level, e.va + va, e.baddr, e.asid) for e in under.tables]
+            leaves += [LeafEntry(e[0], e.va + va, *e[2:]) for e in under.leaves]
     return Below(tuple(entries), tuple(merged(geometry, leaves)))
 
 
-def merged(geometry: Geometry, leaves: list[LeafEntry]) -> list[LeafEntry]:
-    """Leaves in order of address, with those that continue one another made one entry."""
+def merged(geometry: Geometry, leaves: Iterable[LeafEntry]) -> list[LeafEntry]:
+    """Leaves in order of address, with those that overlap or continue one another made one entry."""
     result: list[LeafEntry] = []
     last: dict[tuple[object, ...], int] = {}
     for entry in sorted(leaves, key=lambda e: e.va):
-        kind = (entry.level, entry.attributes, entry.contiguous, entry.group, entry.asid)
+        kind = _alike(entry)
         at = last.get(kind)
-        if at is not None:
-            before = result[at]
-            shift = before.pages(geometry)
-            if entry.va == before.va + shift and entry.page == before.page + shift:
-                result[at] = before._replace(count=before.count + entry.count)
-                continue
-        last[kind] = len(result)
-        result.append(entry)
+        if at is not None and entry.va <= result[at].va + result[at].pages(geometry):
+            end = (entry.va - result[at].va) // geometry.pages(entry.level) + entry.count
+            result[at] = result[at]._replace(count=max(result[at].count, end))
+        else:
+            last[kind] = len(result)
+            result.append(entry)
     return result
+
+
+def without(
+    geometry: Geometry, leaves: Iterable[LeafEntry], others: Iterable[LeafEntry]
+) -> list[LeafEntry]:
+    """What `leaves` hold and `others` do not, in normal form."""
+    rest = merged(geometry, leaves)
+    by_kind: dict[tuple[object, ...], list[LeafEntry]] = {}
+    for other in others if rest else ():
+        by_kind.setdefault(_alike(other), []).append(other)
+    for kind, cuts in by_kind.items():
+        for cut in cuts:
+            rest = [
+                part
+                for leaf in rest
+                for part in (_cut(geometry, leaf, cut) if _alike(leaf) == kind else (leaf,))
+            ]
+    return rest
+
+
+def _alike(leaf: LeafEntry) -> tuple[object, ...]:
+    """What must be equal for two entries to be parts of one."""
+    return (
+        leaf.page - leaf.va,
+        leaf.level,
+        leaf.attributes,
+        leaf.contiguous,
+        leaf.group,
+        leaf.asid,
+    )
+
+
+def _cut(geometry: Geometry, leaf: LeafEntry, other: LeafEntry) -> list[LeafEntry]:
+    size = geometry.pages(leaf.level)
+    first = max((other.va - leaf.va) // size, 0)
+    end = min((other.va - leaf.va) // size + other.count, leaf.count)
+    if first >= end:
+        return [leaf]
+    parts = leaf.part(0, first, geometry), leaf.part(end, leaf.count - end, geometry)
+    return [part for part in parts if part.count > 0]
 
 
 def walk(

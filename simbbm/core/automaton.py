@@ -25,7 +25,8 @@ from simbbm.core.program import Call, Loop, Op, Program, Step, require_module_le
 from simbbm.core.values import digest, key, qualified_name, why_not_frozen
 
 MAX_CALLS_PER_STEP = 10_000
-MAX_HISTORY = 20_000
+MAX_DEPTH = 100
+MAX_HISTORY = 4_000
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class ControlPoint:
         """Identifies the control point by content, on every machine."""
         if self._digest is None:
             above = self.parent.digest if self.parent else ""
-            history = tuple(v[0].__name__ if isinstance(v, Raised) else v for v in self.history)
+            history = tuple(v.content() if isinstance(v, Raised) else v for v in self.history)
             name = qualified_name(self.function)
             self._digest = digest(above, name, self.args, history, self.finished)
         return self._digest
@@ -209,6 +210,8 @@ class Automaton:
             name = self._edited(request.function, point).__name__
             nth = f"#{turn.occurrence}" if turn.occurrence > 1 else ""
             path, loop = f"{point.path}/{name}{nth}", isinstance(request, Loop)
+            if path.count("/") > MAX_DEPTH:
+                raise ScenarioError(f"{point.where}: calls nested more than {MAX_DEPTH} deep")
             return self._enter(point, request.function, request.args, path, loop=loop)
         assert isinstance(request, Step)
         full = f"{point.path}.{request.op.mnemonic}#{turn.occurrence}"
@@ -244,7 +247,18 @@ def short_label(label: str) -> str:
 def matches(pattern: str, label: str) -> bool:
     """Whether an edit's pattern names the step with this label.
 
-    The pattern may leave out leading callers, and without `#n` it names every occurrence.
+    The pattern may leave out leading callers. Where it has no `#n` it names every occurrence, of a
+    step as of a routine's call.
     """
-    names = (label, label.rpartition("#")[0])
-    return any(name == pattern or name.endswith("/" + pattern) for name in names)
+    wanted, names = _components(pattern), _components(label)
+    return len(wanted) <= len(names) and all(
+        part in (name, name.partition("#")[0])
+        for part, name in zip(reversed(wanted), reversed(names), strict=False)
+    )
+
+
+def _components(label: str) -> list[str]:
+    """Routines from the outermost to the innermost, and the step."""
+    *callers, last = label.split("/")
+    routine, _, step = last.partition(".")
+    return [*callers, routine, step]

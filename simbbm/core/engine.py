@@ -9,6 +9,8 @@ time. Two loops drive the same processes:
 
 A test runs both over the same tapes and compares every state. Verdicts never travel through SimPy
 as exceptions (it rebuilds them from `args` and loses attributes): a run ends by its node's `ended`.
+An author's mistake ends the agent that met it: the error is raised as it was, and a new process
+takes the agent's place.
 This is the only module that knows SimPy; it uses the private names `_generator` and `_now`.
 """
 
@@ -20,6 +22,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import simpy
 
 from simbbm.core.choice import Chooser
+from simbbm.core.errors import SimbbmError
 from simbbm.core.graph import Graph, Node
 from simbbm.core.trace import trace_digest
 
@@ -72,7 +75,11 @@ class Engine(Generic[S]):
             labels.append(move.label)
             if move.agent not in senders:
                 self._ensure(move.agent)
-            senders[move.agent](k)
+            try:
+                senders[move.agent](k)
+            except SimbbmError:
+                del senders[move.agent]
+                raise
             node = self.node
             steps += 1
         return RunEnd(node, steps, trace_digest(labels))
@@ -97,7 +104,11 @@ class Engine(Generic[S]):
             self._turns[move.agent] = environment.event()
             turn._ok, turn._value = True, k  # noqa: SLF001
             environment.schedule(turn, delay=1)
-            environment.step()
+            try:
+                environment.step()
+            except SimbbmError as error:
+                del self._senders[move.agent]
+                raise error.__cause__ or error from None
             steps += 1
         if visit:
             visit(self.node)

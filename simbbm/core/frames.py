@@ -21,11 +21,26 @@ from simbbm.core.values import key, qualified_name, why_not_frozen
 MAX_LINES_PER_STEP = 200_000
 
 
+_WHERE = "simbbm raised at"
+"""Key in an exception's attributes: where it was raised first."""
+
+
 class Raised(NamedTuple):
     """An outcome in a frame's history: the awaited routine raised instead of returning."""
 
     kind: type[Exception]
     args: tuple[Any, ...]
+    where: Where
+
+    def content(self) -> tuple[str, tuple[Any, ...]]:
+        """What identifies it in a digest: not the line, which moves when a file is edited."""
+        return qualified_name(self.kind), self.args
+
+    def rebuilt(self) -> Exception:
+        """Make the exception that the awaiting frame sees."""
+        error = self.kind(*self.args)
+        vars(error)[_WHERE] = self.where
+        return error
 
 
 class Turn(NamedTuple):
@@ -40,6 +55,8 @@ class Turn(NamedTuple):
 def run(function: Program, args: tuple[Any, ...], history: tuple[Any, ...], *, root: bool) -> Turn:
     """Run a frame from its history; raise ScenarioError if it is not a function of it."""
     first = _replay(function, args, history, root=root, guarded=True)
+    if first.request is not None:
+        first.request.require_frozen()
     second = _replay(function, args, history, root=root, guarded=False)
     if _content(first) != _content(second):
         raise ScenarioError(
@@ -73,7 +90,10 @@ def _replay(
     root: bool,
     guarded: bool,
 ) -> Turn:
-    coroutine = function(*args)
+    try:
+        coroutine = function(*args)
+    except Exception as error:  # noqa: BLE001 - wrong arguments, or not a coroutine function
+        raise ScenarioError(f"{start_of(function)}: {error}") from None
     if not inspect.iscoroutine(coroutine):
         raise ScenarioError(f"{start_of(function)}: {function.__name__} is not an async function")
     counts: Counter[str] = Counter()
@@ -86,7 +106,7 @@ def _replay(
         for value in history:
             counts[kind(request)] += 1
             if isinstance(value, Raised):
-                request = _checked(coroutine, coroutine.throw(value.kind(*value.args)))
+                request = _checked(coroutine, coroutine.throw(value.rebuilt()))
             else:
                 request = _checked(coroutine, coroutine.send(value))
     except StopIteration as stop:
@@ -97,16 +117,32 @@ def _replay(
         return Turn(None, 0, stop.value, start_of(function))
     except ScenarioError:
         raise
+    except _EndlessError as endless:
+        raise ScenarioError(str(endless), "an endless loop that awaits nothing") from None
     except Exception as error:  # noqa: BLE001 - whatever the author's code raised is an outcome
-        where = _raised_at(function, error)
-        if root or why_not_frozen(error.args):
+        where = vars(error).get(_WHERE) or _raised_at(function, error)
+        if root:
             raise ScenarioError(f"{where}: {type(error).__name__}: {error}") from None
-        return Turn(None, 0, Raised(type(error), error.args), where)
+        return Turn(None, 0, _outcome(error, where), where)
     finally:
         if guarded:
             sys.settrace(previous)
         _close(coroutine, function)
     return Turn(request, counts[kind(request)] + 1, None, request.where)
+
+
+def _outcome(error: Exception, where: Where) -> Raised:
+    """Return an exception as an outcome; it has to be frozen data like every other outcome."""
+    try:
+        unlike = type(error)(*error.args).args != error.args
+    except Exception:  # noqa: BLE001 - an author's class
+        unlike = True
+    if unlike or vars(error).keys() - {_WHERE} or why_not_frozen(error.args):
+        raise ScenarioError(
+            f"{where}: {type(error).__name__}: {error}",
+            "an exception leaves a routine only if its arguments are frozen data and all it has",
+        ) from None
+    return Raised(type(error), error.args, where)
 
 
 def _checked(coroutine: Coroutine[Any, Any, Any], request: Any) -> Request[Any]:
@@ -141,14 +177,19 @@ def _raised_at(function: Program, error: Exception) -> Where:
     return where
 
 
-def _close(coroutine: Coroutine[Any, Any, Any], function: Program) -> None:
+def _close(coroutine: Any, function: Program) -> None:
     program.created.clear()
     try:
         coroutine.close()
-    except RuntimeError:
+    except Exception as error:  # noqa: BLE001 - whatever the author's `finally` raised
+        if coroutine.cr_frame is not None:
+            raise ScenarioError(
+                f"{_suspended_at(coroutine)}: {function.__name__} awaits while it is being closed",
+                "do not await in a `finally` that also runs when the program is abandoned",
+            ) from None
+        where = _raised_at(function, error)
         raise ScenarioError(
-            f"{start_of(function)}: {function.__name__} awaits while it is being closed",
-            "do not await in a `finally` that also runs when the program is abandoned",
+            f"{where}: {type(error).__name__} while {function.__name__} is being closed: {error}"
         ) from None
     finally:
         program.created.clear()
@@ -160,10 +201,18 @@ def start_of(function: Program) -> Where:
 
 
 def _suspended_at(coroutine: Any) -> Where:
-    inner = getattr(coroutine, "cr_await", None)
-    while inspect.iscoroutine(inner):
-        coroutine, inner = inner, inner.cr_await
-    return Where(coroutine.cr_code.co_filename, coroutine.cr_frame.f_lineno)
+    """Return the innermost line of the author's own file on the way to what is awaited."""
+    file = coroutine.cr_code.co_filename
+    while inspect.iscoroutine(coroutine):
+        if coroutine.cr_code.co_filename == file:
+            frame = coroutine.cr_frame
+            where = Where(file, frame.f_lineno if frame else coroutine.cr_code.co_firstlineno)
+        coroutine = coroutine.cr_await
+    return where
+
+
+class _EndlessError(BaseException):
+    """Too many lines without a step. Not an Exception: the author's handlers shall not catch it."""
 
 
 class _Watchdog:
@@ -177,8 +226,7 @@ class _Watchdog:
         self.left -= 1
         if self.left < 0:
             here = Where(frame.f_code.co_filename, frame.f_lineno)
-            raise ScenarioError(
-                f"{here}: {self.function.__name__} ran {MAX_LINES_PER_STEP} lines without a step",
-                "an endless loop that awaits nothing",
+            raise _EndlessError(
+                f"{here}: {self.function.__name__} ran {MAX_LINES_PER_STEP} lines without a step"
             )
         return self

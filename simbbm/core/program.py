@@ -37,15 +37,24 @@ class Op(NamedTuple):
     args: tuple[Any, ...] = ()
 
 
+def line_of_caller(depth: int) -> Where:
+    """Return the line that is being executed `depth` calls further up."""
+    frame = sys._getframe(depth)  # noqa: SLF001 - there is no public way
+    return Where(frame.f_code.co_filename, frame.f_lineno)
+
+
 class Request(Awaitable[R]):
     """Something that a program may await. It remembers where it was made, for error messages."""
 
     __slots__ = ("where",)
 
     def __init__(self, depth: int = 2) -> None:
-        frame = sys._getframe(depth)  # noqa: SLF001 - the author's line
-        self.where = Where(frame.f_code.co_filename, frame.f_lineno)
+        self.where = line_of_caller(depth + 1)
         created.append(self)
+
+    def require_frozen(self) -> None:
+        """Raise ScenarioError if something that is not frozen data would cross the await."""
+        raise NotImplementedError
 
     def __await__(self) -> Generator[Request[R], Any, R]:
         result: R = yield self
@@ -64,9 +73,12 @@ class Step(Request[R]):
     def __init__(self, op: Op, depth: int = 3) -> None:
         super().__init__(depth)
         self.op = op
-        for arg in op.args:
+
+    def require_frozen(self) -> None:
+        """Refuse operands that are not frozen data."""
+        for arg in self.op.args:
             if why := why_not_frozen(arg):
-                raise ScenarioError(f"{self.where}: operand of {op.mnemonic}: {why}")
+                raise ScenarioError(f"{self.where}: operand of {self.op.mnemonic}: {why}")
 
 
 class Call(Request[R]):
@@ -78,11 +90,14 @@ class Call(Request[R]):
         super().__init__(depth)
         self.function = function
         self.args = args
-        require_module_level(function, self.where)
-        for arg in args:
+
+    def require_frozen(self) -> None:
+        """Refuse arguments that are not frozen data, lambdas and closures."""
+        require_module_level(self.function, self.where)
+        for arg in self.args:
             if why := why_not_frozen(arg):
                 raise ScenarioError(
-                    f"{self.where}: argument of {function.__name__}: {why}",
+                    f"{self.where}: argument of {self.function.__name__}: {why}",
                     "pass ints, strings, tuples, frozen dataclasses or module-level functions",
                 )
 
@@ -104,7 +119,7 @@ class Routine(Generic[P, R]):
         """Ask for a call: nothing runs until it is awaited."""
         if kwargs:
             names = ", ".join(kwargs)
-            message = f"{self.function.__name__}: pass {names} by position"
+            message = f"{line_of_caller(2)}: {self.function.__name__}: pass {names} by position"
             raise ScenarioError(message, "a frame is keyed by its positional arguments")
         return Call(self.function, args)
 
@@ -124,7 +139,8 @@ def repeat_until(
     `body` is a module-level `async def` function, decorated or not.
     """
     if kwargs:
-        raise ScenarioError("repeat_until: pass the body's arguments by position")
+        message = f"{line_of_caller(2)}: repeat_until: pass the body's arguments by position"
+        raise ScenarioError(message)
     function: Any = body
     return Loop(getattr(function, "__wrapped__", function), args)
 
@@ -132,7 +148,8 @@ def repeat_until(
 def require_module_level(function: Callable[..., Any], where: Where | None = None) -> None:
     """Refuse lambdas and closures: a control point names its function by qualified name."""
     if why := why_not_frozen(function):
-        at = where or Where(function.__code__.co_filename, function.__code__.co_firstlineno)
+        code = getattr(function, "__code__", None)
+        at = where or (Where(code.co_filename, code.co_firstlineno) if code else function)
         raise ScenarioError(
             f"{at}: {why}",
             "programs, routines and loop bodies are module-level async functions",

@@ -14,6 +14,10 @@ from hashlib import blake2b
 from types import FunctionType
 from typing import Any
 
+_LARGE = 16
+_frozen: dict[int, tuple[Any, ...]] = {}
+"""Large tuples that were found frozen: a kernel's addresses are an argument of every call."""
+
 
 def qualified_name(function: Any) -> str:
     """The name by which a module-level function is known in control points and edits."""
@@ -29,7 +33,13 @@ def why_not_frozen(value: Any) -> str | None:
     if type(value) in (int, bool, str, bytes, type(None)) or isinstance(value, Enum):
         return None
     if isinstance(value, tuple):
-        return next((why for item in value if (why := why_not_frozen(item))), None)
+        if len(value) < _LARGE:
+            return next((why for item in value if (why := why_not_frozen(item))), None)
+        if id(value) not in _frozen:
+            if why := next((why for item in value if (why := why_not_frozen(item))), None):
+                return why
+            _frozen[id(value)] = value
+        return None
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         if not value.__dataclass_params__.frozen:  # type: ignore[attr-defined]
             return f"dataclass {type(value).__name__} is not frozen"
@@ -44,14 +54,18 @@ def why_not_frozen(value: Any) -> str | None:
 
 
 def key(value: Any) -> Any:
-    """A dictionary key that tells apart what Python's equality does not (True from 1)."""
+    """A dictionary key that tells apart what Python's equality does not (True, 1, an IntEnum)."""
     kind = type(value)
     if kind is int or kind is str or value is None:
         return value
     if kind is bool:
         return ("bool", value)
+    if isinstance(value, Enum):
+        return (kind, value.name)
     if isinstance(value, tuple):
         return (kind, *map(key, value))
+    if dataclasses.is_dataclass(kind):
+        return (kind, *(key(getattr(value, f.name)) for f in dataclasses.fields(kind)))
     return value
 
 

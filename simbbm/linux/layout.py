@@ -52,9 +52,13 @@ class Layout(NamedTuple):
     """One page of every leaf, or group, of the linear map: what walkers speculate on."""
 
 
-def layout(name: str, geometry: Geometry, cpus: int, max_dvm_ops: int | None = None) -> Layout:
-    """Lay out memory and build the tables."""
-    return _Builder(name, geometry, cpus, max_dvm_ops).layout()
+def layout(name: str, geometry: Geometry, cpus: int, *, flush_by_page: bool = False) -> Layout:
+    """Lay out memory and build the tables.
+
+    `flush_by_page` puts MAX_DVM_OPS above the linear map's size, else it is below, as on every real
+    machine.
+    """
+    return _Builder(name, geometry, cpus, flush_by_page=flush_by_page).layout()
 
 
 def _sizes(geometry: Geometry, part: str) -> tuple[int, int, bool]:
@@ -71,10 +75,10 @@ def _sizes(geometry: Geometry, part: str) -> tuple[int, int, bool]:
 
 
 class _Builder:
-    def __init__(self, name: str, geometry: Geometry, cpus: int, max_dvm_ops: int | None) -> None:
+    def __init__(self, name: str, geometry: Geometry, cpus: int, *, flush_by_page: bool) -> None:
         self.geometry = geometry
         self.cpus = cpus
-        self.max_dvm_ops = geometry.entries if max_dvm_ops is None else max_dvm_ops
+        self.flush_by_page = flush_by_page
         self.builder = TableBuilder(geometry)
         self.parts: list[tuple[str, int, int]] = []
         """Name, first page and pages of every part of the linear map."""
@@ -181,7 +185,7 @@ class _Builder:
             lm_count=self.lm_pages,
             kernel_first=KERNEL_PAGE + alias[0],
             kernel_count=alias[1],
-            max_dvm_ops=self.max_dvm_ops,
+            max_dvm_ops=self.lm_pages if self.flush_by_page else 0,
             flag=variable,
             flag_idmap=data * words,
             msdata_state=variable + 1,

@@ -39,13 +39,10 @@ async def arch_leave_lazy_mmu_mode(cpu: Cpu) -> None:
 @routine
 async def fill_table(cpu: Cpu, k: Kernel, child: int, block: Descriptor, stride: int) -> None:
     """The loops of split_pud and split_pmd: leaves that map what `block` maps, CONT cleared."""
-    entries = [
-        leaf(block.output + i * stride, block.attributes, not_global=block.not_global)
-        for i in range(k.entries)
-    ]
+    first = leaf(block.output, block.attributes, not_global=block.not_global)
     address = k.linear(child)
     if k.entries > SMALL_TABLE:
-        await cpu.fill(address, *entries)
+        await cpu.fill(address, first, stride, k.entries)
         return
-    for i, entry in enumerate(entries):
-        await set_entry(cpu, address + i, entry)
+    for i in range(k.entries):
+        await set_entry(cpu, address + i, first._replace(output=block.output + i * stride))
