@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
-from simbbm.arm64.cpu import CpuSpec
 from simbbm.arm64.context import Region
+from simbbm.arm64.cpu import CpuSpec
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Features, Hardware
 from simbbm.arm64.geometry import Geometry

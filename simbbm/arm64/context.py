@@ -20,7 +20,7 @@ class Region(NamedTuple):
     """A range of virtual pages with a name."""
 
     first: int
-    count: int
+    pages: int
     name: str
 
 
@@ -64,7 +64,7 @@ class Shared:
     def page_name(self, page: int) -> str:
         """Name of a virtual page: its region's with an offset, its first word's, or its number."""
         for region in self.regions:
-            if region.first <= page < region.first + region.count:
+            if region.first <= page < region.first + region.pages:
                 return f"{region.name}+{page - region.first}"
         return self.symbols.get(page * self.geometry.page_words) or f"page {page:#x}"
 

@@ -48,7 +48,7 @@ class MachineSpec(NamedTuple):
     data: dict[int, int]
     hardware: Hardware = DELAYED
     handler: Program | None = None
-    symbols: Mapping[int, str] = {}  # noqa: RUF012 - never changed
+    symbols: Mapping[int, str] = {}
     regions: tuple[Region, ...] = ()
     table_names: frozenset[int] = frozenset()
     speculative: tuple[int, ...] = ()

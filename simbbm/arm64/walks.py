@@ -113,7 +113,7 @@ def _below(geometry: Geometry, tables: Tables, table: Table, level: int) -> Belo
 
 
 def merged(geometry: Geometry, leaves: Iterable[LeafEntry]) -> list[LeafEntry]:
-    """Leaves in order of address, with those that overlap or continue one another made one entry."""
+    """Leaves in order of address; those that overlap or continue one another made one entry."""
     result: list[LeafEntry] = []
     last: dict[tuple[object, ...], int] = {}
     for entry in sorted(leaves, key=lambda e: e.va):

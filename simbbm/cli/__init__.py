@@ -1,4 +1,4 @@
-"""The command line: stdout is the answer, stderr is progress and logs, the exit code the verdict."""
+"""The command line: stdout is the answer, stderr progress and logs, the exit code the verdict."""
 
 from simbbm.cli.app import main
 

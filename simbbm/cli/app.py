@@ -1,5 +1,4 @@
-"""The `simbbm` command: finds its subcommands when they are asked for, and ends every failure in
-one line and one exit code.
+"""The `simbbm` command: finds subcommands, and ends every failure in one line and one exit code.
 
 A subcommand's module is imported only when it runs, and what it needs only inside its function, so
 that `simbbm run` of something small is quick.
@@ -7,6 +6,7 @@ that `simbbm run` of something small is quick.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ import click
 
 import simbbm
 from simbbm.cli.exits import Exit
+from simbbm.cli.options import examples
 from simbbm.core.errors import ModelError, ReplayDivergence, SimbbmError, UsageError
 
 COMMANDS = {
@@ -53,7 +54,11 @@ class App(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(module), name)
+        gc.disable()  # what an import makes stays: looking for garbage meanwhile costs a tenth
+        try:
+            command: click.Command = getattr(import_module(module), name)
+        finally:
+            gc.enable()
         return command
 
     def resolve_command(
@@ -143,17 +148,13 @@ def _closed_pipe() -> Exit:
     cls=App,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog='Completion of commands and scenarios: eval "$(_SIMBBM_COMPLETE=bash_source simbbm)"',
+    epilog=examples("simbbm check linear_map_split::good --twins")
+    + '\n\nCompletion in bash: eval "$(_SIMBBM_COMPLETE=bash_source simbbm)"',
 )
 @click.version_option(simbbm.__version__, message="simbbm %(version)s")
 @click.pass_context
 def main(ctx: click.Context) -> None:
-    """Look for schedules in which arm64 Linux's split of its live linear map goes wrong.
-
-    \b
-    Example:
-      simbbm check linear_map_split::good --twins
-    """
+    """Look for schedules in which arm64 Linux's split of its live linear map goes wrong."""
     if os.environ.get("NO_COLOR"):
         ctx.color = False
     for stream in (sys.stdout, sys.stderr):

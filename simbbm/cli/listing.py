@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import click
 
-from simbbm.cli.options import common
+from simbbm.cli.options import common, examples
 from simbbm.core.errors import SimbbmError
 from simbbm.report.rows import PropertyRow, Row, ScenarioRow, encode
 from simbbm.scenario import Scenario
 
 
-@click.command("list")
+@click.command(
+    "list",
+    epilog=examples(
+        "simbbm list linear_map_split",
+    ),
+)
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @click.option("--properties", is_flag=True, help="Explain each property instead.")
 @common
@@ -24,10 +29,6 @@ def command(
     """List scenarios: expectation, parameters and story of each.
 
     Without PATH the shipped ones; a PATH is a file, a folder, a stem or an id.
-
-    \b
-    Example:
-      simbbm list linear_map_split
     """
     if properties:
         _list_properties(as_json=as_json)

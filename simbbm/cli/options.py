@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,9 +23,7 @@ class Count(click.ParamType[int]):
 
     name = "count"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read it."""
         if isinstance(value, int):
             return value
@@ -38,9 +38,7 @@ class Seed(click.ParamType[int]):
 
     name = "seed"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read it."""
         if isinstance(value, int):
             return value
@@ -49,7 +47,7 @@ class Seed(click.ParamType[int]):
             return int(text)
         if re.fullmatch(r"0x[0-9a-f]+", text):
             return int(text, 16)
-        self.fail(f"{value} is not a seed: write 42 or 0x2a", param, ctx)
+        return self.fail(f"{value} is not a seed: write 42 or 0x2a", param, ctx)
 
 
 class Duration(click.ParamType[float]):
@@ -81,6 +79,8 @@ class ScenarioId(click.ParamType[str]):
         incomplete: str,
     ) -> list[CompletionItem[str]]:
         """Return the shipped ids that begin like this, those of a file, or files."""
+        from click.shell_completion import CompletionItem
+
         from simbbm import discovery
         from simbbm.core.errors import SimbbmError
 
@@ -112,9 +112,14 @@ class Assignment(click.ParamType[tuple[str, str]]):
         return name, text
 
     def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str  # noqa: ARG002
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
     ) -> list[CompletionItem[str]]:
         """Return parameters of the scenarios that are named already, and their values."""
+        from click.shell_completion import CompletionItem
+
         from simbbm import discovery
         from simbbm.core.errors import SimbbmError
 
@@ -143,9 +148,20 @@ class StrategyName(click.ParamType[str]):
         incomplete: str,
     ) -> list[CompletionItem[str]]:
         """Return the strategies that begin like this."""
+        from click.shell_completion import CompletionItem
+
         from simbbm.explore.strategies import STRATEGIES
 
-        return [CompletionItem(s, help=h) for s, h in STRATEGIES.items() if s.startswith(incomplete)]
+        return [
+            CompletionItem(s, help=h) for s, h in STRATEGIES.items() if s.startswith(incomplete)
+        ]
+
+
+def examples(*lines: str) -> str:
+    """Return the end of a command's help: what one may type, line by line."""
+    return "\b\n" + "\n".join(
+        ("Examples:" if len(lines) > 1 else "Example:", *(f"  {x}" for x in lines))
+    )
 
 
 def common(function: F) -> F:

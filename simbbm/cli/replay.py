@@ -1,4 +1,4 @@
-"""`simbbm replay`: does a witness still show what it showed?"""
+"""`simbbm replay`: whether a witness still shows what it showed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 
 from simbbm import discovery
 from simbbm.cli.exits import Exit
-from simbbm.cli.options import common, witness_argument
+from simbbm.cli.options import common, examples, witness_argument
 from simbbm.core.errors import UsageError
 from simbbm.explore.replay import Replay, Result, replay, steps_of
 from simbbm.explore.witness import Witness, read
@@ -14,7 +14,13 @@ from simbbm.report.rows import ReplayRow, encode
 from simbbm.scenario import Scenario
 
 
-@click.command("replay")
+@click.command(
+    "replay",
+    epilog=examples(
+        "simbbm replay .simbbm/witness/3f9c0a1b2c3d.json",
+        "simbbm replay .simbbm/witness/3f9c0a1b2c3d.json --until 41",
+    ),
+)
 @witness_argument
 @click.option("--until", type=click.IntRange(min=0), metavar="STEP", help="Stop before this step.")
 @common
@@ -28,11 +34,6 @@ def command(
     """Replay a witness, a file or a token, and compare each choice and state on the way.
 
     With --until, print the steps before that one and what could happen there.
-
-    \b
-    Examples:
-      simbbm replay .simbbm/witness/3f9c0a1b2c3d.json
-      simbbm replay .simbbm/witness/3f9c0a1b2c3d.json --until 41
     """
     recorded = read(witness)
     scenario = scenario_of(recorded)
@@ -89,9 +90,7 @@ def _say(result: Replay, witness: Witness) -> None:
     click.echo(f"  {why[result.result]}")
 
 
-def _until(
-    witness: Witness, scenario: Scenario, until: int, text: str, *, as_json: bool
-) -> Exit:
+def _until(witness: Witness, scenario: Scenario, until: int, text: str, *, as_json: bool) -> Exit:
     """Show the way up to a step, and what could happen there."""
     from simbbm.report.columns import listed
     from simbbm.report.rows import StepRow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,7 @@ from simbbm import discovery
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.options import (
     common,
+    examples,
     ids_argument,
     max_steps_option,
     parameters_option,
@@ -22,11 +24,19 @@ from simbbm.cli.verdicts import FAILURES, Kept, exit_of, keep, run_row, say
 from simbbm.core.errors import UsageError
 from simbbm.explore.run import MAX_STEPS, run_one
 from simbbm.explore.strategies import strategy as read_strategy
-from simbbm.explore.witness import Witness, token, witness_of
 from simbbm.scenario import Scenario
 
+if TYPE_CHECKING:
+    from simbbm.explore.witness import Witness
 
-@click.command("run")
+
+@click.command(
+    "run",
+    epilog=examples(
+        "simbbm run linear_map_split::good --seed 0x2a --strategy random",
+        "simbbm run bbm_minimal::live_change --trace",
+    ),
+)
 @ids_argument
 @parameters_option
 @seed_option
@@ -54,13 +64,7 @@ def command(
     as_json: bool,
     log_format: str,  # noqa: ARG001 - nothing is logged here
 ) -> int:
-    """Run one schedule, and say what it showed. It says nothing of other schedules.
-
-    \b
-    Examples:
-      simbbm run linear_map_split::good --seed 0x2a --strategy random
-      simbbm run bbm_minimal::live_change --trace
-    """
+    """Run one schedule, and say what it showed. It says nothing of other schedules."""
     plan = read_strategy(strategy)
     scenarios = discovery.select(ids)
     if output and len(scenarios) > 1:
@@ -71,15 +75,17 @@ def command(
         began = perf_counter()
         result = run_one(scenario, params, plan, seed, max_steps=max_steps or MAX_STEPS)
         seconds = round(perf_counter() - began, 3)
-        kept, witness = None, None
+        kept = None
         if result.verdict in FAILURES or output or trace:
+            from simbbm.explore.witness import token, witness_of
+
             witness = witness_of(scenario, params, plan, seed, max_steps=max_steps or MAX_STEPS)
-        if witness and trace:
-            _trace(witness, scenario, as_json=as_json)
-        if witness and output:
-            kept = Kept(witness, token(witness), _write(witness, output))
-        elif witness and result.verdict in FAILURES:
-            kept = keep(witness, witness_dir)
+            if trace:
+                _trace(witness, scenario, as_json=as_json)
+            if output:
+                kept = Kept(witness, token(witness), _write(witness, output))
+            elif result.verdict in FAILURES:
+                kept = keep(witness, witness_dir)
         row = run_row(
             scenario, params, result, kept, seconds=seconds, seed=seed, strategy=plan.name
         )

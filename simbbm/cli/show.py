@@ -8,7 +8,7 @@ from shutil import get_terminal_size
 
 import click
 
-from simbbm.cli.options import common, witness_argument
+from simbbm.cli.options import common, examples, witness_argument
 from simbbm.core.errors import UsageError
 from simbbm.report.columns import Line, render
 
@@ -21,7 +21,12 @@ STYLES = {
 }
 
 
-@click.command("show")
+@click.command(
+    "show",
+    epilog=examples(
+        "simbbm show .simbbm/witness/3f9c0a1b2c3d.json --as columns",
+    ),
+)
 @witness_argument
 @click.option(
     "--as",
@@ -51,10 +56,6 @@ def command(
     """Show a witness, a file or a token: one column a CPU, time runs down.
 
     Long ones are shown without the steps that do not matter for the end; --all shows every step.
-
-    \b
-    Example:
-      simbbm show .simbbm/witness/3f9c0a1b2c3d.json --as columns
     """
     from simbbm.cli.replay import scenario_of
     from simbbm.cli.verdicts import shown

@@ -32,7 +32,16 @@ class Kept(NamedTuple):
     @property
     def replay(self) -> str:
         """The command that replays it."""
-        return f"simbbm replay {shown(self.path) if self.path else self.token}"
+        return f"simbbm replay {self._named}"
+
+    @property
+    def show(self) -> str:
+        """The command that shows it in columns."""
+        return f"simbbm show {self._named}"
+
+    @property
+    def _named(self) -> str:
+        return shown(self.path) if self.path else self.token
 
 
 def keep(witness: Witness, directory: Path) -> Kept:
@@ -104,9 +113,10 @@ def sample_row(
     params: Mapping[str, Any],
     result: StressResult,
     kept: Kept | None,
+    why: str,
     **more: Any,
 ) -> VerdictRow:
-    """The row of many runs."""
+    """The row of many runs; `why`: what kept them from an answer."""
     complete = result.verdict is Verdict.SAMPLED
     return VerdictRow(
         **_basis(scenario, params, kept),
@@ -114,7 +124,7 @@ def sample_row(
         verdict=result.verdict,
         property=result.property,
         expected=scenario.expect.met_by(result.verdict, result.property, complete=complete),
-        message=result.message or None,
+        message=result.message or why or None,
         seconds=round(result.seconds, 3),
         runs=result.runs,
         runs_requested=result.runs_requested,
@@ -162,4 +172,5 @@ def say(row: VerdictRow, kept: Kept | None, how: str, *, as_json: bool) -> None:
         click.echo(f"  {row.message}")
     click.echo(f"  {how}")
     if kept:
+        click.echo(f"  show with:   {kept.show}")
         click.echo(f"  replay with: {kept.replay}")

@@ -78,7 +78,7 @@ def from_token(text: str) -> Witness:
 
 def _header(witness: Witness) -> str:
     params = (
-        f"{_escaped(name)}{'=' if isinstance(value, int) else ':'}{_escaped(str(value))}"
+        f"{quote(name, safe='')}{'=' if isinstance(value, int) else ':'}{_escaped(str(value))}"
         for name, value in witness.params.items()
     )
     outcome = f"{witness.verdict}:{witness.property or ''}"

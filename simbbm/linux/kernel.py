@@ -1,4 +1,4 @@
-"""`Kernel`: the addresses and constants that the modelled functions find in the kernel's globals."""
+"""`Kernel`: the addresses and constants that the modelled functions find in globals."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from simbbm.linux.kernel import Kernel
 
 @routine
 async def idmap_cpu_set_reserved_ttbr1(cpu: Cpu, k: Kernel) -> None:
-    """proc.S:__idmap_cpu_set_reserved_ttbr1 (S7): stop using the swapper tables, and forget them."""
+    """proc.S:__idmap_cpu_set_reserved_ttbr1 (S7): stop using the swapper, forget it."""
     await cpu.msr("ttbr1_el1", Ttbr(k.reserved_pg_dir))
     await cpu.isb()
     await cpu.tlbi("vmalle1")

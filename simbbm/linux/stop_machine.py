@@ -13,7 +13,6 @@ from simbbm.arm64.ops import Cpu
 from simbbm.core.program import Request, routine
 from simbbm.linux.kernel import Kernel
 
-
 StopFn = Callable[[Cpu, Kernel], Request[None]]
 """A routine that every CPU runs inside stop_machine()."""
 
@@ -59,8 +58,10 @@ async def ack_state(cpu: Cpu, k: Kernel, state: int) -> None:
 
 @routine
 async def multi_cpu_stop(cpu: Cpu, k: Kernel, fn: StopFn, *, active: bool = True) -> None:
-    """stop_machine.c:multi_cpu_stop: no CPU runs fn before all have interrupts off, none leaves
-    before all have returned from it."""
+    """stop_machine.c:multi_cpu_stop.
+
+    No CPU runs fn before all have interrupts off, none leaves before all have returned from it.
+    """
     for state in STATES:
         await cpu.wait(k.msdata_state, reached, int(state))
         if state == MultiStop.DISABLE_IRQ:

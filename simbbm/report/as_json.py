@@ -23,7 +23,7 @@ class TraceRow(Row, tag="trace", tag_field="type", frozen=True, kw_only=True):
     digest: str
     cpus: list[str]
     events: list[dict[str, Any]]
-    """Each with step, cpu, agent, label, text, function, notes; `telling`: columns always show it."""
+    """Each with step, cpu, agent, label, text, function, notes; `telling`: never left out."""
 
 
 def trace_json(story: Story) -> str:

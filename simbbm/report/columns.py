@@ -139,7 +139,7 @@ def _told_shortly(quiet: list[TraceEvent]) -> Iterator[TraceEvent | str]:
 
 
 def _few(names: list[str]) -> str:
-    return ", ".join(names) if len(names) <= 2 else f"{names[0]} .. {names[-1]}"  # noqa: PLR2004
+    return ", ".join(names) if len(names) <= 2 else f"{names[0]} .. {names[-1]}"
 
 
 def _text(event: TraceEvent) -> str:

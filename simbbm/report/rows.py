@@ -101,6 +101,13 @@ class StepRow(Row, tag="step", tag_field="type", frozen=True, kw_only=True):
     notes: list[str] = []
 
 
+class NewRow(Row, tag="new", tag_field="type", frozen=True, kw_only=True):
+    """A file that `new` wrote."""
+
+    file: str
+    """Absolute path."""
+
+
 class ErrorRow(Row, tag="error", tag_field="type", frozen=True, kw_only=True):
     """What went wrong, beside the line on stderr."""
 

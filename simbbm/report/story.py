@@ -75,9 +75,7 @@ def _features(features: Features) -> str:
     return "".join(f" {name}" for name in names + ["ets2"] * features.ets2)
 
 
-def _telling(
-    shared: Shared, steps: list[ReplayStep], problem: Problem | None
-) -> Iterator[int]:
+def _telling(shared: Shared, steps: list[ReplayStep], problem: Problem | None) -> Iterator[int]:
     """The steps that lead up to the end, and where a CPU is to blame, what it may hold and why."""
     yield from (step.step for step in steps[-LAST_STEPS:])
     for cpu in range(len(steps[0].before.state.cpus) if steps else 0):
@@ -129,19 +127,17 @@ def _because(shared: Shared, steps: list[ReplayStep], problem: Problem | None) -
         yield f"cpu{problem.cpu} may hold {_entry(shared, one)} {when}"
 
 
-def _held_since(
-    shared: Shared, steps: list[ReplayStep], cpu: int, entry: LeafEntry
-) -> int | None:
+def _held_since(shared: Shared, steps: list[ReplayStep], cpu: int, entry: LeafEntry) -> int | None:
     """The step since which an entry has been there all the time; None: ever since the start."""
     for step in reversed(steps):
         state: Machine = step.before.state
         leaves = shared.view(state.cpus[cpu], state.memory).leaves
         if not any(leaf.includes(entry, shared.geometry) for leaf in leaves):
-            return step.step
+            return int(step.step)
     return None
 
 
 def _entry(shared: Shared, entry: LeafEntry) -> str:
-    kind = "the page" if entry.level == 3 else f"the level {entry.level} block"  # noqa: PLR2004
+    kind = "the page" if entry.level == 3 else f"the level {entry.level} block"
     contiguous = " (contiguous)" if entry.contiguous else ""
     return f"{kind} {shared.page_name(entry.va)}{contiguous}"

@@ -1,7 +1,7 @@
-"""From the steps of a replay to events that can be read: mnemonics, operands by name, what was seen.
+"""From the steps of a replay to events that can be read: mnemonics, operands, what was seen.
 
-Nothing here is needed to run or to judge: it looks at two neighbouring states and says in words what
-lies between them.
+Nothing here is needed to run or to judge: it looks at two neighbouring states and says in words
+what lies between them.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def instruction(shared: Shared, op: Op) -> str:
             return f"panic: {args[0]}"
     if not args:
         return f"{head} {variant}".rstrip()
-    return f"{op.mnemonic} {', '.join([shared.name(args[0]), *(value(shared, a) for a in args[1:])])}"
+    return (
+        f"{op.mnemonic} {', '.join([shared.name(args[0]), *(value(shared, a) for a in args[1:])])}"
+    )
 
 
 def value(shared: Shared, word: Any) -> str:
@@ -101,7 +103,7 @@ def value(shared: Shared, word: Any) -> str:
         return _bare(shared.name(word.baddr)) + (f" asid {word.asid}" if word.asid else "")
     if isinstance(word, Tcr):
         return f"t0_bits={word.t0_bits}" + (" epd0" if word.epd0 else "")
-    if isinstance(word, int) and not isinstance(word, bool) and word > 9:  # noqa: PLR2004
+    if isinstance(word, int) and not isinstance(word, bool) and word > 9:
         return f"{word:#x}"
     return str(word)
 
