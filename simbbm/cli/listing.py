@@ -26,7 +26,7 @@ def command(
     as_json: bool,
     log_format: str,  # noqa: ARG001 - nothing is logged here
 ) -> None:
-    """List scenarios: expectation, parameters and story of each.
+    """List scenarios: expectation, story, parameters.
 
     Without PATH the shipped ones; a PATH is a file, a folder, a stem or an id.
     """

@@ -31,7 +31,9 @@ def command(
     as_json: bool,
     log_format: str,  # noqa: ARG001 - nothing is logged here
 ) -> int:
-    """Replay a witness, a file or a token, and compare each choice and state on the way.
+    """Replay a witness: a file, or a token.
+
+    Each choice and state is compared on the way.
 
     With --until, print the steps before that one and what could happen there.
     """

@@ -64,7 +64,10 @@ def command(
     as_json: bool,
     log_format: str,  # noqa: ARG001 - nothing is logged here
 ) -> int:
-    """Run one schedule, and say what it showed. It says nothing of other schedules."""
+    """Run one schedule, and say what it showed.
+
+    That says nothing of other schedules.
+    """
     plan = read_strategy(strategy)
     scenarios = discovery.select(ids)
     if output and len(scenarios) > 1:

@@ -53,9 +53,9 @@ def command(
     as_json: bool,
     log_format: str,  # noqa: ARG001 - nothing is logged here
 ) -> None:
-    """Show a witness, a file or a token: one column a CPU, time runs down.
+    """Show a witness in columns, or as JSON.
 
-    Long ones are shown without the steps that do not matter for the end; --all shows every step.
+    One column a CPU, and time runs down. Long ones are shown without the steps that do not matter for the end; --all shows every step.
     """
     from simbbm.cli.replay import scenario_of
     from simbbm.cli.verdicts import shown

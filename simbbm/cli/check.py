@@ -1,0 +1,236 @@
+"""`simbbm check`: the main job. Hold every scenario against what is expected of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from simbbm import discovery
+from simbbm.cli.exits import Exit, worst
+from simbbm.cli.logs import configure
+from simbbm.cli.options import (
+    Count,
+    Duration,
+    ScenarioId,
+    common,
+    examples,
+    jobs_option,
+    max_steps_option,
+    parameters_option,
+    seed_option,
+    strategy_option,
+    witness_dir_option,
+)
+from simbbm.cli.sampling import Sampled, Wanted, sample
+from simbbm.cli.show import styled, terminal_width
+from simbbm.cli.unused import check_edits
+from simbbm.cli.verdicts import exit_of, verdict_text
+from simbbm.core.errors import ScenarioError, UsageError
+from simbbm.explore.strategies import strategy as read_strategy
+from simbbm.report.rows import ErrorRow, encode
+from simbbm.scenario import Scenario
+
+MAIN = "linear_map_split::good"
+RUNS = 10_000
+SAMPLE_IS_NO_PROOF = (
+    "SAMPLED: so many schedules were tried and none failed. That is evidence, not a proof."
+)
+MARKS = {
+    Exit.EXPECTED: ("ok", "green"),
+    Exit.UNEXPECTED: ("FAIL", "red"),
+    Exit.USAGE: ("ERR", "red"),
+}
+
+
+class Outcome(NamedTuple):
+    """What became of one scenario: an answer, or its author's mistake."""
+
+    scenario: Scenario
+    sampled: Sampled | None
+    error: ScenarioError | None
+    exit: Exit
+
+
+@click.command(
+    "check",
+    epilog=examples(
+        "simbbm check",
+        "simbbm check linear_map_split::good -p cpus=4 --runs 100k",
+        "simbbm check mine.py",
+    ),
+)
+@click.argument("ids", nargs=-1, metavar="[ID...]", type=ScenarioId())
+@click.option("--all", "everything", is_flag=True, help="Every scenario that is installed.")
+@click.option("--twins", is_flag=True, help="The twins of the named scenarios, too.")
+@parameters_option
+@click.option("--runs", type=Count(), help="Schedules of each scenario. [default: 10k, or --time]")
+@click.option("--time", type=Duration(), help="Spend this long on each scenario, e.g. 30s.")
+@seed_option
+@strategy_option
+@max_steps_option
+@jobs_option
+@click.option("--require-proof", is_flag=True, help="A sample is not enough: exit with 3.")
+@witness_dir_option
+@common
+def command(
+    ids: tuple[str, ...],
+    *,
+    everything: bool,
+    twins: bool,
+    given: tuple[tuple[str, str], ...],
+    runs: int | None,
+    time: float | None,
+    seed: int,
+    strategy: str,
+    max_steps: int | None,
+    jobs: int | None,
+    require_proof: bool,
+    witness_dir: Path,
+    as_json: bool,
+    log_format: str,
+) -> int:
+    """Hold scenarios against what is expected of them.
+
+    Good ones have to hold, bad twins to be caught. Without ID: linear_map_split::good and all its
+    twins. A check samples: it tries many schedules of each scenario, and proves nothing.
+    """
+    configure(log_format)
+    scenarios = _chosen(ids, everything=everything, twins=twins)
+    every_params = _parameters(scenarios, dict(given), named=bool(ids))
+    name = read_strategy(strategy).name
+    if runs is None and time is None:
+        runs = RUNS
+    wanted = Wanted(runs, time, seed, name, max_steps, jobs, "first", witness_dir, log_format)
+    table = Table(scenarios, as_json=as_json)
+    outcomes = []
+    for scenario, params in zip(scenarios, every_params, strict=True):
+        outcome = _outcome(scenario, params, wanted, require_proof=require_proof)
+        outcomes.append(outcome)
+        table.add(outcome)
+        if outcome.exit is Exit.INTERRUPTED:
+            break
+    if not as_json:
+        _conclude(outcomes, len(scenarios), require_proof=require_proof)
+    return worst(outcome.exit for outcome in outcomes)
+
+
+def _chosen(ids: tuple[str, ...], *, everything: bool, twins: bool) -> list[Scenario]:
+    if everything and ids:
+        raise UsageError("check --all names every scenario already", "leave out the ids")
+    if everything:
+        return discovery.shipped() + discovery.select(discovery.entry_points())
+    return discovery.select(ids or [MAIN], twins=twins or not ids)
+
+
+def _parameters(
+    scenarios: list[Scenario], given: dict[str, str], *, named: bool
+) -> list[dict[str, object]]:
+    """Every scenario's parameters. One that nobody named takes of them what it knows."""
+    known = {p.name for scenario in scenarios for p in scenario.parameters}
+    every = []
+    for scenario in scenarios:
+        own = {p.name for p in scenario.parameters}
+        fits = {n: v for n, v in given.items() if n in own or named or n not in known}
+        every.append(scenario.parameters_from(fits))
+    return every
+
+
+def _outcome(
+    scenario: Scenario, params: dict[str, object], wanted: Wanted, *, require_proof: bool
+) -> Outcome:
+    try:
+        check_edits(scenario, params)
+        sampled = sample(scenario, params, wanted)
+    except ScenarioError as error:
+        return Outcome(scenario, None, error, Exit.USAGE)
+    code = exit_of(sampled.row, require_proof=require_proof)
+    return Outcome(scenario, sampled, None, Exit.INTERRUPTED if sampled.interrupted else code)
+
+
+class Table:
+    """A line for each scenario as soon as there is an answer, under the name of its file."""
+
+    def __init__(self, scenarios: Sequence[Scenario], *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.width = max(len(s.name) for s in scenarios)
+        self.source = ""
+
+    def add(self, outcome: Outcome) -> None:
+        """Print the line of one scenario."""
+        if outcome.sampled is None:
+            assert outcome.error is not None
+            self._error(outcome.scenario, outcome.error)
+            return
+        row = outcome.sampled.row
+        if self.as_json:
+            click.echo(encode(row))
+            return
+        seen = f"{row.runs:,} runs" if row.first_failure is None else f"run {row.first_failure:,}"
+        told = f"{verdict_text(row):<30} {seen:>12} {row.seconds:6.1f} s"
+        if outcome.exit is Exit.UNEXPECTED:
+            told += f"  expected {row.expect}"
+        elif row.message and row.verdict == "INCONCLUSIVE":
+            told += f"  {row.message}"
+        self._line(outcome, told)
+
+    def _error(self, scenario: Scenario, error: ScenarioError) -> None:
+        if self.as_json:
+            click.echo(encode(ErrorRow(message=error.message, hint=error.hint)))
+        else:
+            self._line(Outcome(scenario, None, error, Exit.USAGE), "error in the scenario")
+        click.echo(f"simbbm: {error}", err=True)
+
+    def _line(self, outcome: Outcome, told: str) -> None:
+        source, _, name = outcome.scenario.id.rpartition("::")
+        if source != self.source:
+            self.source = source
+            click.secho(source, bold=True)
+        mark, colour = MARKS.get(outcome.exit, ("?", "yellow"))
+        head = f"  {click.style(f'{mark:<4}', fg=colour)}  "
+        if self.width + 64 <= max(terminal_width(), 100):
+            click.echo(f"{head}{name:<{self.width}}  {told}")
+        else:
+            click.echo(f"{head}{name}\n        {told}")
+
+
+def _conclude(outcomes: list[Outcome], asked: int, *, require_proof: bool) -> None:
+    """Say what it comes to, in one line, and show the first counterexample that nobody expected."""
+    counts = Counter(o.exit for o in outcomes)
+    parts = [f"{counts[Exit.EXPECTED]} of {asked} as expected"]
+    for code, what in (
+        (Exit.UNEXPECTED, "NOT as expected"),
+        (Exit.USAGE, "with an error in the scenario"),
+        (Exit.INCONCLUSIVE, "without an answer"),
+    ):
+        if counts[code]:
+            parts.append(f"{counts[code]} {what}")
+    if left := asked - len(outcomes) + counts[Exit.INTERRUPTED]:
+        parts.append(f"interrupted, {left} not finished")
+    click.echo(f"\n{click.style(', '.join(parts), bold=True)}.")
+    if any(o.sampled and o.sampled.row.verdict == "SAMPLED" for o in outcomes):
+        need = " A proof was required." if require_proof else ""
+        click.echo(SAMPLE_IS_NO_PROOF + need)
+    unexpected = [o.sampled for o in outcomes if o.sampled and o.exit is Exit.UNEXPECTED]
+    for sampled in unexpected:
+        if sampled.kept is None:
+            click.echo(f"{sampled.row.scenario}: {sampled.row.expect} was expected and not found.")
+    first = next((s for s in unexpected if s.kept), None)
+    if first:
+        _show(first)
+
+
+def _show(sampled: Sampled) -> None:
+    """Print a counterexample in columns."""
+    from simbbm.report.columns import render
+    from simbbm.report.story import tell
+
+    assert sampled.kept is not None
+    click.echo("\nThe first counterexample that was not expected:\n")
+    witness = sampled.kept.witness
+    story = tell(witness, discovery.find(witness.scenario))
+    for line in render(story, width=terminal_width(), replay=sampled.kept.replay):
+        click.echo(styled(line))

@@ -1,0 +1,95 @@
+"""Logs and progress, on stderr: a bar on a terminal, now and then a line elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simbbm.campaign.stress import Progress
+
+SECONDS_BETWEEN_LINES = 10.0
+
+OnProgress = Callable[["Progress"], object]
+
+
+def configure(log_format: str) -> None:
+    """Send every log to stderr, for people or as JSON."""
+    import structlog
+
+    renderer: Any = structlog.processors.JSONRenderer()
+    if log_format == "console":
+        renderer = structlog.dev.ConsoleRenderer(colors=_on_terminal())
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S"),
+            renderer,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+@contextmanager
+def progress(name: str, log_format: str) -> Iterator[OnProgress]:
+    """Show how far a campaign is while it runs; nothing of it is left when it has ended."""
+    if log_format == "console" and _on_terminal(sys.stderr):
+        with _bar(name) as show:
+            yield show
+    else:
+        yield _lines(name)
+
+
+@contextmanager
+def _bar(name: str) -> Iterator[OnProgress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("runs"),
+        TimeElapsedColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+
+        def show(now: Progress) -> None:
+            failed = f"  {now.failures} failed" if now.failures else ""
+            bar.update(
+                task,
+                completed=now.runs,
+                total=now.runs_requested,
+                description=f"{name}{failed}",
+            )
+
+        yield show
+
+
+def _lines(name: str) -> OnProgress:
+    import structlog
+
+    log = structlog.get_logger()
+    said = monotonic()
+
+    def show(now: Progress) -> None:
+        nonlocal said
+        if monotonic() - said >= SECONDS_BETWEEN_LINES:
+            said = monotonic()
+            log.info("sampling", scenario=name, runs=now.runs, failures=now.failures)
+
+    return show
+
+
+def _on_terminal(stream: Any = None) -> bool:
+    """Whether colours and bars are welcome."""
+    return bool((stream or sys.stderr).isatty()) and not (
+        stream is None and os.environ.get("NO_COLOR")
+    )

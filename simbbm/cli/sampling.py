@@ -1,0 +1,96 @@
+"""Many schedules of one scenario: what `stress` and `check` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from simbbm.campaign.stress import StressRequest, StressResult, stress
+from simbbm.cli.exits import Exit
+from simbbm.cli.logs import progress
+from simbbm.cli.verdicts import Kept, exit_of, keep, sample_row
+from simbbm.explore.run import MAX_STEPS
+from simbbm.explore.witness import witness_of
+from simbbm.report.rows import VerdictRow
+from simbbm.scenario import Scenario
+
+
+class Wanted(NamedTuple):
+    """What the command line asks for, whatever the scenario."""
+
+    runs: int | None
+    time: float | None
+    seed: int
+    strategy: str
+    max_steps: int | None
+    jobs: int | None
+    stop: str
+    witness_dir: Path
+    log_format: str
+
+
+class Sampled(NamedTuple):
+    """What many runs of one scenario came to."""
+
+    row: VerdictRow
+    kept: Kept | None
+    how: str
+    interrupted: bool
+
+    @property
+    def exit(self) -> Exit:
+        """The exit code that it asks for."""
+        return Exit.INTERRUPTED if self.interrupted else exit_of(self.row)
+
+
+def sample(scenario: Scenario, params: Mapping[str, Any], wanted: Wanted) -> Sampled:
+    """Run many schedules of a scenario, and keep the first failing one as a witness."""
+    request = StressRequest(
+        scenario_id=scenario.id,
+        params=dict(params),
+        runs=wanted.runs,
+        time=wanted.time,
+        seed=wanted.seed,
+        strategy=wanted.strategy,
+        max_steps=wanted.max_steps or MAX_STEPS,
+        jobs=wanted.jobs,
+        stop="never" if wanted.stop == "never" else "first",
+    )
+    with progress(scenario.id, wanted.log_format) as on_progress:
+        result = stress(request, on_progress)
+    kept = None
+    if result.first_failure is not None:
+        witness = witness_of(
+            scenario,
+            params,
+            wanted.strategy,
+            wanted.seed,
+            result.first_failure,
+            request.max_steps,
+        )
+        kept = keep(witness, wanted.witness_dir)
+    row = sample_row(
+        scenario, params, result, kept, seed=wanted.seed, why=_why_inconclusive(result, request)
+    )
+    return Sampled(row, kept, _how(result, wanted), result.interrupted)
+
+
+def _why_inconclusive(result: StressResult, request: StressRequest) -> str:
+    if result.interrupted:
+        return "interrupted"
+    if result.inconclusive:
+        return f"{result.inconclusive} runs reached max_steps={request.max_steps}"
+    if result.runs_requested and result.runs < result.runs_requested:
+        return f"only {result.runs:,} of {result.runs_requested:,} runs were done"
+    return ""
+
+
+def _how(result: StressResult, wanted: Wanted) -> str:
+    """How the answer came about, in one line."""
+    seen = f"seed {wanted.seed}, strategy {result.strategy}, {result.seconds:.1f} s"
+    if result.first_failure is not None:
+        failed = sum(result.failures.values())
+        rate = f"{failed:,} of {result.runs:,} runs failed, the first is " if failed > 1 else ""
+        return f"{rate}run {result.first_failure:,}; {seen}"
+    return f"{result.runs:,} runs, none failed; {seen}"

@@ -1,0 +1,78 @@
+"""Edits that change nothing: such a twin would hold, or fail, for no reason of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from simbbm.core.automaton import Automaton, matches, short_label
+from simbbm.core.choice import Polite
+from simbbm.core.errors import ScenarioError
+from simbbm.explore.run import Runner
+from simbbm.scenario import Scenario
+
+TRIES = 1_000
+"""Runs in which a step that polite hardware never comes to is looked for."""
+
+
+def check_edits(scenario: Scenario, params: Mapping[str, Any]) -> None:
+    """Raise ScenarioError if an edit of a twin matches nothing that its programs ever do.
+
+    A twin may fail before it comes to a later edit, so its origin is looked at too; and since a
+    step may be rare, only many runs of both together are an argument.
+    """
+    wanted = {*scenario.edits.drop, *(name for name, _ in scenario.edits.replace)}
+    if not wanted:
+        return
+    origin = scenario
+    while origin.parent is not None:
+        origin = origin.parent
+    labels: set[str] = set()
+    for looked_at in (scenario, origin):
+        for automaton in _explored(looked_at, params):
+            labels |= automaton.labels.keys()
+            wanted -= automaton.used_edits
+            wanted = {edit for edit in wanted if not _met(edit, scenario, automaton)}
+            if not wanted:
+                return
+    edit = min(wanted)
+    if edit in scenario.edits.drop:
+        near = _nearest(edit, labels)
+        raise ScenarioError(
+            f"{scenario.id} drops {edit}, but no step is called that", f"nearest: {near}"
+        )
+    raise ScenarioError(f"{scenario.id} replaces {edit}, but nothing calls it")
+
+
+def _explored(scenario: Scenario, params: Mapping[str, Any]) -> Iterator[Automaton]:
+    """An automaton that comes to know more and more of the programs."""
+    runner = Runner(scenario, params, "default", seed=0)
+    automaton: Automaton = runner.engine.graph.system.spec.automaton  # type: ignore[attr-defined]
+    runner.run(Polite())
+    yield automaton
+    for number in range(TRIES):
+        known = len(automaton.labels), len(automaton.used_edits)
+        runner.run(runner.chooser(number))
+        if (len(automaton.labels), len(automaton.used_edits)) != known:
+            yield automaton
+
+
+def _met(edit: str, scenario: Scenario, automaton: Automaton) -> bool:
+    """Whether the programs come to what an edit changes, changed or not."""
+    if edit in scenario.edits.drop:
+        return any(matches(edit, label) for label in automaton.labels)
+    routine = edit.rpartition(".")[2]
+    return any(routine in _routines(label) for label in automaton.labels)
+
+
+def _routines(label: str) -> list[str]:
+    path = label.partition(".")[0]
+    return [name.partition("#")[0] for name in path.split("/")]
+
+
+def _nearest(edit: str, labels: set[str]) -> str:
+    from difflib import get_close_matches
+
+    known = sorted({short_label(label).partition("#")[0] for label in labels})
+    close = get_close_matches(edit, known, n=1, cutoff=0.0)
+    return close[0] if close else "none"
