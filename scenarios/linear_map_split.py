@@ -21,6 +21,7 @@ from simbbm.check.properties import (
     no_size_change_seen,
     no_stale_translation,
     no_tlb_conflict,
+    tables_linked_once,
     terminates,
     translations_preserved,
 )
@@ -101,6 +102,7 @@ def good(
             translations_preserved(at.regime, at.tables),
             all_ptes_at_end(at.regime, at.repainted),
             context_restored(at.regime),
+            tables_linked_once(at.regime),
         ),
         hardware=hardware_for(hardware, tlb),
         symbols=at.symbols,
@@ -372,4 +374,20 @@ m30_no_sevl = good.twin(
     "No SEVL before the wait loop: the first WFE may sleep through the release.",
     expect="STUCK:terminates",
     drop=["wait_until_released.sevl"],
+)
+
+
+@routine
+async def split_pmd_with_sleeping_allocation(
+    cpu: Cpu, k: Kernel, address: int, pmd: Descriptor, progress: Progress
+) -> Progress:
+    """The table is allocated with GFP_KERNEL."""
+    await cpu.might_sleep()
+    return await split_pmd(cpu, k, address, pmd, progress)
+
+
+m38_sleeping_allocation = good.twin(
+    "A table is allocated with GFP_KERNEL inside fn, where interrupts are off.",
+    expect="VIOLATED:no_sleep_in_atomic",
+    replace={split_pmd: split_pmd_with_sleeping_allocation},
 )

@@ -242,6 +242,16 @@ class Execution:
         problem = Problem("no_panic", f"cpu{self.cpu} panics: {op.args[0]}", self.cpu)
         yield self._move("", Effect(self.state, problem=problem))
 
+    def might_sleep(self, op: Op) -> Iterator[LocalMove]:  # noqa: ARG002
+        """might_sleep(): complains in atomic context, which masked interrupts stand for."""
+        if self.state.masked:
+            where = self.state.point.path.rpartition("/")[2]
+            message = f"cpu{self.cpu} may sleep in {where} with interrupts masked"
+            problem = Problem("no_sleep_in_atomic", message, self.cpu)
+            yield self._move("", Effect(self.state, problem=problem))
+        else:
+            yield self._proceed(None)
+
     def svc(self, op: Op) -> Iterator[LocalMove]:
         """SVC: an exception whose return goes on after it."""
         aborted = Aborted("svc", 0, op.args[0], "svc")
@@ -409,6 +419,7 @@ _SEMANTICS: dict[str, Callable[[Execution, Op], Iterator[LocalMove]]] = {
     "br": Execution.branch,
     "nop": Execution.nop,
     "panic": Execution.panic,
+    "might_sleep": Execution.might_sleep,
     "svc": Execution.svc,
     "eret": Execution.eret,
 }

@@ -156,6 +156,10 @@ class Cpu(NamedTuple):
         name = "wait.acquire" if acquire else "wait"
         return Step(Op(name, (address, predicate, args)))
 
+    def might_sleep(self) -> Step[None]:
+        """might_sleep(): a violation where the CPU has interrupts masked."""
+        return Step(Op("might_sleep"))
+
     def panic(self, message: Text) -> Step[None]:
         """The kernel gives up: a violation."""
         return Step(Op("panic", (message,)))
