@@ -60,20 +60,14 @@ def unpack(packed: str, dictionary: str) -> str:
 def _longest(window: str, position: int) -> tuple[int, int]:
     """The longest earlier occurrence of what follows, the nearest of equals: distance, length."""
     best_distance, best = 0, 0
+    first = max(0, position - _WINDOW)
     last = len(window) - 1  # the end is never part of a repetition
-    for distance in range(1, min(position, _WINDOW) + 1):
-        start = position - distance
-        if window[start : start + best + 1] != window[position : position + best + 1]:
-            continue
-        length = best
-        while (
-            length < _MATCH_MAX
-            and position + length < last
-            and window[start + length] == window[position + length]
-        ):
-            length += 1
-        if length > best:
-            best_distance, best = distance, length
+    for length in range(_MATCH_MIN, min(_MATCH_MAX, last - position) + 1):
+        wanted = window[position : position + length]
+        start = window.rfind(wanted, first, position - 1 + length)
+        if start < 0:
+            break
+        best_distance, best = position - start, length
     return best_distance, best
 
 

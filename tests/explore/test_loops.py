@@ -1,0 +1,85 @@
+"""Three hosts, one model: the fast loop, SimPy's own loop, and moves applied to values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from simbbm import discovery
+from simbbm.core.choice import run_seed
+from simbbm.core.engine import Engine
+from simbbm.core.graph import Graph, Node
+from simbbm.core.trace import trace_digest
+from simbbm.explore.run import Recorder, Runner
+from simbbm.explore.strategies import strategy
+from simbbm.scenario import Scenario
+
+MAX_STEPS = 500
+SCENARIOS = ("good", "live_change", "no_invalidation")
+
+
+@pytest.fixture(params=SCENARIOS)
+def scenario(request: pytest.FixtureRequest) -> Scenario:
+    return discovery.find(f"bbm_minimal::{request.param}")
+
+
+def test_both_loops_meet_the_same_states(scenario: Scenario) -> None:
+    """Same tape, same trace, and every state equal, over a thousand schedules each."""
+    fast, stock = Engine(Graph(scenario.system())), Engine(Graph(scenario.system()))
+    plan = strategy("default").calibrated(22)
+    for number in range(1000):
+        seed = run_seed(17, number)
+        recorder = Recorder(plan.chooser(seed, number))
+        ended = fast.run(recorder, MAX_STEPS)
+        states = [node.state for node, _ in recorder.taken] + [ended.node.state]
+        visited: list[Node[Any]] = []
+        stock_ended = stock.run_stock(plan.chooser(seed, number), MAX_STEPS, visited.append)
+        check_same(fast, states, stock, [node.state for node in visited])
+        assert (ended.steps, ended.trace) == (stock_ended.steps, stock_ended.trace)
+        assert ended.node.problem == stock_ended.node.problem
+
+
+def check_same(one: Engine[Any], ones: list[Any], other: Engine[Any], others: list[Any]) -> None:
+    """States of different systems are equal if their contents are."""
+    assert [digest_of(one, s) for s in ones] == [digest_of(other, s) for s in others]
+
+
+_digests: dict[tuple[int, Any], str] = {}
+
+
+def digest_of(engine: Engine[Any], state: Any) -> str:
+    key = (id(engine), state)
+    if key not in _digests:
+        _digests[key] = engine.graph.system.digest(state)
+    return _digests[key]
+
+
+def test_moves_applied_to_values_give_the_same_states(scenario: Scenario) -> None:
+    """No graph, no engine, no cache of ours: a fresh system, its moves and their application."""
+    runner = Runner(scenario, {}, "default", seed=23, max_steps=MAX_STEPS)
+    for number in range(60):
+        recorder = Recorder(runner.chooser(number))
+        ended = runner.run(recorder)
+        system = scenario.system()
+        state = system.initial()
+        labels = []
+        for node, k in recorder.taken:
+            assert runner.engine.graph.system.digest(node.state) == system.digest(state)
+            moves = system.moves(state)
+            assert [move.label for move in moves] == [move.label for move in node.moves]
+            labels.append(moves[k].label)
+            state = system.apply(state, moves[k])
+        assert ended.trace == trace_digest(labels)
+        assert runner.engine.graph.system.digest(ended.node.state) == system.digest(state)
+        assert ended.node.problem in (system.problem(state), system.final_problem(state))
+
+
+def test_a_graph_that_forgets_its_nodes_gives_the_same_runs(scenario: Scenario) -> None:
+    plan = strategy("default").calibrated(22)
+    whole = Engine(Graph(scenario.system()))
+    forgetful = Engine(Graph(scenario.system(), max_nodes=7))
+    for number in range(200):
+        seed = run_seed(29, number)
+        ends = [e.run(plan.chooser(seed, number), MAX_STEPS) for e in (whole, forgetful)]
+        assert ends[0][1:] == ends[1][1:]

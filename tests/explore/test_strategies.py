@@ -1,0 +1,143 @@
+"""Strategies: their names, that they are deterministic, and that they choose as they say."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simbbm.core.choice import Polite, Tape, run_seed
+from simbbm.core.errors import UsageError
+from simbbm.core.graph import Graph, Node
+from simbbm.explore.menu import menu_of
+from simbbm.explore.pct import PctChooser
+from simbbm.explore.portfolio import Portfolio
+from simbbm.explore.random_walk import AgentWalk, CpuWalk
+from simbbm.explore.run import run_one
+from simbbm.explore.strategies import STRATEGIES, strategy
+from tests.explore.toys import Toy, toy_scenario
+
+NAMES = ("default", "random", "cpu-first", "pct:depth=2", "pct:depth=3", "polite")
+TOY = toy_scenario(Toy({"cpu0": 4, "cpu1": 4, "cpu1.drain[x]": 3, "dvm.cpu1": 2}))
+
+
+def first_choices(chooser_of: type[AgentWalk | CpuWalk], toy: Toy, runs: int) -> Counter[str]:
+    node: Node[tuple[str, ...]] = Graph(toy).initial
+    choosers = (chooser_of(run_seed(1, i)) for i in range(runs))
+    return Counter(node.moves[chooser.choose(node)].agent for chooser in choosers)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_canonical_names_read_back(name: str) -> None:
+    assert strategy(name).name == name
+
+
+def test_every_documented_strategy_can_be_read() -> None:
+    assert list(STRATEGIES) == [strategy(name).name.partition(":")[0] for name in STRATEGIES]
+
+
+def test_pct_without_a_depth_is_of_depth_3() -> None:
+    assert strategy("pct").name == "pct:depth=3"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("randm", "did you mean random"),
+        ("pcd:depth=2", "did you mean pct"),
+        ("zzz", "there are default, random, cpu-first, pct, polite"),
+        ("random:depth=2", "random has no options"),
+        ("pct:deep=2", "write pct or pct:depth=3"),
+        ("pct:depth=", "write pct or pct:depth=3"),
+        ("pct:depth=-1", "write pct or pct:depth=3"),
+        ("pct:depth=0", "depth is 1..10"),
+        ("pct:depth=11", "depth is 1..10"),
+    ],
+)
+def test_a_wrong_strategy_is_a_usage_error(text: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        strategy(text)
+    assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_seed_and_number_same_run(name: str) -> None:
+    runs = [run_one(TOY, {}, name, seed=5, number=n) for n in (0, 1, 2, 3, 0, 1, 2, 3)]
+    assert runs[:4] == runs[4:]
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "polite"])
+def test_other_numbers_and_seeds_give_other_runs(name: str) -> None:
+    by_number = {run_one(TOY, {}, name, seed=5, number=n).digest for n in range(40)}
+    by_seed = {run_one(TOY, {}, name, seed=s).digest for s in range(40)}
+    assert min(len(by_number), len(by_seed)) > 10
+
+
+@given(seed=st.binary(min_size=16, max_size=16), limits=st.lists(st.integers(1, 65536)))
+def test_a_tape_scales_its_numbers(seed: bytes, limits: list[int]) -> None:
+    numbers, tape = Tape(seed), Tape(seed)
+    assert [numbers.number() * n >> 16 for n in limits] == [tape.below(n) for n in limits]
+
+
+def test_a_tape_is_what_it_always_was() -> None:
+    """Recorded schedules depend on it: these numbers may never change."""
+    tape = Tape(run_seed(42, 7))
+    numbers = [tape.below(65536) for _ in range(1000)]
+    expected = [*TAPE_AT.values()]
+    assert expected == [numbers[i] for i in TAPE_AT]
+
+
+TAPE_AT = {0: 15709, 1: 2768, 63: 13435, 64: 25568, 255: 61991, 256: 47407, 257: 13765, 999: 21267}
+
+
+def test_random_is_uniform_over_agents_and_not_over_moves() -> None:
+    toy = Toy({"cpu0": 1, "cpu1": 1, "cpu1.drain[x]": 1, "cpu1.drain[y]": 1})
+    chosen = first_choices(AgentWalk, toy, 4000)
+    assert all(900 < chosen[agent] < 1100 for agent in toy.steps)
+
+
+def test_cpu_first_gives_a_busy_cpu_no_more_turns() -> None:
+    toy = Toy({"cpu0": 1, "cpu1": 1, "cpu1.drain[x]": 1, "dvm.cpu1": 1})
+    chosen = first_choices(CpuWalk, toy, 4000)
+    assert 1900 < chosen["cpu0"] < 2100
+    assert all(550 < chosen[agent] < 790 for agent in ("cpu1", "cpu1.drain[x]", "dvm.cpu1"))
+
+
+def test_a_menu_groups_moves_by_agent_and_by_cpu() -> None:
+    node = Graph(Toy({"cpu0": 1, "cpu1": 1, "dvm.cpu0": 1}, optional=("cpu1.walk[x]",))).initial
+    menu = menu_of(node)
+    assert node.policy is menu
+    assert menu.agents == ((0,), (1,), (2,), (3,))
+    assert menu.cpus == (((0,), (2,)), ((1,), (3,)))
+    assert menu.moves_of["cpu1.walk[x]"] == (3,)
+
+
+def test_the_default_takes_turns_by_run_number() -> None:
+    portfolio = strategy("default").calibrated(50)
+    assert isinstance(portfolio, Portfolio)
+    assert [m.name for m in portfolio.members] == [
+        "random",
+        "cpu-first",
+        "pct:depth=2",
+        "pct:depth=3",
+    ]
+    choosers = [portfolio.chooser(b"seed", number) for number in range(8)]
+    kinds = [AgentWalk, CpuWalk, PctChooser, PctChooser]
+    assert [type(chooser) for chooser in choosers] == kinds * 2
+    depths = [chooser.depth for chooser in choosers if isinstance(chooser, PctChooser)]
+    assert depths == [2, 3, 2, 3]
+
+
+def test_polite_is_the_polite_schedule() -> None:
+    assert isinstance(strategy("polite").chooser(b"", 3), Polite)
+    assert run_one(TOY, {}, "polite", 1, 2).digest == run_one(TOY, {}, "polite", 9, 8).digest
+
+
+def test_an_agent_that_can_always_move_starves_no_strategy() -> None:
+    toy = toy_scenario(Toy({"cpu0": 5, "cpu1": 5}, optional=("cpu0.spurious", "cpu1.event")))
+    for name in NAMES:
+        for number in range(20):
+            result = run_one(toy, {}, name, seed=1, number=number, max_steps=2000)
+            assert result.verdict == "HOLDS"
