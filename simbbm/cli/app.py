@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
-import simbbm
+from simbbm import __version__
 from simbbm.cli.exits import Exit
 from simbbm.cli.options import examples
 from simbbm.core.errors import ModelError, ReplayDivergence, SimbbmError, UsageError
@@ -151,9 +151,9 @@ def _closed_pipe() -> Exit:
     epilog=examples("simbbm check linear_map_split::good --twins")
     + '\n\nCompletion in bash: eval "$(_SIMBBM_COMPLETE=bash_source simbbm)"',
 )
-@click.version_option(simbbm.__version__, message="simbbm %(version)s")
+@click.version_option(__version__, message="simbbm %(version)s")
 @click.pass_context
-def main(ctx: click.Context) -> None:
+def simbbm(ctx: click.Context) -> None:
     """Look for schedules in which arm64 Linux's split of its live linear map goes wrong."""
     if os.environ.get("NO_COLOR"):
         ctx.color = False

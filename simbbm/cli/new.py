@@ -30,7 +30,8 @@ def command(
 ) -> None:
     """Write a scenario to start from.
 
-    It has comments and one bad twin, and passes `check` as it is."""
+    It has comments and one bad twin, and passes `check` as it is.
+    """
     if file.suffix != ".py":
         raise UsageError(
             f"{file} does not end in .py", f"write simbbm new {file.with_suffix('.py')}"

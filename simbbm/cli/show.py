@@ -55,7 +55,8 @@ def command(
 ) -> None:
     """Show a witness in columns, or as JSON.
 
-    One column a CPU, and time runs down. Long ones are shown without the steps that do not matter for the end; --all shows every step.
+    One column a CPU, and time runs down. Steps of a long run that do not matter for its end are
+    left out, but for --all.
     """
     from simbbm.cli.replay import scenario_of
     from simbbm.cli.verdicts import shown
