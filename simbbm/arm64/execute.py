@@ -14,19 +14,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from simbbm.arm64.context import Shared
-from simbbm.arm64.cpu import NOTHING, CpuState, Effect, Frame, LocalMove
+from simbbm.arm64.cpu import NOTHING, CpuState, Effect, LocalMove
 from simbbm.arm64.descriptor import Descriptor
+from simbbm.arm64.exceptions import exception_return, take_exception
 from simbbm.arm64.memory import Memory
-from simbbm.arm64.ops import CPU, Aborted
+from simbbm.arm64.ops import Aborted
 from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.arm64.translate import FETCH, READ, WRITE, Translation, translations
-from simbbm.arm64.walks import CONFLICT, TRANSLATION
+from simbbm.arm64.walks import CONFLICT
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Op
 from simbbm.core.system import Problem
 
 ACQUIRES = {"ldar", "ldapr", "ldaxr", "ldaddal", "wait.acquire"}
-MAX_NESTED_EXCEPTIONS = 4
 
 
 def program_moves(
@@ -243,7 +243,7 @@ class Execution:
         yield self._move("", Effect(self.state, problem=problem))
 
     def might_sleep(self, op: Op) -> Iterator[LocalMove]:  # noqa: ARG002
-        """might_sleep(): complains in atomic context, which masked interrupts stand for."""
+        """The kernel's might_sleep() complains where interrupts are masked."""
         if self.state.masked:
             where = self.state.point.path.rpartition("/")[2]
             message = f"cpu{self.cpu} may sleep in {where} with interrupts masked"
@@ -258,25 +258,10 @@ class Execution:
         yield self._move("", self._exception(aborted, resume=True))
 
     def eret(self, op: Op) -> Iterator[LocalMove]:
-        """ERET: context synchronisation, clears the monitor, sets the event register."""
-        if not self.state.saved:
-            raise ScenarioError(f"{self.state.point.where}: eret outside an exception handler")
-        frame = self.state.saved[-1]
-        point = frame.point if op.args[0] and not frame.resume else frame.point.after(None)
-        effect = Effect(
-            self.shared.cpus.change(
-                self.state,
-                point=point,
-                pc=frame.pc,
-                el=frame.el,
-                masked=frame.masked,
-                saved=self.state.saved[:-1],
-                mmu=self.shared.mmus.synchronised(self.state.mmu, self.memory.tables),
-                monitor=NOTHING,
-                event=True,
-            )
+        """ERET: go on where the exception was taken, or after it."""
+        yield self._move(
+            "", exception_return(self.shared, self.state, self.memory, retry=op.args[0])
         )
-        yield self._move("", effect)
 
     # Building moves
 
@@ -352,33 +337,9 @@ class Execution:
         return self._exception(Aborted(t.fault.kind, t.fault.level, page, access), resume=False)
 
     def _exception(self, aborted: Aborted, *, resume: bool) -> Effect:
-        """Take an exception to VBAR; without vectors that can be fetched, the CPU is lost."""
-        shared, state = self.shared, self.state
-        what = (
-            f"cpu{self.cpu} takes a level {aborted.level} {aborted.kind} fault "
-            f"on a {aborted.access} of {shared.page_name(aborted.page)} "
-            f"in {state.point.path.rpartition('/')[2]}"
+        return take_exception(
+            self.shared, self.state, self.memory, self.cpu, aborted, resume=resume
         )
-        rule = "no_tlb_conflict" if aborted.kind == CONFLICT else "no_fault_on_live_map"
-        if shared.handler is None or len(state.saved) >= MAX_NESTED_EXCEPTIONS:
-            return Effect(state, problem=Problem(rule, f"{what}, which nobody handles", self.cpu))
-        mmu = shared.mmus.synchronised(state.mmu, self.memory.tables)
-        frame = Frame(state.point, state.pc, state.el, state.masked, resume)
-        entered = shared.cpus.change(
-            state,
-            point=shared.automaton.start(shared.handler, CPU, aborted),
-            pc=state.vbar,
-            el=1,
-            masked=True,
-            saved=(*state.saved, frame),
-            mmu=mmu,
-        )
-        if state.vbar is not None:
-            vectors = translations(shared, entered, self.memory, state.vbar, FETCH)
-            if all(t.fault for t in vectors):
-                message = f"{what}, and its vectors cannot be fetched"
-                return Effect(state, problem=Problem(rule, message, self.cpu))
-        return Effect(entered)
 
     def _move(
         self,
@@ -423,5 +384,3 @@ _SEMANTICS: dict[str, Callable[[Execution, Op], Iterator[LocalMove]]] = {
     "svc": Execution.svc,
     "eret": Execution.eret,
 }
-
-__all__ = ["TRANSLATION", "program_moves"]

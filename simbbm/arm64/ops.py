@@ -157,7 +157,7 @@ class Cpu(NamedTuple):
         return Step(Op(name, (address, predicate, args)))
 
     def might_sleep(self) -> Step[None]:
-        """might_sleep(): a violation where the CPU has interrupts masked."""
+        """The kernel's might_sleep(): a violation where the CPU has interrupts masked."""
         return Step(Op("might_sleep"))
 
     def panic(self, message: Text) -> Step[None]:
