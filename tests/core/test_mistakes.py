@@ -1,0 +1,424 @@
+"""An author's mistake is refused, and the error names file and line."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+import pickle
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pytest
+
+from simbbm.core import automaton as automaton_module
+from simbbm.core import frames
+from simbbm.core.automaton import Automaton, edits
+from simbbm.core.errors import ScenarioError, UsageError, Where
+from simbbm.core.program import Op, Step, repeat_until, routine
+
+
+class Handle(NamedTuple):
+    """A CPU handle with one operation."""
+
+    def op(self, *args: Any) -> Step[Any]:
+        return Step(Op("op", args))
+
+
+CPU = Handle()
+COUNTER = itertools.count()
+LOG: list[int] = []
+
+
+def walk(program: Any, args: tuple[Any, ...], steps: int) -> None:
+    point = Automaton().start(program, CPU, *args)
+    for _ in range(steps):
+        point = point.after(0)
+
+
+def refusal(program: Any, *args: Any, steps: int = 5) -> str:
+    """Walk a program until it is refused; return the message and check that it says where."""
+    with pytest.raises(ScenarioError) as caught:
+        walk(program, args, steps)
+    message = str(caught.value)
+    code = getattr(program, "__wrapped__", program).__code__
+    file, line, *_ = caught.value.message.split(":")
+    assert code.co_filename == file
+    assert int(line) > 0
+    return message
+
+
+def line_of(program: Any, offset: int) -> str:
+    """`file:line` of a line of a program, counted from its first."""
+    code = getattr(program, "__wrapped__", program).__code__
+    return f"{code.co_filename}:{code.co_firstlineno + offset}:"
+
+
+async def forgets_to_await(cpu: Handle) -> None:
+    await cpu.op(1)
+    cpu.op(2)  # type: ignore[unused-awaitable]
+    await cpu.op(3)
+
+
+def test_step_that_is_not_awaited_is_refused() -> None:
+    message = refusal(forgets_to_await)
+
+    assert line_of(forgets_to_await, 2) in message
+    assert "not awaited" in message
+
+
+@routine
+async def helper(cpu: Handle) -> int:
+    return int(await cpu.op(1))
+
+
+async def forgets_to_await_at_the_end(cpu: Handle) -> None:
+    await cpu.op(1)
+    helper(cpu)  # type: ignore[unused-awaitable]
+
+
+def test_routine_that_is_not_awaited_is_refused() -> None:
+    message = refusal(forgets_to_await_at_the_end)
+
+    assert line_of(forgets_to_await_at_the_end, 2) in message
+    assert "helper was created but not awaited" in message
+
+
+async def sleeps(cpu: Handle) -> None:
+    await cpu.op(1)
+    await asyncio.sleep(0)
+
+
+def test_awaiting_what_is_not_a_step_is_refused() -> None:
+    assert "not a step" in refusal(sleeps)
+
+
+async def awaits_a_number(cpu: Handle) -> None:
+    await cpu.op(1)
+    await 5  # type: ignore[misc]
+
+
+def test_awaiting_what_cannot_be_awaited_is_refused() -> None:
+    assert line_of(awaits_a_number, 2) in refusal(awaits_a_number)
+
+
+async def reads_a_clock(cpu: Handle) -> None:
+    await cpu.op(1)
+    await cpu.op(time.monotonic_ns())
+
+
+async def reads_a_global(cpu: Handle) -> None:
+    await cpu.op(1)
+    LOG.append(1)
+    await cpu.op(len(LOG))
+
+
+async def returns_another_value(cpu: Handle) -> int:
+    await cpu.op(1)
+    return next(COUNTER)
+
+
+@pytest.mark.parametrize("program", [reads_a_clock, reads_a_global, returns_another_value])
+def test_looking_at_what_was_not_observed_is_refused(program: Any) -> None:
+    assert "did something else when it was run again" in refusal(program)
+
+
+async def endless(cpu: Handle) -> None:
+    await cpu.op(1)
+    while True:
+        pass
+
+
+async def endless_and_catches(cpu: Handle) -> None:
+    await cpu.op(1)
+    try:
+        while True:
+            pass
+    except Exception:  # noqa: BLE001 - what an author may write
+        await cpu.op(2)
+
+
+@pytest.mark.parametrize("program", [endless, endless_and_catches])
+def test_endless_loop_without_await_is_ended(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "MAX_LINES_PER_STEP", 500)
+
+    assert "an endless loop that awaits nothing" in refusal(program)
+
+
+async def endless_with_await(cpu: Handle) -> None:
+    while True:
+        await cpu.op(1)
+
+
+def test_endless_loop_with_await_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(automaton_module, "MAX_HISTORY", 50)
+
+    assert "write an endless wait as repeat_until" in refusal(endless_with_await, steps=100)
+
+
+async def idle_turn(cpu: Handle) -> bool:
+    return False
+
+
+async def idles(cpu: Handle) -> None:
+    await repeat_until(idle_turn, cpu)
+
+
+@routine
+async def calls_itself(cpu: Handle) -> None:
+    await calls_itself(cpu)
+
+
+def test_loop_whose_body_awaits_no_step_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(automaton_module, "MAX_CALLS_PER_STEP", 100)
+
+    with pytest.raises(ScenarioError, match="100 calls without a step"):
+        Automaton().start(idles, CPU)
+
+
+def test_endless_recursion_is_ended() -> None:
+    message = refusal(calls_itself)
+
+    assert line_of(calls_itself, 2) in message
+    assert "calls nested" in message
+
+
+async def awaits_in_finally(cpu: Handle) -> None:
+    try:
+        await cpu.op(1)
+    finally:
+        await cpu.op(2)
+
+
+def test_awaiting_while_closed_is_refused() -> None:
+    message = refusal(awaits_in_finally)
+
+    assert line_of(awaits_in_finally, 4) in message
+    assert "awaits while it is being closed" in message
+
+
+async def fails_while_closed(cpu: Handle) -> None:
+    try:
+        await cpu.op(1)
+    finally:
+        LOG[99] = 1
+
+
+def test_failing_while_closed_is_refused() -> None:
+    message = refusal(fails_while_closed)
+
+    assert line_of(fails_while_closed, 4) in message
+    assert "IndexError" in message
+
+
+@routine
+async def raising(cpu: Handle) -> None:
+    await cpu.op(1)
+    raise KeyError("lost")
+
+
+async def calls_raising(cpu: Handle) -> None:
+    await cpu.op(0)
+    await raising(cpu)
+
+
+def test_exception_that_nobody_catches_names_the_line_that_raised() -> None:
+    message = refusal(calls_raising)
+
+    assert line_of(raising, 3) in message
+    assert "KeyError: 'lost'" in message
+
+
+class PickyError(Exception):
+    """Cannot be made again from its arguments."""
+
+    def __init__(self, one: int, other: int) -> None:
+        super().__init__(one + other)
+
+
+@routine
+async def raising_picky(cpu: Handle) -> None:
+    await cpu.op(1)
+    raise PickyError(1, 2)
+
+
+@routine
+async def raising_with_more(cpu: Handle) -> None:
+    await cpu.op(1)
+    error = ValueError("x")
+    error.extra = 1  # type: ignore[attr-defined]
+    raise error
+
+
+@routine
+async def raising_a_list(cpu: Handle) -> None:
+    await cpu.op(1)
+    raise ValueError([])
+
+
+async def catches(cpu: Handle, function: Callable[[Handle], Awaitable[None]]) -> None:
+    try:
+        await function(cpu)
+    except (PickyError, ValueError):
+        await cpu.op(2)
+
+
+@pytest.mark.parametrize("inner", [raising_picky, raising_with_more, raising_a_list])
+def test_exception_that_is_not_frozen_data_is_refused(inner: Any) -> None:
+    assert "frozen data" in refusal(catches, inner)
+
+
+@routine
+async def takes_one(cpu: Handle) -> None:
+    await cpu.op(1)
+
+
+async def passes_two(cpu: Handle) -> None:
+    await takes_one(cpu, 2)  # type: ignore[call-arg]
+
+
+def test_wrong_number_of_arguments_is_refused() -> None:
+    message = refusal(passes_two)
+
+    assert line_of(takes_one, 0) in message
+    assert "2 were given" in message
+
+
+def not_async(cpu: Handle) -> int:
+    return 1
+
+
+def test_function_that_is_not_async_is_refused() -> None:
+    assert "not an async function" in refusal(not_async)
+
+
+async def passes_a_list(cpu: Handle) -> None:
+    await takes_any(cpu, [1])
+
+
+async def passes_in_tuple(cpu: Handle) -> None:
+    await takes_any(cpu, (1, {}))
+
+
+async def operand_is_a_list(cpu: Handle) -> None:
+    await cpu.op([1])
+
+
+async def operand_is_a_lambda(cpu: Handle) -> None:
+    await cpu.op(lambda: 1)
+
+
+async def passes_a_closure(cpu: Handle) -> None:
+    captured = [1]
+
+    def closure() -> list[int]:
+        return captured
+
+    await takes_any(cpu, closure)
+
+
+async def returns_a_list(cpu: Handle) -> list[int]:
+    await cpu.op(1)
+    return [1]
+
+
+@dataclass
+class Melting:
+    """Not frozen."""
+
+    value: int = 0
+
+
+async def passes_a_dataclass(cpu: Handle) -> None:
+    await takes_any(cpu, Melting())
+
+
+async def passes_a_float(cpu: Handle) -> None:
+    await takes_any(cpu, 0.5)
+
+
+@routine
+async def takes_any(cpu: Handle, value: Any) -> None:
+    await cpu.op(str(value))
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        passes_a_list,
+        passes_in_tuple,
+        operand_is_a_list,
+        operand_is_a_lambda,
+        passes_a_closure,
+        returns_a_list,
+        passes_a_dataclass,
+        passes_a_float,
+    ],
+)
+def test_only_frozen_data_crosses_a_frame(program: Any) -> None:
+    assert any(why in refusal(program) for why in ("frozen", "closure or a lambda"))
+
+
+def mutated_closure() -> Any:
+    """A program that would see what others do to `seen`."""
+    seen = [0]
+
+    async def program(cpu: Handle) -> None:
+        seen[0] += 1
+        await cpu.op(seen[0])
+
+    return program
+
+
+async def loops_over_a_closure(cpu: Handle) -> None:
+    await repeat_until(mutated_closure(), cpu)
+
+
+async def nested_turn_of(cpu: Handle) -> None:
+    async def turn(cpu: Handle) -> bool:
+        return bool(await cpu.op(1))
+
+    await repeat_until(turn, cpu)
+
+
+@pytest.mark.parametrize("program", [mutated_closure(), loops_over_a_closure, nested_turn_of])
+def test_closures_are_refused_as_programs_and_loop_bodies(program: Any) -> None:
+    assert "module-level async functions" in refusal(program)
+
+
+def test_lambda_is_refused_as_a_program() -> None:
+    assert "closure or a lambda" in refusal(lambda _cpu: None)
+
+
+def test_partial_is_refused_as_a_program() -> None:
+    with pytest.raises(ScenarioError, match="a partial is not frozen data"):
+        Automaton().start(functools.partial(not_async), CPU)
+
+
+def test_closure_is_refused_as_a_replacement() -> None:
+    with pytest.raises(ScenarioError, match="closure"):
+        edits({helper: mutated_closure()})
+
+
+async def calls_by_keyword(cpu: Handle) -> None:
+    await takes_any(cpu, value=1)
+
+
+async def loops_by_keyword(cpu: Handle) -> None:
+    await repeat_until(idle_turn, cpu=cpu)
+
+
+@pytest.mark.parametrize("program", [calls_by_keyword, loops_by_keyword])
+def test_keyword_arguments_are_refused(program: Any) -> None:
+    assert "by position" in refusal(program)
+
+
+def test_errors_keep_their_hint_across_processes() -> None:
+    error = UsageError("what is wrong", "how to mend it")
+
+    again = pickle.loads(pickle.dumps(error))
+
+    assert ("what is wrong (how to mend it)", UsageError) == (str(again), type(again))
+    assert "x.py:3" == str(Where("x.py", 3))
