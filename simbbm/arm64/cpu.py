@@ -86,6 +86,10 @@ class CpuPool:
             state = self._pool[fields] = CpuState(*fields)
         return state
 
+    def forget(self) -> None:
+        """Drop the pool."""
+        self._pool.clear()
+
     def change(self, state: CpuState, **changes: Any) -> CpuState:
         """Make a CPU value that differs in some fields."""
         return self.make(

@@ -15,6 +15,7 @@ from simbbm.arm64.ops import CPU, Aborted
 from simbbm.arm64.translate import FETCH, translations
 from simbbm.arm64.walks import CONFLICT
 from simbbm.core.errors import ScenarioError
+from simbbm.core.frames import start_of
 from simbbm.core.system import Problem
 
 MAX_NESTED = 4
@@ -35,6 +36,7 @@ def take_exception(
         saved=(*state.saved, Frame(state.point, state.pc, state.el, state.masked, resume)),
         mmu=shared.mmus.synchronised(state.mmu, memory.tables),
     )
+    check_not_left(entered)
     if state.vbar is not None:
         vectors = translations(shared, entered, memory, state.vbar, FETCH)
         if all(t.fault for t in vectors):
@@ -49,19 +51,28 @@ def exception_return(shared: Shared, state: CpuState, memory: Memory, *, retry: 
         raise ScenarioError(f"{state.point.where}: eret outside an exception handler")
     frame = state.saved[-1]
     again = retry and not frame.resume
-    return Effect(
-        shared.cpus.change(
-            state,
-            point=frame.point if again else frame.point.after(None),
-            pc=frame.pc,
-            el=frame.el,
-            masked=frame.masked,
-            saved=state.saved[:-1],
-            mmu=shared.mmus.synchronised(state.mmu, memory.tables),
-            monitor=NOTHING,
-            event=True,
-        )
+    left = shared.cpus.change(
+        state,
+        point=frame.point if again else frame.point.after(None),
+        pc=frame.pc,
+        el=frame.el,
+        masked=frame.masked,
+        saved=state.saved[:-1],
+        mmu=shared.mmus.synchronised(state.mmu, memory.tables),
+        monitor=NOTHING,
+        event=True,
     )
+    check_not_left(left)
+    return Effect(left)
+
+
+def check_not_left(state: CpuState) -> None:
+    """Refuse a handler that returns like a function."""
+    if state.point.finished and state.saved:
+        where = start_of(state.point.function)
+        raise ScenarioError(
+            f"{where}: {state.point.path} returned without eret", "end it with eret"
+        )
 
 
 def _lost(shared: Shared, state: CpuState, cpu: int, aborted: Aborted, why: str) -> Problem:

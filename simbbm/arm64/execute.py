@@ -16,7 +16,7 @@ from typing import Any
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import NOTHING, CpuState, Effect, LocalMove
 from simbbm.arm64.descriptor import Descriptor
-from simbbm.arm64.exceptions import exception_return, take_exception
+from simbbm.arm64.exceptions import check_not_left, exception_return, take_exception
 from simbbm.arm64.memory import Memory
 from simbbm.arm64.ops import Aborted
 from simbbm.arm64.registers import Tcr, Ttbr
@@ -99,7 +99,7 @@ class Execution:
                 continue
             physical = self._physical(t, address)
             value = self._read(physical)
-            if predicate(value, *args):
+            if self._satisfied(predicate, value, args):
                 yield self._proceed(value, t, reads=(physical,), acquire=acquire)
             elif (filled := self._after_access(t, self.state)) is not self.state:
                 yield self._move(t.suffix, Effect(filled), reads=(physical,))
@@ -113,7 +113,7 @@ class Execution:
                 if not self.state.buffer.holds_stores:
                     yield self._fault(t, address, WRITE)
                 continue
-            physical = self._physical(t, address)
+            physical = self._writable(t, address, words)
             if self.shared.hardware.eager:
                 yield self._proceed(None, t, write=(physical, words))
             else:
@@ -131,7 +131,7 @@ class Execution:
             if t.fault:
                 yield self._fault(t, address, WRITE)
                 continue
-            physical = self._physical(t, address)
+            physical = self._writable(t, address, (value,))
             if buffer.pending(physical):
                 continue
             if self.state.monitor == physical:
@@ -149,7 +149,7 @@ class Execution:
             if t.fault:
                 yield self._fault(t, address, WRITE)
                 continue
-            physical = self._physical(t, address)
+            physical = self._writable(t, address, (addend,))
             old = self._read(physical)
             write = (physical, (old + addend,))
             yield self._proceed(old, t, reads=(physical,), acquire=True, write=write)
@@ -243,7 +243,7 @@ class Execution:
         yield self._move("", Effect(self.state, problem=problem))
 
     def might_sleep(self, op: Op) -> Iterator[LocalMove]:  # noqa: ARG002
-        """The kernel's might_sleep() complains where interrupts are masked."""
+        """Complain as the kernel does: masked interrupts stand for atomic context."""
         if self.state.masked:
             where = self.state.point.path.rpartition("/")[2]
             message = f"cpu{self.cpu} may sleep in {where} with interrupts masked"
@@ -254,6 +254,8 @@ class Execution:
 
     def svc(self, op: Op) -> Iterator[LocalMove]:
         """SVC: an exception whose return goes on after it."""
+        if self.shared.handler is None:
+            raise ScenarioError(f"{self.state.point.where}: svc without an exception handler")
         aborted = Aborted("svc", 0, op.args[0], "svc")
         yield self._move("", self._exception(aborted, resume=True))
 
@@ -266,6 +268,9 @@ class Execution:
     # Building moves
 
     def _translated(self, address: int, access: str) -> tuple[Translation, ...]:
+        if type(address) is not int:
+            where, mnemonic = self.state.point.where, self.state.point.op
+            raise ScenarioError(f"{where}: {mnemonic} of something that is no address")
         page = self.shared.geometry.page(address)
         results = translations(self.shared, self.state, self.memory, page, access)
         if self.state.features.ets2 and self.state.buffer.stores:
@@ -278,6 +283,24 @@ class Execution:
     def _physical(self, t: Translation, address: int) -> int:
         words = self.shared.geometry.page_words
         return t.page * words + address % words
+
+    def _writable(self, t: Translation, address: int, words: tuple[Any, ...]) -> int:
+        """Return where a store goes; refuse to mix up tables and data."""
+        physical = self._physical(t, address)
+        if self.shared.memories.unfit(self.memory, physical, words):
+            where, name = self.state.point.where, self.shared.name(physical)
+            raise ScenarioError(
+                f"{where}: a store of {', '.join(map(str, words))} to {name}",
+                "tables hold descriptors, all other memory ints",
+            )
+        return physical
+
+    def _satisfied(self, predicate: Callable[..., bool], value: Any, args: tuple[Any, ...]) -> bool:
+        try:
+            return bool(predicate(value, *args))
+        except Exception as error:  # noqa: BLE001 - the author's function
+            where, name = self.state.point.where, predicate.__name__
+            raise ScenarioError(f"{where}: {name}({value}): {error}") from None
 
     def _read(self, physical: int) -> Any:
         forwarded = self.state.buffer.forward(physical)
@@ -309,10 +332,7 @@ class Execution:
     ) -> LocalMove:
         """The operation is done, observed `value`, and the program goes on."""
         state = self.shared.cpus.change(self.state, point=self.state.point.after(value), **changes)
-        if state.point.finished and state.saved:
-            raise ScenarioError(
-                f"{state.point.path} returned without eret", "end it with cpu.eret()"
-            )
+        check_not_left(state)
         if acquire and state.mmu.early_faults:
             mmu = self.shared.mmus.without_early(state.mmu, marked_only=True)
             state = self.shared.cpus.change(state, mmu=mmu)

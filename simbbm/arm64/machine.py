@@ -25,6 +25,10 @@ from simbbm.core.system import Footprint, Move, Problem
 from simbbm.core.values import digest
 
 
+MAX_REMEMBERED = 400_000
+"""CPU states in a memory whose moves are remembered."""
+
+
 class Machine(NamedTuple):
     """A state. Its parts are interned: equal states have identical parts."""
 
@@ -114,14 +118,23 @@ class Arm64:
 
     def _moves_of(self, state: Machine, cpu: int) -> tuple[Move, ...]:
         own = state.cpus[cpu]
-        owed = any(p.issuer == cpu for o in state.cpus if o is not own for p in o.inbox)
+        owed = any(p.issuer == cpu for i, o in enumerate(state.cpus) if i != cpu for p in o.inbox)
         k = (own, state.memory, cpu, owed)
         moves = self._local.get(k)
         if moves is None:
+            if len(self._local) >= MAX_REMEMBERED:
+                self._forget()
             local = program_moves(self.shared, own, state.memory, cpu, owed=owed)
             local += hardware_moves(self.shared, own, state.memory, cpu)
             moves = self._local[k] = tuple(_named(move, cpu) for move in local)
         return moves
+
+    def _forget(self) -> None:
+        """Drop what was remembered. Equal values may be made twice then; nothing else changes."""
+        self._local.clear()
+        self.shared.cpus.forget()
+        self.shared.mmus.forget()
+        self.shared.memories.forget()
 
     def apply(self, state: Machine, move: Move) -> Machine:
         """Return the state after a move."""

@@ -114,12 +114,24 @@ class MemoryPool:
             memory = self._memories[k] = Memory(tables, data)
         return memory
 
+    def forget(self) -> None:
+        """Drop the pools."""
+        self._contents.clear()
+        self._tables.clear()
+        self._memories.clear()
+
     def read(self, memory: Memory, address: int) -> Descriptor | int:
         """Read a word: a descriptor where a table is, an int elsewhere."""
         table = memory.tables.by_address.get(address & -self.entries)
         if table is None:
             return memory.data.get(address, 0)
         return table.entries[address & (self.entries - 1)]
+
+    def unfit(self, memory: Memory, address: int, words: tuple[Descriptor | int, ...]) -> bool:
+        """Whether words of the wrong kind would be written: ints to a table, descriptors to data."""
+        kind = int if memory.tables.by_address.get(address & -self.entries) is None else Descriptor
+        across = kind is Descriptor and (address & (self.entries - 1)) + len(words) > self.entries
+        return across or not all(isinstance(word, kind) for word in words)
 
     def write(self, memory: Memory, address: int, words: tuple[Descriptor | int, ...]) -> Memory:
         """Write neighbouring words at `address`, all at once."""

@@ -80,6 +80,10 @@ class Mmus:
         """An MMU that has been running under `regime` for a while."""
         return self._canonical(regime, (), (), (), (), self.hardware.evictions, tables)
 
+    def forget(self) -> None:
+        """Drop the pool."""
+        self._pool.clear()
+
     def view(self, mmu: Mmu, tables: Tables) -> View:
         """What the MMU holds and what its walks can reach, given the current tables."""
         view = mmu.views.get(tables)

@@ -7,17 +7,48 @@ program learns which CPU it runs on by `mrs_mpidr`, an observation like any othe
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, TypeVar
 
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.arm64.storebuffer import Word
 from simbbm.arm64.tlb import Tlbi
-from simbbm.core.program import Op, Step, require_module_level
+from simbbm.core.errors import ScenarioError
+from simbbm.core.program import Op, Step
 
 Text = str
 """`str` under a name that the method of the same name does not hide."""
+
+BARRIERS = tuple(
+    domain + kind
+    for domain in ("", "ish", "nsh", "osh")
+    for kind in ("", "ld", "st")
+    if domain + kind
+) + ("sy",)
+TLBI_OPERANDS = {
+    "vmalle1": (False, False),
+    "vae1": (True, True),
+    "vaae1": (True, False),
+    "vale1": (True, True),
+    "vaale1": (True, False),
+    "aside1": (False, True),
+}
+"""Whether each TLBI operation takes a page, and whether it takes an ASID."""
+REGISTERS = ("ttbr0_el1", "ttbr1_el1", "tcr_el1", "vbar_el1", "mpidr_el1")
+T = TypeVar("T")
+
+
+def _plain(word: Word) -> Word:
+    """Return what memory keeps of a word: an enum's member or a bool is the int that it equals."""
+    return int(word) if isinstance(word, int) else word
+
+
+def _checked(step: Step[T], fits: bool, what: Text, known: Iterable[Text]) -> Step[T]:  # noqa: FBT001
+    if not fits:
+        message = f"{step.where}: there is no {step.op.mnemonic} with these operands"
+        raise ScenarioError(message, f"{what} are {', '.join(known)}")
+    return step
 
 
 class Aborted(NamedTuple):
@@ -54,19 +85,19 @@ class Cpu(NamedTuple):
 
     def str(self, address: int, value: Word) -> Step[None]:
         """STR (WRITE_ONCE): store a word."""
-        return Step(Op("str", (address, value)))
+        return Step(Op("str", (address, _plain(value))))
 
     def stlr(self, address: int, value: Word) -> Step[None]:
         """STLR (smp_store_release): store-release."""
-        return Step(Op("stlr", (address, value)))
+        return Step(Op("stlr", (address, _plain(value))))
 
     def stxr(self, address: int, value: Word) -> Step[int]:
         """STXR: store if the monitor is still set; returns 0 for success, 1 for failure."""
-        return Step(Op("stxr", (address, value)))
+        return Step(Op("stxr", (address, _plain(value))))
 
     def stlxr(self, address: int, value: Word) -> Step[int]:
         """STLXR: STXR with release."""
-        return Step(Op("stlxr", (address, value)))
+        return Step(Op("stlxr", (address, _plain(value))))
 
     def fill(self, address: int, first: Descriptor, stride: int, count: int) -> Step[None]:
         """Store `count` leaves, outputs `stride` pages apart, as one store.
@@ -78,15 +109,15 @@ class Cpu(NamedTuple):
 
     def ldaddal(self, address: int, value: int) -> Step[int]:
         """LDADDAL (atomic_add_return and relatives): add, fully ordered; returns the old value."""
-        return Step(Op("ldaddal", (address, value)))
+        return Step(Op("ldaddal", (address, _plain(value))))
 
     def dmb(self, option: Text = "ish") -> Step[None]:
         """DMB: `sy`, `ish`, `ishld`, `ishst`, ... The domain makes no difference."""
-        return Step(Op(f"dmb.{option}"))
+        return _checked(Step(Op(f"dmb.{option}")), option in BARRIERS, "options", BARRIERS)
 
     def dsb(self, option: Text = "ish") -> Step[None]:
         """DSB: `sy`, `ish`, `ishld`, `ishst`, `nsh`, ...; only full ones wait for TLBIs."""
-        return Step(Op(f"dsb.{option}"))
+        return _checked(Step(Op(f"dsb.{option}")), option in BARRIERS, "options", BARRIERS)
 
     def isb(self) -> Step[None]:
         """ISB: context synchronisation event."""
@@ -95,7 +126,13 @@ class Cpu(NamedTuple):
     def tlbi(self, op: Text, page: int | None = None, asid: int | None = None) -> Step[None]:
         """TLBI: `vmalle1`, `vae1`, `vaae1`, `vale1`, `vaale1`, `aside1`; broadcast with `is`."""
         name = op.removesuffix("is")
-        return Step(Op(f"tlbi.{op}", (Tlbi(name, op.endswith("is"), page, asid),)))
+        step = Step[None](Op(f"tlbi.{op}", (Tlbi(name, op.endswith("is"), page, asid),)))
+        wants = TLBI_OPERANDS.get(name)
+        fits = wants == (page is not None, asid is not None)
+        forms = [
+            " ".join((o, *("page",) * p, *("asid",) * a)) for o, (p, a) in TLBI_OPERANDS.items()
+        ]
+        return _checked(step, fits, "forms", forms)
 
     def msr(self, register: Text, value: Ttbr | Tcr | int) -> Step[None]:
         """MSR: `ttbr0_el1`, `ttbr1_el1`, `tcr_el1`, `vbar_el1` (a page)."""
@@ -103,7 +140,8 @@ class Cpu(NamedTuple):
 
     def mrs(self, register: Text) -> Step[Any]:
         """MRS of the registers that MSR writes."""
-        return Step(Op(f"mrs.{register}"))
+        step = Step[Any](Op(f"mrs.{register}"))
+        return _checked(step, register in REGISTERS, "registers", REGISTERS)
 
     def mrs_mpidr(self) -> Step[int]:
         """MRS MPIDR_EL1: the number of this CPU."""
@@ -152,12 +190,11 @@ class Cpu(NamedTuple):
 
         A guard rather than a loop, but its polls are real loads: translated, and they may fault.
         """
-        require_module_level(predicate)
         name = "wait.acquire" if acquire else "wait"
         return Step(Op(name, (address, predicate, args)))
 
     def might_sleep(self) -> Step[None]:
-        """The kernel's might_sleep(): a violation where the CPU has interrupts masked."""
+        """Say that the kernel may sleep here: a violation where interrupts are masked."""
         return Step(Op("might_sleep"))
 
     def panic(self, message: Text) -> Step[None]:

@@ -121,6 +121,3 @@ class Tlbi(NamedTuple):
         before = entry.part(0, hit, geometry)
         after = entry.part(hit + size, entry.count - hit - size, geometry)
         return tuple(part for part in (before, after) if part.count > 0)
-
-
-TLBI_OPS = ("vmalle1", "vae1", "vaae1", "vale1", "vaale1", "aside1")
