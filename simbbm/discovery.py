@@ -238,6 +238,8 @@ class _AuthorsErrors:
 
 def _unknown(text: str, near: list[str] | None = None) -> UsageError:
     """An error that names the nearest id."""
+    if "/" in text.partition("::")[0]:
+        return UsageError(f"there is no file or folder {text}", "a user's id is file.py::name")
     from difflib import get_close_matches  # noqa: PLC0415 - only when somebody mistyped
 
     source, _, name = text.rpartition("::")

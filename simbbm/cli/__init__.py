@@ -1,12 +1,11 @@
 """The command line: stdout is the answer, stderr progress and logs, the exit code the verdict."""
 
 import gc
-from typing import NoReturn
 
 from simbbm.cli.app import simbbm
 
 
-def main() -> NoReturn:
+def main() -> None:
     """Run the command line as a process of its own."""
     try:
         simbbm()

@@ -10,6 +10,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -40,6 +41,10 @@ simbbm looks for schedules in which arm64 Linux's linear-map split goes wrong.
 
 simbbm --help lists every command.
 """
+
+
+class ClosedPipe(Exception):
+    """Nobody reads stdout any more. Click would make exit code 1 of a BrokenPipeError."""
 
 
 class App(click.Group):
@@ -73,6 +78,13 @@ class App(click.Group):
             raise UsageError(f"no command {args[0]}", hint)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise ClosedPipe from None
+
     def main(  # type: ignore[override]  # click promises anything; this one never returns
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
     ) -> NoReturn:
@@ -81,9 +93,13 @@ class App(click.Group):
         extra.pop("standalone_mode", None)
         code = self._outcome(args, prog_name or "simbbm", extra)
         try:
-            sys.stdout.flush()
+            if sys.stdout:
+                sys.stdout.flush()
         except BrokenPipeError:
             code = _closed_pipe()
+        except OSError as error:
+            _closed_pipe()
+            code = _fail((), Exit.INTERNAL, f"the answer could not be written: {error.strerror}")
         sys.exit(code)
 
     def _outcome(self, args: Sequence[str], prog_name: str, extra: dict[str, Any]) -> int:
@@ -93,7 +109,7 @@ class App(click.Group):
             code = super().main(args, prog_name, "_SIMBBM_COMPLETE", standalone_mode=False, **extra)
         except (KeyboardInterrupt, click.Abort):
             return _fail(args, Exit.INTERRUPTED, "interrupted")
-        except BrokenPipeError:
+        except ClosedPipe:
             return _closed_pipe()
         except ReplayDivergence as error:
             return _fail(args, Exit.DIVERGED, error.message, error.hint)
@@ -104,6 +120,8 @@ class App(click.Group):
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx else prog_name
             return _fail(args, Exit.USAGE, error.format_message(), f"see {path} --help")
+        except OSError as error:
+            return _fail(args, Exit.INTERNAL, f"{error.filename or 'stdout'}: {error.strerror}")
         except Exception as error:
             if os.environ.get(WHOLE_TRACEBACK):
                 raise
@@ -130,10 +148,8 @@ def _fail(args: Sequence[str], code: Exit, message: str, hint: str | None = None
     if "--json" in args:
         from simbbm.report.rows import ErrorRow, encode
 
-        try:
+        with suppress(OSError):  # the line on stderr says it as well
             click.echo(encode(ErrorRow(message=message, hint=hint)))
-        except BrokenPipeError:
-            code = _closed_pipe()
     click.echo(f"simbbm: {message}{f' ({hint})' if hint else ''}", err=True)
     return code
 

@@ -191,7 +191,7 @@ class Table:
             click.secho(source, bold=True)
         mark, colour = MARKS.get(outcome.exit, ("?", "yellow"))
         head = f"  {click.style(f'{mark:<4}', fg=colour)}  "
-        if self.width + 64 <= max(terminal_width(), 100):
+        if self.width + 64 <= terminal_width():
             click.echo(f"{head}{name:<{self.width}}  {told}")
         else:
             click.echo(f"{head}{name}\n        {told}")

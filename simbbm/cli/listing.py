@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from shutil import get_terminal_size
+
 import click
 
 from simbbm.cli.options import common, examples
@@ -80,7 +83,18 @@ def _show(row: ScenarioRow, scenario: Scenario) -> None:
     changed = [p for p in scenario.parameters if p != parent.get(p.name)]
     if changed:
         shown = (f"{p.name}={p.default}" + ("" if parent else f" ({p.allowed})") for p in changed)
-        click.echo(f"    -p {'  '.join(shown)}")
+        _wrapped("    -p ", shown)
+
+
+def _wrapped(head: str, items: Iterable[str]) -> None:
+    """Print items side by side, on as many lines as they need."""
+    line = head
+    for item in items:
+        if len(line) + len(item) > get_terminal_size((100, 24)).columns and line.strip():
+            click.echo(line.rstrip())
+            line = " " * len(head)
+        line += f"{item}  "
+    click.echo(line.rstrip())
 
 
 def _list_properties(*, as_json: bool) -> None:

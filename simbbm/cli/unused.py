@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from simbbm.core.automaton import Automaton, matches, short_label
+from simbbm.core.automaton import Automaton, matches
 from simbbm.core.choice import Polite
 from simbbm.core.errors import ScenarioError
 from simbbm.explore.run import Runner
@@ -73,6 +73,6 @@ def _routines(label: str) -> list[str]:
 def _nearest(edit: str, labels: set[str]) -> str:
     from difflib import get_close_matches
 
-    known = sorted({short_label(label).partition("#")[0] for label in labels})
+    known = sorted({label.rpartition("/")[2].partition("#")[0] for label in labels})
     close = get_close_matches(edit, known, n=1, cutoff=0.0)
     return close[0] if close else "none"
