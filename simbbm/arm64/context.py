@@ -11,6 +11,7 @@ from simbbm.arm64.features import Hardware
 from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.memory import Memory, MemoryPool
 from simbbm.arm64.mmu import Mmus
+from simbbm.arm64.tlb import Tlbi
 from simbbm.arm64.view import View
 from simbbm.core.automaton import Automaton
 from simbbm.core.program import Program
@@ -67,6 +68,11 @@ class Shared:
             if region.first <= page < region.first + region.pages:
                 return f"{region.name}+{page - region.first}"
         return self.symbols.get(page * self.geometry.page_words) or f"page {page:#x}"
+
+    def tlbi_name(self, tlbi: Tlbi) -> str:
+        """Name of a TLBI with its operands."""
+        page = "" if tlbi.page is None else f" {self.page_name(tlbi.page)}"
+        return f"{tlbi}{page}" + ("" if tlbi.asid is None else f" asid={tlbi.asid}")
 
     def view(self, state: CpuState, memory: Memory) -> View:
         """What a CPU holds and reaches."""

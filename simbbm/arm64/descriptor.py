@@ -21,6 +21,18 @@ class Attributes(NamedTuple):
     user_write: bool = False
     execute: bool = False
 
+    @property
+    def text(self) -> str:
+        """What differs from kernel data, in a few characters."""
+        flags = {
+            self.memory: self.memory != "normal",
+            "ro": not self.write,
+            "x": self.execute,
+            "user": self.user,
+            "user-write": self.user_write,
+        }
+        return ",".join(name for name, is_set in flags.items() if is_set)
+
 
 class Descriptor(NamedTuple):
     """One descriptor. `output` is a table's word address or a leaf's first output page.
@@ -80,3 +92,8 @@ def leaf(
 ) -> Descriptor:
     """A block or page descriptor (which of the two, its level says) that maps to `page`."""
     return Descriptor(LEAF, page, attributes, contiguous, not_global, access_flag)
+
+
+def leaves(first: Descriptor, stride: int, count: int) -> tuple[Descriptor, ...]:
+    """Leaves like the first one, whose outputs are `stride` pages apart."""
+    return tuple(first._replace(output=first.output + i * stride) for i in range(count))

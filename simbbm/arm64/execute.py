@@ -15,7 +15,7 @@ from typing import Any
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import NOTHING, CpuState, Effect, LocalMove
-from simbbm.arm64.descriptor import Descriptor
+from simbbm.arm64.descriptor import leaves
 from simbbm.arm64.exceptions import check_not_left, exception_return, take_exception
 from simbbm.arm64.memory import Memory
 from simbbm.arm64.ops import Aborted
@@ -50,8 +50,7 @@ class Execution:
 
     def moves(self) -> list[LocalMove]:
         """Every way in which the operation may go now."""
-        op = self.state.point.op
-        if op is None:
+        if (op := self.state.point.op) is None:
             return []
         fetched = self._fetch()
         faults = [t for t in fetched if t.fault]
@@ -107,7 +106,7 @@ class Execution:
     def store(self, op: Op) -> Iterator[LocalMove]:
         """STR, STLR and `fill`: translate, then wait in the store buffer."""
         address = op.args[0]
-        words = filled(*op.args[1:]) if op.mnemonic == "fill" else op.args[1:]
+        words = leaves(*op.args[1:]) if op.mnemonic == "fill" else op.args[1:]
         for t in self._translated(address, WRITE):
             if t.fault:
                 if not self.state.buffer.holds_stores:
@@ -373,11 +372,6 @@ class Execution:
         written = tuple(self.shared.name(effect.write[0]) for _ in (0,) if effect.write)
         label = f"{self.state.point.label}{suffix}"
         return LocalMove("", label, read_cells, written + cells, effect)
-
-
-def filled(first: Descriptor, stride: int, count: int) -> tuple[Descriptor, ...]:
-    """Return the words that a `fill` stores."""
-    return tuple(first._replace(output=first.output + i * stride) for i in range(count))
 
 
 _REGIME = {"ttbr0_el1": "ttbr0", "ttbr1_el1": "ttbr1", "tcr_el1": "tcr"}

@@ -57,7 +57,7 @@ def _invalidations(
 ) -> Iterator[LocalMove]:
     """TLBIs that arrive here or, having acted, complete."""
     for pending in dict.fromkeys(state.inbox):
-        what = f" {pending.tlbi} from cpu{pending.issuer}"
+        what = f" {shared.tlbi_name(pending.tlbi)} from cpu{pending.issuer}"
         if not pending.acted:
             effect = Effect(act(shared, state, memory, pending, cpu))
             yield LocalMove("dvm", f"{what}: acts", (), ("mmu",), effect)
@@ -152,5 +152,6 @@ def _entry_name(shared: Shared, entry: TableEntry | LeafEntry) -> str:
     if isinstance(entry, TableEntry):
         return f"L{entry.level} {va} table({entry.baddr:#x}){asid}"
     kind = "group" if entry.group else "cont" if entry.contiguous else ""
-    kind += "" if entry.attributes.write else "ro"
-    return f"L{entry.level} {va} page({entry.page:#x}){kind}{asid}"
+    count = f" x{entry.count}" if entry.count > 1 else ""
+    text = f"({entry.attributes.text})" if entry.attributes.text else ""
+    return f"L{entry.level} {va}{count} page({entry.page:#x}){kind}{text}{asid}"

@@ -24,7 +24,6 @@ from simbbm.core.program import Program
 from simbbm.core.system import Footprint, Move, Problem
 from simbbm.core.values import digest
 
-
 MAX_REMEMBERED = 400_000
 """CPU states in a memory whose moves are remembered."""
 
@@ -221,7 +220,7 @@ class Arm64:
             return f"no event, its exclusive monitor is {armed}"
         if head == "dsb":
             late = [
-                f"{p.tlbi} on cpu{i}"
+                f"{self.shared.tlbi_name(p.tlbi)} on cpu{i}"
                 for i, other in enumerate(state.cpus)
                 for p in other.inbox
                 if p.issuer == number

@@ -128,7 +128,7 @@ class MemoryPool:
         return table.entries[address & (self.entries - 1)]
 
     def unfit(self, memory: Memory, address: int, words: tuple[Descriptor | int, ...]) -> bool:
-        """Whether words of the wrong kind would be written: ints to a table, descriptors to data."""
+        """Whether words of the wrong kind would be written: ints to tables, descriptors to data."""
         kind = int if memory.tables.by_address.get(address & -self.entries) is None else Descriptor
         across = kind is Descriptor and (address & (self.entries - 1)) + len(words) > self.entries
         return across or not all(isinstance(word, kind) for word in words)

@@ -20,12 +20,8 @@ from simbbm.core.program import Op, Step
 Text = str
 """`str` under a name that the method of the same name does not hide."""
 
-BARRIERS = tuple(
-    domain + kind
-    for domain in ("", "ish", "nsh", "osh")
-    for kind in ("", "ld", "st")
-    if domain + kind
-) + ("sy",)
+DOMAINS = ("ish", "nsh", "osh")
+BARRIERS = ("sy", "ld", "st", *(d + kind for d in DOMAINS for kind in ("", "ld", "st")))
 TLBI_OPERANDS = {
     "vmalle1": (False, False),
     "vae1": (True, True),

@@ -67,12 +67,14 @@ def _translate(
             results.setdefault(fault, Translation(0, None, fault, suffix))
         else:
             assert isinstance(result, Hit)
-            where = f"~{result.page:#x}{origin}" if results else ""
+            suffix = f"~{result.page:#x}{origin}" if results else ""
+            if any(result.page == t.page and not t.fault for t in results.values()):
+                suffix = f"~{result.page:#x}({result.attributes.text}){origin}"
             stale = now if now != (result.page, result.attributes) else None
             told = "a fault" if stale is None or stale[0] is None else f"page {stale[0]:#x}"
             results.setdefault(
                 (result.page, result.attributes),
-                Translation(result.page, result.entry, None, where, told if stale else None),
+                Translation(result.page, result.entry, None, suffix, told if stale else None),
             )
     return list(results.values())
 
