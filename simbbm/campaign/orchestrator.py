@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from time import monotonic
+from typing import NamedTuple
 
 from simbbm.campaign.planner import Chunk, Done, Dropped, Event, Interrupted, Lost, Planner, TimeUp
 from simbbm.campaign.pool import Pool
@@ -17,7 +19,15 @@ from simbbm.campaign.worker import Report
 GRACE_SECONDS = 1.0
 """How long chunks that are under way may go on after the time is up."""
 
-Pending = dict["asyncio.Future[Report]", Chunk]
+
+class Work(NamedTuple):
+    """A chunk at the pool. Only the pool's own future knows whether a worker has begun it."""
+
+    chunk: Chunk
+    future: Future[Report]
+
+
+Pending = dict["asyncio.Future[Report]", Work]
 
 
 async def conduct(
@@ -33,7 +43,8 @@ async def conduct(
         chunks = planner.handle()
         while not planner.finished:
             for chunk in chunks:
-                pending[asyncio.wrap_future(pool.submit(chunk))] = chunk
+                future = pool.submit(chunk)
+                pending[asyncio.wrap_future(future)] = Work(chunk, future)
             if deadline is not None and not planner.time_up and monotonic() >= deadline:
                 chunks = planner.handle(TimeUp(), *_take_back(pending))
                 deadline += GRACE_SECONDS
@@ -44,8 +55,8 @@ async def conduct(
     except asyncio.CancelledError:
         planner.handle(Interrupted())
     finally:
-        for future in pending:
-            future.cancel()
+        for waiting in pending:
+            waiting.cancel()
         pool.close()
 
 
@@ -56,13 +67,13 @@ async def _events(
     timeout = None if deadline is None else max(0.0, deadline - monotonic())
     done, _ = await asyncio.wait(pending, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     if not done and planner.time_up:
-        return [Dropped(pending.pop(future)) for future in list(pending)]
+        return [Dropped(pending.pop(future).chunk, begun=True) for future in list(pending)]
     if any(isinstance(future.exception(), BrokenProcessPool) for future in done):
         done, _ = await asyncio.wait(pending)  # all of them end: a broken pool keeps nothing
     events: list[Event] = []
     lost = []
     for future in done:
-        chunk = pending.pop(future)
+        chunk = pending.pop(future).chunk
         if isinstance(future.exception(), BrokenProcessPool):
             lost.append(chunk)
         else:
@@ -78,4 +89,5 @@ async def _events(
 
 def _take_back(pending: Pending) -> list[Event]:
     """Take back the chunks that no worker has begun."""
-    return [Dropped(pending.pop(future)) for future in list(pending) if future.cancel()]
+    not_begun = [future for future, work in pending.items() if work.future.cancel()]
+    return [Dropped(pending.pop(future).chunk) for future in not_begun]

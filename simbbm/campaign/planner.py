@@ -55,6 +55,8 @@ class Dropped(NamedTuple):
     """A chunk was taken back before it had a result, since time is up."""
 
     chunk: Chunk
+    begun: bool = False
+    """Whether a worker was busy with it for longer than it should take."""
 
 
 class TimeUp(NamedTuple):
@@ -97,8 +99,9 @@ class Planner:
                     self._done(event)
                 case Lost(chunks):
                     self._lost(chunks)
-                case Dropped(chunk):
+                case Dropped(chunk, begun):
                     self.under_way.discard(chunk)
+                    self.given_up += [chunk] if begun else []
                 case TimeUp():
                     self.time_up = True
                 case Interrupted():
@@ -118,13 +121,17 @@ class Planner:
 
     @property
     def complete(self) -> bool:
-        """Whether every run that was asked for has been made."""
+        """Whether every run that was asked for has been made.
+
+        If no number was, as many as there was time for: at least one, and none left out.
+        """
         following = 0
         for chunk in sorted(self.done):
             if chunk.start != following:
                 return False
             following = chunk.stop
-        return following > 0 and following == (self.next if self.runs is None else self.runs)
+        wanted = following > 0 if self.runs is None else following == self.runs
+        return wanted and not self.given_up and not self.interrupted
 
     def total(self) -> Tally:
         """What all runs came to that count, up to the one that ended the campaign."""

@@ -131,7 +131,7 @@ def _result(planner: Planner, name: str, seconds: float) -> StressResult:
     verdict = Verdict.INCONCLUSIVE
     if failure:
         verdict = failure.verdict
-    elif planner.complete and not total.inconclusive and not planner.interrupted:
+    elif planner.complete and not total.inconclusive:
         verdict = Verdict.SAMPLED
     return StressResult(
         verdict=verdict,
