@@ -84,7 +84,11 @@ class Planner:
     suspects: deque[Chunk] = field(default_factory=deque)
     losses: Counter[Chunk] = field(default_factory=Counter)
     given_up: list[Chunk] = field(default_factory=list)
-    done: dict[Chunk, Tally] = field(default_factory=dict)
+    sum: Tally = field(default_factory=Tally)
+    """What the runs before `summed` came to: all of them are in."""
+    summed: int = 0
+    ahead: dict[int, tuple[Chunk, Tally]] = field(default_factory=dict)
+    """Results that came before those of lower chunks, by where they start."""
     cut: int | None = None
     """The lowest run so far that ends the campaign."""
     lost_workers: int = 0
@@ -125,18 +129,14 @@ class Planner:
 
         If no number was, as many as there was time for: at least one, and none left out.
         """
-        following = 0
-        for chunk in sorted(self.done):
-            if chunk.start != following:
-                return False
-            following = chunk.stop
-        wanted = following > 0 if self.runs is None else following == self.runs
-        return wanted and not self.given_up and not self.interrupted
+        wanted = self.summed > 0 if self.runs is None else self.summed == self.runs
+        return wanted and not (self.ahead or self.given_up or self.interrupted)
 
     def total(self) -> Tally:
         """What all runs came to that count, up to the one that ended the campaign."""
         total = Tally()
-        for chunk, tally in self.done.items():
+        total.add(self.sum)
+        for chunk, tally in self.ahead.values():
             if self._matters(chunk):
                 total.add(tally)
         return total
@@ -150,12 +150,17 @@ class Planner:
 
     def _done(self, event: Done) -> None:
         self.under_way.discard(event.chunk)
-        self.done[event.chunk] = tally = event.tally
+        tally = event.tally
+        self.ahead[event.chunk.start] = event.chunk, tally
         ends = [tally.broke.number] if tally.broke else []
         if tally.first and self.stop_first:
             ends.append(tally.first.number)
         if ends:
             self.cut = min(ends if self.cut is None else [self.cut, *ends])
+        while self.summed in self.ahead and self._matters(self.ahead[self.summed][0]):
+            chunk, lowest = self.ahead.pop(self.summed)
+            self.sum.add(lowest)
+            self.summed = chunk.stop
         if tally.runs and event.seconds > 0:
             wanted = int(tally.runs / event.seconds * TARGET_SECONDS)
             self.size = max(1, min(wanted, GROWTH * self.size, CHUNK_MAX))

@@ -47,7 +47,7 @@ async def test_workers_that_are_killed_from_outside_are_replaced() -> None:
     killed: list[int] = []
 
     def kill_one() -> None:
-        if len(killed) < 3 and len(planner.done) > 3 * len(killed):
+        if len(killed) < 3 and planner.summed > 30 * len(killed):
             killed.append(workers(pool)[-1])
             os.kill(killed[-1], signal.SIGKILL)
 
