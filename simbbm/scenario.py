@@ -18,8 +18,9 @@ from simbbm.arm64.cpu import CpuSpec
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Features, Hardware
 from simbbm.arm64.geometry import Geometry
+from simbbm.arm64.listing import Listing
 from simbbm.arm64.machine import Arm64, MachineSpec
-from simbbm.arm64.ops import CPU
+from simbbm.arm64.ops import CPU, Cpu
 from simbbm.arm64.registers import Regime
 from simbbm.check.properties import Property
 from simbbm.check.verdict import Expectation
@@ -104,7 +105,7 @@ class Parameter:
 
 
 class CpuSetup(NamedTuple):
-    """One CPU of a scenario: `program(cpu, *args)` under a translation regime."""
+    """One CPU of a scenario: `program(cpu, *args)` under a translation regime, or a listing."""
 
     program: Any
     regime: Regime
@@ -113,6 +114,11 @@ class CpuSetup(NamedTuple):
     pc: int | None = None
     vbar: int | None = None
     el: int = 1
+    listing: Listing | None = None
+
+
+async def nothing(cpu: Cpu) -> None:
+    """Finish at once: the program of a CPU that runs a listing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,7 +250,7 @@ def _replaced(scenario: Scenario, **changes: Any) -> Scenario:
 
 def _cpu_spec(automaton: Automaton, cpu: CpuSetup) -> CpuSpec:
     start = automaton.start(cpu.program, CPU, *cpu.args)
-    return CpuSpec(start, cpu.regime, cpu.features, cpu.pc, cpu.vbar, cpu.el)
+    return CpuSpec(start, cpu.regime, cpu.features, cpu.pc, cpu.vbar, cpu.el, cpu.listing)
 
 
 def _redefined(parameter: Parameter, defaults: Mapping[str, Any]) -> Parameter:

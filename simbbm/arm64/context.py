@@ -52,6 +52,10 @@ class Shared:
         self.memories = MemoryPool(self.geometry.entries)
         self.mmus = Mmus(self.geometry, self.hardware)
 
+    def ablated(self, rule: str) -> bool:
+        """Whether a rule is switched off, in a test of the tests."""
+        return rule in self.hardware.ablations
+
     def name(self, address: int) -> str:
         """Name of a word: its own, its table's with an index, or its page's with an offset."""
         base = self.geometry.table(address)

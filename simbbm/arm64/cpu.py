@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from simbbm.arm64.features import Features
+from simbbm.arm64.flight import Flight
+from simbbm.arm64.listing import Listing
 from simbbm.arm64.mmu import Mmu
 from simbbm.arm64.registers import Regime
 from simbbm.arm64.storebuffer import StoreBuffer
@@ -53,6 +55,13 @@ class CpuState:
     vbar: int | None
     inbox: tuple[Pending, ...]
     features: Features
+    flight: Flight | None = None
+    """The CPU runs a listing, not the program at `point`."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether its program or listing is done."""
+        return self.flight.finished if self.flight else self.point.finished
 
     def content(self) -> tuple[Any, ...]:
         """Everything that identifies it, as frozen data."""
@@ -70,6 +79,7 @@ class CpuState:
             self.vbar,
             self.inbox,
             self.features,
+            self.flight and tuple(self.flight[1:]),
         )
 
 
@@ -132,3 +142,4 @@ class CpuSpec(NamedTuple):
     pc: int | None = None
     vbar: int | None = None
     el: int = 1
+    listing: Listing | None = None

@@ -40,6 +40,10 @@ class Hardware(NamedTuple):
     early: bool = True
     walk_cache: bool = True
     evictions: int = 1
+    window: int = 64
+    """Instructions of a listing that may be in flight."""
+    ablations: tuple[str, ...] = ()
+    """Rules that are switched off, to show that a test would notice. Not for users."""
 
 
 DELAYED = Hardware()

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState, Effect, LocalMove, Pending
 from simbbm.arm64.memory import Memory
+from simbbm.arm64.shootdown import flight_holds_up, stores_hold_up, translated_anew
 from simbbm.arm64.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
 from simbbm.arm64.walks import is_leaf, is_table, leaf_entries
+from simbbm.arm64.window import ordered
 
 
 def hardware_moves(
@@ -47,9 +49,11 @@ def act(shared: Shared, state: CpuState, memory: Memory, pending: Pending, cpu: 
     inbox = _without(state.inbox, pending)
     after = shared.cpus.change(state, mmu=mmu, inbox=inbox)
     acted = pending._replace(acted=True)
-    if _holds_up(shared, after, memory, pending.tlbi):
+    complete = _completed(shared, after, memory, acted, cpu)
+    # Until then accesses with stale translations may still be performed.
+    if _holds_up(shared, after, memory, pending.tlbi) or complete.flight != after.flight:
         return shared.cpus.change(after, inbox=tuple(sorted((*inbox, acted))))
-    return _completed(shared, after, acted, cpu)
+    return complete
 
 
 def _invalidations(
@@ -63,24 +67,29 @@ def _invalidations(
             yield LocalMove("dvm", f"{what}: acts", (), ("mmu",), effect)
         elif not _holds_up(shared, state, memory, pending.tlbi):
             after = shared.cpus.change(state, inbox=_without(state.inbox, pending))
-            effect = Effect(_completed(shared, after, pending, cpu))
+            effect = Effect(_completed(shared, after, memory, pending, cpu))
             yield LocalMove("dvm", f"{what}: completes", (), ("mmu",), effect)
 
 
-def _completed(shared: Shared, state: CpuState, pending: Pending, cpu: int) -> CpuState:
+def _completed(
+    shared: Shared, state: CpuState, memory: Memory, pending: Pending, cpu: int
+) -> CpuState:
+    """The CPU after a TLBI completed here; on the issuer that says nothing about translations."""
     if pending.issuer == cpu:
         return state
-    return shared.cpus.change(state, mmu=shared.mmus.completed(state.mmu, pending.tlbi))
+    changes: dict[str, object] = {"mmu": shared.mmus.completed(state.mmu, pending.tlbi)}
+    if state.flight is not None:
+        held = shared.view(state, memory).leaves
+        free = ordered(shared, state, memory, cpu)
+        changes["flight"] = translated_anew(shared, state.flight, held, pending.tlbi, free)
+    return shared.cpus.change(state, **changes)
 
 
 def _holds_up(shared: Shared, state: CpuState, memory: Memory, tlbi: Tlbi) -> bool:
-    """Whether a pending store was translated with an entry that the TLBI took away (R9, R10)."""
+    """Whether something under way must be done before the TLBI is complete here."""
     held = shared.view(state, memory).leaves
-    return any(
-        store.entry is not None
-        and tlbi.remainder(store.entry, shared.geometry) != (store.entry,)
-        and not any(leaf.includes(store.entry, shared.geometry) for leaf in held)
-        for store in state.buffer.stores
+    return stores_hold_up(shared, state.buffer, held, tlbi) or (
+        state.flight is not None and flight_holds_up(shared, state.flight, held, tlbi)
     )
 
 

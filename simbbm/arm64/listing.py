@@ -64,7 +64,7 @@ class Instruction(NamedTuple):
     option: str = ""
     """Of DMB and DSB: `sy`, `ish`, `ld`, `st`, ...; of MSR: the register, `ttbr0_el1` and so on."""
     tlbi: Tlbi | None = None
-    index: int = -1
+    number: int = -1
     """Place in its thread, from 0; -1 in a handler."""
 
 

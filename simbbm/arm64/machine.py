@@ -14,11 +14,13 @@ from simbbm.arm64.cpu import NOTHING, CpuSpec, CpuState, Effect, LocalMove, Pend
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execute import program_moves
 from simbbm.arm64.features import DELAYED, Hardware
+from simbbm.arm64.flight import takeoff
 from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.hardware import act, hardware_moves
 from simbbm.arm64.memory import Memory
 from simbbm.arm64.storebuffer import StoreBuffer
 from simbbm.arm64.view import Hit
+from simbbm.arm64.window import overtaken, window_moves
 from simbbm.core.automaton import Automaton
 from simbbm.core.program import Program
 from simbbm.core.system import Footprint, Move, Problem
@@ -103,6 +105,7 @@ class Arm64:
                 cpu.vbar,
                 (),
                 cpu.features,
+                takeoff(cpu.listing, shared.hardware.window) if cpu.listing else None,
             )
             for cpu in self.spec.cpus
         )
@@ -123,7 +126,8 @@ class Arm64:
         if moves is None:
             if len(self._local) >= MAX_REMEMBERED:
                 self._forget()
-            local = program_moves(self.shared, own, state.memory, cpu, owed=owed)
+            run = window_moves if own.flight else program_moves
+            local = run(self.shared, own, state.memory, cpu, owed=owed)
             local += hardware_moves(self.shared, own, state.memory, cpu)
             moves = self._local[k] = tuple(_named(move, cpu) for move in local)
         return moves
@@ -181,6 +185,8 @@ class Arm64:
             mmu = self.shared.mmus.observed(cpu.mmu, before.tables, after.tables, baddr)
             if mmu is not cpu.mmu:
                 changes["mmu"] = mmu
+        if not own and cpu.flight:
+            changes["flight"] = overtaken(self.shared, cpu.flight, address, len(words))
         if not own and address <= cpu.monitor < address + len(words):
             # The global monitor's transition from exclusive to open is a WFE wake-up event.
             changes |= {"monitor": NOTHING, "event": True}
@@ -200,8 +206,10 @@ class Arm64:
         """Return who has not finished, and what each waits for."""
         return tuple(
             f"cpu{i} waits in {cpu.point.label}: {self._waits_for(cpu, i, state)}"
+            if cpu.flight is None
+            else f"cpu{i} waits with {len(cpu.flight.window)} instructions in flight"
             for i, cpu in enumerate(state.cpus)
-            if not cpu.point.finished
+            if not cpu.finished
         )
 
     def _waits_for(self, cpu: CpuState, number: int, state: Machine) -> str:

@@ -1,0 +1,77 @@
+"""What the completion of a TLBI means for stores and instructions that are under way (R9, R10).
+
+On a CPU other than the issuer, completion means that no access will be performed any more with a
+translation that was invalidated. Accesses that were translated but not performed are translated
+anew; a store that has left the window is waited for. A faulting translation survives, unless a
+barrier before it would order the access.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from simbbm.arm64.context import Shared
+from simbbm.arm64.flight import Flight, InFlight
+from simbbm.arm64.geometry import Geometry
+from simbbm.arm64.storebuffer import StoreBuffer
+from simbbm.arm64.tlb import LeafEntry, Tlbi
+from simbbm.arm64.walks import PERMISSION
+
+
+def stale(
+    geometry: Geometry, entry: LeafEntry | None, held: Sequence[LeafEntry], tlbi: Tlbi
+) -> bool:
+    """Whether the TLBI took this entry away (and no walk could bring it back)."""
+    return (
+        entry is not None
+        and tlbi.remainder(entry, geometry) != (entry,)
+        and not any(leaf.includes(entry, geometry) for leaf in held)
+    )
+
+
+def stores_hold_up(
+    shared: Shared, buffer: StoreBuffer, held: Sequence[LeafEntry], tlbi: Tlbi
+) -> bool:
+    """Whether a pending store was translated with an entry that the TLBI took away."""
+    if shared.ablated("no-drain"):
+        return False
+    return any(stale(shared.geometry, store.entry, held, tlbi) for store in buffer.stores)
+
+
+def flight_holds_up(shared: Shared, flight: Flight, held: Sequence[LeafEntry], tlbi: Tlbi) -> bool:
+    """Whether an access used a stale entry although an older one to its offset is untranslated.
+
+    The two may go to the same word, and then the older one may not see the newer page.
+    """
+    if shared.ablated("no-drain") or shared.ablated("no-same-offset"):
+        return False
+    offsets: set[int] = set()
+    for i, entry in enumerate(flight.window):
+        place = flight.instruction(i).place
+        if place is None or place.physical:
+            continue
+        offset = place.address % shared.geometry.page_words
+        if not entry.translated and entry.fault is None:
+            offsets.add(offset)
+        elif offset in offsets and stale(shared.geometry, entry.entry, held, tlbi):
+            return True
+    return False
+
+
+def translated_anew(
+    shared: Shared, flight: Flight, held: Sequence[LeafEntry], tlbi: Tlbi, ordered: list[bool]
+) -> Flight:
+    """The flight after completion; `ordered[i]`: no barrier holds up the i-th instruction."""
+    if shared.ablated("no-drain"):
+        return flight
+    window = []
+    for i, entry in enumerate(flight.window):
+        place = flight.instruction(i).place
+        again = False
+        if place is not None and not place.physical and not entry.done:
+            again = stale(shared.geometry, entry.entry, held, tlbi)
+            page = shared.geometry.page(place.address)
+            if entry.fault is not None and (tlbi.page is None or tlbi.page == page):
+                again = entry.fault.kind == PERMISSION or not ordered[i]
+        window.append(InFlight(entry.code) if again else entry)
+    return flight._replace(window=tuple(window))
