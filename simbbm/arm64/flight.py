@@ -23,7 +23,7 @@ _RETURN = Instruction("return")
 
 
 class Thread:
-    """A listing with its instructions numbered: main part, handlers, return. Compare by identity."""
+    """A listing with its instructions numbered: main part, then handlers. Compare by identity."""
 
     def __init__(self, listing: Listing) -> None:
         self.listing = listing
@@ -130,8 +130,8 @@ class Flight(NamedTuple):
     def retired(self, size: int) -> Flight:
         """Let finished instructions leave the window, and fetch up to `size`."""
         flight = self
-        while flight.window and flight._can_leave():
-            flight = flight._leave()
+        while flight.window and flight.can_leave():
+            flight = flight.leave()
         window, rest = list(flight.window), flight.rest
         while rest and len(window) < size:
             if window and flight.thread.code[window[-1].code].op in SYNCHRONISING:
@@ -143,14 +143,15 @@ class Flight(NamedTuple):
             window.append(InFlight(rest[0]))
             rest = rest[1:]
         after = flight._replace(window=tuple(window), rest=rest)
-        return after.retired(size) if after.window and after._can_leave() else after
+        return after.retired(size) if after.window and after.can_leave() else after
 
-    def _can_leave(self) -> bool:
-        """Whether the oldest instruction is done; barriers and moves need nothing but being that."""
+    def can_leave(self) -> bool:
+        """Whether the oldest instruction is done; a barrier or move there needs nothing else."""
         op = self.instruction(0).op
         return self.window[0].done or op in ("mov", "ctrl", "dmb")
 
-    def _leave(self) -> Flight:
+    def leave(self) -> Flight:
+        """Let the oldest instruction go, and keep what it wrote to its register."""
         registers = self.registers
         destination = self.instruction(0).destination
         if destination is not None:

@@ -86,7 +86,7 @@ class Window:
         return self.code[i].op in LOADS or self.code[i].op in STORES
 
     def _committed(self, i: int) -> bool:
-        """Everything before is known to be executed: branches decided, addresses known, no fault."""
+        """Whether everything before is sure to be executed: branches, addresses, no faults."""
         for j in range(i):
             instruction = self.code[j]
             if instruction.op == "ctrl" and not self.flight.known(instruction.data_from, j):
@@ -123,7 +123,7 @@ class Window:
         return True
 
     def _dsb_done(self, i: int) -> bool:
-        """Whether the accesses before a DSB are performed, and for a full one its TLBIs complete."""
+        """Whether a DSB is done: accesses are performed; for a full one, TLBIs complete."""
         if self.window[i].done or self._held_by_dsb(i):
             return False
         kind = self.code[i].option
@@ -141,7 +141,7 @@ class Window:
         return True
 
     def _quiet(self, i: int) -> bool:
-        """Before a context synchronisation: barriers are done, MSRs and TLBIs have been executed."""
+        """Whether DSBs are done and MSRs and TLBIs executed, as a synchronisation needs."""
         return all(
             self.window[j].done for j in range(i) if self.code[j].op in ("dsb", "msr", "tlbi")
         )
@@ -248,9 +248,9 @@ class Window:
             return
         word = self._word(i, self.window[i])
         for j in range(i):
-            if self._is_access(j) and not self.window[j].done:
-                if self._word(j, self.window[j]) == word:
-                    return
+            other = self.window[j]
+            if self._is_access(j) and not other.done and self._word(j, other) == word:
+                return
         window = tuple(
             entry._replace(source=MEMORY) if entry.source == i else entry for entry in self.window
         )
