@@ -1,0 +1,106 @@
+"""Everything that can happen in a scenario, without any reduction: the yardstick of these tests."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from simbbm import discovery
+from simbbm.arm64.machine import Arm64, Machine
+from simbbm.scenario import Scenario
+
+LIMIT = 100_000
+"""States: above the largest space that the fast tests walk."""
+
+SHIPPED = tuple(discovery.shipped())
+GOOD = next(s for s in SHIPPED if s.id == "linear_map_split::good")
+TWINS = tuple(s for s in SHIPPED if s.twin_of == GOOD.id)
+
+BIG = ("m20_no_dsb_before_populate", "m21_stores_unpublished")
+"""Twins whose stores stay in the buffer: more than 150,000 states each at cpus=3 layout=mixed."""
+
+
+@dataclass
+class Everything:
+    """What a walk through all states came to."""
+
+    states: int = 0
+    transitions: int = 0
+    ends: Counter[str] = field(default_factory=Counter)
+    """How runs end, as an expectation says it, and in how many states."""
+
+
+def twin(name: str) -> Scenario:
+    """The twin of the merged protocol with this name."""
+    return next(s for s in TWINS if s.name == name)
+
+
+def names(twins: tuple[Scenario, ...]) -> list[str]:
+    """What to call tests over them."""
+    return [s.name for s in twins]
+
+
+def walk(
+    system: Arm64, visit: Callable[[Machine], object] | None = None, limit: int = LIMIT
+) -> Everything:
+    """Visit every reachable state, in order of distance; not beyond those that fail.
+
+    States are compared by identity of their parts, so the machine must not have forgotten any.
+    """
+    initial = system.initial()
+    found, met, waiting = Everything(), {initial}, deque([initial])
+    while waiting:
+        state = waiting.popleft()
+        found.states += 1
+        if visit:
+            visit(state)
+        moves = system.moves(state)
+        end = how_it_ends(system, state)
+        if end is not None:
+            found.ends[end] += 1
+            if end != "HOLDS":
+                continue
+        for move in moves:
+            found.transitions += 1
+            after = system.apply(state, move)
+            if after not in met:
+                met.add(after)
+                waiting.append(after)
+        assert len(met) <= limit, f"more than {limit:,} states"
+    return found
+
+
+def how_it_ends(system: Arm64, state: Machine) -> str | None:
+    """How a run that has come to this state ends, None if it goes on."""
+    if problem := system.problem(state):
+        return f"VIOLATED:{problem.property}"
+    if any(not move.optional for move in system.moves(state)):
+        return None
+    if system.unfinished(state):
+        return "STUCK:terminates"
+    if problem := system.final_problem(state):
+        return f"VIOLATED:{problem.property}"
+    return "HOLDS"
+
+
+def everything(scenario: Scenario, limit: int = LIMIT, **params: Any) -> Everything:
+    """Walk all states of a scenario; of the same one once for all tests of a process."""
+    return _everything(scenario, limit, tuple(sorted(params.items())))
+
+
+@cache
+def _everything(scenario: Scenario, limit: int, params: tuple[tuple[str, Any], ...]) -> Everything:
+    return walk(scenario.system(dict(params)), limit=limit)
+
+
+def failures(scenario: Scenario, limit: int = LIMIT, **params: Any) -> set[str]:
+    """Every way in which a scenario fails."""
+    return everything(scenario, limit, **params).ends.keys() - {"HOLDS"}
+
+
+def expected_failures(scenario: Scenario) -> set[str]:
+    """The ways in which it is expected to fail."""
+    return {f"{verdict}:{name}" for verdict, name in scenario.expect.failures}

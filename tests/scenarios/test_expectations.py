@@ -1,0 +1,100 @@
+"""Every shipped scenario does what it promises, in a sample; what is caught replays."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from simbbm.arm64.machine import Arm64
+from simbbm.core.automaton import matches
+from simbbm.core.graph import Ended
+from simbbm.explore.replay import Result, replay
+from simbbm.explore.run import Runner
+from simbbm.explore.token import from_token, token
+from simbbm.explore.witness import Witness, witness_of
+from simbbm.scenario import Scenario
+from tests.scenarios.everything import SHIPPED, TWINS, names, walk
+
+RUNS_GOOD, RUNS_BAD, SEED = 300, 3_000, 1
+BAD = tuple(s for s in SHIPPED if not s.expect.holds)
+EDITED = tuple(s for s in SHIPPED if s.parent)
+
+
+def first_failure(scenario: Scenario, runs: int) -> int | None:
+    """The number of the first run that fails, with the default strategy."""
+    runner = Runner(scenario, {}, "default", SEED)
+    for number in range(runs):
+        if runner.run(runner.chooser(number)).node.ended is not Ended.HOLDS:
+            return number
+    return None
+
+
+def counterexample(scenario: Scenario) -> Witness:
+    """The first one that the default strategy finds."""
+    number = first_failure(scenario, RUNS_BAD)
+    assert number is not None
+    return witness_of(scenario, {}, "default", SEED, number)
+
+
+@pytest.mark.parametrize("scenario", SHIPPED, ids=[s.id for s in SHIPPED])
+def test_expectation_is_met(scenario: Scenario) -> None:
+    if scenario.expect.holds:
+        assert first_failure(scenario, RUNS_GOOD) is None
+    else:
+        found = counterexample(scenario)
+        assert (found.verdict, found.property) in scenario.expect.failures
+
+
+@pytest.mark.parametrize("scenario", BAD, ids=[s.id for s in BAD])
+def test_counterexample_replays_to_its_digest(scenario: Scenario) -> None:
+    """From its record, and from its token, which keeps nothing but decisions and a digest."""
+    found = counterexample(scenario)
+    for witness in (found, from_token(token(found))):
+        replayed = replay(witness, scenario)
+        assert (Result.REPRODUCED, found.digest) == (replayed.result, replayed.digest)
+        assert (found.verdict, found.property) == (replayed.verdict, replayed.property)
+        assert found.steps == replayed.steps
+
+
+@pytest.mark.parametrize("scenario", EDITED, ids=[s.id for s in EDITED])
+def test_twin_changes_something_that_its_programs_come_to(scenario: Scenario) -> None:
+    """An edit that matches nothing would make a twin hold, or fail, for no reason of its own."""
+    origin = scenario
+    while origin.parent:
+        origin = origin.parent
+    used, labels = set[str](), set[str]()
+    small = [{"cpus": 2, "layout": layout} for layout in ("pmd", "pud")]
+    for params in small if scenario in TWINS else [{}]:
+        system: Arm64 = scenario.system(params)
+        walk(system)
+        used |= system.spec.automaton.used_edits
+        # It may fail before it comes to a later edit.
+        system = origin.system(params)
+        walk(system)
+        labels |= system.spec.automaton.labels.keys()
+
+    for replaced, _ in scenario.edits.replace:
+        assert replaced in used
+    for dropped in scenario.edits.drop:
+        assert dropped in used or any(matches(dropped, label) for label in labels)
+    assert scenario.edits.replace or scenario.edits.drop or scenario.parameters != origin.parameters
+
+
+@pytest.mark.parametrize("scenario", TWINS, ids=names(TWINS))
+def test_twin_changes_one_thing(scenario: Scenario) -> None:
+    """Routines are swapped or steps left out, not both; several only if they are one idea.
+
+    That is: the same step of several routines, or one step that moves from a routine to another.
+    """
+    parent = scenario.parent
+    assert parent is not None
+    replaced = [
+        name for name, _ in scenario.edits.replace if name not in dict(parent.edits.replace)
+    ]
+    dropped = [label for label in scenario.edits.drop if label not in parent.edits.drop]
+
+    assert bool(replaced) != bool(dropped)
+    assert len(replaced) <= 2
+    assert len({label.partition(".")[2].partition(".")[0] for label in dropped}) <= 1
+    assert re.fullmatch(r"(m\d\d_)+[a-z0-9_]+", scenario.name)
