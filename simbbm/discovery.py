@@ -238,7 +238,7 @@ class _AuthorsErrors:
 
 def _unknown(text: str, near: list[str] | None = None) -> UsageError:
     """An error that names the nearest id."""
-    if "/" in text.partition("::")[0]:
+    if not near and "/" in text:
         return UsageError(f"there is no file or folder {text}", "a user's id is file.py::name")
     from difflib import get_close_matches  # noqa: PLC0415 - only when somebody mistyped
 
