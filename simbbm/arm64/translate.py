@@ -109,11 +109,11 @@ def _conflicts(shared: Shared, state: CpuState, memory: Memory, page: int) -> li
     size = view.size_differs(page) and not features.tolerates_size_change
     if not (size or view.conflicting(page)):
         return []
-    entries = view.matching(page)
     if features.conflict == "abort":
-        return [Fault(CONFLICT, entries[0].level)]
+        return [Fault(CONFLICT, view.matching(page)[0].level)]
     if features.conflict == "amalgam":
-        return [Hit(a.page + page - a.va, b.attributes, None) for a in entries for b in entries]
+        pairs = view.pairs(page)
+        return [Hit(a.page + page - a.va, b.attributes, None) for a, b in pairs]
     return []
 
 

@@ -14,7 +14,7 @@ from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.memory import Tables
 from simbbm.arm64.registers import Regime
 from simbbm.arm64.tlb import GLOBAL, LeafEntry, TableEntry
-from simbbm.arm64.walks import Below, Fault, below, leaf_entries, merged, walk
+from simbbm.arm64.walks import TRANSLATION, Below, Fault, below, leaf_entries, merged, walk
 
 Ranges = tuple[tuple[int, int], ...]
 """Ranges of pages: first and count of each."""
@@ -59,6 +59,7 @@ class View:
         contexts = list(regime.contexts())
         self.asids = sorted({context.asid for context in contexts})
         self.roots = sorted({(c.asid, *root) for c in contexts for root in c.roots()})
+        self._regions = [[root[1:] for root in c.roots()] for c in contexts]
         self._hits: dict[int, tuple[Hit | Fault, ...]] = {}
         self._places: dict[int, list[tuple[int, int, int]]] | None = None
         self._conflicts: tuple[Conflict | None, Conflict | None] | None = None
@@ -123,7 +124,9 @@ class View:
             for asid, baddr, first, bits in self.roots
             if 0 <= page - first < 1 << bits
         ]
-        results: list[LeafEntry | Fault] = [] if starts else [Fault("translation", 0)]
+        results: list[LeafEntry | Fault] = []
+        if not all(any(0 <= page - first < 1 << n for first, n in r) for r in self._regions):
+            results.append(Fault(TRANSLATION, 0))
         starts += [
             (e.baddr, e.level + 1, e.va, e.asid)
             for e in self.tables
@@ -142,12 +145,16 @@ class View:
 
     def conflicting(self, page: int) -> bool:
         """Whether held leaves disagree on this page's output, memory type or nG."""
-        entries = self.matching(page)
-        return any(_disagree(a, b) for a, b in product(entries, entries))
+        return any(_disagree(a, b) for a, b in self.pairs(page))
 
     def size_differs(self, page: int) -> bool:
         """Whether held leaves for this page differ in size or contiguity."""
-        return len({(e.level, e.contiguous) for e in self.matching(page)}) > 1
+        return any(_size_differs(a, b) for a, b in self.pairs(page))
+
+    def pairs(self, page: int) -> list[tuple[LeafEntry, LeafEntry]]:
+        """Pairs of held leaves of which one access to this page may match both."""
+        entries = self.matching(page)
+        return [(a, b) for a, b in product(entries, entries) if _same_access(a, b)]
 
     def size_conflict(self) -> Conflict | None:
         """Two held leaves that can match one address and differ in size or contiguity."""
@@ -167,7 +174,9 @@ class View:
                 for b in leaves[i + 1 :]:
                     if b.va >= end:
                         break
-                    if size is None and (a.level, a.contiguous) != (b.level, b.contiguous):
+                    if not _same_access(a, b):
+                        continue
+                    if size is None and _size_differs(a, b):
                         size = Conflict(b.va, a, b)
                     if output is None and _disagree(a, b):
                         output = Conflict(b.va, a, b)
@@ -242,6 +251,15 @@ def _shifted(under: Below, va: int, asid: int) -> Below:
             for e in under.leaves
         ),
     )
+
+
+def _same_access(a: LeafEntry, b: LeafEntry) -> bool:
+    """Whether one access may match both: it has one ASID, also while the CPU may have two."""
+    return GLOBAL in (a.asid, b.asid) or a.asid == b.asid
+
+
+def _size_differs(a: LeafEntry, b: LeafEntry) -> bool:
+    return (a.level, a.contiguous) != (b.level, b.contiguous)
 
 
 def _disagree(a: LeafEntry, b: LeafEntry) -> bool:
