@@ -84,7 +84,8 @@ def _columns(story: Story, column: int, *, everything: bool) -> Iterator[Line]:
         indent = " " * (MARGIN + event.cpu * column)
         if event.function and routine.get(event.cpu) != event.function:
             routine[event.cpu] = event.function
-            yield Line(f"{indent}{event.function}:", "routine")
+            right = MARGIN + column * len(story.cpus)  # a long name may begin further to the left
+            yield Line(f"{indent[: right - len(event.function) - 1]}{event.function}:", "routine")
         lead = "" if _is_hardware(event) else "  "
         cell = wrap(_text(event), column - 1, initial_indent=lead, subsequent_indent=lead + "    ")
         style = _style(story, event)

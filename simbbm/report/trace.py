@@ -75,7 +75,7 @@ def instruction(shared: Shared, op: Op) -> str:
             wanted = predicate.__name__ + (f"({_list(shared, more)})" if more else "")
             return f"wait {shared.name(address)} {wanted}"
         case "fill":
-            return f"fill {shared.name(args[0])}, {_list(shared, args[1])}"
+            return f"fill {shared.name(args[0])}, {value(shared, args[1])} x{args[3]}"
         case "br":
             return f"br {shared.page_name(args[0])}"
         case "tlbi":
@@ -86,6 +86,8 @@ def instruction(shared: Shared, op: Op) -> str:
             return "eret" if args[0] else "eret to the next"
         case "panic":
             return f"panic: {args[0]}"
+        case "svc":
+            return f"svc {args[0]}"
     if not args:
         return f"{head} {variant}".rstrip()
     return (

@@ -1,0 +1,210 @@
+"""Counterexamples as text: what each step says, what is left out, what fits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+
+from simbbm import discovery
+from simbbm.arm64.descriptor import INVALID_DESCRIPTOR, RO, RW, leaf, table
+from simbbm.arm64.ops import CPU
+from simbbm.arm64.registers import Tcr, Ttbr
+from simbbm.core.program import Step
+from simbbm.core.trace import TraceEvent
+from simbbm.explore.run import run_one
+from simbbm.explore.witness import Witness, witness_of
+from simbbm.report.columns import COLUMN_MIN, SHOWN_WHOLE, Line, render
+from simbbm.report.story import Story, tell
+from simbbm.report.trace import _notes, instruction, value
+
+SHARED = discovery.find("bbm_minimal::good").system().shared
+X = next(address for address, name in SHARED.symbols.items() if name == "x")
+PAGE = X // SHARED.geometry.page_words
+PTE = next(address for address, name in SHARED.symbols.items() if name == "pte")
+
+
+def holds(_: int, wanted: int) -> bool:
+    """A predicate to wait for."""
+    return bool(wanted)
+
+
+@pytest.mark.parametrize(
+    ("step", "text"),
+    [
+        (CPU.ldr(X), "ldr x"),
+        (CPU.str(X, 3), "str x, 3"),
+        (CPU.str(X, 0x30), "str x, 0x30"),
+        (CPU.stlxr(X + 1, 1), "stlxr x:1, 1"),
+        (CPU.str(PTE, INVALID_DESCRIPTOR), "str pte, invalid"),
+        (CPU.str(PTE, leaf(1, RO)), "str pte, leaf(0x1, ro)"),
+        (CPU.fill(PTE, leaf(0, RW), 1, 512), "fill pte, leaf(0x0) x512"),
+        (CPU.svc(3), "svc 3"),
+        (CPU.ldaddal(X, -1), "ldaddal x, -1"),
+        (CPU.dsb("ishst"), "dsb ishst"),
+        (CPU.isb(), "isb"),
+        (CPU.tlbi("vmalle1is"), "tlbi vmalle1is"),
+        (CPU.tlbi("vae1is", PAGE, 5), "tlbi vae1is, x, asid 5"),
+        (CPU.msr("ttbr1_el1", Ttbr(PTE, 7)), "msr ttbr1_el1, pte asid 7"),
+        (CPU.msr("tcr_el1", Tcr(2, 3, epd0=True)), "msr tcr_el1, t0_bits=2 epd0"),
+        (CPU.mrs("ttbr0_el1"), "mrs ttbr0_el1"),
+        (CPU.mrs_mpidr(), "mrs mpidr_el1"),
+        (CPU.wait(X, holds, 2), "wait x holds(2)"),
+        (CPU.br(PAGE), "br x"),
+        (CPU.eret(retry=False), "eret to the next"),
+        (CPU.panic("out of tables"), "panic: out of tables"),
+        (CPU.wfe(), "wfe"),
+    ],
+    ids=lambda v: v if isinstance(v, str) else "",
+)
+def test_an_instruction_is_written_as_one_would(step: Step[object], text: str) -> None:
+    assert text == instruction(SHARED, step.op)
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [(0, "0"), (9, "9"), (10, "0xa"), (-1, "-1"), (table(PTE), "table(pte)")],
+)
+def test_values(word: object, text: str) -> None:
+    assert text == value(SHARED, word)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "notes"),
+    [
+        ("", []),
+        ("!translation2", ["level 2 translation fault"]),
+        ("!fetch!translation-1", ["on the fetch", "level -1 translation fault"]),
+        ("~0x5~early", ["gets page 0x5", "translated early"]),
+        ("!conflict2~conflict", ["level 2 conflict fault", "two entries match"]),
+    ],
+)
+def test_notes_say_which_of_several_translations(suffix: str, notes: list[str]) -> None:
+    assert notes == list(_notes(suffix))
+
+
+@cache
+def failing(name: str) -> Witness:
+    """A witness of the first failing run."""
+    scenario = discovery.find(name)
+    failed = (n for n in range(500) if run_one(scenario, {}, "default", 0, n).verdict != "HOLDS")
+    return witness_of(scenario, {}, "default", 0, next(failed))
+
+
+@cache
+def story_of(name: str) -> Story:
+    return tell(failing(name), discovery.find(name))
+
+
+def text_of(name: str, **options: object) -> list[str]:
+    return [line.text for line in render(story_of(name), **options)]  # type: ignore[arg-type]
+
+
+def test_observed_values_are_shown() -> None:
+    texts = [e.text for e in story_of("linear_map_split::m30_no_sevl").events]
+
+    assert "ldxr flag -> 1" in texts  # in a loop that goes on in the same way whatever it reads
+    assert "stxr flag, 2 -> 0" in texts
+    assert "wait flag equals(3) -> 3" in texts
+    assert "mrs ttbr1_el1 -> pgd" in texts
+
+
+def test_hardware_stands_in_its_cpus_column_behind_a_tilde() -> None:
+    story = story_of("bbm_minimal::live_change")
+    drains = [e for e in story.events if ".drain[" in e.agent]
+    lines = text_of("bbm_minimal::live_change")
+
+    assert drains
+    assert all(e.text.startswith("~ drain ") and not e.function for e in drains)
+    assert any(line[7:].startswith("~ drain pte = ") for line in lines)
+
+
+def test_a_story_says_since_when_the_entries_are_held() -> None:
+    """The later of the two came with the last step, or the run would have ended before."""
+    story = story_of("bbm_minimal::live_change")
+    first, second = story.because
+
+    assert first.endswith("may hold the level 2 block x from the start")
+    assert second.endswith(f"may hold the page x since step {len(story.events) - 1}")
+
+
+def test_the_last_step_is_marked_and_what_it_breaks_is_said() -> None:
+    name = "bbm_minimal::live_change"
+    lines = text_of(name, replay="simbbm replay x.json")
+    marked = [line for line in lines if line.startswith(">")]
+
+    assert len(marked) == 1
+    assert marked[0].split()[1] == str(len(story_of(name).events) - 1)
+    assert f"VIOLATED no_size_change_seen after {len(story_of(name).events)} steps" in lines
+    assert lines[-1] == "replay with: simbbm replay x.json"
+
+
+def test_who_waits_for_what_has_a_line_each() -> None:
+    lines = text_of("linear_map_split::m30_no_sevl", width=200)
+
+    assert [f"  cpu{n} waits in" for n in range(3)] == [x[:15] for x in lines if " waits in" in x]
+
+
+LONG = "linear_map_split::m07_count_before_switch"
+
+
+def numbers(lines: list[str]) -> Iterator[int]:
+    """The step numbers in the margin, wherever a line has one."""
+    for line in lines:
+        if margin := re.fullmatch(r"[ >] *(\d+)  ", line[:7]):
+            yield int(margin[1])
+
+
+def test_uneventful_stretches_are_counted_and_all_shows_them() -> None:
+    steps = len(story_of(LONG).events)
+    short, whole = text_of(LONG), text_of(LONG, everything=True)
+    left_out = sum(int(x.split()[1]) for x in short if x.strip().startswith("... "))
+
+    assert steps > SHOWN_WHOLE
+    assert list(range(steps)) == list(numbers(whole))
+    assert len(list(numbers(short))) + left_out == steps
+    assert left_out > steps // 3
+    assert not any("..." in line for line in whole)
+
+
+def test_what_led_to_the_end_is_never_left_out() -> None:
+    name = "linear_map_split::m16_m21_release_unpublished"
+    story = story_of(name)
+    last = story.events[-1]
+    assert last.text.startswith("~ drain ")
+    target = last.text.split()[2]
+    issued = [e.step for e in story.events if e.text.startswith(f"str {target},")]
+
+    assert max(issued) in story.telling
+    assert set(range(len(story.events) - 12, len(story.events))) <= story.telling
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140])
+@pytest.mark.parametrize("name", [LONG, "bbm_minimal::live_change"])
+def test_it_fits(name: str, width: int) -> None:
+    lines = text_of(name, width=width)
+    columns = (width - 7) // len(story_of(name).cpus) >= COLUMN_MIN
+
+    assert max(map(len, lines)) <= width
+    assert any(line.startswith(" step  cpu0") for line in lines) is columns
+    assert list(numbers(lines)) == list(numbers(text_of(name, width=200)))
+
+
+def test_cpus_that_may_see_a_size_change_are_named_so() -> None:
+    assert story_of(LONG).cpus == ("cpu0 noabort", "cpu1", "cpu2")
+
+
+def test_styles_are_apart_from_the_text() -> None:
+    styles = {line.style for line in render(story_of(LONG))}
+
+    assert {"head", "routine", "hardware", "elided", "bad", ""} == styles
+    assert Line("x") == ("x", "")
+
+
+def test_events_are_those_of_the_witness() -> None:
+    witness, story = failing(LONG), story_of(LONG)
+
+    assert all(isinstance(e, TraceEvent) for e in story.events)
+    assert (witness.steps, witness.digest) == (len(story.events), story.digest)
