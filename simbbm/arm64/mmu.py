@@ -40,6 +40,10 @@ from simbbm.arm64.walks import (
 T = TypeVar("T", bound=tuple[object, ...])
 
 
+MAX_VIEW_ENTRIES = 1_000_000
+"""Entries of all remembered views together."""
+
+
 class EarlyFault(NamedTuple):
     """A fault that a translation of these pages may have met, though the entry is valid by now."""
 
@@ -75,10 +79,21 @@ class Mmus:
         self.geometry = geometry
         self.hardware = hardware
         self._pool: dict[tuple[object, ...], Mmu] = {}
+        self._viewed: dict[Tables, None] = {}
+        self._view_entries = 0
 
     def start(self, regime: Regime, tables: Tables) -> Mmu:
         """An MMU that has been running under `regime` for a while."""
         return self._canonical(regime, (), (), (), (), self.hardware.evictions, tables)
+
+    def _forget_views(self) -> None:
+        """Drop what was computed from tables; real ones have hundreds of entries a view."""
+        for mmu in self._pool.values():
+            mmu.views.clear()
+        for tables in self._viewed:
+            tables.memo.clear()
+        self._viewed.clear()
+        self._view_entries = 0
 
     def forget(self) -> None:
         """Drop the pool."""
@@ -92,6 +107,10 @@ class Mmus:
                 self.geometry, self.hardware, mmu.regime, mmu.tables, mmu.leaves, tables
             )
             mmu.views[tables] = view
+            self._viewed[tables] = None
+            self._view_entries += len(view.tables) + len(view.leaves)
+            if self._view_entries > MAX_VIEW_ENTRIES:
+                self._forget_views()
         return view
 
     def written(self, mmu: Mmu, tables: Tables, name: str, value: Ttbr | Tcr) -> Mmu:
