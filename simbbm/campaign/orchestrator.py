@@ -67,7 +67,7 @@ async def _events(
     timeout = None if deadline is None else max(0.0, deadline - monotonic())
     done, _ = await asyncio.wait(pending, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     if not done and planner.time_up:
-        return [Dropped(pending.pop(future).chunk, begun=True) for future in list(pending)]
+        return _abandon(pending)
     if any(isinstance(future.exception(), BrokenProcessPool) for future in done):
         done, _ = await asyncio.wait(pending)  # all of them end: a broken pool keeps nothing
     events: list[Event] = []
@@ -91,3 +91,12 @@ def _take_back(pending: Pending) -> list[Event]:
     """Take back the chunks that no worker has begun."""
     not_begun = [future for future, work in pending.items() if work.future.cancel()]
     return [Dropped(pending.pop(future).chunk) for future in not_begun]
+
+
+def _abandon(pending: Pending) -> list[Event]:
+    """Stop waiting for what workers are still busy with."""
+    events: list[Event] = [Dropped(work.chunk, begun=True) for work in pending.values()]
+    for future in pending:
+        future.cancel()
+    pending.clear()
+    return events

@@ -4,7 +4,7 @@ LZSS (J. A. Storer, T. G. Szymanski: "Data Compression via Textual Substitution"
 preset dictionary. Not zlib: its output differs between implementations of the same format, and a
 token has to be the same bytes everywhere.
 
-A bit 0 and 7 bits are a character; a bit 1, 11 bits of distance and 5 of length repeat what came
+A bit 0 and 7 bits are a character; a bit 1, 12 bits of distance and 6 of length repeat what came
 before, the dictionary included. NUL ends the text.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 from base64 import b32decode, b32encode
 from collections.abc import Iterator
 
-_DISTANCE_BITS, _LENGTH_BITS, _LITERAL_BITS = 11, 5, 7
+_DISTANCE_BITS, _LENGTH_BITS, _LITERAL_BITS = 12, 6, 7
 _WINDOW = 1 << _DISTANCE_BITS
 _MATCH_MIN = 3
 _MATCH_MAX = _MATCH_MIN + (1 << _LENGTH_BITS) - 1

@@ -16,31 +16,16 @@ from urllib.parse import quote, unquote
 
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import UsageError
+from simbbm.explore.dictionary import DICTIONARY
 from simbbm.explore.pack import pack, unpack
 from simbbm.explore.record import Decision, Witness
 
 _VERSION = 1
-_SHAPE = re.compile(r"sb([0-9]+)([a-z2-7]+)", re.IGNORECASE)
+_SHAPE = re.compile(r"sb([0-9])([a-z2-7]+)", re.IGNORECASE)
 _CHECK_CHARACTERS = 5
 _DIGEST_CHARACTERS = 10
 _SAFE = " !\"#$&'()*+,-./:<=>?@[\\]^_`{|}~"
 """Everything but the separators (newline, tab, semicolon) and the percent sign, which escapes."""
-
-_DICTIONARY = (
-    "bbm_minimal::live_change;hardware:eager;tlb:concrete;noabort:all;noabort:none;STUCK:terminates"
-    ";VIOLATED:no_panic;VIOLATED:tables_linked_once;VIOLATED:context_restored;VIOLATED:"
-    "no_sleep_in_atomic;VIOLATED:all_ptes_at_end;VIOLATED:translations_preserved;VIOLATED:"
-    "no_stale_translation;VIOLATED:no_fault_on_live_map;VIOLATED:no_tlb_conflict;VIOLATED:"
-    "no_size_change_seen;\t1\tcpu0:\t1\tcpu1:\t1\tcpu2:\t1\tcpu3:\t1\tcpu4:\t2\tcpu0.drain[\t2\t"
-    "dvm.cpu0.tlbi.vmalle1is\tdvm.cpu1.tlbi.vaae1is\tdvm.cpu2.tlbi.vaale1is.tlbi.vale1is.dsb.ishst#"
-    "1.dsb.ish#1.dsb.nsh#1.dmb.ish#1.isb#1.ldr#1.str#1.ldxr#1.stxr#1.stlr#1.ldar#1.wfe#1.sev#1.eret"
-    "#1.wait#1.fill#1.branch#1.msr.ttbr0_el1#1.msr.ttbr1_el1#1.msr.tcr_el1#1.tlbi.vmalle1#1/"
-    "cpu_replace_ttbr1/cpu_install_idmap/cpu_uninstall_idmap/flush_tlb_kernel_range/"
-    "local_flush_tlb_all/split_kernel_leaf_mapping/split_contpmd/split_contpte/split_pmd/split_pud/"
-    "stop_machine/multi_cpu_stop/linear_map_split_to_ptes/wait_linear_map_split_to_ptes/"
-    "init_idmap_kpti_bbml2_flag;ets2:no;ets2:yes;linear_map_split::m01_linear_map_split::good;"
-    "cpus=3;layout:mixed;geometry:scaled;noabort:boot;ets2:no;hardware:delayed;"
-)
 
 
 def token(witness: Witness) -> str:
@@ -51,7 +36,7 @@ def token(witness: Witness) -> str:
         again = f"*{decision.occurrence}" if decision.occurrence > 1 else ""
         lines.append(f"{decision.step - step}{again}\t{_escaped(decision.label)}")
         step = decision.step
-    packed = pack("\t".join(lines), _DICTIONARY)
+    packed = pack("\t".join(lines), DICTIONARY)
     return f"sb{_VERSION}{packed}{_checksum(packed)}"
 
 
@@ -71,7 +56,7 @@ def from_token(text: str) -> Witness:
     if int(shape[1]) < 1 or check != _checksum(packed):
         raise UsageError("damaged token: its checksum is wrong", "was all of it copied?")
     try:
-        return _read(unpack(packed, _DICTIONARY))
+        return _read(unpack(packed, DICTIONARY))
     except (ValueError, IndexError):
         raise UsageError("damaged token: it cannot be unpacked") from None
 

@@ -168,12 +168,24 @@ def test_a_pool_that_always_dies_is_given_up() -> None:
 
 
 def test_a_chunk_needs_several_losses_alone_to_be_given_up() -> None:
-    planner = Planner(8, 1, stop_first=True)
-    for _ in range(LOSSES_PER_CHUNK):
-        (chunk,) = planner.handle() or list(planner.under_way)
-        planner.handle(Lost((chunk,)))
-    assert planner.given_up == [Chunk(0, 8)]
+    planner = Planner(24, 1, stop_first=True)
+    group = planner.handle()
+    waiting = planner.handle(Lost(tuple(group)))
+    alone = []
+    while waiting:
+        assert planner.handle() == [], "alone means alone"
+        (chunk,) = waiting
+        alone.append(chunk)
+        if chunk == group[0]:
+            waiting = planner.handle(Lost((chunk,)))
+        else:
+            waiting = planner.handle(Done(chunk, World().tally(chunk), 0.1))
+    assert alone.count(group[0]) == LOSSES_PER_CHUNK
+    assert sorted(set(alone)) == group
+    assert planner.given_up == group[:1]
     assert planner.finished
+    assert not planner.complete
+    assert planner.total().runs == 16
 
 
 def test_lower_chunks_are_finished_before_a_failure_is_the_answer() -> None:

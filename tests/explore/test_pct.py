@@ -106,6 +106,17 @@ def test_after_k_steps_a_run_is_a_random_walk() -> None:
     assert 30 < max(steps) < 100
 
 
+def test_the_step_after_k_is_the_first_random_one() -> None:
+    node = Graph(Toy({"cpu0": 1}, optional=("cpu0.a", "cpu0.b", "cpu0.c"))).initial
+    for k in (1, 4):
+        runs = []
+        for i in range(60):
+            chooser = PctChooser(bytes([i]), 1, k)
+            runs.append([chooser.choose(node) for _ in range(k + 1)])
+        assert all(len(set(run[:k])) == 1 for run in runs)
+        assert any(run[k] != run[0] for run in runs)
+
+
 def test_remembering_who_goes_first_changes_nothing() -> None:
     """The same as finding the highest priority anew at every step."""
 
@@ -115,7 +126,10 @@ def test_remembering_who_goes_first_changes_nothing() -> None:
             self._highest.clear()
             return name
 
-    engine = Engine(Graph(Toy(dict.fromkeys(AGENTS, LENGTH), optional=("cpu1.event",))))
+    def every_other(state: tuple[str, ...], agent: str) -> bool:
+        return len(state) < 16 and agent == AGENTS[len(state) % 3]
+
+    engine = Engine(Graph(Toy(dict.fromkeys(AGENTS, LENGTH), waits=every_other)))
     for i in range(200):
         ends = [engine.run(kind(run_seed(5, i), 4, K), 1000) for kind in (PctChooser, Forgetful)]
         assert ends[0] == ends[1]

@@ -153,3 +153,10 @@ def test_a_stuck_run_replays() -> None:
     witness = witness_of(toy, {}, "random", 0)
     assert (witness.verdict, witness.property) == (Verdict.STUCK, "terminates")
     assert replay(witness, toy).result is Result.REPRODUCED
+
+
+def test_a_label_that_comes_again_and_again_replays() -> None:
+    toy = toy_scenario(Toy({"cpu0": 3, "cpu1": 3}, optional=("cpu0.event",)))
+    found = [witness_of(toy, {}, "random", 2, n) for n in range(20)]
+    assert max(d.occurrence for witness in found for d in witness.decisions) > 2
+    assert all(replay(witness, toy).result is Result.REPRODUCED for witness in found)

@@ -20,7 +20,7 @@ class Toy:
 
     `judge` names the property that fails in a state. `optional` agents may move for ever and change
     nothing. With `stuck` the programs never say that they have finished. `before` is called with
-    every state that a move is applied to.
+    every state that a move is applied to. `waits` says which agent has to wait in which state.
     """
 
     steps: Mapping[str, int]
@@ -28,12 +28,14 @@ class Toy:
     optional: tuple[str, ...] = ()
     stuck: bool = False
     before: Callable[[tuple[str, ...]], object] | None = None
+    waits: Callable[[tuple[str, ...], str], bool] | None = None
 
     def initial(self) -> tuple[str, ...]:
         return ()
 
     def moves(self, state: tuple[str, ...]) -> tuple[Move, ...]:
         left = [a for a in self.steps if state.count(a) < self.steps[a]]
+        left = [a for a in left if not (self.waits and self.waits(state, a))]
         obligatory = tuple(self._move(agent, f"{agent}.{state.count(agent)}") for agent in left)
         optional = (self._move(agent, agent) for agent in self.optional)
         return (*obligatory, *optional) if left else ()
