@@ -29,6 +29,7 @@ COMMANDS = {
     "stress": "simbbm.cli.stress:command",
     "replay": "simbbm.cli.replay:command",
     "show": "simbbm.cli.show:command",
+    "litmus": "simbbm.cli.litmus:command",
 }
 WHOLE_TRACEBACK = "SIMBBM_TRACEBACK"
 

@@ -1,0 +1,335 @@
+"""`simbbm litmus`: litmus tests of virtual memory, run exhaustively and held against verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from simbbm.cli.exits import Exit, worst
+from simbbm.cli.options import Count, common, examples, witness_dir_option
+from simbbm.report.rows import ErrorRow, Row, encode
+
+if TYPE_CHECKING:
+    from simbbm.cli.verdicts import Kept
+    from simbbm.litmus.notation import Line
+    from simbbm.litmus.score import Judged
+
+
+class LitmusRow(Row, tag="litmus", tag_field="type", frozen=True, kw_only=True):
+    """One test."""
+
+    name: str
+    verdict: str | None
+    reached: bool | None
+    ok: bool | None
+    inconclusive: str | None = None
+    unsupported: str | None = None
+    states: int | None = None
+    seconds: float | None = None
+    feature: str | None = None
+    window: int | None = None
+    witness: str | None = None
+    """Absolute path, of an execution that ends in the condition."""
+    token: str | None = None
+
+
+class OutcomeRow(Row, tag="litmus-outcome", tag_field="type", frozen=True, kw_only=True):
+    """One final state of a test."""
+
+    name: str
+    outcome: str
+    reached: bool
+    witness: str | None
+    token: str | None
+
+
+class ObservationRow(Row, tag="litmus-observation", tag_field="type", frozen=True, kw_only=True):
+    """How often the condition holds in the final states of a test."""
+
+    name: str
+    observation: str
+    positive: int
+    negative: int
+    complete: bool
+
+
+class SummaryRow(Row, tag="litmus-summary", tag_field="type", frozen=True, kw_only=True):
+    """All tests."""
+
+    total: int
+    forbidden_ok: int
+    forbidden: int
+    allowed_ok: int
+    allowed: int
+    unsupported: int
+    inconclusive: int
+    malformed: int
+    """Lines that are no test; `total` does not count them."""
+    states: int
+    seconds: float
+    feature: str | None = None
+
+
+class Wanted(NamedTuple):
+    """How tests are run and shown."""
+
+    window: int | None
+    max_states: int
+    outcomes: bool
+    as_json: bool
+    witness_dir: Path
+    width: int
+    """Of the longest name."""
+
+
+@click.command(
+    "litmus",
+    epilog=examples(
+        "simbbm litmus tests/litmus/own.jsonl",
+        "simbbm litmus tests/litmus/own.jsonl --feature ets2 --outcomes",
+        "simbbm litmus tests/litmus/own.jsonl --report > fidelity.md",
+    ),
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--feature",
+    type=click.Choice(["ets2"]),
+    help="A feature that the CPUs have: verdicts are then those for it.",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(1, 64),
+    help="Instructions in flight, 1 for in order. [default: as many as the rules need]",
+)
+@click.option("--max-states", type=Count(), help="States after which a test is INCONCLUSIVE.")
+@click.option("--only", metavar="NAME", multiple=True, help="Run this test alone; may be repeated.")
+@click.option("--outcomes", is_flag=True, help="Show every final state, with a witness each.")
+@click.option("--report", is_flag=True, help="The score as markdown, with and without FEAT_ETS2.")
+@witness_dir_option
+@common
+def command(
+    files: tuple[str, ...],
+    *,
+    feature: str | None,
+    window: int | None,
+    max_states: int | None,
+    only: tuple[str, ...],
+    outcomes: bool,
+    report: bool,
+    witness_dir: Path,
+    as_json: bool,
+    log_format: str,  # noqa: ARG001 - nothing is logged here
+) -> int:
+    """Run litmus tests of virtual memory, one JSON object a line.
+
+    Every execution of each is looked at. A forbidden outcome must never be reached, an allowed one
+    must be.
+    """
+    from simbbm.litmus.run import MAX_STATES
+
+    lines, codes = _read(files, as_json=as_json)
+    lines = _chosen(lines, only)
+    width = max((len(line.name) for line in lines), default=0)
+    wanted = Wanted(window, max_states or MAX_STATES, outcomes, as_json, witness_dir, width)
+    if report:
+        return worst([*codes, _report(files, lines, wanted, feature)])
+    malformed = sum(line.test is None and not line.unsupported for line in lines)
+    return worst([*codes, _all(lines, wanted, malformed, feature)])
+
+
+def _read(files: tuple[str, ...], *, as_json: bool) -> tuple[list[Line], list[Exit]]:
+    """Read all files; complain about each that cannot be read, and about each bad line."""
+    from simbbm.core.errors import UsageError
+    from simbbm.litmus.notation import read_file
+
+    lines: list[Line] = []
+    codes: list[Exit] = []
+    for file in files:
+        try:
+            lines += read_file(Path(file))
+        except UsageError as error:
+            _complain(error.message, error.hint, as_json=as_json)
+            codes.append(Exit.USAGE)
+    for line in lines:
+        if line.error and not line.unsupported:
+            _complain(line.error.message, line.error.hint, as_json=as_json)
+            codes.append(Exit.USAGE)
+    return lines, codes
+
+
+def _complain(message: str, hint: str | None, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(encode(ErrorRow(message=message, hint=hint)))
+    click.echo(f"simbbm: {message}{f' ({hint})' if hint else ''}", err=True)
+
+
+def _chosen(lines: list[Line], only: tuple[str, ...]) -> list[Line]:
+    from simbbm.core.errors import UsageError
+
+    known = {line.name for line in lines}
+    for name in only:
+        if name not in known:
+            from difflib import get_close_matches
+
+            close = get_close_matches(name, known, n=1, cutoff=0.4)
+            hint = f"did you mean {close[0]}?" if close else f"{len(known)} tests were read"
+            raise UsageError(f"there is no test {name}", hint)
+    return [line for line in lines if not only or line.name in only]
+
+
+def _runnable(lines: list[Line]) -> list[Line]:
+    return [line for line in lines if line.test or line.unsupported]
+
+
+def _judged(lines: list[Line], wanted: Wanted, *, ets2: bool) -> Iterator[Judged]:
+    from simbbm.litmus.score import judge
+
+    for line in _runnable(lines):
+        yield judge(line, ets2=ets2, window=wanted.window, max_states=wanted.max_states)
+
+
+def _all(lines: list[Line], wanted: Wanted, malformed: int, feature: str | None) -> Exit:
+    """Run and show one test after the other, and the sum even of what was interrupted."""
+    from simbbm.litmus.score import score
+
+    done: list[Judged] = []
+    interrupted = False
+    try:
+        for test in _judged(lines, wanted, ets2=feature == "ets2"):
+            done.append(test)
+            _show(test, wanted)
+    except KeyboardInterrupt:
+        interrupted = True
+    results = [test.result for test in done if test.result]
+    found = score(done)
+    row = SummaryRow(
+        **found._asdict(),
+        malformed=malformed,
+        states=sum(result.states for result in results),
+        seconds=round(sum(result.seconds for result in results), 3),
+        feature=feature,
+    )
+    if wanted.as_json:
+        click.echo(encode(row))
+    else:
+        bad = f", malformed {malformed}" if malformed else ""
+        click.echo(f"{found.text}{bad}")
+        click.echo(f"{row.total} tests, {row.states:,} states, {row.seconds:.1f} s")
+        if interrupted:
+            click.echo(f"interrupted: {len(_runnable(lines)) - len(done)} tests were not finished")
+    return Exit.INTERRUPTED if interrupted else worst(map(_exit_of, done))
+
+
+def _exit_of(test: Judged) -> Exit:
+    if test.ok is False or test.unsupported:
+        return Exit.UNEXPECTED
+    return Exit.INCONCLUSIVE if test.inconclusive else Exit.EXPECTED
+
+
+def _show(test: Judged, wanted: Wanted) -> None:
+    """Print a test; its final states if they are wanted, or the execution that should not be."""
+    from simbbm.cli.verdicts import keep
+    from simbbm.litmus.witness import witness_of
+
+    result, kept = test.result, None
+    endings: list[tuple[str, bool, Kept]] = []
+    if result and (wanted.outcomes or (test.ok is False and test.reached)):
+        for ending in result.endings:
+            if wanted.outcomes or (ending.reached and kept is None):
+                own = keep(witness_of(result, ending), wanted.witness_dir)
+                endings.append((ending.text, ending.reached, own))
+                kept = kept or (own if ending.reached else None)
+    row = LitmusRow(
+        name=test.line.name,
+        verdict=test.verdict,
+        reached=test.reached,
+        ok=test.ok,
+        inconclusive=test.inconclusive,
+        unsupported=test.unsupported,
+        states=result.states if result else None,
+        seconds=round(result.seconds, 3) if result else None,
+        feature="ets2" if test.ets2 else None,
+        window=wanted.window,
+        witness=str(kept.path) if kept and kept.path else None,
+        token=kept.token if kept else None,
+    )
+    if wanted.as_json:
+        _show_json(test, row, endings, wanted)
+    elif wanted.outcomes and result:
+        _show_outcomes(test, endings)
+    else:
+        click.echo(_text(row, wanted))
+        for text, _, own in endings:
+            click.echo(f"  {text}\n  show with: {own.show}")
+
+
+def _show_json(
+    test: Judged, row: LitmusRow, endings: list[tuple[str, bool, Kept]], wanted: Wanted
+) -> None:
+    click.echo(encode(row))
+    if not wanted.outcomes or not test.result:
+        return
+    for text, reached, kept in endings:
+        shown = OutcomeRow(
+            name=row.name,
+            outcome=text,
+            reached=reached,
+            witness=str(kept.path) if kept.path else None,
+            token=kept.token,
+        )
+        click.echo(encode(shown))
+    positive = sum(reached for _, reached, _ in endings)
+    observed = ObservationRow(
+        name=row.name,
+        observation=test.result.observation,
+        positive=positive,
+        negative=len(endings) - positive,
+        complete=test.result.complete,
+    )
+    click.echo(encode(observed))
+
+
+def _text(row: LitmusRow, wanted: Wanted) -> str:
+    mark = {True: ("ok", "green"), False: ("WRONG", "red"), None: ("-", "yellow")}[row.ok]
+    if row.unsupported:
+        mark = "UNSUPPORTED", "red"
+    elif row.inconclusive:
+        mark = "INCONCLUSIVE", "yellow"
+    reached = {True: "reached", False: "never reached", None: ""}[row.reached]
+    spent = "" if row.states is None else f"{row.states:>9,} states {row.seconds or 0:6.2f} s"
+    why = row.unsupported or row.inconclusive
+    head = f"{row.name:<{wanted.width}}  {row.verdict or 'no verdict':<10} {reached:<14}"
+    return f"{head}{spent}  {click.style(mark[0], fg=mark[1])}{f' {why}' if why else ''}"
+
+
+def _show_outcomes(test: Judged, endings: list[tuple[str, bool, Kept]]) -> None:
+    """Print the final states in herd's form."""
+    assert test.result is not None
+    positive = sum(reached for _, reached, _ in endings)
+    complete = test.result.complete
+    click.echo(f"Test {test.line.name} {(test.verdict or 'no verdict').capitalize()}")
+    click.echo(f"States {len(endings)}{'' if complete else ', and perhaps more: a limit was hit'}")
+    for text, reached, kept in endings:
+        click.echo(f"{'*' if reached else ' '} {text}")
+        click.echo(click.style(f"    {kept.show}", dim=True))
+    click.echo({True: "Ok", False: "No", None: "Unknown"}[test.ok])
+    click.echo(f"Condition exists ({test.result.test.text.strip()})")
+    observation = test.result.observation if complete else "Incomplete"
+    click.echo(f"Observation {test.line.name} {observation} {positive} {len(endings) - positive}\n")
+
+
+def _report(files: tuple[str, ...], lines: list[Line], wanted: Wanted, feature: str | None) -> Exit:
+    """Run everything and print the page; with --json its rows instead."""
+    from simbbm.litmus.report import report
+
+    malformed = sum(line.test is None and not line.unsupported for line in lines)
+    if wanted.as_json:
+        features = [feature] if feature else [None, "ets2"]
+        return worst([_all(lines, wanted, malformed, each) for each in features])
+    base = [] if feature else [*_judged(lines, wanted, ets2=False)]
+    ets2 = [*_judged(lines, wanted, ets2=True)]
+    click.echo(report([Path(file).name for file in files], base, ets2), nl=False)
+    return worst(map(_exit_of, base + ets2))

@@ -1,0 +1,149 @@
+"""The end of an execution: what a condition may ask, and how it is written down.
+
+A thread that stops at a fault stops *at* its access. If that is a load, its register never gets its
+value: no condition `1:r2=V` holds of it, whatever the register held before.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from simbbm.arm64.descriptor import INVALID, TABLE, Descriptor
+from simbbm.arm64.machine import Machine
+from simbbm.arm64.memory import MemoryPool
+from simbbm.arm64.registers import Ttbr
+from simbbm.litmus.conditions import EntryIs, MemoryIs, atoms
+from simbbm.litmus.layout import PERMISSIONS, Layout
+from simbbm.litmus.notation import LitmusTest
+from simbbm.litmus.syntax import Constant, Location, Physical
+
+
+class Outcome(NamedTuple):
+    """What one final state shows: registers, words that the condition names, faults."""
+
+    registers: tuple[tuple[int, int, object], ...]
+    """Thread, number and value; None is no value."""
+    words: tuple[tuple[Physical | Location, object], ...]
+    taken: tuple[tuple[tuple[int, str], ...], ...]
+    """By thread, place and kind of its faults."""
+
+
+class Observer:
+    """Looks at the final states of one test."""
+
+    def __init__(self, test: LitmusTest, layout: Layout, memories: MemoryPool) -> None:
+        self.test = test
+        self.layout = layout
+        self.memories = memories
+        self._registers = [
+            sorted({o.destination for o in thread.everything if o.destination is not None})
+            for thread in test.threads
+        ]
+        self._stopped_by = [
+            {
+                o.number: o.destination
+                for o in thread.everything
+                if o.op.startswith("ld") and thread.fault is None
+            }
+            for thread in test.threads
+        ]
+        named: dict[Physical | Location, int] = {}
+        for atom in atoms(test.condition):
+            if isinstance(atom, MemoryIs):
+                named[atom.word] = layout.word(atom.word)
+            elif isinstance(atom, EntryIs):
+                named[atom.location] = layout.entry(atom.location)
+        self._words = named
+
+    def outcome(self, state: Machine) -> Outcome:
+        """Return what a final state shows."""
+        registers: list[tuple[int, int, object]] = []
+        taken = []
+        for i, cpu in enumerate(state.cpus):
+            assert cpu.flight is not None
+            values = dict(cpu.flight.registers)
+            lost = {self._stopped_by[i].get(number) for number, _ in cpu.flight.faults}
+            registers += (
+                (i, n, None if n in lost else values.get(n, 0)) for n in self._registers[i]
+            )
+            taken.append(cpu.flight.faults)
+        words = tuple(
+            (where, self.memories.read(state.memory, address))
+            for where, address in self._words.items()
+        )
+        return Outcome(tuple(registers), words, tuple(taken))
+
+    def end(self, outcome: Outcome) -> End:
+        """Return an outcome as a condition looks at it."""
+        return End(outcome, self.test, self.layout)
+
+    def text(self, outcome: Outcome) -> str:
+        """Return an outcome as it is written in conditions."""
+        shown = [
+            f"{thread}:r{number}={'?' if value is None else self._value(value)}"
+            for thread, number, value in outcome.registers
+        ]
+        shown += [
+            f"mem[{where}]={self._value(value)}"
+            if isinstance(where, Physical)
+            else f"{where}={self._value(value)}"
+            for where, value in outcome.words
+        ]
+        shown += [
+            f"fault(P{thread}@{number},{kind})"
+            for thread, faults in enumerate(outcome.taken)
+            for number, kind in faults
+            if number >= 0
+        ]
+        return "; ".join(shown)
+
+    def _value(self, value: object) -> str:
+        if isinstance(value, Descriptor):
+            return self._descriptor(value)
+        if isinstance(value, Ttbr):
+            return f"ttbr(root={self._named(value.baddr)},asid={value.asid})"
+        return str(value)
+
+    def _named(self, address: int) -> str:
+        return self.layout.symbols().get(address, hex(address))
+
+    def _descriptor(self, value: Descriptor) -> str:
+        if value.kind == TABLE:
+            return f"table({self.layout.table_name(value.output)})"
+        pages = {self.layout.output(name): name for name in self.layout.names.pages}
+        page = pages.get(value.output, hex(value.output) if value.output else "")
+        if value.kind == INVALID:
+            software = f"#{value.software}" if value.software else ""
+            return (f"INV({page})" if page else "INV") + software
+        flag = next((f for f, a in PERMISSIONS.items() if a == value.attributes), "?")
+        flags = [f for f in (flag, "" if value.access_flag else "af=0") if f]
+        return f"leaf({','.join([page, *flags])})"
+
+
+class End:
+    """A final state as a condition looks at it."""
+
+    def __init__(self, outcome: Outcome, test: LitmusTest, layout: Layout) -> None:
+        self._outcome = outcome
+        self._layout = layout
+        self._initial = [dict(thread.registers) for thread in test.threads]
+        self._registers = {(t, n): value for t, n, value in outcome.registers}
+        self._words = dict(outcome.words)
+
+    def register(self, thread: int, number: int) -> object:
+        """Return what a register holds; None if it has no value."""
+        if (thread, number) in self._registers:
+            return self._registers[thread, number]
+        return self._layout.constant(self._initial[thread].get(number, 0))
+
+    def word(self, where: Physical | Location) -> object:
+        """Return what a word of memory holds."""
+        return self._words[where]
+
+    def faults(self, thread: int) -> tuple[tuple[int, str], ...]:
+        """Return place and kind of each fault that a thread took."""
+        return self._outcome.taken[thread]
+
+    def constant(self, value: Constant, where: Location | None) -> object:
+        """Return what a register or a word holds that has this value."""
+        return self._layout.constant(value, where)

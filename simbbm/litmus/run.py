@@ -1,0 +1,119 @@
+"""Every execution of a test, by exhaustive search over the states of its machine.
+
+Executions end where every thread is done. A state that is not final and has no moves is a
+speculation that turned out wrong: hardware would have squashed it, so it is no execution and is
+dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import perf_counter
+from typing import NamedTuple
+
+from simbbm.arm64.machine import Machine
+from simbbm.litmus.conditions import holds
+from simbbm.litmus.notation import LitmusTest
+from simbbm.litmus.outcome import Outcome
+from simbbm.litmus.scenario import LitmusMachine, LitmusScenario, is_final, scenario_of
+
+MAX_STATES = 2_000_000
+
+
+class Ending(NamedTuple):
+    """One outcome, and the way to the first state that shows it."""
+
+    outcome: Outcome
+    text: str
+    reached: bool
+    """Whether the condition holds here."""
+    way: tuple[int, ...]
+    """The index of each move."""
+
+
+class Result(NamedTuple):
+    """What the search of one test showed."""
+
+    test: LitmusTest
+    scenario: LitmusScenario
+    params: dict[str, object]
+    states: int
+    seconds: float
+    complete: bool
+    endings: tuple[Ending, ...]
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether some execution ends in the condition; None if that is not known."""
+        if any(ending.reached for ending in self.endings):
+            return True
+        return False if self.complete else None
+
+    @property
+    def observation(self) -> str:
+        """Always, Sometimes or Never, as herd says it."""
+        found = {ending.reached for ending in self.endings}
+        return "Sometimes" if len(found) == 2 else "Always" if True in found else "Never"
+
+
+def run(
+    test: LitmusTest, *, ets2: bool = False, window: int | None = None, max_states: int = MAX_STATES
+) -> Result:
+    """Search all executions of a test."""
+    scenario = scenario_of(test)
+    given = {"ets2": "yes" if ets2 else "no"} | ({} if window is None else {"window": window})
+    params = scenario.parameters_from(given)
+    start = perf_counter()
+    search = Search(scenario.system(params), max_states)
+    endings = sorted(search.endings(), key=lambda ending: ending.text)
+    seconds = perf_counter() - start
+    return Result(
+        test, scenario, params, len(search.parents), seconds, search.complete, tuple(endings)
+    )
+
+
+class Search:
+    """Breadth first, so that the way to an outcome is a shortest one."""
+
+    def __init__(self, machine: LitmusMachine, max_states: int) -> None:
+        self.machine = machine
+        self.parents: dict[Machine, tuple[Machine, int] | None] = {}
+        self.complete = True
+        self._first: dict[Outcome, Machine] = {}
+        self._explore(max_states)
+
+    def _explore(self, max_states: int) -> None:
+        machine, parents = self.machine, self.parents
+        outcome, apply = machine.observer.outcome, machine.apply
+        initial = machine.initial()
+        parents[initial] = None
+        frontier = [initial]
+        while frontier:
+            following = []
+            for state in frontier:
+                if is_final(state):
+                    self._first.setdefault(outcome(state), state)
+                    continue
+                for k, move in enumerate(machine.moves(state)):
+                    after = apply(state, move)
+                    if after not in parents:
+                        parents[after] = state, k
+                        following.append(after)
+            if len(parents) > max_states:
+                self.complete = False
+                return
+            frontier = following
+
+    def endings(self) -> Iterator[Ending]:
+        """Return every outcome that was met."""
+        observer = self.machine.observer
+        for outcome, state in self._first.items():
+            reached = holds(self.machine.test.condition, observer.end(outcome))
+            yield Ending(outcome, observer.text(outcome), reached, self._way_to(state))
+
+    def _way_to(self, state: Machine) -> tuple[int, ...]:
+        way = []
+        while (parent := self.parents[state]) is not None:
+            state, k = parent
+            way.append(k)
+        return tuple(reversed(way))

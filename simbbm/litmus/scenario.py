@@ -1,0 +1,105 @@
+"""A litmus test as a scenario: what runs, shows and replays scenarios does so with tests too.
+
+Its id is `path/to/file.jsonl::name`. Its one property says that no execution ends in the condition;
+a test whose verdict is `allowed` is expected to violate it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from simbbm.arm64.machine import Arm64, Machine, MachineSpec
+from simbbm.check.verdict import Expectation, Verdict
+from simbbm.core.errors import UsageError
+from simbbm.core.system import Problem
+from simbbm.litmus.conditions import holds
+from simbbm.litmus.layout import Layout
+from simbbm.litmus.notation import LitmusTest, read_file
+from simbbm.litmus.outcome import Observer
+from simbbm.litmus.setup import WINDOW, Options, setup
+from simbbm.scenario import Parameter, Scenario, Setup
+
+NEVER_REACHED = "never_reached"
+"""The property: no execution ends in the condition."""
+SUFFIX = ".jsonl"
+PARAMETERS = (
+    Parameter("ets2", "choice", "no", choices=("no", "yes")),
+    Parameter("window", "int", WINDOW, min=1, max=WINDOW),
+)
+
+
+class LitmusMachine(Arm64):
+    """The machine with a test's listings on it, and the test's condition as its property."""
+
+    def __init__(self, spec: MachineSpec, test: LitmusTest, layout: Layout) -> None:
+        super().__init__(spec)
+        self.test = test
+        self.observer = Observer(test, layout, self.shared.memories)
+
+    def unfinished(self, state: Machine) -> tuple[str, ...]:  # noqa: ARG002
+        """Nobody: an execution that cannot go on is a speculation that went wrong, and none."""
+        return ()
+
+    def problem(self, state: Machine) -> Problem | None:
+        """Return the condition, where every thread is done and it holds."""
+        if not is_final(state):
+            return None
+        outcome = self.observer.outcome(state)
+        if not holds(self.test.condition, self.observer.end(outcome)):
+            return None
+        told = f"an execution ends in {self.test.text.strip()}: {self.observer.text(outcome)}"
+        return Problem(NEVER_REACHED, told)
+
+
+def is_final(state: Machine) -> bool:
+    """Whether every thread has done everything. What hardware still does changes no outcome."""
+    return all(cpu.finished for cpu in state.cpus)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LitmusScenario(Scenario):
+    """A scenario that is a litmus test."""
+
+    test: LitmusTest
+    layout: Layout
+
+    def system(self, parameters: Mapping[str, Any] | None = None) -> LitmusMachine:
+        """Build the transition system for these parameters."""
+        machine = super().system(parameters)
+        return LitmusMachine(machine.spec, self.test, self.layout)
+
+
+def scenario_of(test: LitmusTest) -> LitmusScenario:
+    """Make a scenario of a test."""
+    layout = Layout(test)
+    allowed = Expectation(((Verdict.VIOLATED, NEVER_REACHED),))
+    return LitmusScenario(
+        build=partial(_build, test, layout),
+        story=test.note or f"{test.verdict or 'unknown'}: {test.text.strip()}",
+        expect=allowed if test.verdict == "allowed" else Expectation(),
+        parameters=PARAMETERS,
+        id=f"{test.file}::{test.name}",
+        file=test.file,
+        test=test,
+        layout=layout,
+    )
+
+
+def _build(test: LitmusTest, layout: Layout, *, ets2: str = "no", window: int = WINDOW) -> Setup:
+    return setup(test, layout, Options(ets2 == "yes", window))
+
+
+def scenarios_in(file: str) -> list[Scenario]:
+    """Return the tests of a file as scenarios; raise the first error if it has no test at all."""
+    path = Path(file)
+    if not path.is_file():
+        raise UsageError(f"there is no file {file}", "a litmus test is file.jsonl::name")
+    lines = read_file(path)
+    found: list[Scenario] = [scenario_of(line.test) for line in lines if line.test]
+    if not found:
+        raise next((line.error for line in lines if line.error), UsageError(f"{file} is empty"))
+    return found

@@ -1,0 +1,93 @@
+"""What was found held against the verdicts: test by test, and in sum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from simbbm.litmus.notation import Line, Verdict
+from simbbm.litmus.run import MAX_STATES, Result, run
+
+
+class Judged(NamedTuple):
+    """One test, run or not, with what is said of it."""
+
+    line: Line
+    ets2: bool
+    result: Result | None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What it is held against."""
+        return self.line.verdict_for(ets2=self.ets2)
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the condition is reached; None if that is not known."""
+        return self.result.reached if self.result else None
+
+    @property
+    def ok(self) -> bool | None:
+        """Whether that is as the verdict says; None without a verdict or an answer."""
+        if self.verdict is None:
+            return None
+        if self.result is None:
+            return False
+        return None if self.reached is None else self.reached == (self.verdict == "allowed")
+
+    @property
+    def inconclusive(self) -> str | None:
+        """Why there is no answer, if a limit was hit."""
+        if self.result is None or self.reached is not None:
+            return None
+        return f"not reached within {self.result.states} states; --max-states raises the limit"
+
+    @property
+    def unsupported(self) -> str | None:
+        """What the machine does not have."""
+        return str(self.line.error) if self.line.unsupported else None
+
+
+class Score(NamedTuple):
+    """Sums over tests."""
+
+    total: int
+    forbidden_ok: int
+    forbidden: int
+    allowed_ok: int
+    allowed: int
+    unsupported: int
+    inconclusive: int
+
+    @property
+    def text(self) -> str:
+        """In one line."""
+        return (
+            f"forbidden never reached {self.forbidden_ok}/{self.forbidden}, "
+            f"allowed reached {self.allowed_ok}/{self.allowed}, "
+            f"unsupported {self.unsupported}, inconclusive {self.inconclusive}"
+        )
+
+
+def judge(
+    line: Line, *, ets2: bool, window: int | None = None, max_states: int = MAX_STATES
+) -> Judged:
+    """Run a test if it can be, and judge it."""
+    result = line.test and run(line.test, ets2=ets2, window=window, max_states=max_states)
+    return Judged(line, ets2, result)
+
+
+def score(tests: Iterable[Judged]) -> Score:
+    """Add up."""
+    tests = list(tests)
+    forbidden = [t for t in tests if t.verdict == "forbidden"]
+    allowed = [t for t in tests if t.verdict == "allowed"]
+    return Score(
+        total=len(tests),
+        forbidden_ok=sum(t.ok is True for t in forbidden),
+        forbidden=len(forbidden),
+        allowed_ok=sum(t.ok is True for t in allowed),
+        allowed=len(allowed),
+        unsupported=sum(t.unsupported is not None for t in tests),
+        inconclusive=sum(t.inconclusive is not None for t in tests),
+    )
