@@ -66,8 +66,12 @@ def test_path_is_shown_as_it_is_given(mine: Path, monkeypatch: pytest.MonkeyPatc
     assert discovery.find("./mine.py::good").id == "mine.py::good"
 
 
-def test_users_file_never_shadows_a_shipped_one(mine: Path) -> None:
+def test_users_file_never_shadows_a_shipped_one(
+    mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     same_name = mine.rename(mine.with_name("bbm_minimal.py"))
+    mine.with_name("bbm_minimal").mkdir()
+    monkeypatch.chdir(mine.parent)
 
     assert discovery.find(f"{same_name}::no_tlbi").id == f"{same_name}::no_tlbi"
     assert discovery.find("bbm_minimal::good").file == ""

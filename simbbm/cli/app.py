@@ -92,16 +92,7 @@ class App(click.Group):
         """Run, and end the process with an exit code of the contract."""
         args = sys.argv[1:] if args is None else list(args)
         extra.pop("standalone_mode", None)
-        code = self._outcome(args, prog_name or "simbbm", extra)
-        try:
-            if sys.stdout:
-                sys.stdout.flush()
-        except BrokenPipeError:
-            code = _closed_pipe()
-        except OSError as error:
-            _closed_pipe()
-            code = _fail((), Exit.INTERNAL, f"the answer could not be written: {error.strerror}")
-        sys.exit(code)
+        sys.exit(self._outcome(args, prog_name or "simbbm", extra))
 
     def _outcome(self, args: Sequence[str], prog_name: str, extra: dict[str, Any]) -> int:
         try:

@@ -157,6 +157,13 @@ def test_stress_stops_at_the_first_failure_or_counts_all(simbbm: Cli) -> None:
     assert [first[k] for k in same] == [every[k] for k in same]
 
 
+def test_the_witness_is_that_of_the_first_failure(simbbm: Cli) -> None:
+    row = simbbm.row("stress", "linear_map_split::m07_count_before_switch", *FEW)
+
+    assert row["first_failure"] > 0
+    assert row["digest"] == simbbm.row("replay", row["witness"])["digest"]
+
+
 def test_stress_depends_on_the_seed_and_not_on_jobs(simbbm: Cli) -> None:
     def row(*args: str) -> dict[str, object]:
         found = simbbm.row("stress", "bbm_minimal::good", "--runs", "200", *args)
@@ -202,6 +209,7 @@ def test_an_interrupted_campaign_says_what_it_has(
     shown = simbbm.ok("check", "bbm_minimal", *FEW, code=130)
 
     assert "?     good                 INCONCLUSIVE" in shown
+    assert "live_change" not in shown
     assert "0 of 4 as expected, interrupted, 4 not finished." in shown
     assert simbbm.row("stress", "bbm_minimal", *FEW, code=130)["message"] == "interrupted"
 

@@ -67,7 +67,10 @@ def test_a_witness_that_ends_differently_is_stale(simbbm: Cli, witness: Path) ->
         (lambda _: "", "truncated"),
         (lambda text: text.replace(BAD, "bbm_minimal::gone"), "unknown scenario bbm_minimal::gone"),
         (lambda text: text.replace('"noabort"', '"nothing"'), "has no parameter nothing"),
-        (lambda text: text.replace('"delayed"', '"lazy"'), "hardware=lazy: not allowed"),
+        (
+            lambda text: text.replace('"delayed"', '"lazy"'),
+            f"a witness of {BAD}: hardware=lazy: not",
+        ),
     ],
 )
 def test_what_is_no_witness_is_refused(
