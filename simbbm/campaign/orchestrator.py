@@ -1,6 +1,10 @@
 """The asyncio loop between the planner and the pool: the only part of a campaign that does I/O.
 
 Ctrl-C cancels the main task (asyncio.Runner sees to that); the campaign then ends with what it has.
+
+Futures of the pool are never cancelled, here or through asyncio: before Python 3.12 a pool that
+breaks while one of its futures is cancelled loses its manager thread. What is not wanted any more
+is forgotten, and its process ended with the pool.
 """
 
 from __future__ import annotations
@@ -9,25 +13,73 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from operator import itemgetter
 from time import monotonic
-from typing import NamedTuple
 
 from simbbm.campaign.planner import Chunk, Done, Dropped, Event, Interrupted, Lost, Planner, TimeUp
 from simbbm.campaign.pool import Pool
 from simbbm.campaign.worker import Report
 
-GRACE_SECONDS = 1.0
-"""How long chunks that are under way may go on after the time is up."""
+GRACE_SECONDS = 5.0
+"""How long chunks that a worker has begun may go on after the time is up: many times TARGET."""
 
 
-class Work(NamedTuple):
-    """A chunk at the pool. Only the pool's own future knows whether a worker has begun it."""
+class Desk:
+    """What is at the pool, and what came back from it."""
 
-    chunk: Chunk
-    future: Future[Report]
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._pending: dict[Chunk, Future[Report]] = {}
+        self._back = asyncio.Queue[tuple[Chunk, Future[Report]]]()
+        self._loop = asyncio.get_running_loop()
 
+    def submit(self, chunk: Chunk) -> None:
+        """Send a chunk to the pool."""
+        future = self._pending[chunk] = self._pool.submit(chunk)
+        future.add_done_callback(lambda ended: self._tell(chunk, ended))
 
-Pending = dict["asyncio.Future[Report]", Work]
+    def _tell(self, chunk: Chunk, future: Future[Report]) -> None:
+        """Called in the pool's thread, and after the loop is closed for what was forgotten."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._back.put_nowait, (chunk, future))
+
+    async def events(self, seconds: float | None) -> list[Event]:
+        """Wait until something comes back, but not for longer; return what it says."""
+        try:
+            async with asyncio.timeout(seconds):
+                chunk, future = await self._back.get()
+        except TimeoutError:
+            return []
+        if self._pending.get(chunk) is not future:
+            return []  # forgotten, or lost and sent again
+        if isinstance(future.exception(), BrokenProcessPool):
+            return self._lose()
+        del self._pending[chunk]
+        return [Done(chunk, *future.result())]
+
+    def _lose(self) -> list[Event]:
+        """A worker died, and took all with it that was under way."""
+        import structlog  # noqa: PLC0415 - takes longer than a short campaign, and is seldom needed
+
+        events: list[Event] = []
+        lost = []
+        for chunk, future in sorted(self._pending.items(), key=itemgetter(0)):
+            if future.done() and not isinstance(future.exception(), BrokenProcessPool):
+                events.append(Done(chunk, *future.result()))
+            else:
+                lost.append(chunk)
+        structlog.get_logger().warning("worker lost", runs_again=[list(chunk) for chunk in lost])
+        self._pending.clear()
+        self._pool.rebuild()
+        return [*events, Lost(tuple(lost))]
+
+    def forget(self, *, begun: bool) -> list[Event]:
+        """Stop waiting for chunks: those that no worker has begun, or all that are left."""
+        chunks = [c for c, future in self._pending.items() if begun or not future.running()]
+        chunks = [c for c in chunks if not self._pending[c].done()]
+        for chunk in chunks:
+            del self._pending[chunk]
+        return [Dropped(chunk, begun) for chunk in chunks]
 
 
 async def conduct(
@@ -37,66 +89,25 @@ async def conduct(
     on_event: Callable[[], object] | None = None,
 ) -> None:
     """Run a campaign until its planner has an answer; the pool is closed afterwards."""
-    pending: Pending = {}
+    desk = Desk(pool)
     deadline = None if seconds is None else monotonic() + seconds
     try:
         chunks = planner.handle()
         while not planner.finished:
             for chunk in chunks:
-                future = pool.submit(chunk)
-                pending[asyncio.wrap_future(future)] = Work(chunk, future)
-            if deadline is not None and not planner.time_up and monotonic() >= deadline:
-                chunks = planner.handle(TimeUp(), *_take_back(pending))
-                deadline += GRACE_SECONDS
-                continue
-            chunks = planner.handle(*await _events(planner, pool, pending, deadline))
-            if on_event:
+                desk.submit(chunk)
+            left = None if deadline is None else deadline - monotonic()
+            if left is None or left > 0:
+                events = await desk.events(left)
+            elif planner.time_up:
+                events = desk.forget(begun=True)
+            else:
+                events = [TimeUp(), *desk.forget(begun=False)]
+                deadline = monotonic() + GRACE_SECONDS
+            chunks = planner.handle(*events)
+            if on_event and events:
                 on_event()
     except asyncio.CancelledError:
         planner.handle(Interrupted())
     finally:
-        for waiting in pending:
-            waiting.cancel()
         pool.close()
-
-
-async def _events(
-    planner: Planner, pool: Pool, pending: Pending, deadline: float | None
-) -> list[Event]:
-    """Wait until something happens; return all that did."""
-    timeout = None if deadline is None else max(0.0, deadline - monotonic())
-    done, _ = await asyncio.wait(pending, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-    if not done and planner.time_up:
-        return _abandon(pending)
-    if any(isinstance(future.exception(), BrokenProcessPool) for future in done):
-        done, _ = await asyncio.wait(pending)  # all of them end: a broken pool keeps nothing
-    events: list[Event] = []
-    lost = []
-    for future in done:
-        chunk = pending.pop(future).chunk
-        if isinstance(future.exception(), BrokenProcessPool):
-            lost.append(chunk)
-        else:
-            events.append(Done(chunk, *future.result()))
-    if lost:
-        import structlog  # noqa: PLC0415 - takes longer than a short campaign, and is seldom needed
-
-        structlog.get_logger().warning("worker lost", runs_again=[list(c) for c in sorted(lost)])
-        pool.rebuild()
-        events.append(Lost(tuple(lost)))
-    return events
-
-
-def _take_back(pending: Pending) -> list[Event]:
-    """Take back the chunks that no worker has begun."""
-    not_begun = [future for future, work in pending.items() if work.future.cancel()]
-    return [Dropped(pending.pop(future).chunk) for future in not_begun]
-
-
-def _abandon(pending: Pending) -> list[Event]:
-    """Stop waiting for what workers are still busy with."""
-    events: list[Event] = [Dropped(work.chunk, begun=True) for work in pending.values()]
-    for future in pending:
-        future.cancel()
-    pending.clear()
-    return events

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver
 
 from simbbm.campaign.planner import Chunk
 from simbbm.campaign.worker import Job, Report, initialise, run_chunk
@@ -25,6 +27,7 @@ class Pool:
         self._context = multiprocessing.get_context(method)
         if method == "forkserver":
             self._context.set_forkserver_preload([run_chunk.__module__, "simbbm.discovery"])
+            _start_fork_server()
         self._executor = self._make()
 
     def _make(self) -> ProcessPoolExecutor:
@@ -51,3 +54,16 @@ class Pool:
         for process in list((self._executor._processes or {}).values()):  # noqa: SLF001
             process.kill()
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_fork_server() -> None:
+    """Start it with SIGINT blocked, which its children inherit.
+
+    Otherwise Ctrl-C would reach a worker that has not yet come to ignore it, and be shown there as
+    a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -9,13 +9,15 @@ import subprocess
 import sys
 import time
 from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
 
-from simbbm.campaign.orchestrator import Work, _abandon, _take_back, conduct
-from simbbm.campaign.planner import Chunk, Dropped, Planner
+from simbbm.campaign.orchestrator import Desk, conduct
+from simbbm.campaign.planner import Chunk, Done, Dropped, Lost, Planner
 from simbbm.campaign.pool import Pool
+from simbbm.campaign.tally import Tally
 from simbbm.campaign.worker import Job, Report
 from simbbm.explore.run import MAX_STEPS
 
@@ -73,18 +75,51 @@ async def test_workers_leave_ctrl_c_to_the_parent() -> None:
     assert planner.lost_workers == 0
 
 
+class Shelf:
+    """A pool that does nothing with what it gets."""
+
+    def __init__(self, *futures: Future[Report]) -> None:
+        self.futures = iter(futures)
+
+    def submit(self, chunk: Chunk) -> Future[Report]:  # noqa: ARG002
+        return next(self.futures)
+
+
 @pytest.mark.asyncio
 async def test_only_what_no_worker_has_begun_is_taken_back() -> None:
     begun: Future[Report] = Future()
     begun.set_running_or_notify_cancel()
-    waiting: Future[Report] = Future()
-    pending = {
-        asyncio.wrap_future(future): Work(Chunk(n, n + 1), future)
-        for n, future in enumerate((begun, waiting))
-    }
-    assert _take_back(pending) == [Dropped(Chunk(1, 2))]
-    assert _abandon(pending) == [Dropped(Chunk(0, 1), begun=True)]
-    assert pending == {}
+    ended: Future[Report] = Future()
+    ended.set_result(Report(Tally(runs=1), 0.5))
+    desk = Desk(Shelf(begun, Future(), ended))  # type: ignore[arg-type]
+    chunks = [Chunk(n, n + 1) for n in range(3)]
+    for chunk in chunks:
+        desk.submit(chunk)
+    assert desk.forget(begun=False) == [Dropped(chunks[1])]
+    assert desk.forget(begun=True) == [Dropped(chunks[0], begun=True)]
+    assert await desk.events(10) == [Done(chunks[2], Tally(runs=1), 0.5)]
+    assert await desk.events(0.01) == []
+
+
+@pytest.mark.asyncio
+async def test_a_broken_pool_loses_what_was_under_way_and_no_result() -> None:
+    broken, ended, other, again = (Future[Report]() for _ in range(4))
+    broken.set_exception(BrokenProcessPool())
+    shelf = Shelf(broken, ended, other, again)
+    shelf.rebuild = lambda: other.set_exception(BrokenProcessPool())  # type: ignore[attr-defined]
+    desk = Desk(shelf)  # type: ignore[arg-type]
+    chunks = [Chunk(n, n + 1) for n in range(3)]
+    for chunk in chunks:
+        desk.submit(chunk)
+    ended.set_result(Report(Tally(runs=1), 0.5))
+    done, lost = await desk.events(10)
+    assert done == Done(chunks[1], Tally(runs=1), 0.5)
+    assert lost == Lost((chunks[0], chunks[2]))
+    desk.submit(chunks[2])
+    for _ in range(2):
+        assert await desk.events(0.01) == [], "what is said of the future that was lost is old"
+    again.set_result(Report(Tally(runs=2), 0.5))
+    assert await desk.events(10) == [Done(chunks[2], Tally(runs=2), 0.5)]
 
 
 @pytest.mark.asyncio
