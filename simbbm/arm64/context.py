@@ -44,6 +44,8 @@ class Shared:
     """Whether a stale translation that is used is a problem (`no_stale_translation`)."""
     speculative: tuple[int, ...]
     """Pages that concrete walkers speculate on."""
+    constant: tuple[frozenset[int], ...] = ()
+    """Per CPU, the pages whose translation nothing in any listing can change."""
     memories: MemoryPool = field(init=False)
     mmus: Mmus = field(init=False)
     cpus: CpuPool = field(default_factory=CpuPool)

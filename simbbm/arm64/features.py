@@ -42,6 +42,8 @@ class Hardware(NamedTuple):
     evictions: int = 1
     window: int = 64
     """Instructions of a listing that may be in flight."""
+    eager_steps: bool = True
+    """Listings: take at once the steps that only enable others (`window`)."""
     ablations: tuple[str, ...] = ()
     """Rules that are switched off, to show that a test would notice. Not for users."""
 

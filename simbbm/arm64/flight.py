@@ -40,6 +40,11 @@ class Thread:
         self.code += [*handler, _RETURN]
         return tuple(range(start, len(self.code)))
 
+    def fetched(self, code: int) -> InFlight:
+        """Return the entry of an instruction of which nothing has happened yet."""
+        place = self.code[code].place
+        return InFlight(code, page=0 if place is not None and place.physical else None)
+
     def after(self, code: int) -> tuple[int, ...]:
         """Main instructions behind one of them."""
         return self.main[code + 1 :]
@@ -134,13 +139,14 @@ class Flight(NamedTuple):
             flight = flight.leave()
         window, rest = list(flight.window), flight.rest
         while rest and len(window) < size:
-            if window and flight.thread.code[window[-1].code].op in SYNCHRONISING:
+            last = window[-1] if window else None
+            if last and not last.done and flight.thread.code[last.code].op in SYNCHRONISING:
                 break
             op = flight.thread.code[rest[0]].op
             if op == "stop":
                 rest = ()
                 break
-            window.append(InFlight(rest[0]))
+            window.append(flight.thread.fetched(rest[0]))
             rest = rest[1:]
         after = flight._replace(window=tuple(window), rest=rest)
         return after.retired(size) if after.window and after.can_leave() else after

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simbbm.arm64.context import Shared
-from simbbm.arm64.flight import Flight, InFlight
+from simbbm.arm64.flight import Flight
 from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.storebuffer import StoreBuffer
 from simbbm.arm64.tlb import LeafEntry, Tlbi
@@ -73,5 +73,5 @@ def translated_anew(
             page = shared.geometry.page(place.address)
             if entry.fault is not None and (tlbi.page is None or tlbi.page == page):
                 again = entry.fault.kind == PERMISSION or not ordered[i]
-        window.append(InFlight(entry.code) if again else entry)
+        window.append(flight.thread.fetched(entry.code) if again else entry)
     return flight._replace(window=tuple(window))

@@ -49,15 +49,40 @@ class Window:
     def moves(self) -> list[LocalMove]:
         """Every move of every instruction.
 
-        A DSB or context synchronisation that can happen is the only one: it enables moves of this
-        CPU and disables none, so that doing it first loses nothing.
+        A DSB or context synchronisation that can happen, and a translation that can only ever have
+        one result, is the only one: it enables moves and disables none, so that doing it first
+        loses nothing. (`Hardware.eager_steps` switches that off.)
         """
-        for i, instruction in enumerate(self.code):
-            if instruction.op == "dsb" and self._dsb_done(i):
-                return [self._done(i, "completes")]
-            if instruction.op in SYNCHRONISING and self._committed(i) and self._quiet(i):
-                return [self._synchronise(i, instruction)]
-        return [move for i in range(len(self.code)) for move in self._moves_of(i)]
+        moves: list[LocalMove] = []
+        for i in range(len(self.code)):
+            barrier = list(self._barrier_moves(i))
+            if self.shared.hardware.eager_steps:
+                if self._translates_alike(i):
+                    return list(self._translate(i))
+                if barrier:
+                    return barrier
+            moves += barrier
+        return moves + [move for i in range(len(self.code)) for move in self._moves_of(i)]
+
+    def _barrier_moves(self, i: int) -> Iterator[LocalMove]:
+        """A DSB or a context synchronisation event that can happen now."""
+        instruction = self.code[i]
+        if self.window[i].done:
+            return
+        if instruction.op == "dsb" and self._dsb_done(i):
+            yield self._done(i, "completes")
+        elif instruction.op in SYNCHRONISING and self._committed(i) and self._quiet(i):
+            yield self._synchronise(i, instruction)
+
+    def _translates_alike(self, i: int) -> bool:
+        """Whether the access at `i` is still to be translated and can only have one result."""
+        entry, place = self.window[i], self.code[i].place
+        if place is None or entry.translated or entry.fault or entry.done:
+            return False
+        constant = self.shared.constant[self.cpu]
+        return self.shared.geometry.page(place.address) in constant and self.flight.known(
+            self.code[i].address_from, i
+        )
 
     def _moves_of(self, i: int) -> Iterator[LocalMove]:
         entry, instruction = self.window[i], self.code[i]
@@ -157,9 +182,6 @@ class Window:
         ordered_by_dsb = self.state.features.ets2 or self.shared.ablated("dsb-orders-translation")
         if ordered_by_dsb and self._held_by_dsb(i):
             return
-        if place.physical:
-            yield self._update(i, "", self.window[i]._replace(page=0))
-            return
         page = self.shared.geometry.page(place.address)
         access = READ if instruction.op in LOADS else WRITE
         for t in translations(self.shared, self.state, self.memory, page, access):
@@ -200,7 +222,7 @@ class Window:
         return entry.page * words + place.address % words
 
     def _read(self, i: int) -> Iterator[LocalMove]:
-        if not self.is_ordered(i):
+        if not self.is_ordered(i) or not self.flight.known(self.code[i].address_from, i):
             return
         word = self._word(i, self.window[i])
         source, value = MEMORY, None
@@ -244,7 +266,8 @@ class Window:
 
     def _write(self, i: int) -> Iterator[LocalMove]:
         known, value = self._store_value(i)
-        if not (known and self._committed(i) and self.is_ordered(i)):
+        addressed = self.flight.known(self.code[i].address_from, i)
+        if not (known and addressed and self._committed(i) and self.is_ordered(i)):
             return
         word = self._word(i, self.window[i])
         for j in range(i):
