@@ -57,8 +57,8 @@ class Window:
         for i in range(len(self.code)):
             barrier = list(self._barrier_moves(i))
             if self.shared.hardware.eager_steps:
-                if self._translates_alike(i):
-                    return list(self._translate(i))
+                if self._translates_alike(i) and (only := list(self._translate(i))):
+                    return only
                 if barrier:
                     return barrier
             moves += barrier
