@@ -1,5 +1,6 @@
 """What only a real process shows: imports, pipes that close, signals, full disks."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -99,6 +100,6 @@ def test_a_word_that_the_terminal_cannot_show_is_no_error(tmp_path: Path) -> Non
     run("new", "mine.py", cwd=tmp_path)
     text = (tmp_path / "mine.py").read_text()
     (tmp_path / "mine.py").write_text(text.replace("A page moves", "A page \\N{SNOWMAN}"))
-    done = run("list", "mine.py", cwd=tmp_path, env={"PYTHONIOENCODING": "latin-1"})
+    done = run("list", "mine.py", cwd=tmp_path, env=os.environ | {"PYTHONIOENCODING": "latin-1"})
 
     assert "    A page \\u2603 by break-before-make" in done.stdout
