@@ -165,7 +165,7 @@ def test_canonical_form_stands_for_the_same_entries(
     assert case.oracle() == case.held_by(case.mmu())
 
 
-@on_random_tables(80)
+@on_random_tables(250)
 def test_canonical_form_is_unique(geometry: Geometry, data: st.DataObject) -> None:
     case = Case(geometry, data)
     view = case.view()
@@ -191,15 +191,31 @@ def some_of(items: tuple[T, ...]) -> st.SearchStrategy[list[T]]:
     return st.lists(st.sampled_from(items)) if items else st.just([])
 
 
-@on_random_tables(60)
+@on_random_tables(100)
 def test_without_cuts_out_exactly_the_others(geometry: Geometry, data: st.DataObject) -> None:
-    lists = st.lists(naive.leaf_runs(geometry), max_size=4)
-    leaves, others = data.draw(lists), data.draw(lists)
+    lists = st.lists(naive.leaf_runs(geometry), max_size=5)
+    leaves: list[LeafEntry] = data.draw(lists)
+    others: list[LeafEntry] = data.draw(lists)
+    if leaves and data.draw(st.sampled_from([False, True])):
+        # All alike, so that they overlap.
+        leaves, others = ([overlapping(e, leaves[0]) for e in of] for of in (leaves, others))
     one = naive.expanded(geometry, (), leaves).units
     other = naive.expanded(geometry, (), others).units
 
     assert one == naive.expanded(geometry, (), merged(geometry, leaves)).units
     assert one - other == naive.expanded(geometry, (), without(geometry, leaves, others)).units
+
+
+def overlapping(entry: LeafEntry, like: LeafEntry) -> LeafEntry:
+    """Make an entry that is like another in all but its range."""
+    return like._replace(
+        level=LEAF_LEVEL,
+        va=entry.va,
+        count=entry.count,
+        page=entry.va,
+        contiguous=False,
+        group=False,
+    )
 
 
 # TLBIs.
@@ -239,7 +255,7 @@ def test_after_a_tlbi_acted_only_what_it_left_or_walks_may_refill_is_held(
     assert case.oracle().units - expected.units == early
 
 
-@on_random_tables(60)
+@on_random_tables(250)
 def test_store_to_a_table_takes_nothing_away(geometry: Geometry, data: st.DataObject) -> None:
     case = Case(geometry, data)
     address = data.draw(st.sampled_from(naive.ADDRESSES))
