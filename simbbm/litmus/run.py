@@ -7,11 +7,14 @@ dropped.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import cache
 from time import perf_counter
 from typing import NamedTuple
 
 from simbbm.arm64.machine import Machine
+from simbbm.core.system import Move
 from simbbm.litmus.conditions import holds
 from simbbm.litmus.notation import LitmusTest
 from simbbm.litmus.outcome import Outcome
@@ -57,14 +60,23 @@ class Result(NamedTuple):
 
 
 def run(
-    test: LitmusTest, *, ets2: bool = False, window: int | None = None, max_states: int = MAX_STATES
+    test: LitmusTest,
+    *,
+    ets2: bool = False,
+    window: int | None = None,
+    max_states: int = MAX_STATES,
+    eager: bool = True,
 ) -> Result:
-    """Search all executions of a test."""
+    """Search all executions of a test.
+
+    `eager`: do steps at once that change nothing for anybody else (`_at_once`).
+    """
     scenario = scenario_of(test)
     given = {"ets2": "yes" if ets2 else "no"} | ({} if window is None else {"window": window})
     params = scenario.parameters_from(given)
     start = perf_counter()
-    search = Search(scenario.system(params), max_states)
+    machine = scenario.system(params)
+    search = Search(machine if eager else machine.step_by_step(), max_states, eager=eager)
     endings = sorted(search.endings(), key=lambda ending: ending.text)
     seconds = perf_counter() - start
     return Result(
@@ -72,11 +84,37 @@ def run(
     )
 
 
+@cache
+def _at_once(label: str) -> bool:
+    """Whether a step may be the only one that is looked at where it is possible.
+
+    Such a step reads and writes nothing but its own thread's window, depends on nothing that others
+    could change, and stays possible until it is taken; so it commutes with whatever would have come
+    first, and every outcome is still met.
+    * A physical word's address needs no walk. Once it is known, the access has its translation.
+    * A DSB whose accesses and TLBIs are done only lets later instructions go on. What it waited for
+      cannot become undone.
+    * So does a context synchronisation where no register write is under way. (Else it would end
+      walks from the old tables, which others may still change: `_context_is_settled`.)
+    """
+    return _AT_ONCE.fullmatch(label) is not None
+
+
+_AT_ONCE = re.compile(
+    r"cpu\d+:\d+\.((ld|st)[.a-z]* ?|dsb completes|(isb|svc|eret|return) synchronises)"
+)
+
+
+def _context_is_settled(state: Machine, move: Move) -> bool:
+    return all(len(values) == 1 for values in state.cpus[move.cpu].mmu.regime)
+
+
 class Search:
     """Breadth first, so that the way to an outcome is a shortest one."""
 
-    def __init__(self, machine: LitmusMachine, max_states: int) -> None:
+    def __init__(self, machine: LitmusMachine, max_states: int, *, eager: bool) -> None:
         self.machine = machine
+        self.eager = eager
         self.parents: dict[Machine, tuple[Machine, int] | None] = {}
         self.complete = True
         self._first: dict[Outcome, Machine] = {}
@@ -94,7 +132,7 @@ class Search:
                 if is_final(state):
                     self._first.setdefault(outcome(state), state)
                     continue
-                for k, move in enumerate(machine.moves(state)):
+                for k, move in self._moves(state):
                     after = apply(state, move)
                     if after not in parents:
                         parents[after] = state, k
@@ -103,6 +141,14 @@ class Search:
                 self.complete = False
                 return
             frontier = following
+
+    def _moves(self, state: Machine) -> Iterator[tuple[int, Move]]:
+        moves = self.machine.moves(state)
+        if self.eager:
+            for k, move in enumerate(moves):
+                if _at_once(move.label) and _context_is_settled(state, move):
+                    return iter([(k, move)])
+        return enumerate(moves)
 
     def endings(self) -> Iterator[Ending]:
         """Return every outcome that was met."""

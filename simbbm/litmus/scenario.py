@@ -38,7 +38,13 @@ class LitmusMachine(Arm64):
     def __init__(self, spec: MachineSpec, test: LitmusTest, layout: Layout) -> None:
         super().__init__(spec)
         self.test = test
+        self.layout = layout
         self.observer = Observer(test, layout, self.shared.memories)
+
+    def step_by_step(self) -> LitmusMachine:
+        """Return the same machine without the shortcuts that lose nothing, to show that."""
+        hardware = self.spec.hardware._replace(eager_steps=False)
+        return LitmusMachine(self.spec._replace(hardware=hardware), self.test, self.layout)
 
     def unfinished(self, state: Machine) -> tuple[str, ...]:  # noqa: ARG002
         """Nobody: an execution that cannot go on is a speculation that went wrong, and none."""
