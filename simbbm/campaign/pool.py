@@ -6,7 +6,7 @@ import multiprocessing
 import signal
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 
 from simbbm.campaign.planner import Chunk
 from simbbm.campaign.worker import Job, Report, initialise, run_chunk
@@ -62,6 +62,7 @@ def _start_fork_server() -> None:
     Otherwise Ctrl-C would reach a worker that has not yet come to ignore it, and be shown there as
     a traceback.
     """
+    resource_tracker.ensure_running()  # where it is not running yet, this unblocks SIGINT
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()

@@ -85,6 +85,22 @@ class Shelf:
         return next(self.futures)
 
 
+def test_a_worker_is_deaf_to_ctrl_c_from_its_first_moment() -> None:
+    """Before `initialise` has run; and the parent can hear it again."""
+    program = (
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from multiprocessing import get_context\n"
+        "from signal import SIG_BLOCK, pthread_sigmask\n"
+        "from simbbm.campaign.pool import _start_fork_server\n"
+        "_start_fork_server()\n"
+        "with ProcessPoolExecutor(1, get_context('forkserver')) as pool:\n"
+        "    print(pool.submit(pthread_sigmask, SIG_BLOCK, []).result())\n"
+        "print(pthread_sigmask(SIG_BLOCK, []))\n"
+    )
+    out = subprocess.check_output([sys.executable, "-c", program], text=True)
+    assert out.splitlines() == ["{<Signals.SIGINT: 2>}", "set()"]
+
+
 @pytest.mark.asyncio
 async def test_only_what_no_worker_has_begun_is_taken_back() -> None:
     begun: Future[Report] = Future()
