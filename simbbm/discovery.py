@@ -3,6 +3,7 @@
 * Shipped ones are `stem::name`: `scenarios/` of a checkout, `simbbm/scenarios` of a wheel.
 * Other distributions' are `entry::name`, through the entry-point group `simbbm.scenarios`.
 * A user's are `path/to/file.py::name`, with the path as it was given.
+* A litmus test is `path/to/file.jsonl::name`, with the name that it has in the file.
 
 `name` is the module-level variable. Neither of the latter two can shadow a shipped scenario, and a
 shipped file that is named by its path keeps its shipped id.
@@ -106,6 +107,10 @@ def _scenarios(source: str) -> list[Scenario]:
     """Return the scenarios of a file, a shipped stem or an entry point, in order of appearance."""
     if source in shipped_stems():
         return _of_module(_shipped_module(source), source, "")
+    if source.endswith(".jsonl"):
+        from simbbm.litmus.scenario import scenarios_in  # noqa: PLC0415 - most runs want no test
+
+        return scenarios_in(source)
     if not source.endswith(".py"):
         if source in entry_points():
             return _of_module(_entry_module(source), source, "")

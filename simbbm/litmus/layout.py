@@ -178,7 +178,8 @@ class Layout:
 
     def symbols(self) -> dict[int, str]:
         """Names of words, for people."""
-        found = {self.place(Location(v)).address: v for v in self.variables}
+        found = {self.page_of_entry() * PAGE_WORDS: "&pte"}
+        found |= {self.place(Location(v)).address: v for v in self.variables}
         found |= {self.output(name) * PAGE_WORDS: name for name in self.names.pages}
         for tree, level, variable in self._keys:
             named = "" if tree == self.names.root else tree

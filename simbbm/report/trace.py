@@ -22,6 +22,7 @@ from simbbm.core.program import Op
 from simbbm.core.system import Move
 from simbbm.core.trace import TraceEvent
 from simbbm.explore.replay import ReplayStep
+from simbbm.report.inflight import in_flight
 
 HARDWARE = "~"
 """Begins the text of what hardware does by itself."""
@@ -46,6 +47,9 @@ def event(shared: Shared, step: ReplayStep) -> TraceEvent:
     if move.agent != f"cpu{move.cpu}":
         text = f"{HARDWARE} {_hardware(shared, move, effect)}"
         return TraceEvent(step.step, move.cpu, move.agent, move.label, text, "")
+    flight = before.cpus[move.cpu].flight
+    if flight is not None:
+        return in_flight(shared, step.step, move, flight, after.cpus[move.cpu].flight, value)
     point = before.cpus[move.cpu].point
     assert point.op is not None
     suffix = move.label.removeprefix(f"cpu{move.cpu}:{point.label}")

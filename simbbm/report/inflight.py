@@ -1,0 +1,75 @@
+"""Steps of a CPU that runs a listing: which instruction, and how far it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from simbbm.arm64.context import Shared
+from simbbm.arm64.flight import Flight
+from simbbm.arm64.listing import IfEqual, IfFault, Instruction, Place, Reg
+from simbbm.core.system import Move
+from simbbm.core.trace import TraceEvent
+
+Write = Callable[[Shared, Any], str]
+"""How a word is written."""
+
+
+def in_flight(
+    shared: Shared, step: int, move: Move, before: Flight, after: Flight | None, write: Write
+) -> TraceEvent:
+    """Return a step of an instruction in flight as an event."""
+    label = re.fullmatch(r"cpu\d+:(\d+)\.\S+ ?(.*)", move.label)
+    assert label is not None
+    code = int(label[1])
+    instruction = before.thread.code[code]
+    text = _instruction(shared, instruction, write)
+    what = re.sub(r"!([a-z-]+)(\d)", r": level \2 \1 fault", label[2])
+    if what == "reads" and after is not None:
+        what += f" {write(shared, _read(after, code, instruction.destination))}"
+    told = _named(shared, f"{text}: {what or 'translates'}")
+    function = "" if instruction.number >= 0 else "handler"
+    return TraceEvent(step, move.cpu, move.agent, move.label, told, function)
+
+
+def _named(shared: Shared, text: str) -> str:
+    """Put the names of pages that have one in the place of their numbers."""
+    words = shared.geometry.page_words
+    return re.sub(r"0x[0-9a-f]+", lambda m: shared.symbols.get(int(m[0], 16) * words, m[0]), text)
+
+
+def _read(flight: Flight, code: int, destination: int | None) -> Any:
+    """What a load has just read: it is in the window still, or in its register already."""
+    for entry in flight.window:
+        if entry.code == code:
+            return entry.value
+    return dict(flight.registers).get(-1 if destination is None else destination)
+
+
+def _instruction(shared: Shared, instruction: Instruction, write: Write) -> str:
+    op = instruction.op
+    place = instruction.place and _place(shared, instruction.place)
+    if op.startswith("ld"):
+        return f"r{instruction.destination} = {op} {place}"
+    if op.startswith("st") and place:
+        return f"{op} {place} = {_value(shared, instruction.value, write)}"
+    if op == "tlbi" and instruction.tlbi:
+        return f"tlbi {shared.tlbi_name(instruction.tlbi)}"
+    if op == "msr":
+        return f"msr {instruction.option} = {_value(shared, instruction.value, write)}"
+    return f"{op} {instruction.option}".rstrip()
+
+
+def _place(shared: Shared, place: Place) -> str:
+    return shared.name(place.address)
+
+
+def _value(shared: Shared, value: Any, write: Write) -> str:
+    if isinstance(value, Reg):
+        return f"r{value.number}"
+    if isinstance(value, IfEqual):
+        return f"eq r{value.register} {write(shared, value.value)}"
+    if isinstance(value, IfFault):
+        return f"{value.then} if fault.{value.field}=={value.equals} else {value.otherwise}"
+    return write(shared, value)
