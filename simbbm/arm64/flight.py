@@ -132,15 +132,18 @@ class Flight(NamedTuple):
         """Whether all these registers are known to the instruction at position `at`."""
         return all(self.register(number, at)[0] for number in registers)
 
-    def retired(self, size: int) -> Flight:
-        """Let finished instructions leave the window, and fetch up to `size`."""
+    def retired(self, size: int, stops: tuple[str, ...] = SYNCHRONISING) -> Flight:
+        """Let finished instructions leave the window, and fetch up to `size`.
+
+        Nothing is fetched beyond an instruction of `stops` that has not happened.
+        """
         flight = self
         while flight.window and flight.can_leave():
             flight = flight.leave()
         window, rest = list(flight.window), flight.rest
         while rest and len(window) < size:
             last = window[-1] if window else None
-            if last and not last.done and flight.thread.code[last.code].op in SYNCHRONISING:
+            if last and not last.done and flight.thread.code[last.code].op in stops:
                 break
             op = flight.thread.code[rest[0]].op
             if op == "stop":
@@ -149,7 +152,7 @@ class Flight(NamedTuple):
             window.append(flight.thread.fetched(rest[0]))
             rest = rest[1:]
         after = flight._replace(window=tuple(window), rest=rest)
-        return after.retired(size) if after.window and after.can_leave() else after
+        return after.retired(size, stops) if after.window and after.can_leave() else after
 
     def can_leave(self) -> bool:
         """Whether the oldest instruction is done; a barrier or move there needs nothing else."""

@@ -158,7 +158,8 @@ class Arm64:
             cpus = [self.shared.cpus.change(cpu, event=True) for cpu in cpus]
         if effect.tlbi:
             pending = Pending(move.cpu, effect.tlbi)
-            targets = range(len(cpus)) if effect.tlbi.broadcast else (move.cpu,)
+            everywhere = effect.tlbi.broadcast and not self.shared.ablated("broadcast")
+            targets = range(len(cpus)) if everywhere else (move.cpu,)
             for i in targets:
                 cpus[i] = self._deliver(cpus[i], memory, pending, i)
         return Machine(memory, tuple(cpus), effect.problem)

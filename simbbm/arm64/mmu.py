@@ -15,7 +15,7 @@ that table is (more behaviours).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
@@ -27,9 +27,9 @@ from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
 from simbbm.arm64.view import View, build_view
 from simbbm.arm64.walks import (
-    ACCESS_FLAG,
-    TRANSLATION,
     Fault,
+    fault_of,
+    faults_in,
     is_leaf,
     is_table,
     leaf_entries,
@@ -51,7 +51,11 @@ class EarlyFault(NamedTuple):
     pages: int
     fault: Fault
     marked: bool = False
-    """A broadcast TLBI has completed since: the next barrier drops it (R10)."""
+    """A broadcast TLBI for it has completed since: the next barrier drops it (R10)."""
+
+    def matched_by(self, tlbi: Tlbi) -> bool:
+        """Whether a TLBI is for these pages; its ASID says nothing about a fault."""
+        return tlbi.page is None or 0 <= tlbi.page - self.va < self.pages
 
 
 @dataclass(eq=False, slots=True)
@@ -81,6 +85,7 @@ class Mmus:
         self._pool: dict[tuple[object, ...], Mmu] = {}
         self._viewed: dict[Tables, None] = {}
         self._view_entries = 0
+        self._keeps_faults = hardware.early or "invalid-not-cached" in hardware.ablations
 
     def start(self, regime: Regime, tables: Tables) -> Mmu:
         """An MMU that has been running under `regime` for a while."""
@@ -120,7 +125,8 @@ class Mmus:
 
     def synchronised(self, mmu: Mmu, tables: Tables) -> Mmu:
         """After a context synchronisation event: one context is left, early results are gone."""
-        return self._retained(mmu, tables, mmu.regime.synchronised(), forget_early=True)
+        forget = "invalid-not-cached" not in self.hardware.ablations
+        return self._retained(mmu, tables, mmu.regime.synchronised(), forget_early=forget)
 
     def settled(self, mmu: Mmu, tables: Tables, name: str) -> Mmu:
         """One register's newest value takes effect before any synchronisation (concrete mode)."""
@@ -163,18 +169,27 @@ class Mmus:
         held = self.view(after, tables).leaves
         lost = without(geometry, self.view(mmu, tables).leaves, held)
         early = _ordered(merged(geometry, [*mmu.early_leaves, *lost]))
-        return self._make(
-            after.regime, after.tables, after.leaves, early, after.early_faults, after.evictions
-        )
+        faults = _ordered({*mmu.early_faults, *self._faults_lost(mmu, after, tables)})
+        return self._make(after.regime, after.tables, after.leaves, early, faults, after.evictions)
+
+    def _faults_lost(self, before: Mmu, after: Mmu, tables: Tables) -> Iterator[EarlyFault]:
+        """Faults that only walks from cached tables which are gone now could have met."""
+        kept = set(self.view(after, tables).tables)
+        for entry in self.view(before, tables).tables:
+            if entry not in kept:
+                for run in faults_in(self.geometry, tables, entry.baddr, entry.level + 1):
+                    yield EarlyFault(entry.va + run.first, run.pages, run.fault)
 
     def completed(self, mmu: Mmu, tlbi: Tlbi) -> Mmu:
         """After another CPU's broadcast TLBI completed here (R9, R10).
 
         Unused early results that the TLBI matches are translated anew. Faults survive it, but the
-        next barrier that orders accesses drops them.
+        next barrier that orders accesses drops those that it matches.
         """
         leaves = [part for e in mmu.early_leaves for part in tlbi.remainder(e, self.geometry)]
-        faults = _ordered({f._replace(marked=True) for f in mmu.early_faults})
+        faults = _ordered(
+            {f._replace(marked=f.marked or f.matched_by(tlbi)) for f in mmu.early_faults}
+        )
         return self._make(
             mmu.regime, mmu.tables, mmu.leaves, _ordered(set(leaves)), faults, mmu.evictions
         )
@@ -195,9 +210,10 @@ class Mmus:
                     entries.append(TableEntry(level, at, old.output, asid))
                 elif is_leaf(old, level) and old.cacheable:
                     leaves += leaf_entries(self.geometry, old, level, at, asid)
-                elif self.hardware.early and new.cacheable:
-                    kind = ACCESS_FLAG if old.valid else TRANSLATION
-                    faults.add(EarlyFault(at, self.geometry.pages(level), Fault(kind, level)))
+                elif self._keeps_faults and fault_of(old, level) != fault_of(new, level):
+                    fault = fault_of(old, level)
+                    assert fault is not None
+                    faults.add(EarlyFault(at, self.geometry.pages(level), fault))
         return self._canonical(
             mmu.regime,
             entries,
@@ -249,7 +265,9 @@ class Mmus:
         tables: Tables,
     ) -> Mmu:
         """Make the MMU value, without what walks from its roots and kept tables imply."""
-        if self.hardware.closure:
+        if "tlb" in self.hardware.ablations:
+            entries = leaves = ()
+        elif self.hardware.closure:
             implied = build_view(self.geometry, self.hardware, regime, (), (), tables)
             seen = set(implied.tables)
             reachable = list(implied.leaves)

@@ -39,9 +39,9 @@ def stores_hold_up(
 
 
 def flight_holds_up(shared: Shared, flight: Flight, held: Sequence[LeafEntry], tlbi: Tlbi) -> bool:
-    """Whether an access used a stale entry although an older one to its offset is untranslated.
+    """Whether an access was performed with a stale entry before an older one to its offset.
 
-    The two may go to the same word, and then the older one may not see the newer page.
+    The two may go to the same word; the older one must not be translated after completion.
     """
     if shared.ablated("no-drain") or shared.ablated("no-same-offset"):
         return False
@@ -51,10 +51,11 @@ def flight_holds_up(shared: Shared, flight: Flight, held: Sequence[LeafEntry], t
         if place is None or place.physical:
             continue
         offset = place.address % shared.geometry.page_words
-        if not entry.translated and entry.fault is None:
-            offsets.add(offset)
-        elif offset in offsets and stale(shared.geometry, entry.entry, held, tlbi):
+        gone = stale(shared.geometry, entry.entry, held, tlbi)
+        if entry.done and gone and offset in offsets:
             return True
+        if not entry.done and (gone or not (entry.translated or entry.fault)):
+            offsets.add(offset)
     return False
 
 

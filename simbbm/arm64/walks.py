@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from simbbm.arm64.descriptor import INVALID, LEAF, TABLE, Descriptor
+from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
 from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
 from simbbm.arm64.memory import Table, Tables
 from simbbm.arm64.registers import Context
@@ -33,6 +33,19 @@ class Fault(NamedTuple):
         return f"{self.kind} fault, level {self.level}"
 
 
+class FaultRun(NamedTuple):
+    """Neighbouring pages on which walks meet the same fault."""
+
+    first: int
+    pages: int
+    fault: Fault
+
+    @property
+    def end(self) -> int:
+        """The first page behind them."""
+        return self.first + self.pages
+
+
 class Below(NamedTuple):
     """Everything that walks can reach from one table, with addresses relative to its range."""
 
@@ -48,6 +61,31 @@ def is_table(descriptor: Descriptor, level: int) -> bool:
 def is_leaf(descriptor: Descriptor, level: int) -> bool:
     """Whether the descriptor maps memory at this level (there are no level 0 blocks)."""
     return descriptor.kind == LEAF and level > 0
+
+
+def fault_of(descriptor: Descriptor, level: int) -> Fault | None:
+    """Fault that a walk meets at this descriptor, if any."""
+    if is_table(descriptor, level):
+        return None
+    if not is_leaf(descriptor, level):
+        return Fault(TRANSLATION, level)
+    return None if descriptor.access_flag else Fault(ACCESS_FLAG, level)
+
+
+def faults_in(geometry: Geometry, tables: Tables, baddr: int, level: int) -> list[FaultRun]:
+    """Where walks that come to a table fault at its own entries."""
+    size = geometry.pages(level)
+    table = tables.by_address.get(baddr)
+    if table is None:
+        return [FaultRun(0, geometry.entries * size, Fault(TRANSLATION, level))]
+    runs: list[FaultRun] = []
+    for index, descriptor in enumerate(table.entries):
+        fault = fault_of(descriptor, level)
+        if fault and runs and runs[-1].fault == fault and runs[-1].end == index * size:
+            runs[-1] = runs[-1]._replace(pages=runs[-1].pages + size)
+        elif fault:
+            runs.append(FaultRun(index * size, size, fault))
+    return runs
 
 
 def leaf_entries(
@@ -182,12 +220,8 @@ def walk(
         descriptor = table.entries[geometry.index(page, level)]
         if is_table(descriptor, level):
             baddr, level = descriptor.output, level + 1
-        elif descriptor.kind == INVALID or not is_leaf(descriptor, level):
-            return Fault(TRANSLATION, level)
-        elif not descriptor.access_flag:
-            return Fault(ACCESS_FLAG, level)
         else:
-            return descriptor, level
+            return fault_of(descriptor, level) or (descriptor, level)
 
 
 def walk_root(

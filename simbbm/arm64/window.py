@@ -45,6 +45,7 @@ class Window:
         self.flight: Flight = state.flight
         self.window = self.flight.window
         self.code = [self.flight.instruction(i) for i in range(len(self.window))]
+        self._stops = SYNCHRONISING[1:] if shared.ablated("isb") else SYNCHRONISING
 
     def moves(self) -> list[LocalMove]:
         """Every move of every instruction.
@@ -129,6 +130,8 @@ class Window:
         """Whether barriers, acquire and release let the access at `i` be performed (R7)."""
         op = self.code[i].op
         waits_for_loads = waits_for_stores = op == "st.rel"
+        if self.shared.ablated("out-of-order"):
+            waits_for_loads, waits_for_stores = True, op in STORES
         for j in range(i - 1, -1, -1):
             other, done = self.code[j], self.window[j].done
             if other.op == "dmb":
@@ -138,7 +141,7 @@ class Window:
             elif done:
                 continue
             elif (
-                other.op == "dsb"
+                other.op in ("dsb", "isb")
                 or other.op in ("ld.acq", "ld.acqpc")
                 or (other.op in LOADS and waits_for_loads)
                 or (other.op in STORES and waits_for_stores)
@@ -152,15 +155,17 @@ class Window:
         if self.window[i].done or self._held_by_dsb(i):
             return False
         kind = self.code[i].option
+        waits_for_tlbi = kind in _FULL or self.shared.ablated("dsb-type")
+        waits_for_tlbi &= not self.shared.ablated("dsb-waits-for-tlbi")
         for j in range(i):
             op, done = self.code[j].op, self.window[j].done
             if not done and (
                 (op in LOADS and not kind.endswith("st"))
                 or (op in STORES and not kind.endswith("ld"))
-                or (op == "tlbi" and kind in _FULL)
+                or (op == "tlbi" and waits_for_tlbi)
             ):
                 return False
-        if kind in _FULL and not self.shared.ablated("dsb-waits-for-tlbi"):
+        if waits_for_tlbi:
             own = any(p.issuer == self.cpu for p in self.state.inbox)
             return not own and (kind.startswith("nsh") or not self.owed)
         return True
@@ -184,7 +189,11 @@ class Window:
             return
         page = self.shared.geometry.page(place.address)
         access = READ if instruction.op in LOADS else WRITE
-        for t in translations(self.shared, self.state, self.memory, page, access):
+        results = translations(self.shared, self.state, self.memory, page, access)
+        if self.shared.ablated("walker"):
+            forwarded = self._forwarded(i)
+            results += translations(self.shared, self.state, forwarded, page, access)
+        for t in dict.fromkeys(results):
             if t.fault:
                 after_accesses = self.state.features.ets2 and t.fault.kind in _EARLIEST
                 if after_accesses and not self._all_performed(i):
@@ -196,6 +205,17 @@ class Window:
             if instruction.op in STORES and self._read_too_early(i, entry):
                 continue
             yield self._update(i, f"translates to {t.page:#x}", entry)
+
+    def _forwarded(self, i: int) -> Memory:
+        """Memory as a walker would see it that forwards from this CPU's own stores (ablation)."""
+        memory = self.memory
+        for j in range(i):
+            place, entry = self.code[j].place, self.window[j]
+            if self.code[j].op in STORES and not entry.done and place and place.physical:
+                known, value = self._store_value(j)
+                if known:
+                    memory = self.shared.memories.write(memory, place.address, (value,))
+        return memory
 
     def _all_performed(self, i: int) -> bool:
         return all(self.window[j].done for j in range(i) if self._is_access(j))
@@ -333,7 +353,7 @@ class Window:
 
     def _with(self, flight: Flight, **changes: Any) -> CpuState:
         return self.shared.cpus.change(
-            self.state, flight=flight.retired(self.shared.hardware.window), **changes
+            self.state, flight=flight.retired(self.shared.hardware.window, self._stops), **changes
         )
 
     def _update(self, i: int, what: str, entry: InFlight) -> LocalMove:

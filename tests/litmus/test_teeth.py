@@ -1,0 +1,91 @@
+"""Is the yardstick sharp? Switch off one rule of the machine at a time: the tests must notice.
+
+The rules and what to expect follow the published ablation table: what is missing admits forbidden
+outcomes, what is too strict misses allowed ones.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from simbbm.arm64.features import DELAYED
+from simbbm.litmus import scenario
+from simbbm.litmus.notation import LitmusTest, read_file
+from simbbm.litmus.run import run
+
+HERE = Path(__file__).parent
+OWN = HERE / "teeth.jsonl"
+PUBLISHED = Path(
+    os.environ.get("SIMBBM_LITMUS", HERE.parents[2] / "shared" / "litmus" / "vmsa.jsonl")
+)
+
+PLAIN = DELAYED._replace(early=False)
+
+ABLATIONS = {
+    # rule: (verdicts that turn, at least how many of the published tests notice)
+    "dsb-waits-for-tlbi": ("forbidden", 5),
+    "broadcast": ("forbidden", 5),
+    "no-drain": ("forbidden", 5),
+    "isb": ("forbidden", 5),
+    "invalid-not-cached": ("forbidden", 5),
+    "tlb": ("allowed", 1),
+    "dsb-orders-translation": ("allowed", 1),
+    "dsb-type": ("allowed", 1),
+    "out-of-order": ("allowed", 1),
+}
+
+UNNOTICED = {
+    # Rules that none of the published rows notices: a test of our own does.
+    "no-same-offset": "same-offset-drain",
+    "walker": "walker-does-not-forward",
+}
+
+
+def _tests(path: Path) -> list[LitmusTest]:
+    tests = [line.test for line in read_file(path)]
+    return [test for test in tests if test is not None]
+
+
+def _wrong(
+    monkeypatch: pytest.MonkeyPatch, tests: list[LitmusTest], rule: str
+) -> list[tuple[str, str]]:
+    """Verdict and name of every test that comes out wrong when a rule is switched off."""
+    build = scenario.setup
+    hardware = PLAIN._replace(ablations=(rule,))
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            scenario,
+            "setup",
+            lambda test, layout, options: build(test, layout, options._replace(hardware=hardware)),
+        )
+        wrong = []
+        for test in tests:
+            reached = run(test).reached
+            if test.verdict is not None and reached != (test.verdict == "allowed"):
+                wrong.append((test.verdict, test.name))
+    return wrong
+
+
+@pytest.mark.parametrize("rule", ABLATIONS)
+def test_published_rows_notice_a_missing_rule(monkeypatch: pytest.MonkeyPatch, rule: str) -> None:
+    if not PUBLISHED.exists():
+        pytest.skip(f"no published rows at {PUBLISHED}")
+    verdict, least = ABLATIONS[rule]
+
+    wrong = _wrong(monkeypatch, _tests(PUBLISHED), rule)
+
+    assert len(wrong) >= least
+    assert {turned for turned, _ in wrong} == {verdict}
+
+
+@pytest.mark.parametrize("rule", UNNOTICED)
+def test_own_rows_notice_what_published_rows_do_not(
+    monkeypatch: pytest.MonkeyPatch, rule: str
+) -> None:
+    tests = _tests(OWN)
+
+    assert _wrong(monkeypatch, tests, "nothing") == []
+    assert ("forbidden", UNNOTICED[rule]) in _wrong(monkeypatch, tests, rule)
