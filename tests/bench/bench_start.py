@@ -1,0 +1,48 @@
+"""`simbbm run` of a small scenario beside `python -c "import simpy"`: whole processes, in turn."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+ROUNDS = 21
+WANTED = 3.0
+SIMBBM = str(Path(sys.executable).with_name("simbbm"))
+COMMANDS = {
+    "python -c pass": [sys.executable, "-c", "pass"],
+    "python -c 'import simpy'": [sys.executable, "-c", "import simpy"],
+    "simbbm --version": [SIMBBM, "--version"],
+    "simbbm run bbm_minimal::good": [SIMBBM, "run", "bbm_minimal::good"],
+    "simbbm run linear_map_split::good": [SIMBBM, "run", "linear_map_split::good"],
+}
+BASE = "python -c 'import simpy'"
+
+
+def seconds(command: list[str], folder: str) -> float:
+    """How long a process takes, from its start to its end."""
+    began = perf_counter()
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return perf_counter() - began
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    with TemporaryDirectory() as folder:
+        for command in COMMANDS.values():
+            seconds(command, folder)
+        rounds = [{n: seconds(c, folder) for n, c in COMMANDS.items()} for _ in range(ROUNDS)]
+    print(f"Python {sys.version.split()[0]}, medians of {ROUNDS} rounds")
+    print(f"{'':36}{'ms':>8}{'ratio':>8}{'wanted':>10}")
+    for name in COMMANDS:
+        taken = median(r[name] for r in rounds) * 1e3
+        ratio = median(r[name] / r[BASE] for r in rounds)
+        wanted = f"<= {WANTED}" if "bbm_minimal" in name else ""
+        print(f"{name:36}{taken:8.0f}{ratio:8.2f}{wanted:>10}")
+
+
+if __name__ == "__main__":
+    main()
