@@ -54,7 +54,10 @@ class CpuSet:
 def cpu_set(text: str, cpus: int) -> frozenset[int]:
     """The CPUs that a `CpuSet` parameter names; CPU 0 boots."""
     named = {"boot": {0}, "all": set(range(cpus)), "none": set[int]()}
-    return frozenset(named[text] if text in named else {int(n) for n in text.split(",")})
+    numbers = named[text] if text in named else {int(n) for n in text.split(",")}
+    if outside := sorted(n for n in numbers if n >= cpus):
+        raise UsageError(f"{text}: there is no cpu{outside[0]}", f"the last is cpu{cpus - 1}")
+    return frozenset(numbers)
 
 
 @dataclass(frozen=True)
@@ -201,15 +204,11 @@ class Scenario:
         values = {p.name: p.read(given.get(p.name, p.default)) for p in self.parameters}
         for p in self.parameters:
             if p.type == "cpus" and "cpus" in values:
-                outside = [
-                    n for n in cpu_set(values[p.name], values["cpus"]) if n >= values["cpus"]
-                ]
-                if outside:
-                    last = values["cpus"] - 1
-                    raise UsageError(
-                        f"{p.name}={values[p.name]}: there is no cpu{outside[0]}",
-                        f"with cpus={values['cpus']} the last is cpu{last}",
-                    )
+                try:
+                    cpu_set(values[p.name], values["cpus"])
+                except UsageError as error:
+                    hint = f"with cpus={values['cpus']} {error.hint}"
+                    raise UsageError(f"{p.name}={error.message}", hint) from None
         return values
 
     def setup(self, parameters: Mapping[str, Any]) -> Setup:

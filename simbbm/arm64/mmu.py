@@ -174,6 +174,8 @@ class Mmus:
 
     def _faults_lost(self, before: Mmu, after: Mmu, tables: Tables) -> Iterator[EarlyFault]:
         """Faults that only walks from cached tables which are gone now could have met."""
+        if before.tables == after.tables:
+            return
         kept = set(self.view(after, tables).tables)
         for entry in self.view(before, tables).tables:
             if entry not in kept:

@@ -36,6 +36,13 @@ class Conflict(NamedTuple):
     second: LeafEntry
 
 
+class Gap(NamedTuple):
+    """A page that some walk does not translate: from the root, or from a cached table."""
+
+    page: int
+    entry: TableEntry | None
+
+
 class View:
     """Held entries, and lookups in them."""
 
@@ -63,7 +70,7 @@ class View:
         self._hits: dict[int, tuple[Hit | Fault, ...]] = {}
         self._places: dict[int, list[tuple[int, int, int]]] | None = None
         self._conflicts: tuple[Conflict | None, Conflict | None] | None = None
-        self._uncovered: dict[tuple[int, Ranges], tuple[int, str] | None] = {}
+        self._uncovered: dict[tuple[int, Ranges], Gap | None] = {}
 
     def reachable_from(self, entry: TableEntry) -> Below:
         """Everything that walks can reach through a cached table."""
@@ -183,7 +190,7 @@ class View:
             self._conflicts = size, output
         return self._conflicts
 
-    def uncovered(self, root: int, ranges: Ranges) -> tuple[int, str] | None:
+    def uncovered(self, root: int, ranges: Ranges) -> Gap | None:
         """The first page of `ranges` that some walk does not translate, and from where.
 
         Looks at the walk from `root` if that is live, and at every usable cached table that is
@@ -194,7 +201,7 @@ class View:
             self._uncovered[k] = self._find_uncovered(root, ranges)
         return self._uncovered[k]
 
-    def _find_uncovered(self, root: int, ranges: Ranges) -> tuple[int, str] | None:
+    def _find_uncovered(self, root: int, ranges: Ranges) -> Gap | None:
         for asid, baddr, first, bits in self.roots:
             if baddr != root:
                 continue
@@ -202,14 +209,14 @@ class View:
             leaves = _shifted(under, first, asid).leaves
             page = _first_gap(self.geometry, leaves, ranges, first, 1 << bits)
             if page is not None:
-                return page, f"the live root {baddr:#x}"
+                return Gap(page, None)
         for entry in self.kept:
             if entry.asid in self.asids:
                 leaves = self.reachable_from(entry).leaves
                 size = self.geometry.pages(entry.level)
                 page = _first_gap(self.geometry, leaves, ranges, entry.va, size)
                 if page is not None:
-                    return page, f"a cached level {entry.level} table entry"
+                    return Gap(page, entry)
         return None
 
 

@@ -78,6 +78,13 @@ def faults_in(geometry: Geometry, tables: Tables, baddr: int, level: int) -> lis
     table = tables.by_address.get(baddr)
     if table is None:
         return [FaultRun(0, geometry.entries * size, Fault(TRANSLATION, level))]
+    memo = table.memo.get(("faults", level))
+    if memo is None:
+        memo = table.memo["faults", level] = _fault_runs(table, level, size)
+    return memo  # type: ignore[return-value]
+
+
+def _fault_runs(table: Table, level: int, size: int) -> list[FaultRun]:
     runs: list[FaultRun] = []
     for index, descriptor in enumerate(table.entries):
         fault = fault_of(descriptor, level)

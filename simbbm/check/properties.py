@@ -140,8 +140,10 @@ def no_fault_on_live_map(root: int, ranges: tuple[tuple[int, int], ...]) -> Prop
         gap = shared.view(cpu, machine.memory).uncovered(root, ranges)
         if gap is None:
             return None
-        page, source = gap
-        va = shared.page_name(page)
+        va = shared.page_name(gap.page)
+        source = f"the live root {shared.symbols.get(root, hex(root))}"
+        if gap.entry is not None:
+            source = f"a cached level {gap.entry.level} table entry"
         return f" may walk from {source} to {va}, which was mapped and now faults"
 
     return Property("no_fault_on_live_map", _per_cpu(judge, "no_fault_on_live_map"))

@@ -21,12 +21,13 @@ from typing import Any
 from simbbm.core import frames
 from simbbm.core.errors import ScenarioError, Where
 from simbbm.core.frames import Raised
-from simbbm.core.program import Call, Loop, Op, Program, Step, require_module_level
+from simbbm.core.program import Call, Loop, Op, Program, Request, Step, require_module_level
 from simbbm.core.values import digest, key, qualified_name, why_not_frozen
 
 MAX_CALLS_PER_STEP = 10_000
 MAX_DEPTH = 100
-MAX_HISTORY = 4_000
+MAX_HISTORY = 20_000
+MAX_STREAK = 400
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,10 @@ class ControlPoint:
     successors: dict[Any, ControlPoint] = field(default_factory=dict)
     extensions: dict[Any, ControlPoint] = field(default_factory=dict)
     settled: ControlPoint | None = None
+    asked: Any = None
+    """What the frame asks for here: where, and content."""
+    streak: int = 0
+    """How many times in a row it has asked for that."""
     _digest: str | None = None
 
     @property
@@ -173,6 +178,7 @@ class Automaton:
             after = ControlPoint(
                 self, point.parent, point.function, point.args, history, point.path
             )
+            after.asked, after.streak = point.asked, point.streak
             point.extensions[k] = after
         return after
 
@@ -201,6 +207,7 @@ class Automaton:
             return self._enter(point, point.function, point.args, point.path)
         turn = frames.run(point.function, point.args, point.history, root=point.parent is None)
         request, point.where = turn.request, turn.where
+        self._count_streak(point, request)
         if request is None:
             if point.parent is None:
                 point.value = turn.outcome
@@ -221,6 +228,17 @@ class Automaton:
             return self._extend(point, None)
         point.op = request.op
         return point
+
+    def _count_streak(self, point: ControlPoint, request: Request[Any] | None) -> None:
+        """Refuse a loop that awaits one and the same thing for ever."""
+        asked = request and (request.where, request.content())
+        point.streak = point.streak + 1 if asked == point.asked else 1
+        point.asked = asked
+        if point.streak > MAX_STREAK:
+            raise ScenarioError(
+                f"{point.where}: {point.function.__name__} awaited the same {MAX_STREAK} times",
+                "write an endless wait as repeat_until(body, ...)",
+            )
 
     def _return(self, parent: ControlPoint, outcome: Any) -> ControlPoint:
         """Return to `parent`, a suspended caller or a loop that wants to know whether to go on."""

@@ -19,7 +19,7 @@ from functools import update_wrapper
 from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, TypeVar
 
 from simbbm.core.errors import ScenarioError, Where
-from simbbm.core.values import why_not_frozen
+from simbbm.core.values import key, why_not_frozen
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -52,6 +52,10 @@ class Request(Awaitable[R]):
         self.where = line_of_caller(depth + 1)
         created.append(self)
 
+    def content(self) -> Any:
+        """Return what is asked for, to compare."""
+        raise NotImplementedError
+
     def require_frozen(self) -> None:
         """Raise ScenarioError if something that is not frozen data would cross the await."""
         raise NotImplementedError
@@ -74,6 +78,10 @@ class Step(Request[R]):
         super().__init__(depth)
         self.op = op
 
+    def content(self) -> Any:
+        """Return mnemonic and operands."""
+        return key(self.op)
+
     def require_frozen(self) -> None:
         """Refuse operands that are not frozen data."""
         for arg in self.op.args:
@@ -90,6 +98,10 @@ class Call(Request[R]):
         super().__init__(depth)
         self.function = function
         self.args = args
+
+    def content(self) -> Any:
+        """Return routine and arguments."""
+        return self.function, key(self.args)
 
     def require_frozen(self) -> None:
         """Refuse arguments that are not frozen data, lambdas and closures."""
