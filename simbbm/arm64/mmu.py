@@ -227,7 +227,9 @@ class Mmus:
         )
 
     def filled(self, mmu: Mmu, entry: TableEntry | LeafEntry) -> Mmu:
-        """Concrete mode: a walk cached one more entry."""
+        """Concrete mode: a walk cached one more entry; `mmu` itself if it was there already."""
+        if entry in (mmu.tables if isinstance(entry, TableEntry) else mmu.leaves):
+            return mmu
         tables = _ordered({*mmu.tables, entry}) if isinstance(entry, TableEntry) else mmu.tables
         leaves = _ordered({*mmu.leaves, entry}) if isinstance(entry, LeafEntry) else mmu.leaves
         return self._make(

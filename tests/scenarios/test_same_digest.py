@@ -7,8 +7,13 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from simbbm.arm64 import machine
+from simbbm.explore.run import Runner
+from tests.scenarios.everything import GOOD
 
 ROOT = Path(__file__).parent.parent.parent
 PYTHONS = ("3.11", "3.12", "3.13")
@@ -81,6 +86,28 @@ def test_program_makes_runs_that_differ() -> None:
 @pytest.mark.parametrize("hash_seed", HASH_SEEDS)
 def test_hash_seed_changes_nothing(hash_seed: str) -> None:
     assert expected() == output(sys.executable, hash_seed)
+
+
+FORGETTING = [
+    ({"cpus": 2, "layout": "contpmd"}, 200),
+    ({"cpus": 2, "layout": "pud", "tlb": "concrete"}, 200),
+]
+
+
+@pytest.mark.parametrize(("params", "remembered"), FORGETTING, ids=["closure", "concrete"])
+def test_forgetting_changes_nothing(
+    params: dict[str, Any], remembered: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine drops what it has computed before it fills memory; its runs stay what they are."""
+
+    def traces() -> list[str]:
+        runner = Runner(GOOD, params, "default", seed=0)
+        return [runner.run(runner.chooser(number)).trace for number in range(30)]
+
+    remembers_all = traces()
+    monkeypatch.setattr(machine, "MAX_REMEMBERED", remembered)
+
+    assert remembers_all == traces()
 
 
 @pytest.mark.parametrize("version", PYTHONS)
