@@ -114,7 +114,7 @@ def test_counting_before_the_switch_is_caught_however_one_searches(how: str) -> 
             found = set(walk(scenario.system(params)).ends) - {"HOLDS"}
         else:
             runner = Runner(scenario, params, how, seed=7)
-            nodes = (runner.run(runner.chooser(number)).node for number in range(2_000))
+            nodes = (runner.run(runner.chooser(number)).node for number in range(300))
             found = {f"{n.ended}:{n.problem.property}" for n in nodes if n.problem}
         assert {f"VIOLATED:{SIZE}"} == found
 
