@@ -75,6 +75,16 @@ def test_moves_applied_to_values_give_the_same_states(scenario: Scenario) -> Non
         assert ended.node.problem in (system.problem(state), system.final_problem(state))
 
 
+def test_labels_name_one_move_of_a_state(scenario: Scenario) -> None:
+    """A witness would be ambiguous otherwise."""
+    runner = Runner(scenario, {}, "default", seed=31, max_steps=MAX_STEPS)
+    for number in range(200):
+        recorder = Recorder(runner.chooser(number))
+        runner.run(recorder)
+        for node, _ in recorder.taken:
+            assert len({move.label for move in node.moves}) == len(node.moves)
+
+
 def test_a_graph_that_forgets_its_nodes_gives_the_same_runs(scenario: Scenario) -> None:
     plan = strategy("default").calibrated(22)
     whole = Engine(Graph(scenario.system()))
