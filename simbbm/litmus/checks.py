@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from simbbm.litmus.conditions import Atom, EntryIs, Faulted, MemoryIs, RegisterIs, atoms
 from simbbm.litmus.operations import ACCESSES, Operation
-from simbbm.litmus.syntax import Base, Choice, Entry, Equal, Location, Malformed
+from simbbm.litmus.syntax import (
+    LEAF_LEVEL,
+    PAGE_WORDS,
+    PAGES,
+    Base,
+    Choice,
+    Entry,
+    Equal,
+    Location,
+    Malformed,
+)
 
 if TYPE_CHECKING:
     from simbbm.litmus.notation import LitmusTest
@@ -68,7 +78,9 @@ def check(test: LitmusTest) -> None:
     """Raise Malformed for the first thing that a test names and that is not there."""
     names = names_of(test)
     for location, entry in test.entries:
-        _check_entry(entry, names, f"init.map of {location}")
+        what = f"init.map of {location}"
+        _check_location(location, names, what)
+        _check_entry(entry, names, what, location)
     for i, thread in enumerate(test.threads):
         if thread.ttbr0:
             _check_root(thread.ttbr0, names, f"ttbr0 of P{i}")
@@ -93,7 +105,7 @@ def _check_operation(operation: Operation, names: Names, what: str) -> None:
     value = operation.value
     value = value.value if isinstance(value, Equal) else value
     if isinstance(value, Entry):
-        _check_entry(value, names, what)
+        _check_entry(value, names, what, operation.location)
     if isinstance(value, Base):
         _check_root(value, names, what)
 
@@ -104,13 +116,26 @@ def _check_location(location: Location, names: Names, what: str) -> None:
         why = "is a physical page" if physical else "is unknown"
         told = f"{what}: location {location.variable} {why}"
         raise Malformed(told, f"init.map has {_listed(names.variables)}")
+    if location.offset >= PAGES * PAGE_WORDS:
+        hint = f"a variable has {PAGES} pages of {PAGE_WORDS:#x}"
+        raise Malformed(f"{what}: {location} is too far from {location.variable}", hint)
     if location.table:
         _check_table(location.table, names, what)
+        if location.variable not in names.trees[location.table]:
+            missing = f"{location.variable} has no descriptor in {location.table}"
+            hint = f'"{location.variable}@{location.table}" in init.map makes one'
+            raise Malformed(f"{what}: {missing}", hint)
 
 
-def _check_entry(entry: Entry, names: Names, what: str) -> None:
+def _check_entry(entry: Entry, names: Names, what: str, location: Location | None = None) -> None:
     if entry.kind == "table":
         _check_table(entry.target, names, what)
+        own = names.trees[entry.target]
+        if location and location.level == LEAF_LEVEL:
+            raise Malformed(f"{what}: {location} cannot hold a table", "write pte(x,L2) = table(T)")
+        if len(own) != 1 and not (location and location.variable in own):
+            which = _listed(own) if own else "no variable"
+            raise Malformed(f"{what}: which table of {entry.target} is meant?", f"it has {which}")
     elif entry.target in names.variables:
         hint = f"a physical page is one like {(*names.pages, 'pa1')[0]}"
         raise Malformed(f"{what}: {entry.target} is not a physical page", hint)
@@ -130,6 +155,7 @@ def _check_root(base: Base, names: Names, what: str) -> None:
 
 def _check_atom(atom: Atom, test: LitmusTest, names: Names) -> None:
     what = f"condition on {atom.subject}"
+    location = None
     if isinstance(atom, RegisterIs | Faulted) and atom.thread >= len(test.threads):
         raise Malformed(f"{what}: there is no P{atom.thread}", _threads(test))
     match atom:
@@ -140,13 +166,14 @@ def _check_atom(atom: Atom, test: LitmusTest, names: Names) -> None:
                 raise Malformed(f"{what}: nobody writes r{register} of P{thread}", hint)
         case MemoryIs(word=word):
             _check_page(word.page, names, what)
-        case EntryIs(location=location):
+        case EntryIs(location=found):
+            location = found
             _check_location(location, names, what)
         case Faulted(thread=thread, number=index):
             _check_can_fault(test, thread, index, what)
     if not isinstance(atom, Faulted) and isinstance(atom.value, Entry):
         entry = atom.value
-        _check_entry(entry, names, what)
+        _check_entry(entry, names, what, location)
         if entry.kind != "table" and entry.target:
             _check_page(entry.target, names, what)
 

@@ -2,7 +2,7 @@
 
 Every variable has an entry of its own in the root table, and tables of its own below it, so that
 one can be changed without another. Descriptors can always be read and written, at their physical
-addresses. Pages have 4096 words, so that an offset in a test is an offset here, byte or not.
+addresses.
 
 A second tree of tables (`x@newtab`) has its own root and, for the variables that are mapped in it,
 its own tables; the others share theirs with the first tree. `table(newtab)` is the table of it that
@@ -20,10 +20,16 @@ from simbbm.arm64.registers import Ttbr
 from simbbm.litmus.checks import names_of
 from simbbm.litmus.conditions import EntryIs, atoms
 from simbbm.litmus.notation import LitmusTest
-from simbbm.litmus.syntax import Base, Constant, Entry, Location, Physical
+from simbbm.litmus.syntax import (
+    ENTRY_BITS,
+    PAGE_WORDS,
+    Base,
+    Constant,
+    Entry,
+    Location,
+    Physical,
+)
 
-PAGE_WORDS = 4096
-ENTRY_BITS = 4
 START_LEVEL = 2
 _OUTPUTS = 1 << 20
 """First page of physical data; tables are behind it."""
@@ -57,7 +63,7 @@ class Layout:
         self.span = self.geometry.pages(self.start)
         self.trees = [self.names.root, *self.names.trees]
         self._keys = [*self._all_tables()]
-        self._initial = {(e.table, e.level, e.variable): d for e, d in test.entries}
+        self._entries = test.entries
 
     def _all_tables(self) -> Iterator[Key]:
         for tree in self.trees:
@@ -109,10 +115,7 @@ class Layout:
         assert location.level is not None
         tree = location.table or self.names.root
         base = self.table(tree, location.level, location.variable)
-        return base + self._index(location.variable, location.level)
-
-    def _index(self, variable: str, level: int) -> int:
-        return self.geometry.index(self.page(Location(variable)), level)
+        return base + self.geometry.index(self.page(location), location.level)
 
     # Values
 
@@ -124,24 +127,35 @@ class Layout:
             case Entry(kind="table", target=tree):
                 return self._table_entry(tree, where)
             case Entry(kind="INV", target=target, software=software):
-                output = self.output(target) if target else 0
+                output = self._output_of(value) if target else 0
                 return INVALID_DESCRIPTOR._replace(output=output, software=software)
-            case Entry(target=target, flags=flags):
+            case Entry(flags=flags):
                 permission = next((f for f in flags if f in PERMISSIONS), "")
                 return leaf(
-                    self.output(target),
+                    self._output_of(value),
                     PERMISSIONS[permission],
+                    contiguous="cont" in flags,
                     not_global=True,
                     access_flag="af=0" not in flags,
                 )
             case int():
                 return value
 
+    def _output_of(self, entry: Entry) -> int:
+        return self.output(entry.target) + entry.offset // PAGE_WORDS
+
     def _table_entry(self, tree: str, where: Location | None) -> Descriptor:
         own = self.names.trees[tree]
         variable = where.variable if where and where.variable in own else own[0]
         level = LEAF_LEVEL if where is None or where.level is None else where.level + 1
         return table(self.table(tree, level, variable))
+
+    def page_name(self, page: int) -> str:
+        """Name of a physical page, as it is written in descriptors."""
+        for name in self.names.pages:
+            if 0 <= page - self.output(name) < self.span:
+                return str(Physical(name, (page - self.output(name)) * PAGE_WORDS))
+        return hex(page)
 
     def table_name(self, address: int) -> str:
         """Name of a table: its tree's; of the first tree, what it is the table of."""
@@ -158,23 +172,26 @@ class Layout:
         for tree, level, variable in self._keys:
             entries = [INVALID_DESCRIPTOR] * self.geometry.entries
             for v in [variable] if variable else self.variables:
-                entries[self._index(v, level)] = self._at_start(tree, level, v)
+                own = v in self._own(tree)
+                for location, descriptor in self._at_start(tree if own else "", level, v):
+                    index = self.geometry.index(self.page(location), level)
+                    entries[index] = descriptor
             contents[self.table(tree, level, variable)] = tuple(entries)
         return contents
 
-    def _at_start(self, tree: str, level: int, variable: str) -> Descriptor:
-        """A descriptor as it is at the start: as `init.map` says, or so that walks go on."""
-        own = variable in self._own(tree)
-        named = "" if tree == self.names.root or not own else tree
-        given = self._initial.get((named, level, variable))
-        if given is not None:
-            found = self.constant(given, Location(variable, 0, level, named))
-            assert isinstance(found, Descriptor)
-            return found
-        if level == LEAF_LEVEL:
-            return INVALID_DESCRIPTOR
-        below = tree if own else self.names.root
-        return table(self.table(below, level + 1, variable))
+    def _at_start(
+        self, tree: str, level: int, variable: str
+    ) -> Iterator[tuple[Location, Descriptor]]:
+        """A variable's descriptors in a table: as `init.map` says, or so that walks go on."""
+        named = "" if tree == self.names.root else tree
+        if level < LEAF_LEVEL:
+            below = self.table(tree or self.names.root, level + 1, variable)
+            yield Location(variable), table(below)
+        for location, entry in self._entries:
+            if (location.table, location.level, location.variable) == (named, level, variable):
+                found = self.constant(entry, location)
+                assert isinstance(found, Descriptor)
+                yield location, found
 
     def symbols(self) -> dict[int, str]:
         """Names of words, for people."""
@@ -186,6 +203,7 @@ class Layout:
             for v in [variable] if variable else self._own(tree):
                 location = Location(v, 0, level, named)
                 found[self.entry(location)] = str(location)
+        found |= {self.entry(e): str(e) for e, _ in self._entries if e.variable in self.variables}
         return found | {self.table(tree, self.start, ""): tree for tree in self.trees}
 
 

@@ -32,6 +32,19 @@ class Handlers(msgspec.Struct, forbid_unknown_fields=True):
     svc: list[str] | None = None
 
 
+class Cpu(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What a thread's CPU does besides the notation's default.
+
+    `bbm` is its FEAT_BBM level, `noabort` Linux's promise that level 2 never aborts, `conflict`
+    what an access gets when two entries disagree: either of them, or else a conflict abort, or
+    else a mixture.
+    """
+
+    bbm: Literal[0, 1, 2, 3] = 0
+    noabort: bool = False
+    conflict: Literal["either", "abort", "amalgam"] = "either"
+
+
 class Init(msgspec.Struct, forbid_unknown_fields=True):
     """How a test starts, as it is written."""
 
@@ -41,6 +54,7 @@ class Init(msgspec.Struct, forbid_unknown_fields=True):
     el: list[int] = []
     ttbr0: list[str | None] = []
     on_fault: Literal["stop"] | dict[str, Handlers] = "stop"
+    cpus: list[Cpu] = []
 
 
 class Row(msgspec.Struct):
@@ -65,6 +79,7 @@ class Thread(NamedTuple):
     svc: tuple[Operation, ...] | None
     registers: tuple[tuple[int, Constant], ...]
     el: int
+    cpu: Cpu
     ttbr0: Base | None
 
     @property
@@ -191,7 +206,7 @@ def _test(row: Row, file: str) -> LitmusTest:
 
 
 def _check_lengths(init: Init, count: int) -> None:
-    for name, given in (("el", init.el), ("ttbr0", init.ttbr0)):
+    for name, given in (("el", init.el), ("ttbr0", init.ttbr0), ("cpus", init.cpus)):
         if len(given) > count or (name == "el" and given and len(given) < count):
             raise Malformed(f"init.{name} has {len(given)} entries for {count} threads")
     if any(el not in (0, 1) for el in init.el):
@@ -216,6 +231,7 @@ def _thread(
         _handler(handlers.svc, f"P{i} svc handler op", _SVC, names),
         registers,
         init.el[i] if init.el else DEFAULT_EL,
+        init.cpus[i] if i < len(init.cpus) else Cpu(),
         syntax.read(ttbr0, syntax.base, f"ttbr0 of P{i}", forms) if ttbr0 else None,
     )
 
@@ -239,12 +255,14 @@ def _operations(
 
 
 def _entry_location(key: str) -> Location:
-    """Read a key of `init.map`: `x`, `x@L2`, `x@newtab`, `x@newtab@L2`."""
-    match = syntax.whole(rf"({syntax.NAME})(?:@(?!L\d)({syntax.NAME}))?(?:@L([0-3]))?", key)
-    if match is None:
+    """Read a key of `init.map`: `x`, `x@L2`, `x@newtab`, `x+0x1000`, `x@newtab@L2`."""
+    plain, at, level = key.rpartition("@")
+    if not (at and re.fullmatch(r"L[0-3]", level)):
+        plain, level = key, f"L{syntax.LEAF_LEVEL}"
+    found = syntax.location(f"pte({plain},{level})")
+    if found is None:
         raise Malformed(f"init.map: `{key}` is no location", "write x, x@L2 or x@newtab")
-    level = syntax.LEAF_LEVEL if match[3] is None else int(match[3])
-    return Location(match[1], 0, level, match[2] or "")
+    return found
 
 
 def _descriptor(key: str, text: str) -> Entry:

@@ -110,14 +110,13 @@ class Observer:
     def _descriptor(self, value: Descriptor) -> str:
         if value.kind == TABLE:
             return f"table({self.layout.table_name(value.output)})"
-        pages = {self.layout.output(name): name for name in self.layout.names.pages}
-        page = pages.get(value.output, hex(value.output) if value.output else "")
+        page = self.layout.page_name(value.output) if value.output else ""
         if value.kind == INVALID:
             software = f"#{value.software}" if value.software else ""
             return (f"INV({page})" if page else "INV") + software
         flag = next((f for f, a in PERMISSIONS.items() if a == value.attributes), "?")
-        flags = [f for f in (flag, "" if value.access_flag else "af=0") if f]
-        return f"leaf({','.join([page, *flags])})"
+        flags = [flag, "" if value.access_flag else "af=0", "cont" if value.contiguous else ""]
+        return f"leaf({','.join(filter(None, [page, *flags]))})"
 
 
 class End:

@@ -3,8 +3,8 @@
 The ASID is TTBR0's (TCR_EL1.A1 = 0), since the notation speaks of TTBR0 alone; a thread of which
 nothing is said has the root `page_table_base` and ASID 0. Walks of the other half are disabled.
 
-Where two entries disagree an access gets either (R20 has more: a conflict abort, a mixture), which
-is what published verdicts are about.
+Where two entries disagree an access gets either of them, which is what published verdicts speak of;
+`init.cpus` asks for the rest of R20: conflict aborts, mixtures.
 
 Privileges of instructions are not checked: a TLBI at EL0 is executed.
 """
@@ -41,14 +41,15 @@ class Options(NamedTuple):
 
 def setup(test: LitmusTest, layout: Layout, options: Options) -> Setup:
     """Return the machine's description."""
-    features = Features(ets2=options.ets2, conflict="either")
     return Setup(
         geometry=layout.geometry,
         cpus=tuple(
             CpuSetup(
                 nothing,
                 _regime(thread, layout),
-                features=features,
+                features=Features(
+                    thread.cpu.bbm, thread.cpu.noabort, options.ets2, thread.cpu.conflict
+                ),
                 el=thread.el,
                 listing=listing(thread, layout),
             )

@@ -20,20 +20,30 @@ KINDS = {
     "accessflag": "access-flag",
     "access_flag": "access-flag",
     "af": "access-flag",
+    "conflict": "conflict",
 }
 """How a kind of fault may be written, and what it is called everywhere else."""
-FLAGS = ("ro", "el1ro", "el1rw", "af=0")
+FLAGS = ("ro", "el1ro", "el1rw", "af=0", "cont")
 LEAF_LEVEL = 3
+PAGE_WORDS = 4096
+"""Words of a page: so many that an offset in a test is an offset here, byte or not."""
+ENTRY_BITS = 4
+PAGES = 1 << ENTRY_BITS
+"""Pages that belong to a variable, and at least the entries of a table."""
 
 NAME = r"[A-Za-z_]\w*"
 NUMBER = r"(?:0x[0-9A-Fa-f]+|\d+)"
 REGISTER = r"r\d+"
 PLACE = rf"(?:pte\([^()]*\)|{NAME}(?:\s*\+\s*{NUMBER})?)"
+_WORD = rf"({NAME})(?:\s*\+\s*({NUMBER}))?"
 VALUE = rf"(?:INV(?:\([^()]*\))?(?:#\d+)?|(?:leaf|table|ttbr)\([^()]*\)|{NUMBER}|{REGISTER})"
 
 
 class Location(NamedTuple):
-    """A word: of a variable's page (`x`, `x+8`), or a descriptor on its path (`pte(x,L2)`)."""
+    """A word: of a variable's page (`x`, `x+8`), or a descriptor on its path (`pte(x,L2)`).
+
+    The page of an offset counts, too: `pte(x+0x1000)` is the descriptor behind that of x.
+    """
 
     variable: str
     offset: int = 0
@@ -43,9 +53,10 @@ class Location(NamedTuple):
     """Tree of tables in which a descriptor is; empty for the one that walks start from."""
 
     def __str__(self) -> str:
+        word = self.variable + (f"+{self.offset:#x}" if self.offset else "")
         if self.level is None:
-            return self.variable + (f"+{self.offset:#x}" if self.offset else "")
-        where = f"{self.variable}@{self.table}" if self.table else self.variable
+            return word
+        where = f"{word}@{self.table}" if self.table else word
         return f"pte({where})" if self.level == LEAF_LEVEL else f"pte({where},L{self.level})"
 
 
@@ -60,12 +71,17 @@ class Physical(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A descriptor: `INV`, `INV(pa)`, `INV#2`, `leaf(pa,ro,af=0)`, `table(newtab)`."""
+    """A descriptor: `INV`, `INV(pa)`, `INV#2`, `leaf(pa,ro,af=0)`, `table(newtab)`.
+
+    `leaf(pa,cont)` has the contiguous bit, `leaf(pa+0x1000)` maps to the page behind pa.
+    """
 
     kind: str
     target: str = ""
+    """A physical page, or a tree of tables."""
     flags: tuple[str, ...] = ()
     software: int = 0
+    offset: int = 0
 
 
 class Base(NamedTuple):
@@ -133,30 +149,31 @@ def _malformed(text: str, what: str, forms: str) -> Malformed:
 
 def location(text: str) -> Location | None:
     """Read `x`, `x+8`, `pte(x)`, `pte(x,L2)`, `pte(x@newtab)`."""
-    if match := whole(rf"pte\(\s*({NAME})(?:@({NAME}))?\s*(?:,\s*L([0-3])\s*)?\)", text):
-        level = LEAF_LEVEL if match[3] is None else int(match[3])
-        return Location(match[1], 0, level, match[2] or "")
-    if match := whole(rf"({NAME})(?:\s*\+\s*({NUMBER}))?", text):
+    if match := whole(rf"pte\(\s*{_WORD}(?:@({NAME}))?\s*(?:,\s*L([0-3])\s*)?\)", text):
+        level = LEAF_LEVEL if match[4] is None else int(match[4])
+        return Location(match[1], number(match[2] or "0"), level, match[3] or "")
+    if match := whole(_WORD, text):
         return Location(match[1], number(match[2] or "0"))
     return None
 
 
 def physical(text: str) -> Physical | None:
     """Read `pa1`, `pa1+8`."""
-    match = whole(rf"({NAME})(?:\s*\+\s*({NUMBER}))?", text)
+    match = whole(_WORD, text)
     return Physical(match[1], number(match[2] or "0")) if match else None
 
 
 def entry(text: str) -> Entry | None:
     """Read a descriptor."""
-    if match := whole(rf"INV(?:\(\s*({NAME})\s*\))?(?:#(\d+))?", text):
-        return Entry("INV", match[1] or "", (), int(match[2] or 0))
+    if match := whole(rf"INV(?:\(\s*{_WORD}\s*\))?(?:#(\d+))?", text):
+        return Entry("INV", match[1] or "", (), int(match[3] or 0), number(match[2] or "0"))
     if match := whole(rf"table\(\s*({NAME})\s*\)", text):
         return Entry("table", match[1])
     if match := whole(r"leaf\(([^()]*)\)", text):
         target, *flags = (part.strip() for part in match[1].split(","))
-        if whole(NAME, target) and all(flag in FLAGS for flag in flags):
-            return Entry("leaf", target, tuple(sorted(flags)))
+        page = physical(target)
+        if page and all(flag in FLAGS for flag in flags):
+            return Entry("leaf", page.page, tuple(sorted(flags)), 0, page.offset)
     return None
 
 
