@@ -3,57 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import itertools
 import pickle
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from simbbm.core import automaton as automaton_module
 from simbbm.core import frames
-from simbbm.core.automaton import Automaton, edits
+from simbbm.core.automaton import Automaton
 from simbbm.core.errors import ScenarioError, UsageError, Where
-from simbbm.core.program import Op, Step, repeat_until, routine
-
-
-class Handle(NamedTuple):
-    """A CPU handle with one operation."""
-
-    def op(self, *args: Any) -> Step[Any]:
-        return Step(Op("op", args))
-
-
-CPU = Handle()
-COUNTER = itertools.count()
-LOG: list[int] = []
-
-
-def walk(program: Any, args: tuple[Any, ...], steps: int) -> None:
-    point = Automaton().start(program, CPU, *args)
-    for _ in range(steps):
-        point = point.after(0)
-
-
-def refusal(program: Any, *args: Any, steps: int = 5) -> str:
-    """Walk a program until it is refused; return the message and check that it says where."""
-    with pytest.raises(ScenarioError) as caught:
-        walk(program, args, steps)
-    message = str(caught.value)
-    code = getattr(program, "__wrapped__", program).__code__
-    file, line, *_ = caught.value.message.split(":")
-    assert code.co_filename == file
-    assert int(line) > 0
-    return message
-
-
-def line_of(program: Any, offset: int) -> str:
-    """`file:line` of a line of a program, counted from its first."""
-    code = getattr(program, "__wrapped__", program).__code__
-    return f"{code.co_filename}:{code.co_firstlineno + offset}:"
+from simbbm.core.program import repeat_until, routine
+from tests.core.mistakes import COUNTER, CPU, LOG, Handle, line_of, refusal
 
 
 async def forgets_to_await(cpu: Handle) -> None:
@@ -294,116 +256,8 @@ def test_function_that_is_not_async_is_refused() -> None:
     assert "not an async function" in refusal(not_async)
 
 
-async def passes_a_list(cpu: Handle) -> None:
-    await takes_any(cpu, [1])
-
-
-async def passes_in_tuple(cpu: Handle) -> None:
-    await takes_any(cpu, (1, {}))
-
-
-async def operand_is_a_list(cpu: Handle) -> None:
-    await cpu.op([1])
-
-
-async def operand_is_a_lambda(cpu: Handle) -> None:
-    await cpu.op(lambda: 1)
-
-
-async def passes_a_closure(cpu: Handle) -> None:
-    captured = [1]
-
-    def closure() -> list[int]:
-        return captured
-
-    await takes_any(cpu, closure)
-
-
-async def returns_a_list(cpu: Handle) -> list[int]:
-    await cpu.op(1)
-    return [1]
-
-
-@dataclass
-class Melting:
-    """Not frozen."""
-
-    value: int = 0
-
-
-async def passes_a_dataclass(cpu: Handle) -> None:
-    await takes_any(cpu, Melting())
-
-
-async def passes_a_float(cpu: Handle) -> None:
-    await takes_any(cpu, 0.5)
-
-
-@routine
-async def takes_any(cpu: Handle, value: Any) -> None:
-    await cpu.op(str(value))
-
-
-@pytest.mark.parametrize(
-    "program",
-    [
-        passes_a_list,
-        passes_in_tuple,
-        operand_is_a_list,
-        operand_is_a_lambda,
-        passes_a_closure,
-        returns_a_list,
-        passes_a_dataclass,
-        passes_a_float,
-    ],
-)
-def test_only_frozen_data_crosses_a_frame(program: Any) -> None:
-    assert any(why in refusal(program) for why in ("frozen", "closure or a lambda"))
-
-
-def mutated_closure() -> Any:
-    """A program that would see what others do to `seen`."""
-    seen = [0]
-
-    async def program(cpu: Handle) -> None:
-        seen[0] += 1
-        await cpu.op(seen[0])
-
-    return program
-
-
-async def loops_over_a_closure(cpu: Handle) -> None:
-    await repeat_until(mutated_closure(), cpu)
-
-
-async def nested_turn_of(cpu: Handle) -> None:
-    async def turn(cpu: Handle) -> bool:
-        return bool(await cpu.op(1))
-
-    await repeat_until(turn, cpu)
-
-
-@pytest.mark.parametrize("program", [mutated_closure(), loops_over_a_closure, nested_turn_of])
-def test_closures_are_refused_as_programs_and_loop_bodies(program: Any) -> None:
-    assert "module-level async functions" in refusal(program)
-
-
-def test_lambda_is_refused_as_a_program() -> None:
-    assert "closure or a lambda" in refusal(lambda _cpu: None)
-
-
-def test_partial_is_refused_as_a_program() -> None:
-    with pytest.raises(ScenarioError, match="a partial is not frozen data"):
-        Automaton().start(functools.partial(not_async), CPU)
-
-
-def test_closure_is_refused_as_a_replacement() -> None:
-    with pytest.raises(ScenarioError, match="closure"):
-        edits({helper: mutated_closure()})
-
-
 async def calls_by_keyword(cpu: Handle) -> None:
-    await takes_any(cpu, value=1)
+    await takes_one(cpu=cpu)
 
 
 async def loops_by_keyword(cpu: Handle) -> None:
