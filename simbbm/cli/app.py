@@ -113,6 +113,8 @@ class App(click.Group):
             path = error.ctx.command_path if error.ctx else prog_name
             return _fail(args, Exit.USAGE, error.format_message(), f"see {path} --help")
         except OSError as error:
+            if error.filename is None:
+                _mute()
             return _fail(args, Exit.INTERNAL, f"{error.filename or 'stdout'}: {error.strerror}")
         except Exception as error:
             if os.environ.get(WHOLE_TRACEBACK):
@@ -147,9 +149,15 @@ def _fail(args: Sequence[str], code: Exit, message: str, hint: str | None = None
 
 
 def _closed_pipe() -> Exit:
-    """Nobody reads on: say nothing more, not even when the interpreter flushes at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Nobody reads on."""
+    _mute()
     return Exit.CLOSED_PIPE
+
+
+def _mute() -> None:
+    """Say nothing more on stdout, not even when the interpreter flushes at its end."""
+    with suppress(OSError, ValueError):  # no file: a test's capture, or closed already
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(

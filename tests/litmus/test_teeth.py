@@ -6,23 +6,17 @@ outcomes, what is too strict misses allowed ones.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from simbbm.arm64.features import DELAYED
-from simbbm.litmus import scenario
 from simbbm.litmus.notation import LitmusTest, read_file
 from simbbm.litmus.run import run
+from simbbm.litmus.setup import setup
+from simbbm.litmus.setup import HARDWARE
+from tests.litmus.rows import HERE, published
 
-HERE = Path(__file__).parent
 OWN = HERE / "teeth.jsonl"
-PUBLISHED = Path(
-    os.environ.get("SIMBBM_LITMUS", HERE.parents[2] / "shared" / "litmus" / "vmsa.jsonl")
-)
-
-PLAIN = DELAYED._replace(early=False)
 
 ABLATIONS = {
     # rule: (verdicts that turn, at least how many of the published tests notice)
@@ -49,43 +43,31 @@ def _tests(path: Path) -> list[LitmusTest]:
     return [test for test in tests if test is not None]
 
 
-def _wrong(
-    monkeypatch: pytest.MonkeyPatch, tests: list[LitmusTest], rule: str
-) -> list[tuple[str, str]]:
+def _wrong(tests: list[LitmusTest], rule: str) -> list[tuple[str | None, str]]:
     """Verdict and name of every test that comes out wrong when a rule is switched off."""
-    build = scenario.setup
-    hardware = PLAIN._replace(ablations=(rule,))
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            scenario,
-            "setup",
-            lambda test, layout, options: build(test, layout, options._replace(hardware=hardware)),
-        )
-        wrong = []
-        for test in tests:
-            reached = run(test).reached
-            if test.verdict is not None and reached != (test.verdict == "allowed"):
-                wrong.append((test.verdict, test.name))
+    wrong: list[tuple[str, str]] = []
+    for test in tests:
+        reached = run(test, hardware=HARDWARE._replace(ablations=(rule,))).reached
+        if test.verdict is not None and reached != (test.verdict == "allowed"):
+            wrong.append((test.verdict, test.name))
     return wrong
 
 
 @pytest.mark.parametrize("rule", ABLATIONS)
-def test_published_rows_notice_a_missing_rule(monkeypatch: pytest.MonkeyPatch, rule: str) -> None:
-    if not PUBLISHED.exists():
-        pytest.skip(f"no published rows at {PUBLISHED}")
+def test_published_rows_notice_a_missing_rule(rule: str) -> None:
+    if not published().is_file():
+        pytest.skip(f"no published rows at {published()}")
     verdict, least = ABLATIONS[rule]
 
-    wrong = _wrong(monkeypatch, _tests(PUBLISHED), rule)
+    wrong = _wrong(_tests(published()), rule)
 
     assert len(wrong) >= least
     assert {turned for turned, _ in wrong} == {verdict}
 
 
 @pytest.mark.parametrize("rule", UNNOTICED)
-def test_own_rows_notice_what_published_rows_do_not(
-    monkeypatch: pytest.MonkeyPatch, rule: str
-) -> None:
+def test_own_rows_notice_what_published_rows_do_not(rule: str) -> None:
     tests = _tests(OWN)
 
-    assert _wrong(monkeypatch, tests, "nothing") == []
-    assert ("forbidden", UNNOTICED[rule]) in _wrong(monkeypatch, tests, rule)
+    assert _wrong(tests, "nothing") == []
+    assert ("forbidden", UNNOTICED[rule]) in _wrong(tests, rule)
