@@ -127,9 +127,9 @@ class LocalMove(NamedTuple):
     agent: str
     """What follows `cpuN` in the agent's name; `dvm` stands for `dvm.cpuN`."""
     label: str
-    reads: tuple[str, ...]
-    writes: tuple[str, ...]
     effect: Effect
+    reads: tuple[str, ...] = ()
+    """Cells that the effect does not tell (`footprints`)."""
     optional: bool = False
 
 

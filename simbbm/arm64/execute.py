@@ -175,12 +175,12 @@ class Execution:
         mmu = self.shared.mmus.without_early(
             self.state.mmu, marked_only=not self.state.features.ets2
         )
-        yield self._proceed(None, mmu=mmu, sync=True)
+        yield self._proceed(None, mmu=mmu)
 
     def isb(self, op: Op) -> Iterator[LocalMove]:  # noqa: ARG002 - every semantics takes the op
         """ISB: context synchronisation (R14)."""
         mmu = self.shared.mmus.synchronised(self.state.mmu, self.memory.tables)
-        yield self._proceed(None, mmu=mmu, sync=True)
+        yield self._proceed(None, mmu=mmu)
 
     def tlbi(self, op: Op) -> Iterator[LocalMove]:
         """TLBI: issued now, acts on each CPU when it gets there."""
@@ -201,7 +201,7 @@ class Execution:
                 f"registers are {', '.join([*_REGIME, 'vbar_el1'])}",
             )
         mmu = self.shared.mmus.written(self.state.mmu, self.memory.tables, field, value)
-        yield self._proceed(None, mmu=mmu, sync=True)
+        yield self._proceed(None, mmu=mmu)
 
     def mrs(self, op: Op) -> Iterator[LocalMove]:
         """MRS: reads what was written last."""
@@ -326,7 +326,6 @@ class Execution:
         tlbi: Any = None,
         sev: bool = False,
         acquire: bool = False,
-        sync: bool = False,
         **changes: Any,
     ) -> LocalMove:
         """The operation is done, observed `value`, and the program goes on."""
@@ -344,8 +343,7 @@ class Execution:
                 self.cpu,
             )
         effect = Effect(state, write, tlbi, sev, problem)
-        cells = ["mmu"] if sync or t else []
-        return self._move(t.suffix if t else "", effect, reads=reads, cells=tuple(cells))
+        return self._move(t.suffix if t else "", effect, reads=reads)
 
     def _fault(self, t: Translation, address: int, access: str) -> LocalMove:
         effect = self._abort(t, self.shared.geometry.page(address), access)
@@ -366,12 +364,9 @@ class Execution:
         effect: Effect,
         *,
         reads: tuple[int, ...] = (),
-        cells: tuple[str, ...] = (),
     ) -> LocalMove:
-        read_cells = tuple(self.shared.name(a) for a in reads)
-        written = tuple(self.shared.name(effect.write[0]) for _ in (0,) if effect.write)
         label = f"{self.state.point.label}{suffix}"
-        return LocalMove("", label, read_cells, written + cells, effect)
+        return LocalMove("", label, effect, tuple(self.shared.name(a) for a in reads))
 
 
 _REGIME = {"ttbr0_el1": "ttbr0", "ttbr1_el1": "ttbr1", "tcr_el1": "tcr"}

@@ -40,7 +40,7 @@ def _drains(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
         name = shared.name(store.address)
         agent = f".drain[{name}]"
         effect = Effect(after, write=(store.address, store.words))
-        yield LocalMove(agent, agent, (), (name,), effect)
+        yield LocalMove(agent, agent, effect)
 
 
 def act(shared: Shared, state: CpuState, memory: Memory, pending: Pending, cpu: int) -> CpuState:
@@ -62,13 +62,14 @@ def _invalidations(
     """TLBIs that arrive here or, having acted, complete."""
     for pending in dict.fromkeys(state.inbox):
         what = f" {shared.tlbi_name(pending.tlbi)} from cpu{pending.issuer}"
+        owed = (f"dvm{pending.issuer}",)
         if not pending.acted:
             effect = Effect(act(shared, state, memory, pending, cpu))
-            yield LocalMove("dvm", f"{what}: acts", (), ("mmu",), effect)
+            yield LocalMove("dvm", f"{what}: acts", effect, owed)
         elif not _holds_up(shared, state, memory, pending.tlbi):
             after = shared.cpus.change(state, inbox=_without(state.inbox, pending))
             effect = Effect(_completed(shared, after, memory, pending, cpu))
-            yield LocalMove("dvm", f"{what}: completes", (), ("mmu",), effect)
+            yield LocalMove("dvm", f"{what}: completes", effect, owed)
 
 
 def _completed(
@@ -104,7 +105,7 @@ def _late_registers(shared: Shared, state: CpuState, memory: Memory) -> Iterator
         if len(getattr(state.mmu.regime, name)) > 1:
             mmu = shared.mmus.settled(state.mmu, memory.tables, name)
             effect = Effect(shared.cpus.change(state, mmu=mmu))
-            yield LocalMove(".ctx", f".ctx[{name}]", (), ("mmu",), effect)
+            yield LocalMove(".ctx", f".ctx[{name}]", effect)
 
 
 def _walks(shared: Shared, state: CpuState, memory: Memory) -> Iterator[LocalMove]:
@@ -142,7 +143,7 @@ def _walks(shared: Shared, state: CpuState, memory: Memory) -> Iterator[LocalMov
     for name, (page, mmu) in names.items():
         effect = Effect(shared.cpus.change(state, mmu=mmu))
         agent = f".walk[{shared.page_name(page)}]"
-        yield LocalMove(agent, f".walk[{name}]", ("tables",), ("mmu",), effect, optional=True)
+        yield LocalMove(agent, f".walk[{name}]", effect, optional=True)
 
 
 def _evictions(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
@@ -152,7 +153,7 @@ def _evictions(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
     for entry in held:
         effect = Effect(shared.cpus.change(state, mmu=shared.mmus.evicted(state.mmu, entry)))
         name = f".evict[{_entry_name(shared, entry)}]"
-        yield LocalMove(".evict", name, (), ("mmu",), effect, optional=True)
+        yield LocalMove(".evict", name, effect, optional=True)
 
 
 def _entry_name(shared: Shared, entry: TableEntry | LeafEntry) -> str:

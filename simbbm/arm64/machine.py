@@ -15,6 +15,7 @@ from simbbm.arm64.descriptor import TABLE, Descriptor
 from simbbm.arm64.execute import program_moves
 from simbbm.arm64.features import DELAYED, Hardware
 from simbbm.arm64.flight import takeoff
+from simbbm.arm64.footprints import footprint
 from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
 from simbbm.arm64.hardware import act, hardware_moves
 from simbbm.arm64.memory import Memory
@@ -130,7 +131,10 @@ class Arm64:
             run = window_moves if own.flight else program_moves
             local = run(self.shared, own, state.memory, cpu, owed=owed)
             local += hardware_moves(self.shared, own, state.memory, cpu)
-            moves = self._local[k] = tuple(_named(move, cpu) for move in local)
+            moves = self._local[k] = tuple(
+                _named(move, cpu, footprint(self.shared, own, state.memory, move, cpu))
+                for move in local
+            )
         return moves
 
     def _forget(self) -> None:
@@ -252,7 +256,7 @@ class Arm64:
         return digest(memory, tuple(cpu.content() for cpu in state.cpus), state.failure)
 
 
-def _named(move: LocalMove, cpu: int) -> Move:
+def _named(move: LocalMove, cpu: int, cells: Footprint) -> Move:
     """Put the CPU's number into a local move's names."""
     if move.agent == "dvm":
         agent, label = f"dvm.cpu{cpu}", f"dvm.cpu{cpu}{move.label}"
@@ -260,9 +264,7 @@ def _named(move: LocalMove, cpu: int) -> Move:
         agent, label = f"cpu{cpu}{move.agent}", f"cpu{cpu}{move.label}"
     else:
         agent, label = f"cpu{cpu}", f"cpu{cpu}:{move.label}"
-    own = {f"mmu{cpu}" if cell == "mmu" else cell for cell in move.writes}
-    footprint = Footprint(frozenset(move.reads) | {f"cpu{cpu}"}, frozenset(own | {f"cpu{cpu}"}))
-    return Move(agent, label, cpu, move.optional, footprint, move.effect)
+    return Move(agent, label, cpu, move.optional, cells, move.effect)
 
 
 def constant_pages(spec: MachineSpec) -> tuple[frozenset[int], ...]:

@@ -365,7 +365,7 @@ class Window:
 
     def _move(self, i: int, what: str, after: CpuState, **effect: Any) -> LocalMove:
         label = f"{self.window[i].code}.{self.code[i].op} {what}"
-        return LocalMove("", label, (), ("mmu",), Effect(after, **effect))
+        return LocalMove("", label, Effect(after, **effect))
 
 
 _FULL = ("sy", "ish", "osh", "nsh")
