@@ -96,6 +96,13 @@ def _check_order(path: Path, witness: Witness) -> None:
 def read(text: str) -> Witness:
     """Read a witness from a token or, if it is not one, from the file of that name."""
     path = Path(text)
-    if is_token(text) and not path.exists():
+    if is_token(text) and not _exists(path):
         return from_token(text)
     return load(path)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a long token is no possible name
+        return False

@@ -101,6 +101,10 @@ def operation(text: str, names: Iterable[str], number: int) -> Operation:
     except Unsupported:
         raise
     except Malformed as error:
+        head = re.match(r"\s*(?:r\d+\s*=\s*)?(\w*)", text)
+        if head and head[1].lower() in OUT_OF_SCOPE:
+            lacking = OUT_OF_SCOPE[head[1].lower()]
+            raise Unsupported(f"`{text}`: not modelled in listings: {lacking}") from None
         hint = _nearest(text, names) or error.hint
         raise Malformed(f"`{text}`: {error.message}", hint) from None
 
@@ -116,10 +120,6 @@ def _operation(text: str, number: int) -> Operation:
                 data_from=data_from + found.data_from,
                 number=number,
             )
-    words = re.findall(r"[\w.]+", text)
-    head = next((w for w in words if w.lower() in OUT_OF_SCOPE), None)
-    if head and head in words[:3]:
-        raise Unsupported(f"`{text}`: {OUT_OF_SCOPE[head.lower()]} are not modelled in listings")
     raise Malformed("there is no such operation")
 
 
@@ -254,7 +254,17 @@ _WORDS = (
     *(w for form in FORMS for w in re.findall(r"[A-Za-z][\w.]*", form)),
     *("sy", "ish", "ishst", "ishld", "st", "ld", "leaf", "ro", "el1ro", "el1rw", "af"),
     *(op + kind for op in TLBI_OPERANDS for kind in ("", "is")),
-    *("newtab", "addr", "data", "if", "fault", "level", "kind", "permission", "translation"),
+    *(
+        "newtab",
+        "addr",
+        "data",
+        "if",
+        "else",
+        "fault.level",
+        "fault.kind",
+        "permission",
+        "translation",
+    ),
 )
 
 

@@ -13,12 +13,14 @@ from functools import cache
 from time import perf_counter
 from typing import NamedTuple
 
+from simbbm.arm64.features import Hardware
 from simbbm.arm64.machine import Machine
 from simbbm.core.system import Move
 from simbbm.litmus.conditions import holds
 from simbbm.litmus.notation import LitmusTest
 from simbbm.litmus.outcome import Outcome
 from simbbm.litmus.scenario import LitmusMachine, LitmusScenario, is_final, scenario_of
+from simbbm.litmus.setup import HARDWARE
 
 MAX_STATES = 2_000_000
 
@@ -66,17 +68,18 @@ def run(
     window: int | None = None,
     max_states: int = MAX_STATES,
     eager: bool = True,
+    hardware: Hardware = HARDWARE,
 ) -> Result:
     """Search all executions of a test.
 
-    `eager`: do steps at once that change nothing for anybody else (`_at_once`).
+    `eager`: do steps at once that change nothing for anybody else (`_at_once`). It and `hardware`
+    are for tests of the tests.
     """
-    scenario = scenario_of(test)
+    scenario = scenario_of(test, hardware._replace(eager_steps=eager))
     given = {"ets2": "yes" if ets2 else "no"} | ({} if window is None else {"window": window})
     params = scenario.parameters_from(given)
     start = perf_counter()
-    machine = scenario.system(params)
-    search = Search(machine if eager else machine.step_by_step(), max_states, eager=eager)
+    search = Search(scenario.system(params), max_states, eager=eager)
     endings = sorted(search.endings(), key=lambda ending: ending.text)
     seconds = perf_counter() - start
     return Result(

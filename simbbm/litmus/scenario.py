@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from simbbm.arm64.features import Hardware
 from simbbm.arm64.machine import Arm64, Machine, MachineSpec
 from simbbm.check.verdict import Expectation, Verdict
 from simbbm.core.errors import UsageError
@@ -20,7 +21,7 @@ from simbbm.litmus.conditions import holds
 from simbbm.litmus.layout import Layout
 from simbbm.litmus.notation import LitmusTest, read_file
 from simbbm.litmus.outcome import Observer
-from simbbm.litmus.setup import WINDOW, Options, setup
+from simbbm.litmus.setup import HARDWARE, WINDOW, Options, setup
 from simbbm.scenario import Parameter, Scenario, Setup
 
 NEVER_REACHED = "never_reached"
@@ -38,13 +39,7 @@ class LitmusMachine(Arm64):
     def __init__(self, spec: MachineSpec, test: LitmusTest, layout: Layout) -> None:
         super().__init__(spec)
         self.test = test
-        self.layout = layout
         self.observer = Observer(test, layout, self.shared.memories)
-
-    def step_by_step(self) -> LitmusMachine:
-        """Return the same machine without the shortcuts that lose nothing, to show that."""
-        hardware = self.spec.hardware._replace(eager_steps=False)
-        return LitmusMachine(self.spec._replace(hardware=hardware), self.test, self.layout)
 
     def unfinished(self, state: Machine) -> tuple[str, ...]:  # noqa: ARG002
         """Nobody: an execution that cannot go on is a speculation that went wrong, and none."""
@@ -79,12 +74,12 @@ class LitmusScenario(Scenario):
         return LitmusMachine(machine.spec, self.test, self.layout)
 
 
-def scenario_of(test: LitmusTest) -> LitmusScenario:
-    """Make a scenario of a test."""
+def scenario_of(test: LitmusTest, hardware: Hardware = HARDWARE) -> LitmusScenario:
+    """Make a scenario of a test. Other `hardware` than Arm's is for tests of the tests."""
     layout = Layout(test)
     allowed = Expectation(((Verdict.VIOLATED, NEVER_REACHED),))
     return LitmusScenario(
-        build=partial(_build, test, layout),
+        build=partial(_build, test, layout, hardware),
         story=test.note or f"{test.verdict or 'unknown'}: {test.text.strip()}",
         expect=allowed if test.verdict == "allowed" else Expectation(),
         parameters=PARAMETERS,
@@ -95,8 +90,15 @@ def scenario_of(test: LitmusTest) -> LitmusScenario:
     )
 
 
-def _build(test: LitmusTest, layout: Layout, *, ets2: str = "no", window: int = WINDOW) -> Setup:
-    return setup(test, layout, Options(ets2 == "yes", window))
+def _build(
+    test: LitmusTest,
+    layout: Layout,
+    hardware: Hardware,
+    *,
+    ets2: str = "no",
+    window: int = WINDOW,
+) -> Setup:
+    return setup(test, layout, Options(ets2 == "yes", window, hardware))
 
 
 def scenarios_in(file: str) -> list[Scenario]:

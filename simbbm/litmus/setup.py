@@ -28,6 +28,8 @@ from simbbm.scenario import CpuSetup, Setup, nothing
 
 WINDOW = 64
 """Instructions in flight: more than any test has, so that the rules alone decide."""
+HARDWARE = DELAYED._replace(early=False)
+"""A translation that is made early is a step of its own here, and needs no early results."""
 
 
 class Options(NamedTuple):
@@ -35,8 +37,7 @@ class Options(NamedTuple):
 
     ets2: bool = False
     window: int = WINDOW
-    hardware: Hardware = DELAYED._replace(early=False)
-    """A translation that is made early is a step of its own here, and needs no early results."""
+    hardware: Hardware = HARDWARE
 
 
 def setup(test: LitmusTest, layout: Layout, options: Options) -> Setup:

@@ -12,7 +12,6 @@ import pytest
 
 from simbbm.litmus.notation import LitmusTest, read_file
 from simbbm.litmus.run import run
-from simbbm.litmus.setup import setup
 from simbbm.litmus.setup import HARDWARE
 from tests.litmus.rows import HERE, published
 
@@ -43,7 +42,7 @@ def _tests(path: Path) -> list[LitmusTest]:
     return [test for test in tests if test is not None]
 
 
-def _wrong(tests: list[LitmusTest], rule: str) -> list[tuple[str | None, str]]:
+def _wrong(tests: list[LitmusTest], rule: str) -> list[tuple[str, str]]:
     """Verdict and name of every test that comes out wrong when a rule is switched off."""
     wrong: list[tuple[str, str]] = []
     for test in tests:
