@@ -127,7 +127,8 @@ class Automaton:
         require_module_level(function)
         for arg in args:
             if why := why_not_frozen(arg):
-                raise ScenarioError(f"argument of {function.__name__}: {why}")
+                where = frames.start_of(function)
+                raise ScenarioError(f"{where}: argument of {function.__name__}: {why}")
         return self._settle(self._enter(None, function, args, function.__name__))
 
     def follow(self, point: ControlPoint, value: Any) -> ControlPoint:

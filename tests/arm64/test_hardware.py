@@ -216,3 +216,27 @@ def test_moves_that_do_not_touch_one_anothers_cells_commute(name: str, hardware:
                 (again,) = [m for m in one.moves(between) if m.label == b.label]
                 ends.add(one.apply(between, again))
             assert len(ends) == 1, (first.label, second.label)
+
+
+@pytest.mark.parametrize(
+    "step", [("msr", "ttbr0_el1", Ttbr(OTHER, 2)), ISB, DSB, ("tlbi", "vmalle1"), ("svc",), READ]
+)
+def test_what_depends_on_tables_conflicts_with_a_store_to_one(step: tuple[Any, ...]) -> None:
+    """What a CPU keeps at an MSR, ISB, TLBI or exception is what walks reach at that moment."""
+    one = little((step,), (("str", PX, leaf(NEW)),), x=leaf(OLD))
+    (store,) = [m for m in one.moves(one.initial()) if m.cpu == 1]
+    state = one.apply(one.initial(), store)
+    ours = [m for m in one.moves(state) if m.cpu == 0]
+    (drain,) = [m for m in one.moves(state) if ".drain" in m.agent]
+
+    assert ours
+    assert all(move.footprint.conflicts(drain.footprint) for move in ours)
+
+
+def test_store_to_data_conflicts_with_nothing_but_its_word() -> None:
+    one = little((READ,), (("str", FLAG, 1),), x=leaf(OLD))
+    (store,) = [m for m in one.moves(one.initial()) if m.cpu == 1]
+    state = one.apply(one.initial(), store)
+    load, drain = one.moves(state)
+
+    assert not load.footprint.conflicts(drain.footprint)
