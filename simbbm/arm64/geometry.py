@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 LEAF_LEVEL = 3
-KERNEL_PAGE = 1 << 40
+KERNEL_PAGE = 1 << 60
 """First page of the TTBR1 half: stands for the addresses whose top bits are all ones."""
 
 

@@ -16,13 +16,10 @@ class Kernel(NamedTuple):
     page_words: int
     root_level: int
     """Level of swapper_pg_dir's entries."""
-    va_pages: int
-    """Pages of the TTBR1 region."""
     level_pages: tuple[int, ...]
     """Pages that one entry maps, by level, from `root_level` on."""
     cont_pmds: int
     cont_ptes: int
-    has_pud_blocks: bool
 
     swapper_pg_dir: int
     """swapper_pg_dir through the kernel image's mapping."""

@@ -19,6 +19,7 @@ from simbbm.arm64.context import Region
 from simbbm.arm64.descriptor import RO, ROX, RW, Descriptor
 from simbbm.arm64.geometry import KERNEL_PAGE, LEAF_LEVEL, Geometry
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
+from simbbm.core.errors import UsageError
 from simbbm.linux.kernel import Kernel
 
 LAYOUTS: dict[str, tuple[str, ...]] = {
@@ -30,7 +31,9 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
     "pages": ("pages",),
     "mixed": ("pud", "contpmd", "pmd", "contpte", "text", "pages"),
 }
-"""The linear map's leaves in order of address; `text` is the kernel's alias, which stays large."""
+"""The linear map's leaves in order of address; `text` is the kernel's alias, which stays large.
+
+Where the granule has no level 1 blocks, `mixed` goes without one."""
 
 
 class Layout(NamedTuple):
@@ -83,7 +86,7 @@ class _Builder:
         self.parts: list[tuple[str, int, int]] = []
         """Name, first page and pages of every part of the linear map."""
         page = 0
-        for part in LAYOUTS[name]:
+        for part in self._parts(name):
             level, entries, _ = _sizes(geometry, part)
             pages = entries * geometry.pages(level)
             page = -(-page // geometry.pages(level)) * geometry.pages(level)
@@ -93,6 +96,18 @@ class _Builder:
         self.bits = self._region_bits(name)
         self.image = KERNEL_PAGE + (1 << self.bits - 1)
         """First virtual page of the kernel image."""
+
+    def _parts(self, name: str) -> tuple[str, ...]:
+        """Return the parts; only the 4K granule has level 1 blocks (pud_sect_supported)."""
+        parts = LAYOUTS[name]
+        if self.geometry.level1_blocks:
+            return parts
+        if parts == ("pud",):
+            raise UsageError(
+                f"layout={name}: the {self.geometry.name} granule has no level 1 blocks",
+                "with geometry=16k and 64k take another layout",
+            )
+        return tuple(part for part in parts if part != "pud")
 
     def _region_bits(self, name: str) -> int:
         """Page-number bits of the TTBR1 region: 39-bit and 48-bit VAs, or as many as it takes."""
@@ -174,11 +189,9 @@ class _Builder:
             entries=geometry.entries,
             page_words=words,
             root_level=root_level,
-            va_pages=1 << self.bits,
             level_pages=tuple(geometry.pages(n) for n in range(root_level, LEAF_LEVEL + 1)),
             cont_pmds=geometry.group(2),
             cont_ptes=geometry.group(3),
-            has_pud_blocks=geometry.level1_blocks,
             swapper_pg_dir=swapper,
             free_tables=free,
             lm_first=KERNEL_PAGE,
