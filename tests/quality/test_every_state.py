@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.quality.campaigns import show
-from tests.scenarios.everything import GOOD, walk
+from tests.scenarios.everything import GOOD, expected_failures, twin, walk
 
 pytestmark = [pytest.mark.quality, pytest.mark.timeout(3_600)]
 
@@ -35,3 +35,14 @@ def test_good_holds_in_every_state(params: dict[str, Any]) -> None:
     took = perf_counter() - began
     show(text, found.states, found.transitions, took, header=HEADER)
     assert {"HOLDS"} == set(found.ends)
+
+
+def test_unpublished_stores_fail_as_expected_only() -> None:
+    """The largest twin that can be walked; `m20_no_dsb_before_populate` has millions of states."""
+    scenario = twin("m21_stores_unpublished")
+    began = perf_counter()
+    found = walk(scenario.system({"cpus": 3, "layout": "mixed"}), limit=LIMIT)
+
+    took = perf_counter() - began
+    show(scenario.name, found.states, found.transitions, took, header=HEADER)
+    assert expected_failures(scenario) == set(found.ends) - {"HOLDS"}
