@@ -127,7 +127,7 @@ class Arm64:
         moves = self._local.get(k)
         if moves is None:
             if len(self._local) >= MAX_REMEMBERED:
-                self._forget()
+                self.forget()
             run = window_moves if own.flight else program_moves
             local = run(self.shared, own, state.memory, cpu, owed=owed)
             local += hardware_moves(self.shared, own, state.memory, cpu)
@@ -137,9 +137,13 @@ class Arm64:
             )
         return moves
 
-    def _forget(self) -> None:
-        """Drop what was remembered. Equal values may be made twice then; nothing else changes."""
+    def forget_moves(self) -> None:
+        """Drop the moves that were remembered; they are computed again."""
         self._local.clear()
+
+    def forget(self) -> None:
+        """Drop what was remembered. Equal values may be made twice then; nothing else changes."""
+        self.forget_moves()
         self.shared.cpus.forget()
         self.shared.mmus.forget()
         self.shared.memories.forget()

@@ -41,6 +41,10 @@ class LitmusMachine(Arm64):
         self.test = test
         self.observer = Observer(test, layout, self.shared.memories)
 
+    def forget(self) -> None:
+        """Drop what can be computed again, but no pool: a search knows states by identity."""
+        self.forget_moves()
+
     def unfinished(self, state: Machine) -> tuple[str, ...]:  # noqa: ARG002
         """Nobody: an execution that cannot go on is a speculation that went wrong, and none."""
         return ()
