@@ -81,6 +81,10 @@ def check(test: LitmusTest) -> None:
         what = f"init.map of {location}"
         _check_location(location, names, what)
         _check_entry(entry, names, what, location)
+    for word, _ in test.data:
+        if word.page in names.variables:
+            hint = f"name the page that {word.page} is mapped to"
+            raise Malformed(f"init.mem: {word.page} is not a physical page", hint)
     for i, thread in enumerate(test.threads):
         if thread.ttbr0:
             _check_root(thread.ttbr0, names, f"ttbr0 of P{i}")

@@ -96,6 +96,8 @@ class LitmusTest(NamedTuple):
     entries: tuple[tuple[Location, Entry], ...]
     """Descriptors that `init.map` names."""
     data: tuple[tuple[Physical, int], ...]
+    keeps_registers: bool
+    """A thread that stops at a fault keeps its registers as they were (`outcome`)."""
     condition: Condition
     text: str
     """The condition as it was written."""
@@ -197,6 +199,7 @@ def _test(row: Row, file: str) -> LitmusTest:
         threads=threads,
         entries=tuple((keys[key], _descriptor(key, text)) for key, text in row.init.map.items()),
         data=tuple((_word(key), value) for key, value in row.init.mem.items()),
+        keeps_registers=row.init.on_fault == "stop",
         condition=condition(row.condition),
         text=row.condition,
         verdict=row.verdict,

@@ -1,7 +1,9 @@
 """The end of an execution: what a condition may ask, and how it is written down.
 
-A thread that stops at a fault stops *at* its access. If that is a load, its register never gets its
-value: no condition `1:r2=V` holds of it, whatever the register held before.
+Where `on_fault` is `"stop"` a fault ends its thread, and the registers stay as they were. Where it
+gives handlers, a thread that has none stops *at* its access, as if its handler did not return: the
+register of a load never gets its value, and no condition `1:r2=V` holds of it, whatever the
+register held before. Published verdicts need both, each of them where they come from.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ class Observer:
             {
                 o.number: o.destination
                 for o in thread.everything
-                if o.op.startswith("ld") and thread.fault is None
+                if o.op.startswith("ld") and thread.fault is None and not test.keeps_registers
             }
             for thread in test.threads
         ]

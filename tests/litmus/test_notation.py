@@ -116,6 +116,7 @@ def test_a_row_without_verdict_is_a_test() -> None:
         ([LD], {"map": {"x y": "INV"}}, "init.map: `x y` is no location"),
         ([LD], {"map": {"x": "leaf(pa1)", "y": "table(t)"}}, "table t is unknown"),
         ([LD], {"mem": {"1": 1}}, "`1` is no physical page"),
+        ([LD], {"mem": {"x": 1}}, "init.mem: x is not a physical page"),
         ([LD], {"el": [0, 1]}, "init.el has 2 entries for 1 threads"),
         ([LD], {"el": [2]}, "threads start at EL 0 or 1"),
         ([LD], {"ttbr0": ["page_table_base"]}, "is no ttbr0 of P0"),

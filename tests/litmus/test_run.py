@@ -66,11 +66,13 @@ def test_a_limit_is_never_silent() -> None:
 
 def test_a_load_that_stops_its_thread_has_no_value() -> None:
     ops = ["r1 = 0", "r1 = ld x"]
-    stopped = made(ops, map={"x": "INV"}, condition="0:r1=0")
+    stopped = made(ops, map={"x": "INV"}, condition="0:r1=0", on_fault={})
+    ended = made(ops, map={"x": "INV"}, condition="0:r1=0", on_fault="stop")
     handled = made(ops, map={"x": "INV"}, condition="0:r1=0", on_fault={"P0": {"fault": []}})
 
     assert run(stopped).reached is False
     assert [e.text for e in run(stopped).endings] == ["0:r1=?; fault(P0@1,translation)"]
+    assert run(ended).reached
     assert run(handled).reached
 
 
