@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from simbbm.cli.exits import Exit, worst
-from simbbm.cli.options import Count, common, examples, witness_dir_option
+from simbbm.cli.options import Count, Duration, common, examples, witness_dir_option
 from simbbm.report.rows import ErrorRow, Row, encode
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class Wanted(NamedTuple):
 
     window: int | None
     max_states: int
+    max_seconds: float
     outcomes: bool
     as_json: bool
     witness_dir: Path
@@ -88,9 +89,9 @@ class Wanted(NamedTuple):
 @click.command(
     "litmus",
     epilog=examples(
-        "simbbm litmus tests/litmus/own.jsonl",
-        "simbbm litmus tests/litmus/own.jsonl --feature ets2 --outcomes",
-        "simbbm litmus tests/litmus/own.jsonl --report > fidelity.md",
+        "simbbm litmus tests/litmus/own/context.jsonl",
+        "simbbm litmus tests/litmus/own/context.jsonl --feature ets2 --outcomes",
+        "simbbm litmus tests/litmus/own/context.jsonl --report > fidelity.md",
     ),
 )
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
@@ -104,7 +105,20 @@ class Wanted(NamedTuple):
     type=click.IntRange(1, 64),
     help="Instructions in flight, 1 for in order. [default: as many as the rules need]",
 )
-@click.option("--max-states", type=Count(), help="States after which a test is INCONCLUSIVE.")
+@click.option(
+    "--max-states",
+    type=Count(),
+    default="2m",
+    show_default=True,
+    help="States after which a test is INCONCLUSIVE.",
+)
+@click.option(
+    "--max-seconds",
+    type=Duration(),
+    default="60s",
+    show_default=True,
+    help="Likewise, after this long.",
+)
 @click.option("--only", metavar="NAME", multiple=True, help="Run this test alone; may be repeated.")
 @click.option("--outcomes", is_flag=True, help="Show every final state, with a witness each.")
 @click.option("--report", is_flag=True, help="The score as markdown, with and without FEAT_ETS2.")
@@ -115,7 +129,8 @@ def command(
     *,
     feature: str | None,
     window: int | None,
-    max_states: int | None,
+    max_states: int,
+    max_seconds: float,
     only: tuple[str, ...],
     outcomes: bool,
     report: bool,
@@ -128,12 +143,10 @@ def command(
     Every execution of each is looked at. A forbidden outcome must never be reached, an allowed one
     must be.
     """
-    from simbbm.litmus.run import MAX_STATES
-
     lines, codes = _read(files, as_json=as_json)
     lines = _chosen(lines, only)
     width = max((len(line.name) for line in lines), default=0)
-    wanted = Wanted(window, max_states or MAX_STATES, outcomes, as_json, witness_dir, width)
+    wanted = Wanted(window, max_states, max_seconds, outcomes, as_json, witness_dir, width)
     if report:
         return worst([*codes, _report(files, lines, wanted, feature)])
     malformed = sum(line.test is None and not line.unsupported for line in lines)
@@ -188,7 +201,13 @@ def _judged(lines: list[Line], wanted: Wanted, *, ets2: bool) -> Iterator[Judged
     from simbbm.litmus.score import judge
 
     for line in _runnable(lines):
-        yield judge(line, ets2=ets2, window=wanted.window, max_states=wanted.max_states)
+        yield judge(
+            line,
+            ets2=ets2,
+            window=wanted.window,
+            max_states=wanted.max_states,
+            max_seconds=wanted.max_seconds,
+        )
 
 
 def _all(lines: list[Line], wanted: Wanted, malformed: int, feature: str | None) -> Exit:

@@ -23,6 +23,9 @@ from simbbm.litmus.scenario import LitmusMachine, LitmusScenario, is_final, scen
 from simbbm.litmus.setup import HARDWARE
 
 MAX_STATES = 2_000_000
+MAX_SECONDS = 60.0
+_LOOK_EVERY = 1_000
+"""States between two looks at the clock."""
 
 
 class Ending(NamedTuple):
@@ -67,6 +70,7 @@ def run(
     ets2: bool = False,
     window: int | None = None,
     max_states: int = MAX_STATES,
+    max_seconds: float = MAX_SECONDS,
     eager: bool = True,
     hardware: Hardware = HARDWARE,
 ) -> Result:
@@ -79,7 +83,7 @@ def run(
     given = {"ets2": "yes" if ets2 else "no"} | ({} if window is None else {"window": window})
     params = scenario.parameters_from(given)
     start = perf_counter()
-    search = Search(scenario.system(params), max_states, eager=eager)
+    search = Search(scenario.system(params), max_states, max_seconds, eager=eager)
     endings = sorted(search.endings(), key=lambda ending: ending.text)
     seconds = perf_counter() - start
     return Result(
@@ -115,15 +119,17 @@ def _context_is_settled(state: Machine, move: Move) -> bool:
 class Search:
     """Breadth first, so that the way to an outcome is a shortest one."""
 
-    def __init__(self, machine: LitmusMachine, max_states: int, *, eager: bool) -> None:
+    def __init__(
+        self, machine: LitmusMachine, max_states: int, max_seconds: float, *, eager: bool
+    ) -> None:
         self.machine = machine
         self.eager = eager
         self.parents: dict[Machine, tuple[Machine, int] | None] = {}
         self.complete = True
         self._first: dict[Outcome, Machine] = {}
-        self._explore(max_states)
+        self._explore(max_states, perf_counter() + max_seconds)
 
-    def _explore(self, max_states: int) -> None:
+    def _explore(self, max_states: int, deadline: float) -> None:
         machine, parents = self.machine, self.parents
         outcome, apply = machine.observer.outcome, machine.apply
         initial = machine.initial()
@@ -131,7 +137,11 @@ class Search:
         frontier = [initial]
         while frontier:
             following = []
-            for state in frontier:
+            for i, state in enumerate(frontier):
+                late = i % _LOOK_EVERY == 0 and perf_counter() > deadline
+                if late or len(parents) > max_states:
+                    self.complete = False
+                    return
                 if is_final(state):
                     self._first.setdefault(outcome(state), state)
                     continue
@@ -140,9 +150,6 @@ class Search:
                     if after not in parents:
                         parents[after] = state, k
                         following.append(after)
-            if len(parents) > max_states:
-                self.complete = False
-                return
             frontier = following
 
     def _moves(self, state: Machine) -> Iterator[tuple[int, Move]]:

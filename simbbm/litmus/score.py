@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from simbbm.litmus.notation import Line, Verdict
-from simbbm.litmus.run import MAX_STATES, Result, run
+from simbbm.litmus.run import MAX_SECONDS, MAX_STATES, Result, run
 
 
 class Judged(NamedTuple):
@@ -40,7 +40,8 @@ class Judged(NamedTuple):
         """Why there is no answer, if a limit was hit."""
         if self.result is None or self.reached is not None:
             return None
-        return f"not reached within {self.result.states} states; --max-states raises the limit"
+        spent = f"{self.result.states:,} states and {self.result.seconds:.0f} s"
+        return f"not reached within {spent}; --max-states and --max-seconds raise the limits"
 
     @property
     def unsupported(self) -> str | None:
@@ -70,10 +71,17 @@ class Score(NamedTuple):
 
 
 def judge(
-    line: Line, *, ets2: bool, window: int | None = None, max_states: int = MAX_STATES
+    line: Line,
+    *,
+    ets2: bool,
+    window: int | None = None,
+    max_states: int = MAX_STATES,
+    max_seconds: float = MAX_SECONDS,
 ) -> Judged:
     """Run a test if it can be, and judge it."""
-    result = line.test and run(line.test, ets2=ets2, window=window, max_states=max_states)
+    result = line.test and run(
+        line.test, ets2=ets2, window=window, max_states=max_states, max_seconds=max_seconds
+    )
     return Judged(line, ets2, result)
 
 

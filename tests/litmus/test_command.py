@@ -96,6 +96,7 @@ def test_a_limit_is_exit_3(simbbm: Cli, file: Path) -> None:
     assert (found["reached"], found["ok"], total["inconclusive"]) == (None, None, 1)
     assert "within" in found["inconclusive"]
     assert "INCONCLUSIVE" in simbbm.ok("litmus", file, "--max-states", 4, code=3)
+    assert "INCONCLUSIVE" in simbbm.ok("litmus", file, "--max-seconds", "0.000001s", code=3)
 
 
 def test_bad_lines_are_complained_about_and_the_others_run(simbbm: Cli, file: Path) -> None:

@@ -59,7 +59,10 @@ def test_a_limit_is_never_silent() -> None:
     forbidden = run(made(*MP, map=MAP, condition="1:r0=2"), max_states=3)
     whole = run(made(*MP, map=MAP, condition="1:r0=2"))
 
+    late = run(made(*MP, map=MAP, condition="1:r0=2"), max_seconds=0)
+
     assert (forbidden.complete, forbidden.reached) == (False, None)
+    assert (late.complete, late.reached) == (False, None)
     assert (whole.complete, whole.reached) == (True, False)
     assert forbidden.states < whole.states
 
