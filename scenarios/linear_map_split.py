@@ -73,11 +73,14 @@ def good(
     noabort: Annotated[str, CpuSet()] = "boot",
     ets2: Literal["no", "yes"] = "no",
     flush: Literal["all", "pages"] = "all",
+    image: Literal["low", "high"] = "low",
     hardware: Literal["delayed", "eager"] = "delayed",
     tlb: Literal["closure", "concrete"] = "closure",
 ) -> Setup:
     """The merged protocol: no secondary can see a size change, nobody faults, everybody resumes."""
-    at = lay_out(layout, GEOMETRIES[geometry], cpus, flush_by_page=flush == "pages")
+    at = lay_out(
+        layout, GEOMETRIES[geometry], cpus, flush_by_page=flush == "pages", high=image == "high"
+    )
     able = cpu_set(noabort, cpus)
     return Setup(
         geometry=GEOMETRIES[geometry],

@@ -79,7 +79,7 @@ class CpuState:
             self.vbar,
             self.inbox,
             self.features,
-            self.flight and tuple(self.flight[1:]),
+            *((tuple(self.flight[1:]),) if self.flight else ()),
         )
 
 

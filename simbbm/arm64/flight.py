@@ -45,10 +45,6 @@ class Thread:
         place = self.code[code].place
         return InFlight(code, page=0 if place is not None and place.physical else None)
 
-    def after(self, code: int) -> tuple[int, ...]:
-        """Main instructions behind one of them."""
-        return self.main[code + 1 :]
-
 
 class InFlight(NamedTuple):
     """One instruction in the window."""

@@ -15,7 +15,6 @@ from simbbm.arm64.flight import Flight
 from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.storebuffer import StoreBuffer
 from simbbm.arm64.tlb import LeafEntry, Tlbi
-from simbbm.arm64.walks import PERMISSION
 
 
 def stale(
@@ -73,6 +72,6 @@ def translated_anew(
             again = stale(shared.geometry, entry.entry, held, tlbi)
             page = shared.geometry.page(place.address)
             if entry.fault is not None and (tlbi.page is None or tlbi.page == page):
-                again = entry.fault.kind == PERMISSION or not ordered[i]
+                again = not ordered[i]
         window.append(flight.thread.fetched(entry.code) if again else entry)
     return flight._replace(window=tuple(window))

@@ -92,7 +92,7 @@ class Window:
             return
         if op in LOADS or op in STORES:
             if entry.fault:
-                if self._committed(i) and self.is_ordered(i):
+                if self._committed(i) and self.is_ordered(i, fault=True):
                     yield self._take_fault(i)
             elif not entry.translated:
                 yield from self._translate(i)
@@ -126,10 +126,14 @@ class Window:
     def _held_by_dsb(self, i: int) -> bool:
         return any(self.code[j].op == "dsb" and not self.window[j].done for j in range(i))
 
-    def is_ordered(self, i: int) -> bool:
-        """Whether barriers, acquire and release let the access at `i` be performed (R7)."""
+    def is_ordered(self, i: int, *, fault: bool = False) -> bool:
+        """Whether barriers, acquire and release let the access at `i` be performed (R7).
+
+        A fault waits for barriers and acquires before it, a DMB ST included, but not because its
+        own access is a release or an acquire.
+        """
         op = self.code[i].op
-        waits_for_loads = waits_for_stores = op == "st.rel"
+        waits_for_loads = waits_for_stores = op == "st.rel" and not fault
         if self.shared.ablated("out-of-order"):
             waits_for_loads, waits_for_stores = True, op in STORES
         for j in range(i - 1, -1, -1):
@@ -137,7 +141,9 @@ class Window:
             if other.op == "dmb":
                 kind = other.option
                 waits_for_loads |= not kind.endswith("st")
-                waits_for_stores |= kind in _FULL or (kind.endswith("st") and op in STORES)
+                waits_for_stores |= kind in _FULL or (
+                    kind.endswith("st") and (fault or op in STORES)
+                )
             elif done:
                 continue
             elif (
@@ -145,7 +151,7 @@ class Window:
                 or other.op in ("ld.acq", "ld.acqpc")
                 or (other.op in LOADS and waits_for_loads)
                 or (other.op in STORES and waits_for_stores)
-                or (other.op == "st.rel" and op == "ld.acq")
+                or (other.op == "st.rel" and op == "ld.acq" and not fault)
             ):
                 return False
         return True
@@ -320,7 +326,7 @@ class Window:
         assert entry.fault is not None
         rest: tuple[int, ...] = ()
         if thread.fault is not None:
-            rest = thread.fault + (thread.after(entry.code) if entry.code in thread.main else ())
+            rest = thread.fault + tuple(e.code for e in self.window[i + 1 :]) + self.flight.rest
         flight = self.flight._replace(
             window=self.window[:i],
             rest=rest,
@@ -375,7 +381,7 @@ _EARLIEST = (TRANSLATION, ACCESS_FLAG)
 def ordered(shared: Shared, state: CpuState, memory: Memory, cpu: int) -> list[bool]:
     """For each instruction in flight, whether no barrier, acquire or release holds it up now."""
     window = Window(shared, state, memory, cpu, owed=False)
-    return [window.is_ordered(i) for i in range(len(window.code))]
+    return [window.is_ordered(i, fault=True) for i in range(len(window.code))]
 
 
 def overtaken(shared: Shared, flight: Flight, word: int, count: int) -> Flight:

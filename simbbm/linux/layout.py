@@ -55,13 +55,16 @@ class Layout(NamedTuple):
     """One page of every leaf, or group, of the linear map: what walkers speculate on."""
 
 
-def layout(name: str, geometry: Geometry, cpus: int, *, flush_by_page: bool = False) -> Layout:
+def layout(
+    name: str, geometry: Geometry, cpus: int, *, flush_by_page: bool = False, high: bool = False
+) -> Layout:
     """Lay out memory and build the tables.
 
     `flush_by_page` puts MAX_DVM_OPS above the linear map's size, else it is below, as on every real
-    machine.
+    machine. `high` puts the image's data so high that the idmap needs more address bits than the
+    kernel runs with (S4).
     """
-    return _Builder(name, geometry, cpus, flush_by_page=flush_by_page).layout()
+    return _Builder(name, geometry, cpus, flush_by_page=flush_by_page, high=high).layout()
 
 
 def _sizes(geometry: Geometry, part: str) -> tuple[int, int, bool]:
@@ -78,10 +81,13 @@ def _sizes(geometry: Geometry, part: str) -> tuple[int, int, bool]:
 
 
 class _Builder:
-    def __init__(self, name: str, geometry: Geometry, cpus: int, *, flush_by_page: bool) -> None:
+    def __init__(
+        self, name: str, geometry: Geometry, cpus: int, *, flush_by_page: bool, high: bool
+    ) -> None:
         self.geometry = geometry
         self.cpus = cpus
         self.flush_by_page = flush_by_page
+        self.high = high
         self.builder = TableBuilder(geometry)
         self.parts: list[tuple[str, int, int]] = []
         """Name, first page and pages of every part of the linear map."""
@@ -122,6 +128,8 @@ class _Builder:
         text_at = next((page for part, page, _ in self.parts if part == "text"), None)
         text = self.lm_pages if text_at is None else text_at
         data = self.lm_pages + geometry.pages(2)
+        if self.high:
+            data = max(data, 1 << self.bits)
         fixed_tables = count((data + 1) * words, geometry.entries)
         swapper = self.builder.table(next(fixed_tables), "pgd")
         lm_tables = count(0, geometry.entries)
