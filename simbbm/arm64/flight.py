@@ -150,6 +150,23 @@ class Flight(NamedTuple):
         after = flight._replace(window=tuple(window), rest=rest)
         return after.retired(size, stops) if after.window and after.can_leave() else after
 
+    def overtaken(self, word: int, count: int, page_words: int) -> Flight:
+        """Return the flight after another CPU wrote `count` words.
+
+        Loads that read them from memory are superseded.
+        """
+        window = []
+        for i, entry in enumerate(self.window):
+            place = self.instruction(i).place
+            if entry.done and entry.page is not None and entry.source == MEMORY and place:
+                offset = place.address % page_words
+                at = place.address if place.physical else entry.page * page_words + offset
+                if word <= at < word + count:
+                    window.append(entry._replace(superseded=True))
+                    continue
+            window.append(entry)
+        return self._replace(window=tuple(window))
+
     def can_leave(self) -> bool:
         """Whether the oldest instruction is done; a barrier or move there needs nothing else."""
         op = self.instruction(0).op

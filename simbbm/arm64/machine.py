@@ -21,7 +21,7 @@ from simbbm.arm64.hardware import act, hardware_moves
 from simbbm.arm64.memory import Memory
 from simbbm.arm64.storebuffer import StoreBuffer
 from simbbm.arm64.view import Hit
-from simbbm.arm64.window import overtaken, window_moves
+from simbbm.arm64.window import window_moves
 from simbbm.core.automaton import Automaton
 from simbbm.core.program import Program
 from simbbm.core.system import Footprint, Move, Problem
@@ -196,7 +196,9 @@ class Arm64:
             if mmu is not cpu.mmu:
                 changes["mmu"] = mmu
         if not own and cpu.flight:
-            changes["flight"] = overtaken(self.shared, cpu.flight, address, len(words))
+            changes["flight"] = cpu.flight.overtaken(
+                address, len(words), self.spec.geometry.page_words
+            )
         if not own and address <= cpu.monitor < address + len(words):
             # The global monitor's transition from exclusive to open is a WFE wake-up event.
             changes |= {"monitor": NOTHING, "event": True}

@@ -382,20 +382,3 @@ def ordered(shared: Shared, state: CpuState, memory: Memory, cpu: int) -> list[b
     """For each instruction in flight, whether no barrier, acquire or release holds it up now."""
     window = Window(shared, state, memory, cpu, owed=False)
     return [window.is_ordered(i, fault=True) for i in range(len(window.code))]
-
-
-def overtaken(shared: Shared, flight: Flight, word: int, count: int) -> Flight:
-    """The flight after another CPU wrote `count` words: loads that read them are superseded."""
-    words = shared.geometry.page_words
-    window = []
-    for i, entry in enumerate(flight.window):
-        place = flight.instruction(i).place
-        if entry.done and entry.translated and entry.source == MEMORY and place is not None:
-            assert entry.page is not None
-            offset = place.address % words
-            at = place.address if place.physical else entry.page * words + offset
-            if word <= at < word + count:
-                window.append(entry._replace(superseded=True))
-                continue
-        window.append(entry)
-    return flight._replace(window=tuple(window))
