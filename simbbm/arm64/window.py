@@ -60,10 +60,14 @@ class Window:
             if self.shared.hardware.eager_steps:
                 if self._translates_alike(i) and (only := list(self._translate(i))):
                     return only
-                if barrier:
+                if barrier and self._settled():
                     return barrier
             moves += barrier
         return moves + [move for i in range(len(self.code)) for move in self._moves_of(i)]
+
+    def _settled(self) -> bool:
+        """Whether no register write is pending: else a synchronisation ends walks of old tables."""
+        return all(len(values) == 1 for values in self.state.mmu.regime)
 
     def _barrier_moves(self, i: int) -> Iterator[LocalMove]:
         """A DSB or a context synchronisation event that can happen now."""
