@@ -114,17 +114,7 @@ def _walks(shared: Shared, state: CpuState, memory: Memory) -> Iterator[LocalMov
     view = shared.view(state, memory)
     names = {}
     for page in shared.speculative:
-        starts = [
-            (root, geometry.start_level(bits), first, asid)
-            for asid, root, first, bits in view.roots
-            if 0 <= page - first < 1 << bits
-        ]
-        starts += [
-            (e.baddr, e.level + 1, e.va, e.asid)
-            for e in view.tables
-            if e.asid in view.asids and e.covers(page, geometry)
-        ]
-        for baddr, level, first, asid in starts:
+        for baddr, level, first, asid in view.starts(page):
             table = memory.tables.by_address.get(baddr)
             if table is None:
                 continue

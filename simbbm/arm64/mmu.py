@@ -146,7 +146,6 @@ class Mmus:
     def invalidated(self, mmu: Mmu, tables: Tables, tlbi: Tlbi) -> Mmu:
         """After a TLBI acted here: what it matched is gone, but walks may refill it."""
         geometry = self.geometry
-        kept_tables, kept_leaves = [], []
         entries: Iterable[TableEntry] = mmu.tables
         leaves: Iterable[LeafEntry] = mmu.leaves
         if self.hardware.closure and any(tlbi.matches_table(e, geometry) for e in mmu.tables):

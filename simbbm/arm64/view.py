@@ -124,22 +124,28 @@ class View:
         index = (page - entry.va) // self.geometry.pages(entry.level) // size * size
         return entry.part(index, size, self.geometry)
 
-    def _walks(self, page: int) -> list[LeafEntry | Fault]:
-        """Where walks of this page from live roots and cached tables lead."""
-        starts = [
+    def starts(self, page: int) -> list[tuple[int, int, int, int]]:
+        """Where walks of this page may start: at live roots, and at cached tables.
+
+        Table, level of its entries, first page that it maps, and ASID.
+        """
+        roots = [
             (baddr, self.geometry.start_level(bits), first, asid)
             for asid, baddr, first, bits in self.roots
             if 0 <= page - first < 1 << bits
         ]
-        results: list[LeafEntry | Fault] = []
-        if not all(any(0 <= page - first < 1 << n for first, n in r) for r in self._regions):
-            results.append(Fault(TRANSLATION, 0))
-        starts += [
+        return roots + [
             (e.baddr, e.level + 1, e.va, e.asid)
             for e in self.tables
             if e.asid in self.asids and e.covers(page, self.geometry)
         ]
-        for baddr, level, first, asid in starts:
+
+    def _walks(self, page: int) -> list[LeafEntry | Fault]:
+        """Where walks of this page from live roots and cached tables lead."""
+        results: list[LeafEntry | Fault] = []
+        if not all(any(0 <= page - first < 1 << n for first, n in r) for r in self._regions):
+            results.append(Fault(TRANSLATION, 0))
+        for baddr, level, first, asid in self.starts(page):
             result = walk(self.geometry, self.memory, baddr, level, page - first)
             if isinstance(result, Fault):
                 results.append(result)

@@ -98,7 +98,6 @@ def _at_once(label: str) -> bool:
     Such a step reads and writes nothing but its own thread's window, depends on nothing that others
     could change, and stays possible until it is taken; so it commutes with whatever would have come
     first, and every outcome is still met.
-    * A physical word's address needs no walk. Once it is known, the access has its translation.
     * A DSB whose accesses and TLBIs are done only lets later instructions go on. What it waited for
       cannot become undone.
     * So does a context synchronisation where no register write is under way. (Else it would end
@@ -107,9 +106,7 @@ def _at_once(label: str) -> bool:
     return _AT_ONCE.fullmatch(label) is not None
 
 
-_AT_ONCE = re.compile(
-    r"cpu\d+:\d+\.((ld|st)[.a-z]* ?|dsb completes|(isb|svc|eret|return) synchronises)"
-)
+_AT_ONCE = re.compile(r"cpu\d+:\d+\.(dsb completes|(isb|svc|eret|return) synchronises)")
 
 
 def _context_is_settled(state: Machine, move: Move) -> bool:
