@@ -10,6 +10,7 @@ address depends on a younger load (more behaviours).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from simbbm.arm64.context import Shared
@@ -33,6 +34,7 @@ class Translation(NamedTuple):
     """Tells apart results for one access in a label; empty for the best-founded one."""
     stale: str | None = None
     """What the current tables say instead, if this result is not theirs."""
+    attributes: Attributes | None = None
 
 
 def translations(
@@ -44,6 +46,14 @@ def translations(
     if memo is None:
         memo = memory.tables.memo[k] = tuple(_translate(shared, state, memory, page, access))
     return memo  # type: ignore[return-value]
+
+
+def target(t: Translation, among: Iterable[Translation]) -> str:
+    """Name the page, with its attributes where another result has the same page with others."""
+    alike = {other.attributes for other in among if other.page == t.page and not other.fault}
+    assert t.attributes is not None
+    text = f"({t.attributes.text or 'rw'})" if len(alike) > 1 else ""
+    return f"{t.page:#x}{text}"
 
 
 def _translate(
@@ -74,7 +84,14 @@ def _translate(
             told = "a fault" if stale is None or stale[0] is None else f"page {stale[0]:#x}"
             results.setdefault(
                 (result.page, result.attributes),
-                Translation(result.page, result.entry, None, suffix, told if stale else None),
+                Translation(
+                    result.page,
+                    result.entry,
+                    None,
+                    suffix,
+                    told if stale else None,
+                    result.attributes,
+                ),
             )
     return list(results.values())
 

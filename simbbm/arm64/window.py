@@ -19,7 +19,7 @@ from simbbm.arm64.cpu import CpuState, Effect, LocalMove
 from simbbm.arm64.flight import LOADS, MEMORY, STORES, SYNCHRONISING, Flight, InFlight
 from simbbm.arm64.listing import Instruction
 from simbbm.arm64.memory import Memory
-from simbbm.arm64.translate import READ, WRITE, translations
+from simbbm.arm64.translate import READ, WRITE, target, translations
 from simbbm.arm64.walks import ACCESS_FLAG, TRANSLATION
 
 
@@ -214,7 +214,7 @@ class Window:
             entry = self.window[i]._replace(page=t.page, entry=t.entry)
             if instruction.op in STORES and self._read_too_early(i, entry):
                 continue
-            yield self._update(i, f"translates to {t.page:#x}", entry)
+            yield self._update(i, f"translates to {target(t, results)}", entry)
 
     def _forwarded(self, i: int) -> Memory:
         """Memory as a walker would see it that forwards from this CPU's own stores (ablation)."""
