@@ -17,6 +17,7 @@ from simbbm.campaign.worker import Job
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import UsageError
 from simbbm.explore.bound import PctBound
+from simbbm.explore.estimate import Estimate, estimate
 from simbbm.explore.run import MAX_STEPS, RunResult
 from simbbm.explore.strategies import strategy
 
@@ -65,6 +66,8 @@ class StressResult(msgspec.Struct, frozen=True, kw_only=True):
     """The lowest failing run number."""
     failure: RunResult | None
     """What that run showed."""
+    surprises: int | None
+    """How many surprises its hardware had, if its strategy counts them."""
     steps: int
     digest: str
     """Of all runs, whatever the order in which they came."""
@@ -75,6 +78,8 @@ class StressResult(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     strategy: str
     pct: tuple[PctBound, ...]
+    estimate: Estimate | None
+    """What its first runs say of the states that they have not met."""
 
 
 def stress(
@@ -142,6 +147,7 @@ def _result(planner: Planner, name: str, seconds: float) -> StressResult:
         failures=dict(sorted(total.failures.items())),
         first_failure=total.first.number if total.first else None,
         failure=failure,
+        surprises=total.first.surprises if total.first else None,
         steps=total.steps,
         digest=f"{total.digest:032x}",
         inconclusive=total.inconclusive,
@@ -150,4 +156,5 @@ def _result(planner: Planner, name: str, seconds: float) -> StressResult:
         seconds=seconds,
         strategy=name,
         pct=total.pct,
+        estimate=estimate(total.samples),
     )

@@ -12,8 +12,10 @@ from simbbm.core.choice import Chooser
 from simbbm.core.engine import RunEnd
 from simbbm.core.errors import SimbbmError
 from simbbm.explore.bound import PctBound, pct_bound
+from simbbm.explore.estimate import Sample
 from simbbm.explore.pct import PctChooser
 from simbbm.explore.run import RunResult
+from simbbm.explore.surprise import SurpriseChooser
 
 _DIGEST_MODULUS = 1 << 128
 
@@ -23,6 +25,8 @@ class Failed(NamedTuple):
 
     number: int
     result: RunResult
+    surprises: int | None = None
+    """How many its hardware had, if the run's strategy counts them."""
 
 
 class Broke(NamedTuple):
@@ -53,6 +57,8 @@ class Tally:
     agents: dict[PctKey, int] = field(default_factory=dict)
     counted: Counter[PctKey] = field(default_factory=Counter)
     too_long: Counter[PctKey] = field(default_factory=Counter)
+    samples: list[Sample] = field(default_factory=list)
+    """Of the campaign's first runs, chunk by chunk."""
 
     def count(self, number: int, end: RunEnd, chooser: Chooser) -> None:
         """Count one run, but not its failure."""
@@ -69,11 +75,12 @@ class Tally:
             fits = end.steps <= chooser.k
             (self.counted if fits else self.too_long)[key] += 1
 
-    def fail(self, number: int, result: RunResult) -> None:
+    def fail(self, number: int, result: RunResult, chooser: Chooser) -> None:
         """Count a failure of a run that was counted."""
         self.failures[result.verdict, result.property or ""] += 1
         if self.first is None or number < self.first.number:
-            self.first = Failed(number, result)
+            surprises = chooser.surprises if isinstance(chooser, SurpriseChooser) else None
+            self.first = Failed(number, result, surprises)
 
     def add(self, other: Tally) -> None:
         """Add what other runs came to."""
@@ -88,6 +95,7 @@ class Tally:
             self.agents[key] = max(self.agents.get(key, 0), agents)
         self.counted.update(other.counted)
         self.too_long.update(other.too_long)
+        self.samples += other.samples
 
     @property
     def pct(self) -> tuple[PctBound, ...]:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from simbbm.campaign.tally import Broke, Tally
 from simbbm.core.errors import SimbbmError
 from simbbm.core.graph import Ended
+from simbbm.explore.estimate import RUNS, Sample, Visitor
 from simbbm.explore.run import Runner
 from simbbm.scenario import Scenario
 
@@ -60,7 +61,7 @@ _kept: dict[Job, Runner] = {}
 
 def run_chunk(job: Job, start: int, stop: int) -> Report:
     """Run the numbers from `start` to before `stop`, or to the first failure if that is wanted."""
-    tally = Tally()
+    tally, sample = Tally(), Sample()
     number = start
     began = perf_counter()
     try:
@@ -68,16 +69,21 @@ def run_chunk(job: Job, start: int, stop: int) -> Report:
         began = perf_counter()
         for number in range(start, stop):
             chooser = runner.chooser(number)
-            end = runner.run(chooser)
+            visitor = Visitor(chooser) if number < RUNS else None
+            end = runner.run(visitor or chooser)
             tally.count(number, end, chooser)
+            if visitor:
+                sample.count(runner.engine.graph, visitor, end.node)
             if end.node.ended is not None and end.node.ended is not Ended.HOLDS:
-                tally.fail(number, runner.result(end))
+                tally.fail(number, runner.result(end), chooser)
                 if job.stop_first:
                     break
     except SimbbmError as error:
         # An exception has gone through the engine's processes: they cannot be used again.
         _kept.clear()
         tally.broke = Broke(number, error)
+    if sample.runs:
+        tally.samples.append(sample)
     return Report(tally, perf_counter() - began)
 
 

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec import to_builtins
+
 from simbbm.campaign.stress import StressRequest, StressResult, stress
+from simbbm.check.verdict import Verdict
 from simbbm.cli.exits import Exit
 from simbbm.cli.logs import progress
 from simbbm.cli.verdicts import Kept, exit_of, keep, sample_row
@@ -71,7 +74,14 @@ def sample(scenario: Scenario, params: Mapping[str, Any], wanted: Wanted) -> Sam
         )
         kept = keep(witness, wanted.witness_dir)
     row = sample_row(
-        scenario, params, result, kept, seed=wanted.seed, why=_why_inconclusive(result, request)
+        scenario,
+        params,
+        result,
+        kept,
+        seed=wanted.seed,
+        why=_why_inconclusive(result, request) or _what_it_says(result),
+        surprises=result.surprises,
+        estimate=_estimate(result),
     )
     return Sampled(row, kept, _how(result, wanted), result.interrupted)
 
@@ -86,11 +96,38 @@ def _why_inconclusive(result: StressResult, request: StressRequest) -> str:
     return ""
 
 
+def _what_it_says(result: StressResult) -> str:
+    """What a sample says about what it has not seen, line by line; nothing of a failure."""
+    if result.verdict is not Verdict.SAMPLED:
+        return ""
+    said = [bound.text for bound in result.pct]
+    if result.estimate:
+        said.append(result.estimate.text)
+    return "\n".join(said)
+
+
+def _estimate(result: StressResult) -> dict[str, Any] | None:
+    """The same as numbers."""
+    if result.verdict is not Verdict.SAMPLED:
+        return None
+    numbers: dict[str, Any] = {"pct": [to_builtins(b) | {"missed": b.missed} for b in result.pct]}
+    if found := result.estimate:
+        unseen = {"states": found.states, "unseen_per_run": found.unseen_per_run}
+        numbers |= to_builtins(found) | unseen
+    return numbers
+
+
 def _how(result: StressResult, wanted: Wanted) -> str:
     """How the answer came about, in one line."""
     seen = f"seed {wanted.seed}, strategy {result.strategy}, {result.seconds:.1f} s"
     if result.first_failure is not None:
         failed = sum(result.failures.values())
         rate = f"{failed:,} of {result.runs:,} runs failed, the first is " if failed > 1 else ""
-        return f"{rate}run {result.first_failure:,}; {seen}"
+        met = "" if result.surprises is None else f" ({_surprises(result.surprises)})"
+        return f"{rate}run {result.first_failure:,}{met}; {seen}"
     return f"{result.runs:,} runs, none failed; {seen}"
+
+
+def _surprises(count: int) -> str:
+    """How much a reader has to believe of the hardware."""
+    return f"it takes {count} hardware surprise{'' if count == 1 else 's'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -169,7 +170,7 @@ def say(row: VerdictRow, kept: Kept | None, how: str, *, as_json: bool) -> None:
     colour = {True: "green", False: "red", None: "yellow"}[row.expected]
     click.echo(f"{row.scenario}: {click.style(verdict_text(row), fg=colour)} ({judgement(row)})")
     if row.message:
-        click.echo(f"  {row.message}")
+        click.echo(indent(row.message, "  "))
     click.echo(f"  {how}")
     if kept:
         click.echo(f"  show with:   {kept.show}")

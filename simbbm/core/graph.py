@@ -28,7 +28,7 @@ class Ended(StrEnum):
 class Node(Generic[S]):
     """A state with its moves; `following[k]` is the node after `moves[k]`, None until walked."""
 
-    __slots__ = ("ended", "following", "moves", "policy", "problem", "state")
+    __slots__ = ("digest", "ended", "following", "moves", "policy", "problem", "state")
 
     def __init__(self, state: S, moves: tuple[Move, ...]) -> None:
         self.state = state
@@ -36,6 +36,8 @@ class Node(Generic[S]):
         self.following: list[Node[S] | None] = [None] * len(moves)
         self.ended: Ended | None = None
         self.problem: Problem | None = None
+        self.digest: str | None = None
+        """What `Graph.digest` found."""
         self.policy: object = None
         """A chooser's own notes on this node (a pure function of it)."""
 
@@ -66,6 +68,12 @@ class Graph(Generic[S]):
             following = self.node(self.system.apply(node.state, node.moves[k]))
             node.following[k] = following
         return following
+
+    def digest(self, node: Node[S]) -> str:
+        """Return the digest of a node's state, found once."""
+        if node.digest is None:
+            node.digest = self.system.digest(node.state)
+        return node.digest
 
     def _judge(self, state: S) -> Node[S]:
         system = self.system

@@ -28,7 +28,7 @@ _agent_sets: dict[tuple[str, ...], AgentSet] = {}
 class Menu:
     """A node's moves as indices, grouped. Everything is in the canonical order of the moves."""
 
-    __slots__ = ("agent_set", "agents", "cpus", "moves_of")
+    __slots__ = ("agent_set", "agents", "cpus", "hardware", "moves_of", "programs", "races")
 
     def __init__(self, node: Node[Any]) -> None:
         by_agent: dict[str, list[int]] = {}
@@ -46,6 +46,12 @@ class Menu:
             by_cpu.setdefault(cpu_of[name], []).append(moves)
         self.cpus = tuple(map(tuple, by_cpu.values()))
         """CPU by CPU, the moves of each of its agents."""
+        self.programs = tuple(name for name in names if name == f"cpu{cpu_of[name]}")
+        """The agents that are programs."""
+        self.hardware = tuple(name for name in names if name != f"cpu{cpu_of[name]}")
+        """All other agents."""
+        self.races: dict[int, tuple[str, ...]] = {}
+        """`explore.pos` notes here whom a move races with."""
 
 
 def menu_of(node: Node[Any]) -> Menu:

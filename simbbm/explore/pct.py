@@ -22,6 +22,7 @@ from simbbm.core.choice import Chooser, Tape
 from simbbm.core.errors import UsageError
 from simbbm.core.graph import Node
 from simbbm.explore.menu import AgentSet, menu_of
+from simbbm.explore.profile import Profile
 
 DEPTH_MAX = 10
 STEPS_UNCALIBRATED = 100
@@ -38,9 +39,9 @@ class PctChooser:
         self.k = k
         self._draw = tape.number
         self._left = k
-        self._priorities = _Priorities(tape)
+        self._priorities = Priorities(tape)
         self._highest: dict[AgentSet, str] = {}
-        self._changes = _change_points(tape, min(depth - 1, k), k)
+        self._changes = change_points(tape, min(depth - 1, k), k)
 
     @property
     def agents(self) -> int:
@@ -73,7 +74,7 @@ class PctChooser:
         return name
 
 
-class _Priorities(dict[str, int]):
+class Priorities(dict[str, int]):
     """Priorities by agent, drawn on first sight; all above those of change points."""
 
     __slots__ = ("_tape",)
@@ -88,7 +89,7 @@ class _Priorities(dict[str, int]):
         return priority
 
 
-def _change_points(tape: Tape, wanted: int, k: int) -> dict[int, int]:
+def change_points(tape: Tape, wanted: int, k: int) -> dict[int, int]:
     """Distinct steps among k, counted from the end; each with its priority, in the order drawn.
 
     That order and not the order in time: of two agents that drop, either may end up lower.
@@ -112,9 +113,9 @@ class Pct:
         self.k = k
         self.name = f"pct:depth={depth}"
 
-    def calibrated(self, k: int) -> Pct:
+    def calibrated(self, profile: Profile) -> Pct:
         """The same with another k."""
-        return Pct(self.depth, k)
+        return Pct(self.depth, profile.steps)
 
     def chooser(self, seed: bytes, number: int) -> Chooser:  # noqa: ARG002 - the protocol's
         """One run's priorities and change points."""

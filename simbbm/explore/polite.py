@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simbbm.core.choice import Chooser, Polite
+from simbbm.explore.profile import Profile
 
 
 class PoliteStrategy:
@@ -11,7 +12,7 @@ class PoliteStrategy:
     name = "polite"
     needs_calibration = False
 
-    def calibrated(self, k: int) -> PoliteStrategy:  # noqa: ARG002 - the protocol's
+    def calibrated(self, profile: Profile) -> PoliteStrategy:  # noqa: ARG002 - the protocol's
         """Nothing has to be fitted."""
         return self
 

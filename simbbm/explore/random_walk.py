@@ -14,6 +14,7 @@ from typing import Any
 from simbbm.core.choice import Chooser, Tape
 from simbbm.core.graph import Node
 from simbbm.explore.menu import menu_of
+from simbbm.explore.profile import Profile
 
 
 class AgentWalk:
@@ -65,7 +66,7 @@ class RandomWalk:
         self._walk: type[AgentWalk | CpuWalk] = CpuWalk if cpu_first else AgentWalk
         self.name = "cpu-first" if cpu_first else "random"
 
-    def calibrated(self, k: int) -> RandomWalk:  # noqa: ARG002 - the protocol's
+    def calibrated(self, profile: Profile) -> RandomWalk:  # noqa: ARG002 - the protocol's
         """Nothing has to be fitted."""
         return self
 

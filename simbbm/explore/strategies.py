@@ -4,25 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from simbbm.core.choice import Chooser
 from simbbm.core.errors import UsageError
 from simbbm.explore.pct import Pct
 from simbbm.explore.polite import PoliteStrategy
 from simbbm.explore.portfolio import Portfolio, default_members
+from simbbm.explore.pos import Pos
+from simbbm.explore.profile import Profile
 from simbbm.explore.random_walk import RandomWalk
+from simbbm.explore.surprise import Surprise
+from simbbm.explore.urw import Urw
+
+_IN_TURN = ", ".join(member.name for member in default_members())
 
 STRATEGIES: dict[str, str] = {
-    "default": "by run number in turn: random, cpu-first, pct:depth=2, pct:depth=3",
+    "default": f"by run number in turn: {_IN_TURN}",
+    "portfolio": "another name for default",
     "random": "an agent uniformly, then one of its moves",
     "cpu-first": "a CPU uniformly, then one of its agents (its hardware too), then a move",
     "pct": "random priorities with depth-1 random change points (pct:depth=3)",
+    "pos": "random priorities, drawn again for those that lose a race",
+    "surprise": "hardware does everything at once, with at most so many exceptions "
+    "(surprise:budget=2)",
+    "urw": "an agent in proportion to the moves that it has left",
     "polite": "hardware does everything at once and nothing optional happens; always the same run",
 }
 """Every strategy's one-line meaning, by name."""
-
-_PCT_DEPTH = 3
 
 
 class Strategy(Protocol):
@@ -36,8 +45,8 @@ class Strategy(Protocol):
     def needs_calibration(self) -> bool:
         """Whether `calibrated` has something to fit."""
 
-    def calibrated(self, k: int) -> Strategy:
-        """This strategy, fitted to a scenario whose runs take k steps."""
+    def calibrated(self, profile: Profile) -> Strategy:
+        """This strategy, fitted to a scenario whose runs are like this."""
 
     def chooser(self, seed: bytes, number: int) -> Chooser:
         """The chooser of run `number`, whose seed this is."""
@@ -46,8 +55,9 @@ class Strategy(Protocol):
 def strategy(text: str) -> Strategy:
     """Read a strategy's text; raise UsageError if there is none of that name."""
     name, _, rest = text.partition(":")
-    if name == "pct":
-        return Pct(_depth(text, rest))
+    if name in _WITH_OPTION:
+        option = _WITH_OPTION[name]
+        return option.make(_value(text, rest, option))
     make = _PLAIN.get(name)
     if make is None:
         listed = ", ".join(STRATEGIES)
@@ -55,22 +65,40 @@ def strategy(text: str) -> Strategy:
         hint = f"did you mean {near[0]}? there are {listed}" if near else f"there are {listed}"
         raise UsageError(f"no strategy {name}", hint)
     if rest:
-        raise UsageError(f"strategy {text}: {name} has no options", "only pct has, pct:depth=3")
+        have = " and ".join(f"{n}:{o.key}={o.default}" for n, o in _WITH_OPTION.items())
+        raise UsageError(f"strategy {text}: {name} has no options", f"only {have} have")
     return make()
 
 
+class _Option(NamedTuple):
+    """The one number that a strategy takes."""
+
+    make: Callable[[int], Strategy]
+    key: str
+    default: int
+
+
+_WITH_OPTION: dict[str, _Option] = {
+    "pct": _Option(Pct, "depth", 3),
+    "surprise": _Option(Surprise, "budget", 2),
+}
 _PLAIN: dict[str, Callable[[], Strategy]] = {
     "default": lambda: Portfolio("default", default_members()),
+    "portfolio": lambda: Portfolio("portfolio", default_members()),
     "random": RandomWalk,
     "cpu-first": lambda: RandomWalk(cpu_first=True),
+    "pos": Pos,
+    "urw": Urw,
     "polite": PoliteStrategy,
 }
 
 
-def _depth(text: str, options: str) -> int:
+def _value(text: str, options: str, option: _Option) -> int:
     if not options:
-        return _PCT_DEPTH
+        return option.default
     key, _, value = options.partition("=")
-    if key != "depth" or not (value.isascii() and value.isdecimal()):
-        raise UsageError(f"strategy {text}: not understood", "write pct or pct:depth=3")
+    if key != option.key or not (value.isascii() and value.isdecimal()):
+        name = text.partition(":")[0]
+        hint = f"write {name} or {name}:{option.key}={option.default}"
+        raise UsageError(f"strategy {text}: not understood", hint)
     return int(value)

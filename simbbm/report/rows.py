@@ -70,6 +70,10 @@ class VerdictRow(Row, tag="verdict", tag_field="type", frozen=True, kw_only=True
     """Absolute path."""
     token: str | None = None
     allowances: list[str] | None = None
+    surprises: int | None = None
+    """Surprises of the failing run's hardware, if its strategy counts them."""
+    estimate: dict[str, Any] | None = None
+    """Of SAMPLED: what its runs say of unseen states, and its PCT runs of unseen bugs."""
     digest: str | None = None
     version: str
 

@@ -22,6 +22,7 @@ from simbbm.campaign.planner import (
 )
 from simbbm.campaign.tally import Broke, Failed, Tally
 from simbbm.check.verdict import Verdict
+from simbbm.core.choice import Polite
 from simbbm.core.errors import ScenarioError
 from simbbm.explore.run import RunResult
 
@@ -55,7 +56,7 @@ class World:
             tally.digest += 3**number % 1009
             tally.steps += number
             if number in self.failing:
-                tally.fail(number, failure(number))
+                tally.fail(number, failure(number), Polite())
         return tally
 
 

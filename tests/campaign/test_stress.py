@@ -12,6 +12,7 @@ import pytest
 
 from simbbm import discovery
 from simbbm.campaign.stress import Progress, StressRequest, StressResult, available_cpus, stress
+from simbbm.campaign.worker import Job, run_chunk
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.explore.run import run_one
@@ -87,6 +88,27 @@ def test_every_run_done_is_sampled_and_says_what_that_means() -> None:
     assert bound.runs_counted + bound.runs_too_long == 400
     assert bound.n >= 4
     assert "Not a proof" in bound.text
+
+
+def test_the_estimate_is_of_the_first_thousand_runs_whoever_makes_them() -> None:
+    job = Job(TOYS, "toys::holds", (), "default", 3, 100, stop_first=True)
+    counts = [
+        sum(s.runs for s in run_chunk(job, *c).tally.samples) for c in ((990, 1010), (1000, 1100))
+    ]
+    assert counts == [10, 0]
+    results = [campaign("toys::holds", runs=runs, seed=3) for runs in (1000, 1500)]
+    assert results[0].estimate == results[1].estimate
+    assert results[0].estimate is not None
+    assert results[0].estimate.runs == 1000
+
+
+def test_a_failure_says_how_many_surprises_it_took() -> None:
+    late = campaign(
+        "linear_map_split::m10_no_dsb_after_tlbi", runs=300, strategy="surprise:budget=1"
+    )
+    assert (late.verdict, late.surprises) == (Verdict.VIOLATED, 1)
+    other = campaign("bbm_minimal::live_change", runs=10, strategy="random")
+    assert (other.verdict, other.surprises) == (Verdict.VIOLATED, None)
 
 
 def test_runs_that_hit_max_steps_are_inconclusive() -> None:

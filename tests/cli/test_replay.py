@@ -15,7 +15,7 @@ BAD = "bbm_minimal::live_change"
 @pytest.fixture
 def witness(simbbm: Cli) -> Path:
     """A witness of a violation."""
-    return Path(simbbm.row("run", BAD)["witness"])
+    return Path(simbbm.row("run", BAD, "--strategy", "random")["witness"])
 
 
 def edit(path: Path, **changes: Any) -> Path:

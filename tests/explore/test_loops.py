@@ -11,6 +11,7 @@ from simbbm.core.choice import run_seed
 from simbbm.core.engine import Engine
 from simbbm.core.graph import Graph, Node
 from simbbm.core.trace import trace_digest
+from simbbm.explore.profile import Profile
 from simbbm.explore.run import Recorder, Runner
 from simbbm.explore.strategies import strategy
 from simbbm.scenario import Scenario
@@ -27,7 +28,7 @@ def scenario(request: pytest.FixtureRequest) -> Scenario:
 def test_both_loops_meet_the_same_states(scenario: Scenario) -> None:
     """Same tape, same trace, and every state equal, over a thousand schedules each."""
     fast, stock = Engine(Graph(scenario.system())), Engine(Graph(scenario.system()))
-    plan = strategy("default").calibrated(22)
+    plan = strategy("default").calibrated(Profile(22))
     for number in range(1000):
         seed = run_seed(17, number)
         recorder = Recorder(plan.chooser(seed, number))
@@ -86,7 +87,7 @@ def test_labels_name_one_move_of_a_state(scenario: Scenario) -> None:
 
 
 def test_a_graph_that_forgets_its_nodes_gives_the_same_runs(scenario: Scenario) -> None:
-    plan = strategy("default").calibrated(22)
+    plan = strategy("default").calibrated(Profile(22))
     whole = Engine(Graph(scenario.system()))
     forgetful = Engine(Graph(scenario.system(), max_nodes=7))
     for number in range(200):

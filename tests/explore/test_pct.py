@@ -12,6 +12,7 @@ from simbbm.core.graph import Ended, Graph
 from simbbm.explore.bound import pct_bound
 from simbbm.explore.calibrate import calibrate
 from simbbm.explore.pct import Pct, PctChooser
+from simbbm.explore.profile import Profile
 from simbbm.explore.strategies import strategy
 from tests.explore.toys import Judge, Toy
 
@@ -42,7 +43,7 @@ def woven(state: tuple[str, ...]) -> str | None:
 def rate(judge: Judge, name: str, toy: Toy | None = None, runs: int = RUNS) -> float:
     toy = toy or Toy(dict.fromkeys(AGENTS, LENGTH), judge)
     engine = Engine(Graph(toy))
-    plan = strategy(name).calibrated(sum(toy.steps.values()))
+    plan = strategy(name).calibrated(Profile(sum(toy.steps.values())))
     ends = (engine.run(plan.chooser(run_seed(11, i), i), 1000) for i in range(runs))
     return sum(end.node.ended is Ended.VIOLATED for end in ends) / runs
 
@@ -135,7 +136,7 @@ def test_remembering_who_goes_first_changes_nothing() -> None:
         assert ends[0] == ends[1]
 
 
-def test_k_is_the_same_whenever_it_is_measured() -> None:
+def test_a_profile_is_the_same_whenever_it_is_measured() -> None:
     toy = Toy({"cpu0": 3, "cpu1": 3}, optional=("cpu0.spurious",))
     used, fresh = Engine(Graph(toy)), Engine(Graph(toy))
     for i in range(20):

@@ -12,14 +12,30 @@ from simbbm.core.choice import Polite, Tape, run_seed
 from simbbm.core.errors import UsageError
 from simbbm.core.graph import Graph, Node
 from simbbm.explore.menu import menu_of
-from simbbm.explore.pct import PctChooser
+from simbbm.explore.pct import Pct, PctChooser
 from simbbm.explore.portfolio import Portfolio
+from simbbm.explore.pos import PosChooser
+from simbbm.explore.profile import Profile
 from simbbm.explore.random_walk import AgentWalk, CpuWalk
 from simbbm.explore.run import run_one
 from simbbm.explore.strategies import STRATEGIES, strategy
+from simbbm.explore.surprise import Surprise, SurpriseChooser
+from simbbm.explore.urw import Urw, UrwChooser
 from tests.explore.toys import Toy, toy_scenario
 
-NAMES = ("default", "random", "cpu-first", "pct:depth=2", "pct:depth=3", "polite")
+NAMES = (
+    "default",
+    "portfolio",
+    "random",
+    "cpu-first",
+    "pct:depth=2",
+    "pct:depth=3",
+    "pos",
+    "surprise:budget=0",
+    "surprise:budget=2",
+    "urw",
+    "polite",
+)
 TOY = toy_scenario(Toy({"cpu0": 4, "cpu1": 4, "cpu1.drain[x]": 3, "dvm.cpu1": 2}))
 
 
@@ -38,8 +54,9 @@ def test_every_documented_strategy_can_be_read() -> None:
     assert list(STRATEGIES) == [strategy(name).name.partition(":")[0] for name in STRATEGIES]
 
 
-def test_pct_without_a_depth_is_of_depth_3() -> None:
+def test_what_is_left_out_has_a_default() -> None:
     assert strategy("pct").name == "pct:depth=3"
+    assert strategy("surprise").name == "surprise:budget=2"
 
 
 @pytest.mark.parametrize(
@@ -47,8 +64,13 @@ def test_pct_without_a_depth_is_of_depth_3() -> None:
     [
         ("randm", "did you mean random"),
         ("pcd:depth=2", "did you mean pct"),
-        ("zzz", "there are default, random, cpu-first, pct, polite"),
+        ("zzz", "default, portfolio, random, cpu-first, pct, pos, surprise, urw, polite"),
         ("random:depth=2", "random has no options"),
+        ("pos:depth=2", "only pct:depth=3 and surprise:budget=2 have"),
+        ("surprize", "did you mean surprise"),
+        ("surprise:depth=2", "write surprise or surprise:budget=2"),
+        ("surprise:budget=1.5", "write surprise or surprise:budget=2"),
+        ("surprise:budget=11", "budget is 0..10"),
         ("pct:deep=2", "write pct or pct:depth=3"),
         ("pct:depth=", "write pct or pct:depth=3"),
         ("pct:depth=-1", "write pct or pct:depth=3"),
@@ -72,7 +94,7 @@ def test_same_seed_and_number_same_run(name: str) -> None:
 def test_other_numbers_and_seeds_give_other_runs(name: str) -> None:
     by_number = {run_one(TOY, {}, name, seed=5, number=n).digest for n in range(40)}
     by_seed = {run_one(TOY, {}, name, seed=s).digest for s in range(40)}
-    assert min(len(by_number), len(by_seed)) > 10
+    assert min(len(by_number), len(by_seed)) > 8
 
 
 @given(seed=st.binary(min_size=16, max_size=16), limits=st.lists(st.integers(1, 65536)))
@@ -112,22 +134,34 @@ def test_a_menu_groups_moves_by_agent_and_by_cpu() -> None:
     assert menu.agents == ((0,), (1,), (2,), (3,))
     assert menu.cpus == (((0,), (2,)), ((1,), (3,)))
     assert menu.moves_of["cpu1.walk[x]"] == (3,)
+    assert menu.programs == ("cpu0", "cpu1")
+    assert menu.hardware == ("dvm.cpu0", "cpu1.walk[x]")
 
 
 def test_the_default_takes_turns_by_run_number() -> None:
-    portfolio = strategy("default").calibrated(50)
+    portfolio = strategy("default").calibrated(Profile(50, 7, (("cpu0", 9),)))
     assert isinstance(portfolio, Portfolio)
-    assert [m.name for m in portfolio.members] == [
-        "random",
-        "cpu-first",
-        "pct:depth=2",
-        "pct:depth=3",
-    ]
-    choosers = [portfolio.chooser(b"seed", number) for number in range(8)]
-    kinds = [AgentWalk, CpuWalk, PctChooser, PctChooser]
+    names = ["pct:depth=2", "urw", "pct:depth=3", "surprise:budget=2", "pos", "random"]
+    assert [m.name for m in portfolio.members] == names
+    choosers = [portfolio.chooser(b"seed", number) for number in range(12)]
+    kinds = [PctChooser, UrwChooser, PctChooser, SurpriseChooser, PosChooser, AgentWalk]
     assert [type(chooser) for chooser in choosers] == kinds * 2
     depths = [chooser.depth for chooser in choosers if isinstance(chooser, PctChooser)]
     assert depths == [2, 3, 2, 3]
+
+
+def test_a_portfolio_fits_every_member() -> None:
+    fitted = strategy("default").calibrated(Profile(50, 7, (("cpu0", 9),)))
+    assert isinstance(fitted, Portfolio)
+    assert fitted.needs_calibration
+    assert [m.k for m in fitted.members if isinstance(m, Pct)] == [50, 50]
+    assert [m.profile.arrivals for m in fitted.members if isinstance(m, Surprise)] == [7]
+    assert [m.moves for m in fitted.members if isinstance(m, Urw)] == [{"cpu0": 9}]
+
+
+def test_portfolio_is_another_name_for_the_default() -> None:
+    runs = [run_one(TOY, {}, name, 3, n) for name in ("default", "portfolio") for n in range(12)]
+    assert runs[:12] == runs[12:]
 
 
 def test_polite_is_the_polite_schedule() -> None:

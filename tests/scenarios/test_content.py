@@ -99,7 +99,17 @@ def test_every_step_of_the_program_is_reached() -> None:
     assert steps_in_source() - met == NEVER_REACHED
 
 
-HOW = ("every state", "random", "cpu-first", "pct:depth=2", "pct:depth=3", "default")
+HOW = (
+    "every state",
+    "random",
+    "cpu-first",
+    "pct:depth=2",
+    "pct:depth=3",
+    "pos",
+    "surprise",
+    "urw",
+    "default",
+)
 
 
 @pytest.mark.parametrize("how", HOW)
