@@ -73,15 +73,16 @@ def sample(scenario: Scenario, params: Mapping[str, Any], wanted: Wanted) -> Sam
             request.max_steps,
         )
         kept = keep(witness, wanted.witness_dir)
+    complete = result.verdict is Verdict.SAMPLED
     row = sample_row(
         scenario,
         params,
         result,
         kept,
         seed=wanted.seed,
-        why=_why_inconclusive(result, request) or _what_it_says(result),
+        why=_what_it_says(result) if complete else _why_inconclusive(result, request),
         surprises=result.surprises,
-        estimate=_estimate(result),
+        estimate=_estimate(result) if complete else None,
     )
     return Sampled(row, kept, _how(result, wanted), result.interrupted)
 
@@ -97,19 +98,15 @@ def _why_inconclusive(result: StressResult, request: StressRequest) -> str:
 
 
 def _what_it_says(result: StressResult) -> str:
-    """What a sample says about what it has not seen, line by line; nothing of a failure."""
-    if result.verdict is not Verdict.SAMPLED:
-        return ""
+    """What a sample says about what it has not seen, line by line."""
     said = [bound.text for bound in result.pct]
     if result.estimate:
         said.append(result.estimate.text)
     return "\n".join(said)
 
 
-def _estimate(result: StressResult) -> dict[str, Any] | None:
+def _estimate(result: StressResult) -> dict[str, Any]:
     """The same as numbers."""
-    if result.verdict is not Verdict.SAMPLED:
-        return None
     numbers: dict[str, Any] = {"pct": [to_builtins(b) | {"missed": b.missed} for b in result.pct]}
     if found := result.estimate:
         unseen = {"states": found.states, "unseen_per_run": found.unseen_per_run}

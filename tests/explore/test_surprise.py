@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from simbbm.core.engine import Engine
 from simbbm.core.graph import Ended, Graph
 from simbbm.core.system import Move
 from simbbm.explore.calibrate import calibrate
+from simbbm.explore.profile import Profile
 from simbbm.explore.run import Recorder, Runner
 from simbbm.explore.surprise import Surprise, SurpriseChooser
 from tests.explore.toys import Toy
@@ -112,3 +114,22 @@ def test_hardware_that_waits_goes_on_when_nobody_else_can() -> None:
     for i in range(60):
         end = engine.run(Surprise(3).chooser(run_seed(10, i), i), 100)
         assert (end.node.ended, end.steps) == (Ended.HOLDS, 3)
+
+
+def test_every_program_is_as_likely_to_go_first() -> None:
+    node = Graph(Toy({"cpu0": 9, "cpu1": 9, "cpu2": 9})).initial
+    plan = Surprise(1, Profile(1000, 1))
+    firsts = [plan.chooser(run_seed(11, i), i).choose(node) for i in range(3000)]
+    assert all(900 < firsts.count(k) < 1100 for k in range(3))
+
+
+def test_programs_change_over_at_two_steps_at_most_and_freely_in_runs_that_are_too_long() -> None:
+    def changes(steps: int, number: int) -> int:
+        engine = Engine(Graph(Toy({"cpu0": 20, "cpu1": 20})))
+        plan = Surprise(0, Profile(steps))
+        state = engine.run(plan.chooser(run_seed(12, number), number), 100).node.state
+        return sum(a != b for a, b in pairwise(state))
+
+    # One more, when the first program has come to its end.
+    assert max(changes(40, i) for i in range(40)) == 3
+    assert min(changes(2, i) for i in range(40)) > 3

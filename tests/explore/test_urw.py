@@ -33,10 +33,10 @@ def test_every_interleaving_is_as_likely() -> None:
     assert max(walk.values()) > 4 * min(walk.values())
 
 
-def test_an_agent_that_has_made_more_moves_than_expected_still_moves() -> None:
-    runs = interleavings(Urw(Profile(2, moves=(("cpu0", 1),))))
-    assert sum(runs.values()) == RUNS
-    assert min(runs.values()) > 50
+def test_an_agent_that_has_made_more_moves_than_expected_counts_as_if_it_had_one_left() -> None:
+    runs = interleavings(Urw(Profile(2, moves=(("cpu0", 1), ("cpu1", 1)))))
+    again = sum(count for moved, count in runs.items() if moved[0] == moved[1])
+    assert 0.46 * RUNS < again < 0.54 * RUNS
 
 
 def test_who_is_not_in_the_profile_counts_as_if_it_had_one_move_left() -> None:
