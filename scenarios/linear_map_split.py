@@ -76,6 +76,7 @@ def good(
     image: Literal["low", "high"] = "low",
     hardware: Literal["delayed", "eager"] = "delayed",
     tlb: Literal["closure", "concrete"] = "closure",
+    window: Annotated[int, Range(1, 16)] = 1,
 ) -> Setup:
     """The merged protocol: no secondary can see a size change, nobody faults, everybody resumes."""
     at = lay_out(
@@ -107,7 +108,7 @@ def good(
             context_restored(at.regime),
             tables_linked_once(at.regime),
         ),
-        hardware=hardware_for(hardware, tlb),
+        hardware=hardware_for(hardware, tlb, window),
         symbols=at.symbols,
         regions=at.regions,
         table_names=at.table_names,

@@ -33,9 +33,9 @@ HARDWARE: dict[str, Hardware] = {"delayed": DELAYED, "eager": EAGER}
 TLB: dict[str, Hardware] = {"closure": DELAYED, "concrete": CONCRETE}
 
 
-def hardware_for(kind: str, tlb: str = "closure") -> Hardware:
-    """The hardware that the parameters `hardware` and `tlb` name."""
-    return EAGER if kind == "eager" else TLB[tlb]
+def hardware_for(kind: str, tlb: str = "closure", window: int = 1) -> Hardware:
+    """The hardware that the parameters `hardware`, `tlb` and `window` name."""
+    return (EAGER if kind == "eager" else TLB[tlb])._replace(window=window)
 
 
 @dataclass(frozen=True)

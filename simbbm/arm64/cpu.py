@@ -9,6 +9,7 @@ from simbbm.arm64.features import Features
 from simbbm.arm64.flight import Flight
 from simbbm.arm64.listing import Listing
 from simbbm.arm64.mmu import Mmu
+from simbbm.arm64.overtaking import Past
 from simbbm.arm64.registers import Regime
 from simbbm.arm64.storebuffer import StoreBuffer
 from simbbm.arm64.tlb import Tlbi
@@ -57,6 +58,8 @@ class CpuState:
     features: Features
     flight: Flight | None = None
     """The CPU runs a listing, not the program at `point`."""
+    past: Past = ()
+    """What loads of the program may still get that overtake earlier operations."""
 
     @property
     def finished(self) -> bool:
@@ -80,6 +83,7 @@ class CpuState:
             self.inbox,
             self.features,
             *((tuple(self.flight[1:]),) if self.flight else ()),
+            *((self.past,) if self.past else ()),
         )
 
 

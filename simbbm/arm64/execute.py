@@ -4,8 +4,11 @@ Accesses are performed in program order; stores wait in the store buffer. An ope
 wait simply has no move yet. Nothing here looks at another CPU: what other CPUs owe this one arrives
 as `owed`, what this one does to them leaves in an `Effect`.
 
-Simplified: a TLBI of a program never acts before a load that is earlier in program order
-(fewer behaviours; R8 allows it where no DSB or dependency lies between).
+With `Hardware.window` above 1 a load may overtake what is earlier in program order (`overtaking`).
+
+Simplified: no store and no TLBI takes effect before earlier loads have their values (fewer
+behaviours; R8 and load buffering allow it where nothing orders them). A value decides what the
+program does next: before it is known there is no TLBI to perform. Listings show both.
 """
 
 from __future__ import annotations
@@ -18,7 +21,9 @@ from simbbm.arm64.cpu import NOTHING, CpuState, Effect, LocalMove
 from simbbm.arm64.descriptor import leaves
 from simbbm.arm64.exceptions import check_not_left, exception_return, take_exception
 from simbbm.arm64.memory import Memory
+from simbbm.arm64.mistakes import check_address, check_fits, satisfied
 from simbbm.arm64.ops import Aborted
+from simbbm.arm64.overtaking import Reading, accessed, executed, readings
 from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.arm64.translate import FETCH, READ, WRITE, Translation, translations
 from simbbm.arm64.walks import CONFLICT
@@ -82,12 +87,12 @@ class Execution:
                 yield self._fault(t, address, READ)
                 continue
             physical = self._physical(t, address)
-            value = self._read(physical)
-            changes: dict[str, Any] = {"monitor": physical} if "x" in name else {}
-            yield self._proceed(value, t, reads=(physical,), acquire=name in ACQUIRES, **changes)
+            changes = {"monitor": physical} if "x" in name else {}
+            for reading in self._readings(physical, early=name == "ldr"):
+                yield self._observe(reading, t, physical, acquire=name in ACQUIRES, **changes)
 
     def wait(self, op: Op) -> Iterator[LocalMove]:
-        """A poll: a move if the predicate holds, if the access may fault, or if it fills a TLB."""
+        """A poll: a move if the predicate holds, the access may fault, or it leaves a trace."""
         address, predicate, args = op.args
         acquire = op.mnemonic in ACQUIRES
         if self.state.buffer.holds_loads or (acquire and self.state.buffer.holds_release):
@@ -97,11 +102,15 @@ class Execution:
                 yield self._fault(t, address, READ)
                 continue
             physical = self._physical(t, address)
-            value = self._read(physical)
-            if self._satisfied(predicate, value, args):
-                yield self._proceed(value, t, reads=(physical,), acquire=acquire)
-            elif (filled := self._after_access(t, self.state)) is not self.state:
-                yield self._move(t.suffix, Effect(filled), reads=(physical,))
+            for reading in self._readings(physical, early=not acquire):
+                if satisfied(self.state, predicate, reading.value, args):
+                    yield self._observe(reading, t, physical, acquire=acquire)
+                elif not reading.suffix:
+                    polled = self._after_access(t, self.state)
+                    if reading.past != polled.past:  # What it has read is the oldest from now on.
+                        polled = self.shared.cpus.change(polled, past=reading.past)
+                    if polled is not self.state:
+                        yield self._move(t.suffix, Effect(polled), reads=(physical,))
 
     def store(self, op: Op) -> Iterator[LocalMove]:
         """STR, STLR and `fill`: translate, then wait in the store buffer."""
@@ -113,12 +122,13 @@ class Execution:
                     yield self._fault(t, address, WRITE)
                 continue
             physical = self._writable(t, address, words)
+            past = accessed(self.state.past, physical)
             if self.shared.hardware.eager:
-                yield self._proceed(None, t, write=(physical, words))
+                yield self._proceed(None, t, write=(physical, words), past=past)
             else:
                 release = op.mnemonic == "stlr"
                 buffer = self.state.buffer.push(physical, words, t.entry, release=release)
-                yield self._proceed(None, t, buffer=buffer)
+                yield self._proceed(None, t, buffer=buffer, past=past)
 
     def store_exclusive(self, op: Op) -> Iterator[LocalMove]:
         """STXR and STLXR: performed at once if the monitor is still set."""
@@ -175,12 +185,12 @@ class Execution:
         mmu = self.shared.mmus.without_early(
             self.state.mmu, marked_only=not self.state.features.ets2
         )
-        yield self._proceed(None, mmu=mmu)
+        yield self._proceed(None, mmu=mmu, past=())
 
     def isb(self, op: Op) -> Iterator[LocalMove]:  # noqa: ARG002 - every semantics takes the op
         """ISB: context synchronisation (R14)."""
         mmu = self.shared.mmus.synchronised(self.state.mmu, self.memory.tables)
-        yield self._proceed(None, mmu=mmu)
+        yield self._proceed(None, mmu=mmu, past=())
 
     def tlbi(self, op: Op) -> Iterator[LocalMove]:
         """TLBI: issued now, acts on each CPU when it gets there."""
@@ -201,7 +211,7 @@ class Execution:
                 f"registers are {', '.join([*_REGIME, 'vbar_el1'])}",
             )
         mmu = self.shared.mmus.written(self.state.mmu, self.memory.tables, field, value)
-        yield self._proceed(None, mmu=mmu)
+        yield self._proceed(None, mmu=mmu, past=())
 
     def mrs(self, op: Op) -> Iterator[LocalMove]:
         """MRS: reads what was written last."""
@@ -255,8 +265,7 @@ class Execution:
         """SVC: an exception whose return goes on after it."""
         if self.shared.handler is None:
             raise ScenarioError(f"{self.state.point.where}: svc without an exception handler")
-        aborted = Aborted("svc", 0, op.args[0], "svc")
-        yield self._move("", self._exception(aborted, resume=True))
+        yield self._move("", self._exception(Aborted("svc", 0, op.args[0], "svc"), resume=True))
 
     def eret(self, op: Op) -> Iterator[LocalMove]:
         """ERET: go on where the exception was taken, or after it."""
@@ -267,9 +276,7 @@ class Execution:
     # Building moves
 
     def _translated(self, address: int, access: str) -> tuple[Translation, ...]:
-        if type(address) is not int:
-            where, mnemonic = self.state.point.where, self.state.point.op
-            raise ScenarioError(f"{where}: {mnemonic} of something that is no address")
+        check_address(self.state, address)
         page = self.shared.geometry.page(address)
         results = translations(self.shared, self.state, self.memory, page, access)
         if self.state.features.ets2 and self.state.buffer.stores:
@@ -286,26 +293,20 @@ class Execution:
     def _writable(self, t: Translation, address: int, words: tuple[Any, ...]) -> int:
         """Return where a store goes; refuse to mix up tables and data."""
         physical = self._physical(t, address)
-        if self.shared.memories.unfit(self.memory, physical, words):
-            where, name = self.state.point.where, self.shared.name(physical)
-            raise ScenarioError(
-                f"{where}: a store of {', '.join(map(str, words))} to {name}",
-                "tables hold descriptors, all other memory ints",
-            )
+        check_fits(self.shared, self.state, self.memory, physical, words)
         return physical
-
-    def _satisfied(self, predicate: Callable[..., bool], value: Any, args: tuple[Any, ...]) -> bool:
-        try:
-            return bool(predicate(value, *args))
-        except Exception as error:  # noqa: BLE001 - the author's function
-            where, name = self.state.point.where, predicate.__name__
-            raise ScenarioError(f"{where}: {name}({value}): {error}") from None
 
     def _read(self, physical: int) -> Any:
         forwarded = self.state.buffer.forward(physical)
-        if forwarded is not None:
-            return forwarded
-        return self.shared.memories.read(self.memory, physical)
+        read = self.shared.memories.read
+        return read(self.memory, physical) if forwarded is None else forwarded
+
+    def _readings(self, physical: int, *, early: bool) -> Iterator[Reading]:
+        """What a load may get: what is there now, and if it may be `early`, what was there."""
+        past = self.state.past
+        yield Reading(self._read(physical), accessed(past, physical))
+        if early:
+            yield from readings(past, physical)
 
     def _after_access(self, t: Translation | None, state: CpuState) -> CpuState:
         """What the access itself leaves behind: a demand fill, and under ETS2 no older fault."""
@@ -316,11 +317,17 @@ class Execution:
             mmu = mmus.without_early_faults(mmu)
         return state if mmu is state.mmu else self.shared.cpus.change(state, mmu=mmu)
 
+    def _observe(self, reading: Reading, t: Translation, physical: int, **more: Any) -> LocalMove:
+        """A load is done."""
+        value, past, suffix = reading
+        return self._proceed(value, t, suffix=suffix, reads=(physical,), past=past, **more)
+
     def _proceed(
         self,
         value: Any,
         t: Translation | None = None,
         *,
+        suffix: str = "",
         reads: tuple[int, ...] = (),
         write: tuple[int, tuple[Any, ...]] | None = None,
         tlbi: Any = None,
@@ -329,7 +336,11 @@ class Execution:
         **changes: Any,
     ) -> LocalMove:
         """The operation is done, observed `value`, and the program goes on."""
-        state = self.shared.cpus.change(self.state, point=self.state.point.after(value), **changes)
+        point = self.state.point.after(value)
+        if past := changes.get("past", self.state.past):
+            ended = acquire or point.finished
+            changes["past"] = () if ended else executed(past, self.shared.hardware.window)
+        state = self.shared.cpus.change(self.state, point=point, **changes)
         check_not_left(state)
         if acquire and state.mmu.early_faults:
             mmu = self.shared.mmus.without_early(state.mmu, marked_only=True)
@@ -343,11 +354,10 @@ class Execution:
                 self.cpu,
             )
         effect = Effect(state, write, tlbi, sev, problem)
-        return self._move(t.suffix if t else "", effect, reads=reads)
+        return self._move(f"{t.suffix if t else ''}{suffix}", effect, reads=reads)
 
     def _fault(self, t: Translation, address: int, access: str) -> LocalMove:
-        effect = self._abort(t, self.shared.geometry.page(address), access)
-        return self._move(t.suffix, effect)
+        return self._move(t.suffix, self._abort(t, self.shared.geometry.page(address), access))
 
     def _abort(self, t: Translation, page: int, access: str) -> Effect:
         assert t.fault is not None
@@ -358,13 +368,7 @@ class Execution:
             self.shared, self.state, self.memory, self.cpu, aborted, resume=resume
         )
 
-    def _move(
-        self,
-        suffix: str,
-        effect: Effect,
-        *,
-        reads: tuple[int, ...] = (),
-    ) -> LocalMove:
+    def _move(self, suffix: str, effect: Effect, *, reads: tuple[int, ...] = ()) -> LocalMove:
         label = f"{self.state.point.label}{suffix}"
         return LocalMove("", label, effect, tuple(self.shared.name(a) for a in reads))
 

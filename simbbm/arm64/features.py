@@ -40,8 +40,8 @@ class Hardware(NamedTuple):
     early: bool = True
     walk_cache: bool = True
     evictions: int = 1
-    window: int = 64
-    """Instructions of a listing that may be in flight."""
+    window: int = 1
+    """Instructions in flight: of a listing; of a program, a load and what it may overtake."""
     eager_steps: bool = True
     """Listings: take at once the steps that only enable others (`window`)."""
     ablations: tuple[str, ...] = ()

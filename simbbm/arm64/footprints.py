@@ -3,7 +3,7 @@
 Cells are words of memory by name, `tables` (all translation tables), `event` (the event registers,
 which SEV sets), and per CPU `cpuN` (all that is its own) and `dvmN` (what others owe it). What a
 CPU may hold changes with every store to a table, so whatever translates, or closes a TLB's contents
-under walking, reads `tables`.
+under walking, reads `tables`. With a window, what stores overwrite and when is one cell, `past`.
 
 Simplified: tables are one cell, and all moves of a listing one more (fewer pairs commute).
 """
@@ -28,6 +28,8 @@ def footprint(
         writes |= {shared.name(address + i) for i in range(len(words))}
         if shared.geometry.table(address) in memory.tables.by_address:
             writes.add("tables")
+        if shared.hardware.window > 1:
+            writes.add("past")
     if not move.agent.startswith(".drain"):
         reads.add("tables")
     if effect.sev:
@@ -37,6 +39,8 @@ def footprint(
     if state.flight is not None:
         writes.add("listings")
     elif not move.agent and state.point.op:
+        if shared.hardware.window > 1:
+            reads.add("past")
         if state.point.op.mnemonic == "wfe":
             reads.add("event")
         if state.monitor != NOTHING:

@@ -19,7 +19,8 @@ from simbbm.arm64.footprints import footprint
 from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
 from simbbm.arm64.hardware import act, hardware_moves
 from simbbm.arm64.memory import Memory
-from simbbm.arm64.storebuffer import StoreBuffer
+from simbbm.arm64.overtaking import overwritten
+from simbbm.arm64.storebuffer import StoreBuffer, Word
 from simbbm.arm64.view import Hit
 from simbbm.arm64.window import window_moves
 from simbbm.core.automaton import Automaton
@@ -108,6 +109,7 @@ class Arm64:
                 (),
                 cpu.features,
                 takeoff(cpu.listing, shared.hardware.window) if cpu.listing else None,
+                (),
             )
             for cpu in self.spec.cpus
         )
@@ -183,7 +185,7 @@ class Arm64:
         cpu: CpuState,
         before: Memory,
         after: Memory,
-        write: tuple[int, tuple[object, ...]],
+        write: tuple[int, tuple[Word, ...]],
         *,
         own: bool,
     ) -> CpuState:
@@ -199,6 +201,9 @@ class Arm64:
             changes["flight"] = cpu.flight.overtaken(
                 address, len(words), self.spec.geometry.page_words
             )
+        if self.shared.hardware.window > 1 and not cpu.finished and not cpu.flight:
+            old = tuple(self.shared.memories.read(before, address + i) for i in range(len(words)))
+            changes["past"] = overwritten(cpu.past, cpu.buffer, address, old, words, own=own)
         if not own and address <= cpu.monitor < address + len(words):
             # The global monitor's transition from exclusive to open is a WFE wake-up event.
             changes |= {"monitor": NOTHING, "event": True}

@@ -201,7 +201,9 @@ def test_eager_hardware_hides_missing_barriers() -> None:
 
 
 @pytest.mark.parametrize(
-    "hardware", [DELAYED, CONCRETE, EAGER], ids=["delayed", "concrete", "eager"]
+    "hardware",
+    [DELAYED, CONCRETE, EAGER, DELAYED._replace(window=3)],
+    ids=["delayed", "concrete", "eager", "window"],
 )
 @every_program
 def test_moves_that_do_not_touch_one_anothers_cells_commute(name: str, hardware: Hardware) -> None:
