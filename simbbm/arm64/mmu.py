@@ -36,6 +36,7 @@ from simbbm.arm64.walks import (
     merged,
     without,
 )
+from simbbm.core.values import Encoded, encode
 
 T = TypeVar("T", bound=tuple[object, ...])
 
@@ -69,11 +70,15 @@ class Mmu:
     early_faults: tuple[EarlyFault, ...]
     evictions: int
     views: dict[Tables, View] = field(default_factory=dict)
+    _content: Encoded | None = None
 
-    def content(self) -> tuple[object, ...]:
-        """Everything that identifies it, as frozen data."""
-        early = (self.early_leaves, self.early_faults)
-        return (self.regime, self.tables, self.leaves, early, self.evictions)
+    def content(self) -> Encoded:
+        """Everything that identifies it, encoded once: many states share it."""
+        if self._content is None:
+            early = (self.early_leaves, self.early_faults)
+            parts = (self.regime, self.tables, self.leaves, early, self.evictions)
+            self._content = Encoded(encode(parts))
+        return self._content
 
 
 class Mmus:

@@ -69,8 +69,16 @@ def key(value: Any) -> Any:
     return value
 
 
+class Encoded(bytes):
+    """What `encode` made of a value, kept: it stands for that value in what is encoded later."""
+
+    __slots__ = ()
+
+
 def encode(value: Any) -> bytes:
     """Canonical bytes of frozen data, equal on every machine."""
+    if type(value) is Encoded:
+        return value
     if value is None or (isinstance(value, int | str | bytes) and not isinstance(value, Enum)):
         return f"{type(value).__name__}:{value!r};".encode()
     if isinstance(value, Enum):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simbbm.core.values import digest, encode, key, why_not_frozen
+from simbbm.core.values import Encoded, digest, encode, key, why_not_frozen
 
 
 class Pair(NamedTuple):
@@ -92,6 +92,11 @@ def test_digest_is_the_same_on_every_machine() -> None:
     value = (1, True, None, "x", b"y", Colour.RED, Pair(State.ONE, -1), Box(()))
 
     assert "3e64b7f9f9fbd4d0610edc5ba7627dc2" == digest(value)
+
+
+@given(FROZEN)
+def test_what_is_encoded_already_stands_for_its_value(value: Any) -> None:
+    assert digest((1, Encoded(encode(value)))) == digest((1, value))
 
 
 def test_functions_are_encoded_by_their_names() -> None:
