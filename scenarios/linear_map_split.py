@@ -14,6 +14,7 @@ from simbbm.arm64.features import Features
 from simbbm.arm64.geometry import GEOMETRIES
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Ttbr
+from simbbm.check.landmarks import parked_amid_split
 from simbbm.check.properties import (
     all_ptes_at_end,
     context_restored,
@@ -113,6 +114,7 @@ def good(
         regions=at.regions,
         table_names=at.table_names,
         speculative=at.leaves,
+        landmarks=parked_amid_split(GEOMETRIES[geometry], at),
     )
 
 

@@ -19,7 +19,7 @@ from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Features, Hardware
 from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.listing import Listing
-from simbbm.arm64.machine import Arm64, MachineSpec
+from simbbm.arm64.machine import Arm64, Landmark, MachineSpec
 from simbbm.arm64.ops import CPU, Cpu
 from simbbm.arm64.registers import Regime
 from simbbm.check.properties import Property
@@ -139,6 +139,8 @@ class Setup:
     regions: tuple[Region, ...] = ()
     table_names: frozenset[int] = frozenset()
     speculative: tuple[int, ...] = ()
+    landmarks: Mapping[str, Landmark] = field(default_factory=dict)
+    """Kinds of states, by name, whose number says that a proof has content."""
 
 
 Build = Callable[..., Setup]
@@ -240,6 +242,8 @@ class Scenario:
             [p.check for p in setup.properties if p.check],
             [p.final for p in setup.properties if p.final],
             watch_stale=any(p.watch_stale for p in setup.properties),
+            uniform=all(p.uniform for p in setup.properties),
+            landmarks=setup.landmarks,
         )
 
 

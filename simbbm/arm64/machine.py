@@ -45,6 +45,10 @@ Check = Callable[[Shared, Machine], Problem | None]
 """A property as a predicate over states."""
 
 
+Landmark = Callable[[Machine], bool]
+"""A kind of state that a proof should have come by, else it says little."""
+
+
 class MachineSpec(NamedTuple):
     """What a machine starts as."""
 
@@ -71,10 +75,17 @@ class Arm64:
         final_checks: Iterable[Check] = (),
         *,
         watch_stale: bool = False,
+        uniform: bool = False,
+        landmarks: Mapping[str, Landmark] = {},
     ) -> None:
         self.spec = spec
         self.checks = tuple(checks)
         self.final_checks = tuple(final_checks)
+        self.keeps_values = False
+        """Equal values stay one object for ever: for a search that compares them by identity."""
+        self.landmarks = dict(landmarks)
+        self.uniform = uniform
+        """Whether the checks judge all CPUs alike and one at a time (`check.Property.uniform`)."""
         self.shared = Shared(
             spec.geometry,
             spec.hardware,
@@ -119,17 +130,21 @@ class Arm64:
         """Return what can happen next: CPU by CPU, its program first and then its hardware."""
         moves: list[Move] = []
         for cpu in range(len(state.cpus)):
-            moves += self._moves_of(state, cpu)
+            moves += self.moves_of(state, cpu)
         return tuple(moves)
 
-    def _moves_of(self, state: Machine, cpu: int) -> tuple[Move, ...]:
+    def moves_of(self, state: Machine, cpu: int) -> tuple[Move, ...]:
+        """Return what one CPU, program and hardware, can do next."""
         own = state.cpus[cpu]
         owed = any(p.issuer == cpu for i, o in enumerate(state.cpus) if i != cpu for p in o.inbox)
         k = (own, state.memory, cpu, owed)
         moves = self._local.get(k)
         if moves is None:
             if len(self._local) >= MAX_REMEMBERED:
-                self.forget()
+                if self.keeps_values:
+                    self.forget_moves()
+                else:
+                    self.forget()
             run = window_moves if own.flight else program_moves
             local = run(self.shared, own, state.memory, cpu, owed=owed)
             local += hardware_moves(self.shared, own, state.memory, cpu)
@@ -263,8 +278,17 @@ class Arm64:
 
     def digest(self, state: Machine) -> str:
         """Identify a state by content, equally on every machine."""
-        memory = (state.memory.tables.digest, tuple(state.memory.data.items()))
-        return digest(memory, tuple(cpu.content() for cpu in state.cpus), state.failure)
+        return digest(
+            _content(state.memory), tuple(cpu.content() for cpu in state.cpus), state.failure
+        )
+
+    def memory_digest(self, memory: Memory) -> bytes:
+        """Identify a memory by content, equally on every machine."""
+        return bytes.fromhex(digest(_content(memory)))
+
+
+def _content(memory: Memory) -> tuple[object, ...]:
+    return memory.tables.digest, tuple(memory.data.items())
 
 
 def _named(move: LocalMove, cpu: int, cells: Footprint) -> Move:

@@ -79,6 +79,13 @@ class View:
 
     def places(self, baddr: int) -> list[tuple[int, int, int]]:
         """Where walks can come upon a table: first page, level of its entries, ASID of the walk."""
+        return self._all_places().get(baddr, [])
+
+    def table_addresses(self) -> list[int]:
+        """Every table that a walk can come upon: live roots, and what is cached or below them."""
+        return list(self._all_places())
+
+    def _all_places(self) -> dict[int, list[tuple[int, int, int]]]:
         if self._places is None:
             self._places = {}
             for asid, root, first, bits in self.roots:
@@ -87,7 +94,7 @@ class View:
             for entry in self.tables:
                 at = (entry.va, entry.level + 1, entry.asid)
                 self._places.setdefault(entry.baddr, []).append(at)
-        return self._places.get(baddr, [])
+        return self._places
 
     def matching(self, page: int) -> list[LeafEntry]:
         """Held leaves that an access to this page may match now."""

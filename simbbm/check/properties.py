@@ -14,12 +14,12 @@ from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.descriptor import Attributes, Descriptor
 from simbbm.arm64.features import DELAYED
-from simbbm.arm64.geometry import LEAF_LEVEL
+from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
 from simbbm.arm64.machine import Check, Machine
 from simbbm.arm64.memory import Tables
 from simbbm.arm64.registers import Regime
 from simbbm.arm64.tlb import LeafEntry
-from simbbm.arm64.view import Conflict, build_view
+from simbbm.arm64.view import Conflict, Ranges, build_view
 from simbbm.core.system import Problem
 
 
@@ -30,6 +30,10 @@ class Property(NamedTuple):
     check: Check | None = None
     final: Check | None = None
     watch_stale: bool = False
+    uniform: bool = False
+    """It judges all CPUs alike, `check` one at a time by what it holds and what its walks reach.
+
+    Searches reduce the states of a scenario only if all its properties say so."""
 
 
 CATALOGUE: dict[str, str] = {
@@ -124,13 +128,17 @@ def _output(shared: Shared, machine: Machine, number: int, cpu: CpuState) -> str
     return _conflict_message(shared, cpu, conflict, "output or type") if conflict else None
 
 
-no_size_change_seen = Property("no_size_change_seen", _per_cpu(_size, "no_size_change_seen"))
-no_tlb_conflict = Property("no_tlb_conflict", _per_cpu(_output, "no_tlb_conflict"))
-no_stale_translation = Property("no_stale_translation", watch_stale=True)
-terminates = Property("terminates")
+def _each_cpu(name: str, judge: Callable[[Shared, Machine, int, CpuState], str | None]) -> Property:
+    return Property(name, _per_cpu(judge, name), uniform=True)
 
 
-def no_fault_on_live_map(root: int, ranges: tuple[tuple[int, int], ...]) -> Property:
+no_size_change_seen = _each_cpu("no_size_change_seen", _size)
+no_tlb_conflict = _each_cpu("no_tlb_conflict", _output)
+no_stale_translation = Property("no_stale_translation", watch_stale=True, uniform=True)
+terminates = Property("terminates", uniform=True)
+
+
+def no_fault_on_live_map(root: int, ranges: Ranges) -> Property:
     """While `root` is live, every page of `ranges` (first, count) translates on every walk.
 
     Walks start from that root and from every usable cached table.
@@ -146,7 +154,7 @@ def no_fault_on_live_map(root: int, ranges: tuple[tuple[int, int], ...]) -> Prop
             source = f"a cached level {gap.entry.level} table entry"
         return f" may walk from {source} to {va}, which was mapped and now faults"
 
-    return Property("no_fault_on_live_map", _per_cpu(judge, "no_fault_on_live_map"))
+    return _each_cpu("no_fault_on_live_map", judge)
 
 
 def translations_preserved(
@@ -163,7 +171,7 @@ def translations_preserved(
         message = f"at the end {shared.page_name(lost.va)} is not translated as at the start"
         return Problem("translations_preserved", message)
 
-    return Property("translations_preserved", final=judge)
+    return Property("translations_preserved", final=judge, uniform=True)
 
 
 class _Stretch(NamedTuple):
@@ -190,20 +198,29 @@ def _flat(shared: Shared, regime: Regime, tables: Tables) -> list[_Stretch]:
     return stretches
 
 
-def all_ptes_at_end(regime: Regime, ranges: tuple[tuple[int, int], ...]) -> Property:
+def all_ptes_at_end(regime: Regime, ranges: Ranges) -> Property:
     """At the end `ranges` consist of pages without the contiguous hint."""
 
     def judge(shared: Shared, machine: Machine) -> Problem | None:
-        view = build_view(shared.geometry, DELAYED, regime, (), (), machine.memory.tables)
-        for leaf in view.leaves:
-            end = leaf.va + leaf.pages(shared.geometry)
-            large = leaf.level < LEAF_LEVEL or leaf.contiguous
-            if large and any(leaf.va < first + n and first < end for first, n in ranges):
-                message = f"at the end {_entry(shared, leaf)} is still there"
-                return Problem("all_ptes_at_end", message)
-        return None
+        leaf = large_leaf(shared.geometry, regime, machine.memory.tables, ranges)
+        if leaf is None:
+            return None
+        message = f"at the end {_entry(shared, leaf)} is still there"
+        return Problem("all_ptes_at_end", message)
 
-    return Property("all_ptes_at_end", final=judge)
+    return Property("all_ptes_at_end", final=judge, uniform=True)
+
+
+def large_leaf(
+    geometry: Geometry, regime: Regime, tables: Tables, ranges: Ranges
+) -> LeafEntry | None:
+    """A block or contiguous page with which `regime` maps a page of `ranges`, if there is one."""
+    for leaf in build_view(geometry, DELAYED, regime, (), (), tables).leaves:
+        end = leaf.va + leaf.pages(geometry)
+        large = leaf.level < LEAF_LEVEL or leaf.contiguous
+        if large and any(leaf.va < first + n and first < end for first, n in ranges):
+            return leaf
+    return None
 
 
 def context_restored(regime: Regime) -> Property:
@@ -218,7 +235,7 @@ def context_restored(regime: Regime) -> Property:
                 return Problem("context_restored", message, number)
         return None
 
-    return Property("context_restored", final=judge)
+    return Property("context_restored", final=judge, uniform=True)
 
 
 def tables_linked_once(regime: Regime) -> Property:
@@ -234,4 +251,4 @@ def tables_linked_once(regime: Regime) -> Property:
             seen.add(entry.baddr)
         return None
 
-    return Property("tables_linked_once", final=judge)
+    return Property("tables_linked_once", final=judge, uniform=True)

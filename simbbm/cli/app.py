@@ -27,6 +27,7 @@ COMMANDS = {
     "check": "simbbm.cli.check:command",
     "run": "simbbm.cli.run:command",
     "stress": "simbbm.cli.stress:command",
+    "explore": "simbbm.cli.explore:command",
     "replay": "simbbm.cli.replay:command",
     "show": "simbbm.cli.show:command",
     "litmus": "simbbm.cli.litmus:command",

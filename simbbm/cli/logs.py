@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simbbm.campaign.stress import Progress
+    from simbbm.explore.search import Progress as SearchProgress
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -71,6 +72,34 @@ def _bar(name: str) -> Iterator[OnProgress]:
             )
 
         yield show
+
+
+@contextmanager
+def searching(name: str, log_format: str) -> Iterator[Callable[[SearchProgress], object]]:
+    """Show how far a search is while it runs."""
+    if log_format == "console" and _on_terminal(sys.stderr):
+        from rich.console import Console
+
+        with Console(stderr=True).status(name) as status:
+            yield lambda now: status.update(f"{name}  {_how_far(now)}")
+    else:
+        import structlog
+
+        log, said = structlog.get_logger(), monotonic()
+
+        def show(now: SearchProgress) -> None:
+            nonlocal said
+            if monotonic() - said >= SECONDS_BETWEEN_LINES:
+                said = monotonic()
+                log.info("searching", scenario=name, states=now.states, frontier=now.frontier)
+
+        yield show
+
+
+def _how_far(now: SearchProgress) -> str:
+    rate = now.states / now.seconds if now.seconds else 0.0
+    left = f"{now.frontier:,} left at distance {now.depth}"
+    return f"{now.states:,} states, {left}, {rate:,.0f} states/s"
 
 
 def _lines(name: str) -> OnProgress:

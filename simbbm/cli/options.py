@@ -50,6 +50,21 @@ class Seed(click.ParamType[int]):
         return self.fail(f"{value} is not a seed: write 42 or 0x2a", param, ctx)
 
 
+class Size(click.ParamType[int]):
+    """An amount of memory in bytes, `500m` or `2g`."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)([mg])(?:i?b)?", value.lower())
+        if not match or not float(match[1]):
+            self.fail(f"{value} is not an amount of memory: write 500m or 2g", param, ctx)
+        return int(float(match[1]) * 2 ** {"m": 20, "g": 30}[match[2]])
+
+
 class Duration(click.ParamType[float]):
     """Seconds, `30s`, `10m` or `1h`."""
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from simbbm.core import frames
@@ -71,6 +72,8 @@ class ControlPoint:
     args: tuple[Any, ...]
     history: tuple[Any, ...]
     path: str
+    serial: int
+    """In order of discovery: a program that goes round passes from a higher to a lower one."""
     loop: bool = False
     op: Op | None = None
     where: Where | None = None
@@ -118,8 +121,11 @@ class Automaton:
         self.edits = edits
         self._replace = dict(edits.replace)
         self._points: dict[Any, ControlPoint] = {}
+        self._serial = count()
         self.used_edits: set[str] = set()
         self.labels: dict[str, Where] = {}
+        self.awaited: dict[Program, set[int]] = {}
+        """The lines at which functions were met awaiting something."""
 
     def start(self, function: Any, *args: Any) -> ControlPoint:
         """Return the first control point of a program."""
@@ -151,7 +157,7 @@ class Automaton:
         k = (id(caller), function, key(args), path, loop)
         point = self._points.get(k)
         if point is None:
-            point = ControlPoint(self, caller, function, args, (), path, loop)
+            point = ControlPoint(self, caller, function, args, (), path, next(self._serial), loop)
             self._points[k] = point
         return point
 
@@ -177,7 +183,13 @@ class Automaton:
                     "write an endless wait as repeat_until(body, ...)",
                 )
             after = ControlPoint(
-                self, point.parent, point.function, point.args, history, point.path
+                self,
+                point.parent,
+                point.function,
+                point.args,
+                history,
+                point.path,
+                next(self._serial),
             )
             after.asked, after.streak = point.asked, point.streak
             point.extensions[k] = after
@@ -209,11 +221,13 @@ class Automaton:
         turn = frames.run(point.function, point.args, point.history, root=point.parent is None)
         request, point.where = turn.request, turn.where
         self._count_streak(point, request)
+        lines = self.awaited.setdefault(point.function, set())
         if request is None:
             if point.parent is None:
                 point.value = turn.outcome
                 return point
             return self._return(point.parent, turn.outcome)
+        lines.add(request.where.line)
         if isinstance(request, Call):
             name = self._edited(request.function, point).__name__
             nth = f"#{turn.occurrence}" if turn.occurrence > 1 else ""

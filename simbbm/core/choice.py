@@ -61,10 +61,11 @@ class Polite:
     when it waits the lowest one. Witnesses record only where they differ from this.
     """
 
-    __slots__ = ("_cpu",)
+    __slots__ = ("cpu",)
 
-    def __init__(self) -> None:
-        self._cpu = 0
+    def __init__(self, cpu: int = 0) -> None:
+        self.cpu = cpu
+        """Who moved last."""
 
     def choose(self, node: Node[Any]) -> int:
         """Return the polite choice."""
@@ -79,7 +80,7 @@ class Polite:
             elif move.agent[:3] != "cpu" or "." in move.agent:
                 rank = (0, k)
             else:
-                rank = (1 if move.cpu == self._cpu else 2, k)
+                rank = (1 if move.cpu == self.cpu else 2, k)
             if rank < best_rank:
                 best, best_rank = k, rank
         return best
@@ -87,5 +88,5 @@ class Polite:
     def observe(self, node: Node[Any], k: int) -> int:
         """Note that move `k` is taken, by whoever decided it; return `k`."""
         if node.moves[k].agent == f"cpu{node.moves[k].cpu}":
-            self._cpu = node.moves[k].cpu
+            self.cpu = node.moves[k].cpu
         return k

@@ -1,0 +1,101 @@
+"""CPUs that are alike: a state and its permutations behave alike, so one of them stands for all.
+
+Two CPUs are alike if they start in the same state: same program and arguments, features, regime. A
+permutation moves whole CPUs (registers, store buffer, translations, monitor, inbox) and renames
+what names a CPU: the issuers of pending TLBIs. Programs know their number from MPIDR_EL1 alone; if
+one does different things for two numbers of its class, its class is no class (`observes_itself`).
+
+Not recognised as alike: CPUs whose programs get different arguments (per-CPU addresses).
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.machine import Arm64, Machine
+from simbbm.core.values import digest
+
+SELF = -1
+"""In place of an issuer's number: the CPU that has the TLBI in its inbox."""
+
+
+class NotAlikeError(Exception):
+    """A program has observed which member of its class it runs on."""
+
+
+class Symmetry:
+    """The classes of like CPUs of one machine, and a representative of every state."""
+
+    def __init__(self, machine: Arm64, *, wanted: bool = True) -> None:
+        self.machine = machine
+        cpus = machine.initial().cpus if wanted else ()
+        order = sorted(range(len(cpus)), key=lambda i: (cpus.index(cpus[i]), i))
+        groups = (tuple(g) for _, g in groupby(order, key=lambda i: cpus.index(cpus[i])))
+        self.classes = tuple(g for g in groups if len(g) > 1 and cpus[g[0]].flight is None)
+        self._class_of = {i: c for c, group in enumerate(self.classes) for i in group}
+        self._keys: dict[CpuState, str] = {}
+
+    def arrangement(self, state: Machine, active: int = -1) -> list[int]:
+        """Which CPU goes to which place in the representative: numbers by place.
+
+        Members of a class are sorted by content, those that are not active (a mask) last.
+        """
+        numbers = list(range(len(state.cpus)))
+        for group in self.classes:
+            ordered = sorted(group, key=lambda i: self._rank(state.cpus[i], i, active))
+            for place, i in zip(group, ordered, strict=True):
+                numbers[place] = i
+        return numbers
+
+    def arranged(self, state: Machine, numbers: list[int]) -> Machine:
+        """Return the state with CPU `numbers[place]` at each place."""
+        if numbers == list(range(len(numbers))):
+            return state
+        cpus = tuple(state.cpus[i] for i in numbers)
+        if any(cpu.inbox for cpu in cpus):
+            new = {i: place for place, i in enumerate(numbers)}
+            cpus = tuple(self._renamed(cpu, new) for cpu in cpus)
+        return state._replace(cpus=cpus)
+
+    def canonical(self, state: Machine) -> Machine:
+        """Return the representative of a state."""
+        return self.arranged(state, self.arrangement(state)) if self.classes else state
+
+    def _rank(self, cpu: CpuState, number: int, active: int) -> tuple[bool, str]:
+        return (False, self.key(cpu, number)) if active >> number & 1 else (True, "")
+
+    def key(self, cpu: CpuState, number: int) -> str:
+        """Digest of a CPU by what does not depend on its number."""
+        key = self._keys.get(cpu)
+        if key is None:
+            self._require_alike(cpu, number)
+            content = cpu.content()
+            if cpu.inbox:
+                roles = (p._replace(issuer=self._role(p.issuer, number)) for p in cpu.inbox)
+                inbox = tuple(sorted(roles))
+                return digest(tuple(inbox if part is cpu.inbox else part for part in content))
+            key = self._keys[cpu] = digest(content)
+        return key
+
+    def _role(self, issuer: int, number: int) -> int:
+        """What an issuer is to this CPU: itself, one of a class, or a certain other CPU."""
+        if issuer == number:
+            return SELF
+        group = self._class_of.get(issuer)
+        return issuer if group is None else SELF - 1 - group
+
+    def _renamed(self, cpu: CpuState, new: dict[int, int]) -> CpuState:
+        if not cpu.inbox:
+            return cpu
+        inbox = tuple(sorted(p._replace(issuer=new[p.issuer]) for p in cpu.inbox))
+        return self.machine.shared.cpus.change(cpu, inbox=inbox)
+
+    def _require_alike(self, cpu: CpuState, number: int) -> None:
+        """Refuse a program that is about to tell the members of its class apart."""
+        op = cpu.point.op
+        if op is None or op.mnemonic != "mrs.mpidr_el1" or number not in self._class_of:
+            return
+        group = self.classes[self._class_of[number]]
+        if len({id(cpu.point.after(i)) for i in group}) > 1:
+            raise NotAlikeError(f"{cpu.point.where}: {cpu.point.label} tells CPUs apart")

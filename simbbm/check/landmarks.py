@@ -1,0 +1,31 @@
+"""Kinds of states by whose number a reader sees that a proof has content."""
+
+from __future__ import annotations
+
+from simbbm.arm64.geometry import Geometry
+from simbbm.arm64.machine import Landmark, Machine
+from simbbm.arm64.memory import Tables
+from simbbm.check.properties import large_leaf
+from simbbm.linux.layout import Layout
+
+
+def parked_amid_split(geometry: Geometry, at: Layout) -> dict[str, Landmark]:
+    """All CPUs but one have the reserved table in TTBR1, and the linear map is half split.
+
+    That is: not as it was any more, and with large leaves left to split.
+    """
+    judged: dict[Tables, bool] = {}
+    reserved = at.kernel.reserved_pg_dir
+
+    def half_split(now: Tables) -> bool:
+        if now not in judged:
+            changed = any(now.by_address[a].entries != old for a, old in at.tables.items())
+            left = large_leaf(geometry, at.regime, now, at.repainted)
+            judged[now] = changed and left is not None
+        return judged[now]
+
+    def holds(machine: Machine) -> bool:
+        parked = [all(t.baddr == reserved for t in cpu.mmu.regime.ttbr1) for cpu in machine.cpus]
+        return sum(parked) == len(parked) - 1 and half_split(machine.memory.tables)
+
+    return {"others parked, map half split": holds}

@@ -1,0 +1,71 @@
+"""`simbbm explore`: all schedules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from simbbm import discovery
+from simbbm.cli.exits import Exit, worst
+from simbbm.cli.logs import configure
+from simbbm.cli.options import (
+    common,
+    examples,
+    ids_argument,
+    parameters_option,
+    witness_dir_option,
+)
+from simbbm.cli.proving import Bounds, limit_options, prove
+from simbbm.cli.unused import check_edits
+from simbbm.cli.verdicts import say
+from simbbm.explore.search import Limits
+
+
+@click.command(
+    "explore",
+    epilog=examples(
+        "simbbm explore linear_map_split::good -p cpus=6",
+        "simbbm explore linear_map_split::m07_count_before_switch -p cpus=2",
+        "simbbm explore mine.py::good --max-states 1m --max-seconds 10m",
+    ),
+)
+@ids_argument
+@parameters_option
+@limit_options
+@click.option("--no-symmetry", is_flag=True, help="Tell CPUs apart that are alike.")
+@click.option("--no-ample", is_flag=True, help="Take every move in every state.")
+@witness_dir_option
+@common
+def command(
+    ids: tuple[str, ...],
+    *,
+    given: tuple[tuple[str, str], ...],
+    max_states: int | None,
+    max_seconds: float | None,
+    max_memory: int | None,
+    no_symmetry: bool,
+    no_ample: bool,
+    witness_dir: Path,
+    as_json: bool,
+    log_format: str,
+) -> int:
+    """Visit every state that any schedule can lead to.
+
+    PROVED says that no schedule fails, for these parameters. A counterexample is the shortest one
+    there is, if it says so. A search that hits a limit says INCONCLUSIVE, and proves nothing.
+    """
+    configure(log_format)
+    scenarios = discovery.select(ids)
+    every_params = [s.parameters_from(dict(given)) for s in scenarios]
+    limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
+    bounds = Bounds(limits, not no_symmetry, not no_ample, witness_dir, log_format)
+    codes: list[Exit] = []
+    for scenario, params in zip(scenarios, every_params, strict=True):
+        check_edits(scenario, params)
+        proven = prove(scenario, params, bounds)
+        say(proven.row, proven.kept, proven.how, as_json=as_json)
+        codes.append(proven.exit)
+        if proven.interrupted:
+            break
+    return worst(codes)

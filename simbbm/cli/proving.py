@@ -1,0 +1,134 @@
+"""An exhaustive search of one scenario: what `explore` and `check` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import click
+
+import simbbm
+from simbbm.check.verdict import Verdict
+from simbbm.cli.exits import Exit
+from simbbm.cli.logs import searching
+from simbbm.cli.options import Count, Duration, Size
+from simbbm.cli.verdicts import Kept, exit_of, keep
+from simbbm.explore.prove import Proof, Prover, collision_bound, witness_along
+from simbbm.explore.search import Limits
+from simbbm.report.rows import VerdictRow
+from simbbm.scenario import Scenario
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Bounds(NamedTuple):
+    """What the command line asks for, whatever the scenario."""
+
+    limits: Limits
+    symmetry: bool
+    ample: bool
+    witness_dir: Path
+    log_format: str
+
+
+class Proven(NamedTuple):
+    """What a search of one scenario came to."""
+
+    row: VerdictRow
+    kept: Kept | None
+    how: str
+    interrupted: bool
+
+    @property
+    def exit(self) -> Exit:
+        """The exit code that it asks for."""
+        return Exit.INTERRUPTED if self.interrupted else exit_of(self.row)
+
+
+def limit_options(function: F) -> F:
+    """Give a command the limits of a search."""
+    for name, kind, text in (
+        ("--max-memory", Size(), "Give up when this much memory is in use, e.g. 2g."),
+        ("--max-seconds", Duration(), "Give up after this long, e.g. 30s or 10m."),
+        ("--max-states", Count(), "Give up after this many states, e.g. 100k."),
+    ):
+        function = click.option(name, type=kind, help=text)(function)
+    return function
+
+
+def prove(scenario: Scenario, params: Mapping[str, Any], bounds: Bounds) -> Proven:
+    """Search a scenario's states, and keep a counterexample as a witness."""
+    with searching(scenario.id, bounds.log_format) as tell:
+        proof = Prover(
+            scenario,
+            params,
+            bounds.limits,
+            tell,
+            symmetry=bounds.symmetry,
+            ample=bounds.ample,
+        ).prove()
+    kept = None
+    if proof.run is not None:
+        kept = keep(witness_along(scenario, params, proof.run), bounds.witness_dir)
+    return Proven(_row(scenario, params, proof, kept), kept, _how(proof), proof.interrupted)
+
+
+def _row(
+    scenario: Scenario, params: Mapping[str, Any], proof: Proof, kept: Kept | None
+) -> VerdictRow:
+    return VerdictRow(
+        scenario=scenario.id,
+        params=dict(params),
+        mode="explore",
+        verdict=proof.verdict,
+        property=proof.property,
+        expect=str(scenario.expect),
+        expected=scenario.expect.met_by(proof.verdict, proof.property, complete=True),
+        message=proof.message or None,
+        seconds=round(proof.seconds, 3),
+        states=proof.states,
+        transitions=proof.transitions,
+        length=len(proof.run) if proof.run is not None else None,
+        certified=proof.certified,
+        reductions=list(proof.reductions),
+        coverage={
+            "labels": proof.labels,
+            "never": list(proof.never),
+            "landmarks": proof.landmarks,
+            "also": [f"{verdict}:{name}" for verdict, name in proof.also],
+            "collision": collision_bound(proof),
+        },
+        geometry=scenario.setup(params).geometry.name,
+        witness=str(kept.path) if kept and kept.path else None,
+        token=kept.token if kept else None,
+        digest=kept.witness.digest if kept else None,
+        version=simbbm.__version__,
+    )
+
+
+def _how(proof: Proof) -> str:
+    """How the answer came about: what was visited, and what stands for what."""
+    exact = "an exact store"
+    if proof.hashed:
+        exact = f"128-bit hashes, two states taken for one with p < {collision_bound(proof):.1g}"
+    reduced = " and ".join(proof.reductions)
+    lines = [
+        f"{proof.states:,} states, {proof.transitions:,} transitions, {proof.seconds:.1f} s; "
+        f"{exact}; " + (f"reduced by {reduced}" if reduced else "no reductions")
+    ]
+    if proof.run is not None:
+        certified = "no shorter one exists" if proof.certified else "a shorter one may exist"
+        lines.append(f"{len(proof.run)} steps, {certified}")
+    if proof.also:
+        lines.append("also met: " + ", ".join(f"{verdict}:{name}" for verdict, name in proof.also))
+    if proof.verdict is Verdict.PROVED:
+        lines += [f"{count:,} states: {name}" for name, count in proof.landmarks.items()]
+        lines.append(f"{proof.labels} steps of the programs were reached{_missed(proof)}")
+    return "\n  ".join(lines)
+
+
+def _missed(proof: Proof) -> str:
+    if not proof.never:
+        return "; none of their functions awaits anything else"
+    return "; never reached:\n    " + "\n    ".join(proof.never)

@@ -1,0 +1,256 @@
+"""Persistent sets: where one CPU's moves are enough, because no order of the others' matters to it.
+
+In a state, all enabled moves of one CPU (its program's and its hardware's) are a persistent set if
+whatever the other CPUs can do without it commutes with them and gives it no other moves
+(Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", LNCS 1032, 1996,
+ch. 4; Valmari, "Stubborn sets for reduced state space generation", 1990). A search that takes a
+persistent set in every state meets every state in which nothing can happen any more. What the
+others can do is not guessed from their programs' text but found out: by searching, in the same
+reduced way, the machine in which this CPU stands still. That search is remembered by what it
+depends on (memory, the moving CPUs, which of them are owed a TLBI by those that stand still), so
+that it costs little where CPUs are alike and waits are many, as in a rendezvous.
+
+Why properties of states survive, not only endings:
+* a property that looks at one CPU at a time is one more move of that CPU, which reads what the CPU
+  holds and every table that its walks can come upon, and ends the run. `cpu_footprint` has these
+  cells, so whatever could change its answer is ordered against it;
+* a run ends at its first violation, and so do the looks ahead. If a move that is taken alone ends
+  the run, or one of the others' does, it does so in every order; so a search that meets no
+  violation has not overlooked one (it may meet another one than a search of everything would);
+* every move that is possible in some order is met in the reduced search too, unless it is put off
+  for ever in a cycle. Every cycle of states contains a step in which some program goes back to an
+  older control point; where that step is taken, all moves are (the sticky proviso of Kurshan,
+  Levin, Minea, Peled, Yenigün, "Static partial order reduction", TACAS'98).
+
+Together with symmetry: Emerson, Jha, Peled, "Combining partial order and symmetry reductions",
+TACAS'97. Counterexamples may be longer than the shortest.
+
+Not reduced: machines with optional moves (concrete TLBs), listings, programs with a load window,
+properties that look at several CPUs at once.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.footprints import EVERY_INBOX, cpu_footprint
+from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.memory import Memory
+from simbbm.arm64.symmetry import Symmetry
+from simbbm.core.system import Move
+
+MAX_LOOKAHEAD = 20_000
+"""States of one look at what other CPUs can do. Where more are needed, looking ahead costs more
+than it saves (stores that nothing orders, a CPU that nobody holds up): no more of it is done then.
+"""
+
+Cells = tuple[int, int]
+"""Cells that are read and written, as bits."""
+
+ANYTHING: Cells = (-1, -1)
+"""Every cell: what is not known to be independent is not."""
+
+
+class Step(NamedTuple):
+    """What a CPU can do next."""
+
+    moves: tuple[Move, ...]
+    cells: Cells
+    free: bool
+    """Whether its moves may be taken alone, if they are independent of the others' futures."""
+    quiet: bool
+    """Whether a TLBI that arrives here changes nothing, before its moves and after."""
+
+
+class Future(NamedTuple):
+    """A machine in which only the `active` CPUs (a mask) move."""
+
+    memory: Memory
+    cpus: tuple[CpuState, ...]
+    owed: int
+    """Mask of those with a TLBI that has not completed everywhere."""
+    active: int
+    quiet: bool
+    """Whether TLBIs complete on those that stand still."""
+
+
+class Ample:
+    """Chooses, state by state, whose moves are enough."""
+
+    def __init__(self, machine: Arm64, symmetry: Symmetry) -> None:
+        self.machine = machine
+        self.symmetry = symmetry
+        self.everybody = (1 << len(machine.spec.cpus)) - 1
+        self._steps: dict[tuple[CpuState, Memory, int, int], Step] = {}
+        self._futures: dict[Future, Cells] = {}
+        self._bits: dict[str, int] = {}
+        self.given_up = False
+
+    def cpu(self, state: Machine) -> int | None:
+        """The CPU whose moves are enough here; None if all moves have to be taken."""
+        return None if self.given_up else self._choose(state, self.everybody, quiet=True)
+
+    def _choose(self, state: Machine, active: int, *, quiet: bool) -> int | None:
+        """The CPU whose moves are enough while only the `active` ones move.
+
+        Those that went furthest come first, the boot CPU last: then it finds the others parked.
+        """
+        members = [i for i in range(len(state.cpus)) if active >> i & 1]
+        steps = {i: self._step(state, i) for i in members}
+        for i in sorted(members, key=lambda i: (i == 0, -state.cpus[i].point.serial)):
+            step = steps[i]
+            if not step.free:
+                continue
+            if any(_conflict(step.cells, steps[j].cells) for j in members if j != i):
+                continue
+            future = self._future(state, active & ~(1 << i), quiet=quiet and step.quiet)
+            if not _conflict(step.cells, future):
+                return i
+        return None
+
+    def _step(self, state: Machine, i: int) -> Step:
+        own = state.cpus[i]
+        owed = _owed(state) >> i & 1
+        k = (own, state.memory, i, owed)
+        step = self._steps.get(k)
+        if step is None:
+            step = self._steps[k] = self._new_step(state, i, owed=bool(owed))
+        return step
+
+    def _new_step(self, state: Machine, i: int, *, owed: bool) -> Step:
+        own = state.cpus[i]
+        moves = self.machine.moves_of(state, i)
+        found = cpu_footprint(self.machine.shared, own, state.memory, moves, i)
+        # What others complete may end its DSB: that would be one more move.
+        waits = owed and own.point.op is not None and own.point.op.mnemonic.startswith("dsb")
+        free = bool(moves) and not waits and not any(_returns(own, move) for move in moves)
+        quiet = all(_is_quiet(cpu) for cpu in (own, *(_after(move) for move in moves)))
+        reads = found.reads - {EVERY_INBOX} if quiet else found.reads
+        return Step(moves, (self._mask(reads), self._mask(found.writes)), free, quiet)
+
+    def _mask(self, cells: frozenset[str]) -> int:
+        mask = 0
+        for cell in cells:
+            # A CPU's own cells are no conflict with others, and who waits for a TLBI is known.
+            if cell[:3] not in ("cpu", "dvm") or not cell[3:].isdecimal():
+                mask |= self._bits.setdefault(cell, 1 << len(self._bits))
+        return mask
+
+    def _future(self, state: Machine, active: int, *, quiet: bool) -> Cells:
+        """Cells of everything that the active CPUs can come to do, and of what they hold then."""
+        if not active:
+            return 0, 0
+        if self.given_up:
+            return ANYTHING
+        root, k = self._located(state, active, quiet=quiet)
+        found = self._futures.get(k)
+        return self._look_ahead(root, k) if found is None else found
+
+    def _located(self, state: Machine, active: int, *, quiet: bool) -> tuple[Machine, Future]:
+        """A representative of the state for these CPUs, and what their future depends on."""
+        numbers = self.symmetry.arrangement(state, active)
+        state = self.symmetry.arranged(state, numbers)
+        active = sum(1 << place for place, i in enumerate(numbers) if active >> i & 1)
+        cpus = tuple(cpu for i, cpu in enumerate(state.cpus) if active >> i & 1)
+        return state, Future(state.memory, cpus, _owed(state) & active, active, quiet)
+
+    def _look_ahead(self, root: Machine, key: Future) -> Cells:
+        """Depth first, each future after those that it consists of."""
+        open_: dict[Future, _Visit] = {key: self._visit(root, key)}
+        done: list[Future] = []
+        cyclic = False
+        while open_:
+            k, visit = next(reversed(open_.items()))
+            if visit.left:
+                state, after = self._after(visit.state, visit.left.pop(), k)
+                if (found := self._futures.get(after)) is not None:
+                    visit.add(found)
+                elif after in open_:
+                    cyclic = True
+                else:
+                    open_[after] = self._visit(state, after)
+            else:
+                del open_[k]
+                self._futures[k] = visit.cells
+                done.append(k)
+                if open_:
+                    next(reversed(open_.values())).add(visit.cells)
+            if self.given_up or len(done) + len(open_) > MAX_LOOKAHEAD:
+                self.given_up = True
+                return ANYTHING
+        if cyclic:
+            # Those in a cycle have each other's cells; the root's are all there are.
+            for k in done:
+                self._futures[k] = self._futures[key]
+        return self._futures[key]
+
+    def _after(self, state: Machine, move: Move, k: Future) -> tuple[Machine, Future]:
+        after = self.machine.apply(state, move)
+        if k.quiet and move.effect.tlbi:  # type: ignore[attr-defined]
+            still = [i for i in range(len(state.cpus)) if not k.active >> i & 1]
+            cpus = list(after.cpus)
+            for i in still:
+                cpus[i] = self.machine.shared.cpus.change(cpus[i], inbox=state.cpus[i].inbox)
+            after = after._replace(cpus=tuple(cpus))
+        return self._located(after, k.active, quiet=k.quiet)
+
+    def _visit(self, state: Machine, k: Future) -> _Visit:
+        visit = _Visit(state)
+        members = [i for i in range(len(state.cpus)) if k.active >> i & 1]
+        for i in members:
+            visit.add(self._step(state, i).cells)
+        if self.machine.problem(state):
+            return visit  # A run ends here.
+        chosen = self._choose(state, k.active, quiet=k.quiet)
+        for i in members if chosen is None else [chosen]:
+            visit.left += self._step(state, i).moves
+        return visit
+
+
+class _Visit:
+    """A state on the way of a look-ahead: moves that are left, and cells so far."""
+
+    __slots__ = ("cells", "left", "state")
+
+    def __init__(self, state: Machine) -> None:
+        self.state = state
+        self.left: list[Move] = []
+        self.cells: Cells = (0, 0)
+
+    def add(self, cells: Cells) -> None:
+        """Join more cells."""
+        self.cells = (self.cells[0] | cells[0], self.cells[1] | cells[1])
+
+
+def _owed(state: Machine) -> int:
+    """Mask of the CPUs whose TLBIs others have not completed."""
+    mask = 0
+    for i, cpu in enumerate(state.cpus):
+        for pending in cpu.inbox:
+            if pending.issuer != i:
+                mask |= 1 << pending.issuer
+    return mask
+
+
+def _conflict(own: Cells, others: Cells) -> bool:
+    return bool(own[1] & (others[0] | others[1]) or own[0] & others[1])
+
+
+def _after(move: Move) -> CpuState:
+    return move.effect.cpu  # type: ignore[attr-defined,no-any-return]
+
+
+def _is_quiet(cpu: CpuState) -> bool:
+    """Whether there is nothing that a TLBI could take away, mark, or have to wait for."""
+    mmu = cpu.mmu
+    return not (
+        mmu.tables or mmu.leaves or mmu.early_leaves or mmu.early_faults or cpu.buffer.stores
+    )
+
+
+def _returns(cpu: CpuState, move: Move) -> bool:
+    """Whether a program's move leads to an older control point, or to the same."""
+    if "." in move.agent:
+        return False
+    return _after(move).point.serial <= cpu.point.serial

@@ -1,0 +1,214 @@
+"""From searches to a verdict: a proof, a nearest counterexample, or what kept it from either.
+
+A scenario that should hold is searched with every reduction; only a failure is looked for again
+without ample sets, which alone make counterexamples longer than they need be. A bad twin is first
+searched without ample sets: the nearest failure is usually near, and then it is certified at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Any
+
+import msgspec
+
+from simbbm.arm64.symmetry import NotAlikeError
+from simbbm.check.verdict import Verdict
+from simbbm.core.graph import Node
+from simbbm.explore.coverage import never_awaited
+from simbbm.explore.politest import politest
+from simbbm.explore.record import Found, Witness
+from simbbm.explore.run import Recorder, Runner
+from simbbm.explore.search import (
+    INTERRUPTED,
+    NO_LIMITS,
+    Failure,
+    Limits,
+    Progress,
+    Search,
+    Searched,
+)
+from simbbm.explore.space import Space
+from simbbm.explore.witness import witness_from
+from simbbm.scenario import Scenario
+
+NEAR = 20_000
+"""States in which a bad twin's failure is looked for before reductions are tried."""
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of an exhaustive search."""
+
+    verdict: Verdict
+    """PROVED, VIOLATED or STUCK; INCONCLUSIVE if a limit was hit first."""
+    property: str | None = None
+    message: str = ""
+    run: tuple[int, ...] | None = None
+    """The counterexample, as indices of moves."""
+    certified: bool | None = None
+    """Of a counterexample: no shorter one exists."""
+    also: tuple[tuple[Verdict, str], ...] = ()
+    """Other failures that were met on the way."""
+    interrupted: bool = False
+    states: int
+    transitions: int
+    depth: int
+    hashed: int
+    seconds: float
+    reductions: tuple[str, ...]
+    landmarks: dict[str, int]
+    labels: int
+    """Steps of the programs that were come to."""
+    never: tuple[str, ...]
+    """Awaits in functions that ran which were not (`coverage`)."""
+
+
+def collision_bound(proof: Proof) -> float:
+    """Bound on the probability that two states were taken for one."""
+    return proof.states**2 / 2**129 if proof.hashed else 0.0
+
+
+class _Attempt:
+    """One search of a scenario's states, and what it showed."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        params: Mapping[str, Any],
+        limits: Limits,
+        wanted: frozenset[tuple[Verdict, str]] | None,
+        tell: Callable[[Progress], object] | None,
+        *,
+        symmetry: bool,
+        ample: bool,
+    ) -> None:
+        self.space = Space(scenario.system(params), symmetry=symmetry, ample=ample)
+        self.search = Search(self.space, limits, wanted, tell)
+        try:
+            self.searched = self.search.run()
+        except NotAlikeError:
+            self.space = Space(scenario.system(params), symmetry=False, ample=ample)
+            self.search = Search(self.space, limits, wanted, tell)
+            self.searched = self.search.run()
+
+    def failure(self, wanted: frozenset[tuple[Verdict, str]] | None) -> Failure | None:
+        """The nearest failure, one of those that are wanted if there is any."""
+        failures = self.searched.failures
+        asked = (f for f in failures if wanted is None or f.way in wanted)
+        return next(asked, failures[0] if failures else None)
+
+
+class Prover:
+    """Looks at one scenario with one set of parameters."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        params: Mapping[str, Any],
+        limits: Limits = NO_LIMITS,
+        tell: Callable[[Progress], object] | None = None,
+        *,
+        symmetry: bool = True,
+        ample: bool = True,
+    ) -> None:
+        self.scenario = scenario
+        self.params = scenario.parameters_from(params)
+        self.limits = limits
+        self.tell = tell
+        self.symmetry = symmetry
+        self.ample = ample
+        self.wanted = frozenset(scenario.expect.failures) or None
+        self.began = monotonic()
+
+    def prove(self) -> Proof:
+        """Search as far as the limits allow."""
+        if self.ample and self.wanted is None:
+            return self._hope()
+        near = self.limits.states if not self.ample else min(NEAR, self.limits.states or NEAR)
+        first = self._attempt(ample=False, states=near)
+        over = first.searched.complete or first.searched.stopped == INTERRUPTED
+        if not self.ample or over or self._found(first):
+            return self._proof(first)
+        return self._hope()
+
+    def _hope(self) -> Proof:
+        """Search with every reduction; look again for the nearest of what it finds."""
+        reduced = self._attempt(ample=True, states=self.limits.states)
+        if not reduced.searched.failures or reduced.searched.stopped == INTERRUPTED:
+            return self._proof(reduced)
+        whole = self._attempt(ample=False, states=self.limits.states)
+        return self._proof(whole if self._found(whole) else reduced)
+
+    def _found(self, attempt: _Attempt) -> bool:
+        failure = attempt.failure(self.wanted)
+        return failure is not None and (self.wanted is None or failure.way in self.wanted)
+
+    def _attempt(self, *, ample: bool, states: int | None) -> _Attempt:
+        seconds = self.limits.seconds
+        if seconds is not None:
+            seconds = max(0.0, seconds - (monotonic() - self.began))
+        limits = Limits(states=states, seconds=seconds, memory=self.limits.memory)
+        return _Attempt(
+            self.scenario,
+            self.params,
+            limits,
+            self.wanted,
+            self.tell,
+            symmetry=self.symmetry,
+            ample=ample,
+        )
+
+    def _proof(self, attempt: _Attempt) -> Proof:
+        searched, space = attempt.searched, attempt.space
+        failure = attempt.failure(self.wanted)
+        verdict, message = Verdict.PROVED, ""
+        if failure:
+            verdict, message = failure.verdict, failure.problem.message
+        elif not searched.complete:
+            verdict, message = Verdict.INCONCLUSIVE, _cut_short(searched, space)
+        automaton = space.machine.spec.automaton
+        return Proof(
+            verdict=verdict,
+            property=failure.problem.property if failure else None,
+            message=message,
+            run=politest(attempt.search, failure) if failure else None,
+            certified=space.ample is None if failure else None,
+            also=tuple(f.way for f in searched.failures if f is not failure),
+            interrupted=searched.stopped == INTERRUPTED,
+            states=searched.states,
+            transitions=searched.transitions,
+            depth=searched.depth,
+            hashed=searched.hashed,
+            seconds=monotonic() - self.began,
+            reductions=space.reductions,
+            landmarks=dict(searched.counts),
+            labels=len(automaton.labels),
+            never=tuple(never_awaited(automaton)),
+        )
+
+
+def _cut_short(searched: Searched, space: Space) -> str:
+    told = f"{searched.stopped}: not every state was visited"
+    if space.ample is None:
+        told += f"; nothing fails within the first {searched.depth} steps"
+    return told
+
+
+class _Along:
+    """A chooser that takes the moves it was given."""
+
+    def __init__(self, run: tuple[int, ...]) -> None:
+        self._left = iter(run)
+
+    def choose(self, node: Node[Any]) -> int:  # noqa: ARG002 - the protocol's
+        """Return the next of them."""
+        return next(self._left)
+
+
+def witness_along(scenario: Scenario, params: Mapping[str, Any], run: tuple[int, ...]) -> Witness:
+    """The witness of a counterexample."""
+    runner = Runner(scenario, params, "polite", seed=0, max_steps=max(1, len(run)))
+    recorder = Recorder(_Along(run))
+    result = runner.result(runner.run(recorder))
+    return witness_from(scenario, runner, recorder, result, Found("explore", 0, 0))

@@ -1,0 +1,86 @@
+"""The states that a search walks: a machine's, reduced as far as it is safe and wanted.
+
+The two reductions are each in a file of their own (`arm64.symmetry`, `explore.ample`). Here it is
+decided whether they apply, and a walk through representatives is turned back into a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+
+from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.memory import Memory
+from simbbm.arm64.symmetry import Symmetry
+from simbbm.core.system import Move
+from simbbm.explore.ample import Ample
+
+
+class Space:
+    """A machine's states up to the reductions."""
+
+    def __init__(self, machine: Arm64, *, symmetry: bool = True, ample: bool = True) -> None:
+        self.machine = machine
+        self.symmetry = Symmetry(machine, wanted=symmetry and machine.uniform)
+        self.ample = Ample(machine, self.symmetry) if ample and _can_reduce(machine) else None
+        self._memories: dict[Memory, bytes] = {}
+
+    @property
+    def reductions(self) -> tuple[str, ...]:
+        """Names of those that are in force."""
+        names = {"symmetry": self.symmetry.classes, "ample": self.ample}
+        return tuple(name for name, applies in names.items() if applies)
+
+    def initial(self) -> Machine:
+        """The state in which every run starts."""
+        return self.symmetry.canonical(self.machine.initial())
+
+    def moves(self, state: Machine) -> Sequence[tuple[int, Move]]:
+        """The moves to take here, each with its index among all moves of the state."""
+        moves = self.machine.moves(state)
+        cpu = self.ample.cpu(state) if self.ample and len(moves) > 1 else None
+        if cpu is None:
+            return tuple(enumerate(moves))
+        return [(k, move) for k, move in enumerate(moves) if move.cpu == cpu]
+
+    def after(self, state: Machine, move: Move) -> Machine:
+        """The representative of what is then."""
+        return self.symmetry.canonical(self.machine.apply(state, move))
+
+    def fingerprint(self, state: Machine) -> bytes:
+        """128 bits that identify a state by content."""
+        memory = self._memories.get(state.memory)
+        if memory is None:
+            memory = self._memories[state.memory] = self.machine.memory_digest(state.memory)
+        keys = (self.symmetry.key(cpu, i) for i, cpu in enumerate(state.cpus))
+        text = "".join(keys) + repr(state.failure)
+        return blake2b(memory + text.encode(), digest_size=16).digest()
+
+    def run(self, walk: Iterable[int]) -> list[int]:
+        """A walk through representatives, as indices of moves, as a run of the machine."""
+        machine, symmetry = self.machine, self.symmetry
+        state = machine.initial()
+        numbers = symmetry.arrangement(state)
+        shown = symmetry.arranged(state, numbers)
+        run = []
+        for k in walk:
+            after = machine.apply(shown, machine.moves(shown)[k])
+            order = symmetry.arrangement(after)
+            shown = symmetry.arranged(after, order)
+            numbers = [numbers[place] for place in order]
+            for j, move in enumerate(machine.moves(state)):
+                following = machine.apply(state, move)
+                if symmetry.arranged(following, numbers)[:2] == shown[:2]:
+                    run.append(j)
+                    state = following
+                    break
+            else:
+                raise AssertionError("a representative's move has no counterpart")
+        return run
+
+
+def _can_reduce(machine: Arm64) -> bool:
+    """Whether persistent sets are known to be sound for this machine (see `ample`)."""
+    hardware = machine.spec.hardware
+    programs = all(cpu.listing is None for cpu in machine.spec.cpus)
+    return machine.uniform and programs and (hardware.closure or hardware.eager)
