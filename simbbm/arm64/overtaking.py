@@ -22,6 +22,9 @@ from typing import Any, NamedTuple
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.storebuffer import StoreBuffer, Word
 
+EARLY = " early "
+"""Between the label of a load and the value that it gets for having overtaken something."""
+
 
 class Overwritten(NamedTuple):
     """What a word held before another CPU wrote to it."""
@@ -92,7 +95,7 @@ def readings(past: Past, address: int) -> Iterator[Reading]:
         if one.value not in met:
             met.add(one.value)
             left = _canonical((*elsewhere, *here[i:]))
-            yield Reading(one.value, left, f" early {one.value}")
+            yield Reading(one.value, left, f"{EARLY}{one.value}")
 
 
 def _canonical(past: Past) -> Past:

@@ -14,6 +14,7 @@ from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import Effect
 from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
 from simbbm.arm64.machine import Machine
+from simbbm.arm64.overtaking import EARLY
 from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.arm64.tlb import Tlbi
 from simbbm.arm64.translate import READ, translations
@@ -52,15 +53,16 @@ def event(shared: Shared, step: ReplayStep) -> TraceEvent:
         return in_flight(shared, step.step, move, flight, after.cpus[move.cpu].flight, value)
     point = before.cpus[move.cpu].point
     assert point.op is not None
-    suffix = move.label.removeprefix(f"cpu{move.cpu}:{point.label}")
+    label = move.label.removeprefix(f"cpu{move.cpu}:{point.label}")
+    suffix, _, early = label.partition(EARLY)
     text = instruction(shared, point.op)
     seen = _observed(point, after.cpus[move.cpu].point)
     if seen is NOTHING_SEEN and point.op.mnemonic in LOADS:
-        seen = _loaded(shared, before, move.cpu, point.op, suffix)
+        seen = early or _loaded(shared, before, move.cpu, point.op, suffix)
     if seen is not NOTHING_SEEN and seen is not None:
         text += f" -> {value(shared, seen)}"
     function = function_of(point)
-    notes = tuple(_notes(suffix))
+    notes = (*_notes(suffix), *(["read early"] if early else []))
     return TraceEvent(step.step, move.cpu, move.agent, move.label, text, function, notes)
 
 
