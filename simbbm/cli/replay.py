@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from simbbm import discovery
@@ -9,9 +11,14 @@ from simbbm.cli.exits import Exit
 from simbbm.cli.options import common, examples, witness_argument
 from simbbm.core.errors import UsageError
 from simbbm.explore.replay import Replay, Result, replay, steps_of
-from simbbm.explore.witness import Witness, read
+from simbbm.explore.witness import Witness, read, save_as, token
 from simbbm.report.rows import ReplayRow, encode
 from simbbm.scenario import Scenario
+
+HOW = {
+    "semantic": "its choices were found by label (semantic replay)",
+    "goal": "its choices were pursued as goals (goal-directed replay)",
+}
 
 
 @click.command(
@@ -19,21 +26,32 @@ from simbbm.scenario import Scenario
     epilog=examples(
         "simbbm replay .simbbm/witness/3f9c0a1b2c3d.json",
         "simbbm replay .simbbm/witness/3f9c0a1b2c3d.json --until 41",
+        "simbbm replay .simbbm/witness/3f9c0a1b2c3d.json --refresh refreshed.json",
     ),
 )
 @witness_argument
 @click.option("--until", type=click.IntRange(min=0), metavar="STEP", help="Stop before this step.")
+@click.option(
+    "-o",
+    "--refresh",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="If it reproduces, write a witness that replays exactly.",
+)
 @common
 def command(
     witness: str,
     *,
     until: int | None,
+    refresh: Path | None,
     as_json: bool,
     log_format: str,  # noqa: ARG001 - nothing is logged here
 ) -> int:
     """Replay a witness: a file, or a token.
 
-    Each choice and state is compared on the way.
+    Each choice and state is compared on the way. If the scenario has changed since, the choices are
+    looked for by label (semantic), then pursued as goals (goal); a schedule that still ends as
+    recorded is offered as a refreshed witness.
 
     With --until, print the steps before that one and what could happen there.
     """
@@ -42,6 +60,9 @@ def command(
     if until is not None:
         return _until(recorded, scenario, until, witness, as_json=as_json)
     result = replay(recorded, scenario)
+    if refresh and result.result is Result.REPRODUCED:
+        save_as(result.refreshed or recorded, refresh)
+    fresh = token(result.refreshed) if result.refreshed else None
     row = ReplayRow(
         witness=witness,
         result=result.result,
@@ -52,11 +73,12 @@ def command(
         verdict=result.verdict,
         property=result.property,
         digest=result.digest,
+        token=fresh,
     )
     if as_json:
         click.echo(encode(row))
     else:
-        _say(result, recorded)
+        _say(result, recorded, fresh)
     return Exit.EXPECTED if result.result is Result.REPRODUCED else Exit.DIVERGED
 
 
@@ -73,7 +95,7 @@ def scenario_of(witness: Witness) -> Scenario:
     return scenario
 
 
-def _say(result: Replay, witness: Witness) -> None:
+def _say(result: Replay, witness: Witness, fresh: str | None) -> None:
     name = witness.scenario
     if result.result is Result.REPRODUCED:
         verdict = f"{result.verdict}:{result.property}" if result.property else result.verdict
@@ -81,15 +103,20 @@ def _say(result: Replay, witness: Witness) -> None:
         if result.message:
             click.echo(f"  {result.message}")
         click.echo(f"  {result.steps} steps, digest {result.digest}")
+        if fresh:
+            click.echo(f"  the scenario has changed since: {HOW[result.how]}")
+            click.echo(f"  refreshed: {fresh}")
         return
     click.echo(f"{click.style(result.result, fg='red')} {name} at step {result.step}")
     click.echo(f"  expected {result.expected}")
     click.echo(f"  got {', '.join(result.got) or 'nothing'}")
-    why = {
-        Result.STALE: "it can be followed, and now ends differently: the scenario has changed",
-        Result.DIVERGED: "it cannot be followed: the scenario, or simbbm, has changed",
-    }
-    click.echo(f"  {why[result.result]}")
+    if result.result is Result.DIVERGED:
+        why = "it cannot be followed: the scenario, or simbbm, has changed"
+    elif result.how == "exact":
+        why = "it can be followed, and now ends differently: the scenario has changed"
+    else:
+        why = "the scenario has changed, and following the labels does not lead there any more"
+    click.echo(f"  {why}")
 
 
 def _until(witness: Witness, scenario: Scenario, until: int, text: str, *, as_json: bool) -> Exit:

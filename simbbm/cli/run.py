@@ -80,13 +80,13 @@ def command(
         seconds = round(perf_counter() - began, 3)
         kept = None
         if result.verdict in FAILURES or output or trace:
-            from simbbm.explore.witness import token, witness_of
+            from simbbm.explore.witness import save_as, token, witness_of
 
             witness = witness_of(scenario, params, plan, seed, max_steps=max_steps or MAX_STEPS)
             if trace:
                 _trace(witness, scenario, as_json=as_json)
             if output:
-                kept = Kept(witness, token(witness), _write(witness, output))
+                kept = Kept(witness, token(witness), save_as(witness, output))
             elif result.verdict in FAILURES:
                 kept = keep(witness, witness_dir)
         row = run_row(
@@ -95,17 +95,6 @@ def command(
         say(row, kept, f"{row.steps} steps, seed {seed}, strategy {plan.name}", as_json=as_json)
         codes.append(exit_of(row))
     return worst(codes)
-
-
-def _write(witness: Witness, path: Path) -> Path:
-    """Write a witness where the user wants it; here, not being able to is an error."""
-    import msgspec
-
-    try:
-        path.write_bytes(msgspec.json.format(msgspec.json.encode(witness), indent=1) + b"\n")
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
-    return path.absolute()
 
 
 def _trace(witness: Witness, scenario: Scenario, *, as_json: bool) -> None:

@@ -1,10 +1,11 @@
-"""What tokens are likely to say: the preset dictionary of version 1.
+"""What tokens are likely to say: the preset dictionary of each version.
 
 Parameters, properties, and the steps at which schedules of the shipped protocol differ most often
-from the polite one. It belongs to the version: any change would make old tokens unreadable.
+from the polite one; in version 2 also the names of twins, and the parameters that came since. A
+dictionary belongs to its version: any change would make old tokens unreadable.
 """
 
-DICTIONARY = (
+_VERSION_1 = (
     "bbm_minimal::live_change;hardware:eager;tlb:concrete;noabort:all;noabort:none;"
     "STUCK:terminates;VIOLATED:no_panic;VIOLATED:tables_linked_once;"
     "VIOLATED:context_restored;VIOLATED:no_sleep_in_atomic;VIOLATED:all_ptes_at_end;"
@@ -50,3 +51,20 @@ DICTIONARY = (
     "layout:mixed;geometry:scaled;noabort:boot;ets2:no;flush:all;hardware:delayed;"
     "tlb:closure;"
 )
+
+_TWINS = (
+    "no_invalidation;live_change;m01_only_boot_cpu_runs_fn;m02_first_to_arrive_splits;"
+    "m02_no_cpu0_test;m03_waits_for_one_less;m04_flag_starts_at_zero;"
+    "m07_count_before_switch;m08_count_before_tlbi;m09_no_tlbi;m10_no_dsb_after_tlbi;"
+    "m11_no_isb_before_tlbi;m12_ttbr1_not_switched;m14_plain_increment;"
+    "m16_m21_release_unpublished;m20_populate_before_fill;m20_no_dsb_before_populate;"
+    "m21_stores_unpublished;m22_ttbr1_not_restored;m23_flag_by_kernel_address;"
+    "m29_plain_load_in_wait;m30_no_sevl;m38_sleeping_allocation;deep::"
+)
+_PARAMETERS = (
+    ";cpus=3;layout:mixed;geometry:scaled;noabort:boot;ets2:no;flush:all;image:low;"
+    "hardware:delayed;tlb:closure;window=1;VIOLATED:no_size_change_seen;"
+)
+
+DICTIONARIES = {1: _VERSION_1, 2: _TWINS + _VERSION_1 + _PARAMETERS}
+"""By version of the token."""

@@ -22,7 +22,7 @@ _FAMILY, _, _VERSION = SCHEMA.partition("/")
 
 def save(witness: Witness, directory: Path) -> Path:
     """Write a witness under the name of its content; return where."""
-    content = msgspec.json.format(msgspec.json.encode(witness), indent=1) + b"\n"
+    content = _content(witness)
     name = blake2b(content, digest_size=32).hexdigest()
     _make(directory)
     for length in range(_NAME_CHARACTERS, len(name) + 1):
@@ -33,6 +33,19 @@ def save(witness: Witness, directory: Path) -> Path:
         if path.read_bytes() == content:
             return path
     raise FileExistsError(path)
+
+
+def save_as(witness: Witness, path: Path) -> Path:
+    """Write a witness where a user wants it; return its absolute path. UsageError if that fails."""
+    try:
+        path.write_bytes(_content(witness))
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}") from None
+    return path.absolute()
+
+
+def _content(witness: Witness) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(witness), indent=1) + b"\n"
 
 
 def _make(directory: Path) -> None:

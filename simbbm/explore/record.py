@@ -24,7 +24,8 @@ class Decision(msgspec.Struct, frozen=True):
     occurrence: int
     """How often the run has taken this label, this time included."""
     instead_of: str = ""
-    """What the polite schedule would have done; empty if it came from a token."""
+    """What the polite schedule would have done: its label or, in a token, a mark of it (`~kD`);
+    empty in tokens of version 1."""
 
 
 class Found(msgspec.Struct, frozen=True):

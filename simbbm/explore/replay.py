@@ -1,7 +1,14 @@
 """Replay: follow a witness through its scenario, and say whether it still shows what it showed.
 
-Exact for now: every decision has to be possible at its own step, by its label, and the states that
-were recorded have to be met. Between decisions the polite schedule decides.
+Tried in this order, until a run ends with the verdict and the property that were recorded:
+
+* exact: every decision is possible at its own step, by its label, and the states that were recorded
+  are met; between decisions the polite schedule decides;
+* semantic: decisions are found by label in a program that has gained or lost steps;
+* goal: decisions are reached in whatever way does not bring in what is optional.
+
+The latter two are for counterexamples: that a run still holds says nothing about another one. Since
+they end with a run of the program as it is, a program without the bug cannot seem to have it.
 """
 
 from __future__ import annotations
@@ -18,9 +25,15 @@ from simbbm.core.choice import Polite
 from simbbm.core.errors import ReplayDivergence, UsageError
 from simbbm.core.graph import Graph, Node
 from simbbm.core.trace import trace_digest
+from simbbm.explore.goal import Goal
 from simbbm.explore.record import STATE_EVERY, Witness
 from simbbm.explore.run import MAX_STEPS
+from simbbm.explore.semantic import Manner, Missed, Semantic, follow
+from simbbm.explore.witness import refreshed
 from simbbm.scenario import Scenario
+
+EXACT = "exact"
+COUNTEREXAMPLES = (Verdict.VIOLATED, Verdict.STUCK)
 
 
 class Result(StrEnum):
@@ -35,7 +48,8 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     """What a replay showed; `step`, `expected` and `got` say where and how it went astray."""
 
     result: Result
-    how: str = "exact"
+    how: str = EXACT
+    """Which replay this is about: exact, semantic or goal."""
     step: int | None = None
     expected: str | None = None
     got: tuple[str, ...] = ()
@@ -45,6 +59,8 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     steps: int = 0
     digest: str | None = None
+    refreshed: Witness | None = None
+    """A witness that replays exactly, if it took another way to reproduce this one."""
 
 
 class ReplayStep(NamedTuple):
@@ -61,7 +77,8 @@ class Diverged(ReplayDivergence):
 
     def __init__(self, step: int, expected: str, got: tuple[str, ...]) -> None:
         found = ", ".join(got) or "nothing"
-        super().__init__(f"step {step}: expected {expected}, got {found}")
+        hint = "simbbm replay finds out whether there is another way to what it shows"
+        super().__init__(f"step {step}: expected {expected}, got {found}", hint)
         self.step = step
         self.expected = expected
         self.got = got
@@ -70,12 +87,52 @@ class Diverged(ReplayDivergence):
         return Diverged, (self.step, self.expected, self.got)
 
 
-def replay(witness: Witness, scenario: Scenario) -> Replay:
+def replay(witness: Witness, scenario: Scenario, graph: Graph[Any] | None = None) -> Replay:
+    """Follow the decisions: exactly, else by label, else as goals.
+
+    `graph` is of the scenario with the witness's parameters: for who has one, and replays often.
+    """
+    graph = graph or graph_of(witness, scenario)
+    exact = _exactly(witness, graph)
+    if exact.result is Result.REPRODUCED or witness.verdict not in COUNTEREXAMPLES:
+        return exact
+    for manner in (Semantic(), Goal(witness.decisions)):
+        again, missed = _loosely(witness, graph, manner)
+        if again.result is Result.REPRODUCED:
+            return again
+    return _stale(exact, again, missed)
+
+
+def _loosely(
+    witness: Witness, graph: Graph[Any], manner: Manner
+) -> tuple[Replay, tuple[Missed, ...]]:
+    """Follow the decisions as a manner finds them, and which of them it does not."""
+    walk, missed = follow(witness.decisions, graph, manner)
+    again = _judge(witness, walk.node, [node.moves[k].label for node, k in walk.path], manner.how)
+    if again.result is Result.REPRODUCED:
+        fresh = refreshed(witness, graph, walk.path, walk.node)
+        again = msgspec.structs.replace(again, refreshed=fresh)
+    return again, missed
+
+
+def _stale(exact: Replay, goal: Replay, missed: tuple[Missed, ...]) -> Replay:
+    """What to say of a counterexample that no way reproduces: what is gone, else how it ends."""
+    if exact.result is Result.STALE:
+        return exact
+    if not missed:
+        return goal
+    first = missed[0]
+    return msgspec.structs.replace(
+        goal, step=first.decision.step, expected=first.decision.label, got=first.enabled
+    )
+
+
+def _exactly(witness: Witness, graph: Graph[Any]) -> Replay:
     """Follow the decisions exactly; compare states on the way and the trace at the end."""
     labels: list[str] = []
     node: Node[Any] | None = None
     try:
-        for _, before, k, node in steps_of(witness, scenario):  # noqa: B007 - the last one counts
+        for _, before, k, node in _steps(witness, graph):  # noqa: B007 - the last one counts
             labels.append(before.moves[k].label)
     except Diverged as error:
         return Replay(
@@ -85,11 +142,11 @@ def replay(witness: Witness, scenario: Scenario) -> Replay:
             got=error.got,
             steps=len(labels),
         )
-    return _judge(witness, node or _graph(witness, scenario).initial, labels)
+    return _judge(witness, node or graph.initial, labels)
 
 
-def _judge(witness: Witness, node: Node[Any], labels: list[str]) -> Replay:
-    """Hold what a replay came to against what was recorded."""
+def _judge(witness: Witness, node: Node[Any], labels: list[str], how: str = EXACT) -> Replay:
+    """Hold what a replay came to against what was recorded; the trace too if it is to be exact."""
     verdict = Verdict(node.ended.value) if node.ended else Verdict.INCONCLUSIVE
     name = node.problem.property if node.problem else None
     digest = trace_digest(labels)
@@ -98,10 +155,11 @@ def _judge(witness: Witness, node: Node[Any], labels: list[str]) -> Replay:
     if (verdict, name) != (witness.verdict, witness.property):
         result = Result.STALE
         expected, got = _outcome(witness.verdict, witness.property), (_outcome(verdict, name),)
-    elif not (digest.startswith(witness.digest) and len(labels) == witness.steps):
+    elif how == EXACT and not (digest.startswith(witness.digest) and len(labels) == witness.steps):
         result, expected, got = Result.DIVERGED, f"trace {witness.digest}", (f"trace {digest}",)
     return Replay(
         result=result,
+        how=how,
         step=None if result is Result.REPRODUCED else len(labels),
         expected=expected,
         got=got,
@@ -117,7 +175,8 @@ def _outcome(verdict: Verdict, name: str | None) -> str:
     return f"{verdict}:{name}" if name else str(verdict)
 
 
-def _graph(witness: Witness, scenario: Scenario) -> Graph[Any]:
+def graph_of(witness: Witness, scenario: Scenario) -> Graph[Any]:
+    """The graph in which a witness is followed; UsageError if it is of another scenario."""
     if witness.scenario != scenario.id:
         raise UsageError(f"a witness of {witness.scenario}, not of {scenario.id}")
     return Graph(scenario.system(witness.params))
@@ -125,7 +184,10 @@ def _graph(witness: Witness, scenario: Scenario) -> Graph[Any]:
 
 def steps_of(witness: Witness, scenario: Scenario) -> Iterator[ReplayStep]:
     """The steps of a witness, one by one; raise ReplayDivergence where it no longer fits."""
-    graph = _graph(witness, scenario)
+    yield from _steps(witness, graph_of(witness, scenario))
+
+
+def _steps(witness: Witness, graph: Graph[Any]) -> Iterator[ReplayStep]:
     decisions = {decision.step: decision for decision in witness.decisions}
     last = max(decisions, default=-1)
     limit = (

@@ -1,11 +1,12 @@
 """Tokens: a witness as one line to paste into a mail or a bug report.
 
-`sb1` and a packed text, then a checksum. The text keeps what a replay needs and what it is held
+`sb2` and a packed text, then a checksum. The text keeps what a replay needs and what it is held
 against: scenario, parameters, decisions, verdict, and the beginning of the trace's digest. What a
-replay finds out anyway is left out: message, states, what a decision was instead of, who found it.
+replay finds out anyway is left out: message, states, who found it. What a decision was instead of
+is kept as two letters, by which a replay of an edited program finds the place.
 
 The format is versioned by its first characters. The dictionary belongs to the version: a change of
-it is a new version, and old tokens are read for ever.
+it is a new version, and old tokens are read for ever. Version 1 had no such letters.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from urllib.parse import quote, unquote
 
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import UsageError
-from simbbm.explore.dictionary import DICTIONARY
+from simbbm.explore.dictionary import DICTIONARIES
+from simbbm.explore.marks import letters_of, mark_from
 from simbbm.explore.pack import pack, unpack
 from simbbm.explore.record import Decision, Witness
 
-_VERSION = 1
+_VERSION = 2
 _SHAPE = re.compile(r"sb([0-9])([a-z2-7]+)", re.IGNORECASE)
+_MOVED = re.compile(r"([A-Za-z]{2}|-)?(\d+)(?:\*(\d+))?")
+"""Before each label: a mark's letters unless they are as before, `-` for no mark; steps since the
+decision before; the occurrence unless it is the first."""
 _CHECK_CHARACTERS = 5
 _DIGEST_CHARACTERS = 10
 _SAFE = " !\"#$&'()*+,-./:<=>?@[\\]^_`{|}~"
@@ -31,12 +36,14 @@ _SAFE = " !\"#$&'()*+,-./:<=>?@[\\]^_`{|}~"
 def token(witness: Witness) -> str:
     """The witness as one short line of text, without what a replay finds out anyway."""
     lines = [_header(witness)]
-    step = -1
+    step, before = -1, ""
     for decision in witness.decisions:
+        letters = letters_of(decision.instead_of)
+        anchor = (letters or "-") if letters != before else ""
         again = f"*{decision.occurrence}" if decision.occurrence > 1 else ""
-        lines.append(f"{decision.step - step}{again}\t{_escaped(decision.label)}")
-        step = decision.step
-    packed = pack("\t".join(lines), DICTIONARY)
+        lines.append(f"{anchor}{decision.step - step}{again}\t{_escaped(decision.label)}")
+        step, before = decision.step, letters
+    packed = pack("\t".join(lines), DICTIONARIES[_VERSION])
     return f"sb{_VERSION}{packed}{_checksum(packed)}"
 
 
@@ -49,14 +56,15 @@ def from_token(text: str) -> Witness:
     """Read a token; raise UsageError with one line if it is none."""
     shape = _SHAPE.fullmatch(text.strip())
     if shape is None:
-        raise UsageError("not a token", "a token is sb1 followed by letters a-z and digits 2-7")
-    if int(shape[1]) > _VERSION:
+        raise UsageError("not a token", "a token is sb2 followed by letters a-z and digits 2-7")
+    version = int(shape[1])
+    if version > _VERSION:
         raise UsageError(f"token of a newer version (sb{shape[1]})", "update simbbm")
     packed, check = shape[2][:-_CHECK_CHARACTERS].lower(), shape[2][-_CHECK_CHARACTERS:].lower()
-    if int(shape[1]) < 1 or check != _checksum(packed):
+    if version not in DICTIONARIES or check != _checksum(packed):
         raise UsageError("damaged token: its checksum is wrong", "was all of it copied?")
     try:
-        return _read(unpack(packed, DICTIONARY))
+        return _read(unpack(packed, DICTIONARIES[version]))
     except (ValueError, IndexError):
         raise UsageError("damaged token: it cannot be unpacked") from None
 
@@ -77,11 +85,15 @@ def _read(text: str) -> Witness:
     verdict, _, name = outcome.partition(":")
     steps, digest = ending.split(" ")
     decisions = []
-    step = -1
+    step, letters = -1, ""
     for moved, label in zip(fields[::2], fields[1::2], strict=True):
-        by, _, again = moved.partition("*")
+        shape = _MOVED.fullmatch(moved)
+        if shape is None:
+            raise ValueError(moved)
+        anchor, by, again = shape.groups()
         step += int(by)
-        decisions.append(Decision(step, unquote(label), int(again or 1)))
+        letters = letters if anchor is None else anchor.removeprefix("-")
+        decisions.append(Decision(step, unquote(label), int(again or 1), mark_from(letters)))
     return Witness(
         scenario=unquote(scenario),
         params=dict(map(_parameter, params)),

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import msgspec
 
 from simbbm import __version__
 from simbbm.core.choice import Polite
-from simbbm.explore.files import load, read, save
+from simbbm.core.graph import Graph, Node
+from simbbm.core.trace import trace_digest
+from simbbm.explore.files import load, read, save, save_as
 from simbbm.explore.record import SCHEMA, STATE_EVERY, Decision, Found, Witness
 from simbbm.explore.run import MAX_STEPS, Recorder, Runner, RunResult
 from simbbm.explore.strategies import Strategy
 from simbbm.explore.token import from_token, is_token, token
 from simbbm.scenario import Scenario
+
+Path = Sequence[tuple[Node[Any], int]]
+"""Each node on the way, and which of its moves was taken."""
 
 
 def witness_of(
@@ -40,22 +47,11 @@ def witness_from(
     found: Found | None = None,
 ) -> Witness:
     """Make a witness of a run that a recorder saw."""
-    polite = Polite()
-    taken = Counter[str]()
-    decisions, states = [], []
-    for step, (node, k) in enumerate(recorder.taken):
-        if step % STATE_EVERY == 0:
-            states.append(runner.engine.graph.system.digest(node.state))
-        label, default = node.moves[k].label, polite.default(node)
-        polite.observe(node, k)
-        taken[label] += 1
-        if k != default:
-            decisions.append(Decision(step, label, taken[label], node.moves[default].label))
     return Witness(
         scenario=scenario.id,
         params=runner.params,
-        decisions=tuple(decisions),
-        states=tuple(states),
+        decisions=_decisions(recorder.taken),
+        states=_states(runner.engine.graph, recorder.taken),
         verdict=result.verdict,
         property=result.property,
         message=result.message,
@@ -64,6 +60,38 @@ def witness_from(
         found=found,
         version=__version__,
     )
+
+
+def refreshed(witness: Witness, graph: Graph[Any], taken: Path, end: Node[Any]) -> Witness:
+    """Record another way to what a witness shows; `graph` is of its scenario as it is now."""
+    return msgspec.structs.replace(
+        witness,
+        schema=SCHEMA,
+        decisions=_decisions(taken),
+        states=_states(graph, taken),
+        message=end.problem.message if end.problem else "",
+        steps=len(taken),
+        digest=trace_digest(node.moves[k].label for node, k in taken),
+        version=__version__,
+    )
+
+
+def _decisions(taken: Path) -> tuple[Decision, ...]:
+    """Where a run differs from the polite schedule."""
+    polite, seen = Polite(), Counter[str]()
+    decisions = []
+    for step, (node, k) in enumerate(taken):
+        label, default = node.moves[k].label, polite.default(node)
+        polite.observe(node, k)
+        seen[label] += 1
+        if k != default:
+            decisions.append(Decision(step, label, seen[label], node.moves[default].label))
+    return tuple(decisions)
+
+
+def _states(graph: Graph[Any], taken: Path) -> tuple[str, ...]:
+    """The digests of every eighth state."""
+    return tuple(graph.system.digest(node.state) for node, _ in taken[::STATE_EVERY])
 
 
 __all__ = [
@@ -75,7 +103,9 @@ __all__ = [
     "is_token",
     "load",
     "read",
+    "refreshed",
     "save",
+    "save_as",
     "token",
     "witness_from",
     "witness_of",

@@ -90,6 +90,8 @@ class ReplayRow(Row, tag="replay", tag_field="type", frozen=True, kw_only=True):
     verdict: str | None = None
     property: str | None = None
     digest: str | None = None
+    token: str | None = None
+    """Of a witness that replays exactly, if it took another way to reproduce this one."""
 
 
 class StepRow(Row, tag="step", tag_field="type", frozen=True, kw_only=True):

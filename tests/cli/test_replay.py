@@ -37,12 +37,14 @@ def test_replay_reproduces(simbbm: Cli, witness: Path) -> None:
     assert simbbm.ok("replay", witness).startswith(f"REPRODUCED {BAD}: VIOLATED:no_size_change_se")
 
 
-def test_a_witness_that_cannot_be_followed_diverges(simbbm: Cli, witness: Path) -> None:
-    decisions = json.loads(witness.read_text())["decisions"]
-    changed = edit(witness, decisions=[decisions[0] | {"label": "cpu1:reader.nonsense"}])
+def test_a_witness_that_cannot_be_followed_diverges(simbbm: Cli) -> None:
+    simbbm.ok("run", "bbm_minimal::good", "-o", "w.json")
+    decision = {"step": 0, "label": "cpu1:reader.nonsense", "occurrence": 1}
+    changed = edit(Path("w.json"), decisions=[decision])
     row = simbbm.row("replay", changed, code=4)
 
     assert ("DIVERGED", 0, "cpu1:reader.nonsense") == (row["result"], row["step"], row["expected"])
+    assert row["how"] == "exact"
     assert "cpu1:reader.ldr" in row["got"]
     assert "expected cpu1:reader.nonsense" in simbbm.ok("replay", changed, code=4)
     assert "cpu1:reader.nonsense" in simbbm.refused("show", changed, code=4)
@@ -54,6 +56,52 @@ def test_a_witness_that_ends_differently_is_stale(simbbm: Cli, witness: Path) ->
 
     assert ("STALE", "VIOLATED:no_tlb_conflict") == (row["result"], row["expected"])
     assert "the scenario has changed" in simbbm.ok("replay", changed, code=4)
+    assert simbbm.row("replay", changed, "-o", "none.json", code=4)["token"] is None
+    assert not Path("none.json").exists()
+
+
+def test_a_step_that_is_gone_is_named(simbbm: Cli, witness: Path) -> None:
+    gone = {"step": 0, "label": "cpu1:reader.nonsense", "occurrence": 1}
+    changed = edit(witness, scenario="bbm_minimal::good", decisions=[gone])
+    row = simbbm.row("replay", changed, code=4)
+
+    assert ("STALE", "goal", 0) == (row["result"], row["how"], row["step"])
+    assert ("cpu1:reader.nonsense", "HOLDS") == (row["expected"], row["verdict"])
+    assert "cpu1:reader.ldr" in row["got"]
+    said = simbbm.ok("replay", changed, code=4)
+    assert "expected cpu1:reader.nonsense" in said
+    assert "does not lead there any more" in said
+
+
+def test_a_witness_of_an_edited_program_is_refreshed(simbbm: Cli, tmp_path: Path) -> None:
+    simbbm.ok("new", "mine.py")
+    old = simbbm.row("stress", "mine.py::no_tlbi")["witness"]
+    text = (tmp_path / "mine.py").read_text()
+    later = text.replace("    await cpu.str(PTE, new)\n", INSERTED)
+    assert later != text
+    (tmp_path / "later.py").write_text(later)  # a file is read once a process
+    old = edit(Path(old), scenario="later.py::no_tlbi")
+
+    row = simbbm.row("replay", old)
+    assert ("REPRODUCED", "semantic") == (row["result"], row["how"])
+    assert f"  refreshed: {row['token']}" in simbbm.ok("replay", old).splitlines()
+    assert simbbm.row("replay", row["token"])["how"] == "exact"
+    simbbm.ok("replay", old, "--refresh", "new.json")
+    again = simbbm.row("replay", "new.json")
+    assert ("exact", row["digest"], None) == (again["how"], again["digest"], again["token"])
+    assert "refreshed" not in simbbm.ok("replay", "new.json")
+    assert "another way" in simbbm.refused("show", old, code=4)
+    assert "cannot write no/new.json" in simbbm.refused("replay", old, "-o", "no/new.json")
+
+
+INSERTED = "    await cpu.nop()\n    await cpu.mrs_mpidr()\n    await cpu.str(PTE, new)\n"
+
+
+def test_a_token_becomes_a_file(simbbm: Cli) -> None:
+    token = simbbm.row("run", BAD)["token"]
+    simbbm.ok("replay", token, "-o", "w.json")
+
+    assert simbbm.row("replay", "w.json")["how"] == "exact"
 
 
 @pytest.mark.parametrize("command", ["replay", "show"])

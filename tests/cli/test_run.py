@@ -119,8 +119,8 @@ def test_a_witness_that_cannot_be_written_is_a_warning(
 
     assert result.exit_code == 0
     assert "simbbm: warning: no witness written to file/witness" in result.stderr
-    assert '"witness":null,"token":"sb1' in result.stdout
-    assert "replay with: simbbm replay sb1" in shown
+    assert '"witness":null,"token":"sb2' in result.stdout
+    assert "replay with: simbbm replay sb2" in shown
 
 
 def test_witness_dir_is_used(simbbm: Cli) -> None:

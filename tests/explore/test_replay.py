@@ -100,9 +100,9 @@ def test_another_occurrence_of_a_label_diverges() -> None:
 
 
 def test_a_run_that_ends_before_its_last_decision_diverges() -> None:
-    witness = witness_of(LIVE, {}, "polite", 0)
+    witness = witness_of(GOOD, {}, "polite", 0)
     late = Decision(witness.steps + 3, "cpu1:reader.ldr#1", 1)
-    again = replay(changed(witness, decisions=(late,)), LIVE)
+    again = replay(changed(witness, decisions=(late,)), GOOD)
     assert (again.result, again.step) == (Result.DIVERGED, witness.steps)
     assert "ended" in again.got[0]
 

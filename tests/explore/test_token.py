@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 from simbbm import discovery
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import UsageError
-from simbbm.explore.dictionary import DICTIONARY
+from simbbm.explore.dictionary import DICTIONARIES
+from simbbm.explore.marks import mark
 from simbbm.explore.pack import pack, unpack
 from simbbm.explore.witness import Decision, Witness, from_token, is_token, token, witness_of
 
 ASCII = st.text(st.characters(min_codepoint=1, max_codepoint=127))
 REPETITIVE = st.lists(st.sampled_from(["cpu0", "cpu1", ".", "ldr", "#", "a", "aa"])).map("".join)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+MARKS = st.sampled_from(["", "~aZ", "~aZ", "~Bb"])
 STEPS = st.lists(st.integers(0, 5000), unique=True).map(sorted)
 
 
@@ -32,7 +34,8 @@ def witnesses(draw: st.DrawFn) -> Witness:
         scenario=draw(TEXT),
         params=draw(st.dictionaries(TEXT, st.integers() | TEXT)),
         decisions=tuple(
-            Decision(s, draw(TEXT), draw(st.integers(1, 3) | st.integers(1, 300))) for s in steps
+            Decision(s, draw(TEXT), draw(st.integers(1, 3) | st.integers(1, 300)), draw(MARKS))
+            for s in steps
         ),
         verdict=draw(st.sampled_from(Verdict)),
         property=draw(st.none() | st.from_regex(r"[a-z_]+", fullmatch=True)),
@@ -93,9 +96,10 @@ def test_a_damaged_token_is_a_usage_error(witness: Witness, data: st.DataObject)
         ("sb1", "not a token"),
         ("hello", "not a token"),
         ("sb1abc!", "not a token"),
-        ("sb2abcdefgh", "newer version"),
+        ("sb3abcdefgh", "newer version"),
         ("sb0abcdefgh", "damaged"),
         ("sb1abcdefgh", "damaged"),
+        ("sb2abcdefgh", "damaged"),
     ],
 )
 def test_what_is_no_token_is_said_in_one_line(text: str, says: str) -> None:
@@ -110,9 +114,10 @@ def test_what_a_replay_finds_out_anyway_is_left_out() -> None:
     kept = from_token(token(witness))
     assert (kept.message, kept.states, kept.found, kept.version) == ("", (), None, "")
     assert witness.digest.startswith(kept.digest)
-    assert [(d.step, d.label, d.occurrence) for d in kept.decisions] == [
-        (d.step, d.label, d.occurrence) for d in witness.decisions
+    assert [(d.step, d.label, d.occurrence, d.instead_of) for d in kept.decisions] == [
+        (d.step, d.label, d.occurrence, mark(d.instead_of)) for d in witness.decisions
     ]
+    assert all(len(d.instead_of) == 3 for d in kept.decisions)
 
 
 def test_a_token_is_short_enough_for_a_mail() -> None:
@@ -128,30 +133,46 @@ def test_a_token_is_short_enough_for_a_mail() -> None:
 
 def test_a_token_of_version_1_is_read_for_ever() -> None:
     """Written when the format was made; if this fails, add a version instead."""
-    witness = from_token(VERSION_1)
-    assert witness == Witness(
+    assert from_token(VERSION_1) == example("", "", "")
+
+
+def test_a_token_of_version_2_is_read_for_ever() -> None:
+    """Likewise; it keeps a mark of what a decision was instead of."""
+    witness = example("~aZ", "~aZ", "")
+    assert from_token(VERSION_2) == witness
+    assert token(witness) == VERSION_2
+
+
+def example(*instead_of: str) -> Witness:
+    """What the tokens below say, but for the marks."""
+    first, second, third = instead_of
+    return Witness(
         scenario="bbm_minimal::good",
         params={"cpus": 3, "layout": "mixed; 50%", "noabort": "0,2"},
         decisions=(
-            Decision(4, "cpu1:reader.ldr#1", 1),
-            Decision(5, "cpu0.drain[pmd]", 12),
-            Decision(400, "dvm.cpu2 vmalle1is from cpu0: acts", 1),
+            Decision(4, "cpu1:reader.ldr#1", 1, first),
+            Decision(5, "cpu0.drain[pmd]", 12, second),
+            Decision(400, "dvm.cpu2 vmalle1is from cpu0: acts", 1, third),
         ),
         verdict=Verdict.VIOLATED,
         property="no_size_change_seen",
         steps=401,
         digest="0123456789",
     )
-    assert token(witness) == VERSION_1
 
 
-def test_the_dictionary_of_version_1_never_changes() -> None:
-    digest = blake2b(DICTIONARY.encode(), digest_size=8).hexdigest()
-    assert digest == DICTIONARY_1
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_dictionary_never_changes(version: int) -> None:
+    digest = blake2b(DICTIONARIES[version].encode(), digest_size=8).hexdigest()
+    assert digest == DIGESTS[version]
 
 
-DICTIONARY_1 = "a49f0e0a49fc2656"
+DIGESTS = {1: "a49f0e0a49fc2656", 2: "1f5cb740c79c89eb"}
 VERSION_1 = (
     "sb125qva4kustgqraguyckmrvqnimmbmglhlgzugaysambrgiztinjwg44dscjvrbmhm3yfsxfe6iertccjrf"
     "iyywynluetgojvrybzdzieaajh3n2"
+)
+VERSION_2 = (
+    "sb23puvcasustgqraguyckmrvqtimmbmgkblwzugaysambrgiztinjwg44dsclbli2yz4dxaiczlstbq"
+    "cizrbeysummp7gv2cjngm4tlevdsj4qiaqz3vd"
 )

@@ -1,0 +1,64 @@
+"""A walk through a graph that can be forked: how a replay looks ahead before it decides."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Any
+
+from simbbm.core.choice import Polite
+from simbbm.core.graph import Graph, Node
+from simbbm.core.system import Move
+
+
+class Walk:
+    """A node, and how one came to it from the start."""
+
+    __slots__ = ("default_schedule", "graph", "node", "path", "taken")
+
+    def __init__(self, graph: Graph[Any]) -> None:
+        self.graph = graph
+        self.node: Node[Any] = graph.initial
+        self.path: list[tuple[Node[Any], int]] = []
+        """Each node on the way, and which of its moves was taken."""
+        self.taken = Counter[str]()
+        """How often each label was taken."""
+        self.default_schedule = Polite()
+
+    def fork(self) -> Walk:
+        """Another walk that has come the same way."""
+        other = copy(self)
+        other.path = self.path.copy()
+        other.taken = self.taken.copy()
+        other.default_schedule = copy(self.default_schedule)
+        return other
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing follows."""
+        return self.node.ended is not None
+
+    def take(self, k: int) -> None:
+        """Take the k-th move."""
+        self.default_schedule.observe(self.node, k)
+        self.taken[self.node.moves[k].label] += 1
+        self.path.append((self.node, k))
+        self.node = self.graph.follow(self.node, k)
+
+    def polite(self) -> int:
+        """What the polite schedule would take here."""
+        return self.default_schedule.default(self.node)
+
+    def polite_among(self, allowed: Callable[[Move], bool]) -> int | None:
+        """Likewise if it may take nothing but these obligatory moves; None if there is none."""
+        moves = self.node.moves
+        these = [k for k, move in enumerate(moves) if not move.optional and allowed(move)]
+        if not these:
+            return None
+        return these[self.default_schedule.default(Node(None, tuple(moves[k] for k in these)))]
+
+
+def labels(moves: Sequence[Move]) -> tuple[str, ...]:
+    """The labels of some moves."""
+    return tuple(move.label for move in moves)
