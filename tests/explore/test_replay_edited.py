@@ -69,6 +69,7 @@ def check_reproduced(result: Replay, witness: Witness, scenario: Scenario, how: 
     assert (result.verdict, result.property) == (witness.verdict, witness.property)
     fresh = result.refreshed
     assert fresh is not None
+    assert (fresh.message, fresh.steps) == (result.message, result.steps)
     for again in (fresh, from_token(token(fresh))):
         exact = replay(again, scenario)
         assert (exact.result, exact.how, exact.refreshed) == (Result.REPRODUCED, "exact", None)
@@ -161,7 +162,13 @@ def test_that_a_run_holds_is_followed_exactly_or_not_at_all() -> None:
 
 
 class Waiting(Toy):
-    """A toy whose labels are written like a machine's: `cpu0:0`, and `cpu0.walk` for hardware."""
+    """A toy whose labels are written like a machine's: `cpu0:0`, and `cpu0.walk` for hardware.
+
+    What is optional changes the state too.
+    """
+
+    def apply(self, state: tuple[str, ...], move: Move) -> tuple[str, ...]:
+        return (*state, move.agent)
 
     def _move(self, agent: str, label: str) -> Move:
         name = label if agent in self.optional else label.replace(".", ":")
@@ -193,10 +200,15 @@ def test_a_goals_own_cpu_goes_first_then_those_that_nobody_mentions() -> None:
 
 
 def test_what_is_optional_is_never_done_to_get_somewhere() -> None:
-    blocked = Waiting(
-        {"cpu0": 1, "cpu1": 1}, optional=("cpu1.walk",), waits=lambda _, agent: agent == "cpu0"
-    )
-    assert way_to("cpu0:0", blocked, ("cpu0:0",)) is None
+    def waits_for(what: str) -> Waiting:
+        return Waiting(
+            {"cpu0": 1, "cpu1": 1, "cpu2": 1},
+            optional=("cpu2.walk",),
+            waits=lambda state, agent: agent == "cpu1" and what not in state,
+        )
+
+    assert way_to("cpu1:0", waits_for("cpu2"), ("cpu0:0", "cpu1:0")) == ["cpu2:0"]
+    assert way_to("cpu1:0", waits_for("cpu2.walk"), ("cpu0:0", "cpu1:0")) is None
 
 
 def test_alike_is_what_differs_in_which_one_it_is() -> None:

@@ -28,7 +28,7 @@ from tests.quality.edits import Change, Kept, cpu_changes, layout_changes, mixed
 
 pytestmark = [pytest.mark.quality, pytest.mark.timeout(7_200)]
 
-PADS, SEEDS, SEEDS_CPUS = 30, 4, 6
+PADS, SEEDS, SEEDS_CPUS = 36, 4, 6
 RUNS_MAX = 400
 """Runs in which a bug shows, or else does not count as still there."""
 WANTED = {"operations": 0.99, "layout": 0.85, "cpus": 0.70}
