@@ -78,7 +78,7 @@ def is_valid(descriptor: Descriptor) -> bool:
     return descriptor.valid
 
 
-@scenario()
+@scenario(evidence="proved")
 def good(
     *,
     noabort: Annotated[str, CpuSet()] = "none",

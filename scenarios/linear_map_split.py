@@ -65,7 +65,7 @@ async def stopper(cpu: Cpu, k: Kernel) -> None:
     await cpu_stopper_thread(cpu, k, linear_map_split_to_ptes)
 
 
-@scenario()
+@scenario(evidence="proved")
 def good(
     *,
     cpus: Annotated[int, Range(2, 16)] = 3,

@@ -260,17 +260,23 @@ def _redefined(parameter: Parameter, defaults: Mapping[str, Any]) -> Parameter:
     return replace(parameter, default=parameter.read(defaults[parameter.name]))
 
 
-def scenario(*, expect: str = "HOLDS", story: str | None = None) -> Callable[[Build], Scenario]:
+def scenario(
+    *, expect: str = "HOLDS", story: str | None = None, evidence: str = "sampled"
+) -> Callable[[Build], Scenario]:
     """Make a scenario of a function that returns a `Setup`.
 
-    `story` is one line for `simbbm list`; by default the docstring's first line.
+    `story` is one line for `simbbm list`; by default the docstring's first line. `evidence` is
+    the least that `simbbm check` accepts with the default parameters, `sampled` or `proved`.
     """
+    if evidence not in ("sampled", "proved"):
+        raise ScenarioError(f"scenario: evidence={evidence!r}", "it is 'sampled' or 'proved'")
 
     def decorate(build: Build) -> Scenario:
         line = story or (inspect.getdoc(build) or "").partition("\n")[0]
         if not line:
             raise ScenarioError(f"{build.__name__}: a scenario needs a docstring or a story")
-        return Scenario(build, line, Expectation.parse(expect), _parameters(build))
+        parameters = _parameters(build)
+        return Scenario(build, line, Expectation.parse(expect), parameters, evidence=evidence)
 
     return decorate
 

@@ -25,17 +25,21 @@ from simbbm.cli.options import (
     strategy_option,
     witness_dir_option,
 )
-from simbbm.cli.sampling import Sampled, Wanted, sample
+from simbbm.cli.proving import Bounds, Proven, limit_options, prove
+from simbbm.cli.sampling import Sampled, Wanted
 from simbbm.cli.show import styled, terminal_width
 from simbbm.cli.unused import check_edits
 from simbbm.cli.verdicts import exit_of, verdict_text
 from simbbm.core.errors import ScenarioError, UsageError
+from simbbm.explore.search import Limits
 from simbbm.explore.strategies import strategy as read_strategy
-from simbbm.report.rows import ErrorRow, encode
+from simbbm.report.rows import ErrorRow, VerdictRow, encode
 from simbbm.scenario import Scenario
 
 MAIN = "linear_map_split::good"
 RUNS = 10_000
+MAX_STATES = 100_000
+MAX_SECONDS = 60.0
 SAMPLE_IS_NO_PROOF = (
     "SAMPLED: so many schedules were tried and none failed. That is evidence, not a proof."
 )
@@ -46,11 +50,19 @@ MARKS = {
 }
 
 
+class Asked(NamedTuple):
+    """What the command line asks for, whatever the scenario."""
+
+    bounds: Bounds
+    runs: Wanted
+    require_proof: bool
+
+
 class Outcome(NamedTuple):
     """What became of one scenario: an answer, or its author's mistake."""
 
     scenario: Scenario
-    sampled: Sampled | None
+    answer: Proven | Sampled | None
     error: ScenarioError | None
     exit: Exit
 
@@ -67,8 +79,9 @@ class Outcome(NamedTuple):
 @click.option("--all", "everything", is_flag=True, help="Every scenario that is installed.")
 @click.option("--twins", is_flag=True, help="The twins of the named scenarios, too.")
 @parameters_option
-@click.option("--runs", type=Count(), help="Schedules of each scenario. [default: 10k, or --time]")
-@click.option("--time", type=Duration(), help="Spend this long on each scenario, e.g. 30s.")
+@limit_options
+@click.option("--runs", type=Count(), help="Schedules of a sample. [default: 10k, or --time]")
+@click.option("--time", type=Duration(), help="Sample for this long, e.g. 30s.")
 @seed_option
 @strategy_option
 @max_steps_option
@@ -82,6 +95,9 @@ def command(
     everything: bool,
     twins: bool,
     given: tuple[tuple[str, str], ...],
+    max_states: int | None,
+    max_seconds: float | None,
+    max_memory: int | None,
     runs: int | None,
     time: float | None,
     seed: int,
@@ -96,7 +112,11 @@ def command(
     """Hold scenarios against what is expected of them.
 
     Good ones have to hold, bad twins to be caught. Without ID: linear_map_split::good and all its
-    twins. A check samples: it tries many schedules of each scenario, and proves nothing.
+    twins.
+
+    A check visits every state, which proves what it says, as far as --max-states (100k),
+    --max-seconds (60s) and --max-memory allow; beyond that it samples: it tries many schedules,
+    and proves nothing.
     """
     configure(log_format)
     scenarios = _chosen(ids, everything=everything, twins=twins)
@@ -104,11 +124,18 @@ def command(
     name = read_strategy(strategy).name
     if runs is None and time is None:
         runs = RUNS
-    wanted = Wanted(runs, time, seed, name, max_steps, jobs, "first", witness_dir, log_format)
+    limits = Limits(
+        states=max_states or MAX_STATES, seconds=max_seconds or MAX_SECONDS, memory=max_memory
+    )
+    asked = Asked(
+        Bounds(limits, symmetry=True, ample=True, witness_dir=witness_dir, log_format=log_format),
+        Wanted(runs, time, seed, name, max_steps, jobs, "first", witness_dir, log_format),
+        require_proof,
+    )
     table = Table(scenarios, as_json=as_json)
     outcomes = []
     for scenario, params in zip(scenarios, every_params, strict=True):
-        outcome = _outcome(scenario, params, wanted, require_proof=require_proof)
+        outcome = _outcome(scenario, params, asked)
         outcomes.append(outcome)
         table.add(outcome)
         if outcome.exit is Exit.INTERRUPTED:
@@ -139,16 +166,31 @@ def _parameters(
     return every
 
 
-def _outcome(
-    scenario: Scenario, params: dict[str, object], wanted: Wanted, *, require_proof: bool
-) -> Outcome:
+def _outcome(scenario: Scenario, params: dict[str, object], asked: Asked) -> Outcome:
     try:
         check_edits(scenario, params)
-        sampled = sample(scenario, params, wanted)
+        answer = _answer(scenario, params, asked)
     except ScenarioError as error:
         return Outcome(scenario, None, error, Exit.USAGE)
-    code = exit_of(sampled.row, require_proof=require_proof)
-    return Outcome(scenario, sampled, None, Exit.INTERRUPTED if sampled.interrupted else code)
+    if answer.interrupted:
+        return Outcome(scenario, answer, None, Exit.INTERRUPTED)
+    proof_due = asked.require_proof or _declared_proved(scenario, params)
+    return Outcome(scenario, answer, None, exit_of(answer.row, require_proof=proof_due))
+
+
+def _answer(scenario: Scenario, params: dict[str, object], asked: Asked) -> Proven | Sampled:
+    """Search every state; sample where that comes to no answer."""
+    proven = prove(scenario, params, asked.bounds)
+    if proven.interrupted or proven.row.verdict != "INCONCLUSIVE":
+        return proven
+    from simbbm.cli.sampling import sample
+
+    return sample(scenario, params, asked.runs)
+
+
+def _declared_proved(scenario: Scenario, params: dict[str, object]) -> bool:
+    """Whether a sample is less than the scenario claims; it claims nothing of other parameters."""
+    return scenario.evidence == "proved" and params == scenario.parameters_from({})
 
 
 class Table:
@@ -161,16 +203,15 @@ class Table:
 
     def add(self, outcome: Outcome) -> None:
         """Print the line of one scenario."""
-        if outcome.sampled is None:
+        if outcome.answer is None:
             assert outcome.error is not None
             self._error(outcome.scenario, outcome.error)
             return
-        row = outcome.sampled.row
+        row = outcome.answer.row
         if self.as_json:
             click.echo(encode(row))
             return
-        seen = f"{row.runs:,} runs" if row.first_failure is None else f"run {row.first_failure:,}"
-        told = f"{verdict_text(row):<30} {seen:>12} {row.seconds:6.1f} s"
+        told = f"{verdict_text(row):<30} {_seen(row):>15} {row.seconds:6.1f} s"
         if outcome.exit is Exit.UNEXPECTED:
             told += f"  expected {row.expect}"
         elif row.message and row.verdict == "INCONCLUSIVE":
@@ -197,6 +238,13 @@ class Table:
             click.echo(f"{head}{name}\n        {told}")
 
 
+def _seen(row: VerdictRow) -> str:
+    """How much was looked at, or how far it is to the counterexample."""
+    if row.length is not None:
+        return f"{row.length:,} steps{'' if row.certified else ' or less'}"
+    return f"{row.states:,} states" if row.mode == "explore" else f"{row.runs:,} runs"
+
+
 def _conclude(outcomes: list[Outcome], asked: int, *, require_proof: bool) -> None:
     """Say what it comes to, in one line, and show the first counterexample that nobody expected."""
     counts = Counter(o.exit for o in outcomes)
@@ -211,26 +259,29 @@ def _conclude(outcomes: list[Outcome], asked: int, *, require_proof: bool) -> No
     if left := asked - len(outcomes) + counts[Exit.INTERRUPTED]:
         parts.append(f"interrupted, {left} not finished")
     click.echo(f"\n{click.style(', '.join(parts), bold=True)}.")
-    if any(o.sampled and o.sampled.row.verdict == "SAMPLED" for o in outcomes):
-        need = " A proof was required." if require_proof else ""
-        click.echo(SAMPLE_IS_NO_PROOF + need)
-    unexpected = [o.sampled for o in outcomes if o.sampled and o.exit is Exit.UNEXPECTED]
-    for sampled in unexpected:
-        if sampled.kept is None:
-            click.echo(f"{sampled.row.scenario}: {sampled.row.expect} was expected and not found.")
-    first = next((s for s in unexpected if s.kept), None)
+    if any(o.answer and o.answer.row.verdict == "SAMPLED" for o in outcomes):
+        click.echo(SAMPLE_IS_NO_PROOF)
+        if require_proof:
+            click.echo("A proof was required.")
+        elif any(o.exit is Exit.INCONCLUSIVE and o.answer for o in outcomes):
+            click.echo("A proof is what such a scenario claims: raise --max-states, --max-seconds.")
+    unexpected = [o.answer for o in outcomes if o.answer and o.exit is Exit.UNEXPECTED]
+    for answer in unexpected:
+        if answer.kept is None:
+            click.echo(f"{answer.row.scenario}: {answer.row.expect} was expected and not found.")
+    first = next((answer for answer in unexpected if answer.kept), None)
     if first:
         _show(first)
 
 
-def _show(sampled: Sampled) -> None:
+def _show(answer: Proven | Sampled) -> None:
     """Print a counterexample in columns."""
     from simbbm.report.columns import render
     from simbbm.report.story import tell
 
-    assert sampled.kept is not None
+    assert answer.kept is not None
     click.echo("\nThe first counterexample that was not expected:\n")
-    witness = sampled.kept.witness
+    witness = answer.kept.witness
     story = tell(witness, discovery.find(witness.scenario))
-    for line in render(story, width=terminal_width(), replay=sampled.kept.replay):
+    for line in render(story, width=terminal_width(), replay=answer.kept.replay):
         click.echo(styled(line))

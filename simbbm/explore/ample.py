@@ -59,8 +59,6 @@ class Step(NamedTuple):
     cells: Cells
     free: bool
     """Whether its moves may be taken alone, if they are independent of the others' futures."""
-    quiet: bool
-    """Whether a TLBI that arrives here changes nothing, before its moves and after."""
 
 
 class Future(NamedTuple):
@@ -71,8 +69,6 @@ class Future(NamedTuple):
     owed: int
     """Mask of those with a TLBI that has not completed everywhere."""
     active: int
-    quiet: bool
-    """Whether TLBIs complete on those that stand still."""
 
 
 class Ample:
@@ -89,9 +85,9 @@ class Ample:
 
     def cpu(self, state: Machine) -> int | None:
         """The CPU whose moves are enough here; None if all moves have to be taken."""
-        return None if self.given_up else self._choose(state, self.everybody, quiet=True)
+        return None if self.given_up else self._choose(state, self.everybody)
 
-    def _choose(self, state: Machine, active: int, *, quiet: bool) -> int | None:
+    def _choose(self, state: Machine, active: int) -> int | None:
         """The CPU whose moves are enough while only the `active` ones move.
 
         Those that went furthest come first, the boot CPU last: then it finds the others parked.
@@ -104,8 +100,7 @@ class Ample:
                 continue
             if any(_conflict(step.cells, steps[j].cells) for j in members if j != i):
                 continue
-            future = self._future(state, active & ~(1 << i), quiet=quiet and step.quiet)
-            if not _conflict(step.cells, future):
+            if not _conflict(step.cells, self._future(state, active & ~(1 << i))):
                 return i
         return None
 
@@ -125,9 +120,10 @@ class Ample:
         # What others complete may end its DSB: that would be one more move.
         waits = owed and own.point.op is not None and own.point.op.mnemonic.startswith("dsb")
         free = bool(moves) and not waits and not any(_returns(own, move) for move in moves)
-        quiet = all(_is_quiet(cpu) for cpu in (own, *(_after(move) for move in moves)))
-        reads = found.reads - {EVERY_INBOX} if quiet else found.reads
-        return Step(moves, (self._mask(reads), self._mask(found.writes)), free, quiet)
+        reads = found.reads
+        if all(_is_quiet(cpu) for cpu in (own, *(_after(move) for move in moves))):
+            reads -= {EVERY_INBOX}
+        return Step(moves, (self._mask(reads), self._mask(found.writes)), free)
 
     def _mask(self, cells: frozenset[str]) -> int:
         mask = 0
@@ -137,23 +133,23 @@ class Ample:
                 mask |= self._bits.setdefault(cell, 1 << len(self._bits))
         return mask
 
-    def _future(self, state: Machine, active: int, *, quiet: bool) -> Cells:
+    def _future(self, state: Machine, active: int) -> Cells:
         """Cells of everything that the active CPUs can come to do, and of what they hold then."""
         if not active:
             return 0, 0
         if self.given_up:
             return ANYTHING
-        root, k = self._located(state, active, quiet=quiet)
+        root, k = self._located(state, active)
         found = self._futures.get(k)
         return self._look_ahead(root, k) if found is None else found
 
-    def _located(self, state: Machine, active: int, *, quiet: bool) -> tuple[Machine, Future]:
+    def _located(self, state: Machine, active: int) -> tuple[Machine, Future]:
         """A representative of the state for these CPUs, and what their future depends on."""
         numbers = self.symmetry.arrangement(state, active)
         state = self.symmetry.arranged(state, numbers)
         active = sum(1 << place for place, i in enumerate(numbers) if active >> i & 1)
         cpus = tuple(cpu for i, cpu in enumerate(state.cpus) if active >> i & 1)
-        return state, Future(state.memory, cpus, _owed(state) & active, active, quiet)
+        return state, Future(state.memory, cpus, _owed(state) & active, active)
 
     def _look_ahead(self, root: Machine, key: Future) -> Cells:
         """Depth first, each future after those that it consists of."""
@@ -186,14 +182,19 @@ class Ample:
         return self._futures[key]
 
     def _after(self, state: Machine, move: Move, k: Future) -> tuple[Machine, Future]:
+        """What follows a move in a future: there TLBIs complete at once on those that stand still.
+
+        On some that is so (`_is_quiet`); the others are not independent of a TLBI anyway.
+        """
         after = self.machine.apply(state, move)
-        if k.quiet and move.effect.tlbi:  # type: ignore[attr-defined]
-            still = [i for i in range(len(state.cpus)) if not k.active >> i & 1]
-            cpus = list(after.cpus)
-            for i in still:
-                cpus[i] = self.machine.shared.cpus.change(cpus[i], inbox=state.cpus[i].inbox)
+        if move.effect.tlbi:  # type: ignore[attr-defined]
+            change = self.machine.shared.cpus.change
+            cpus = (
+                new if k.active >> i & 1 else change(new, inbox=old.inbox)
+                for i, (old, new) in enumerate(zip(state.cpus, after.cpus, strict=True))
+            )
             after = after._replace(cpus=tuple(cpus))
-        return self._located(after, k.active, quiet=k.quiet)
+        return self._located(after, k.active)
 
     def _visit(self, state: Machine, k: Future) -> _Visit:
         visit = _Visit(state)
@@ -202,7 +203,7 @@ class Ample:
             visit.add(self._step(state, i).cells)
         if self.machine.problem(state):
             return visit  # A run ends here.
-        chosen = self._choose(state, k.active, quiet=k.quiet)
+        chosen = self._choose(state, k.active)
         for i in members if chosen is None else [chosen]:
             visit.left += self._step(state, i).moves
         return visit

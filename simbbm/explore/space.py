@@ -83,4 +83,6 @@ def _can_reduce(machine: Arm64) -> bool:
     """Whether persistent sets are known to be sound for this machine (see `ample`)."""
     hardware = machine.spec.hardware
     programs = all(cpu.listing is None for cpu in machine.spec.cpus)
-    return machine.uniform and programs and (hardware.closure or hardware.eager)
+    in_order = hardware.window == 1
+    prompt = hardware.closure or not (hardware.speculation or hardware.evictions)
+    return machine.uniform and programs and in_order and prompt

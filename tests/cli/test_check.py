@@ -13,6 +13,8 @@ from simbbm.cli.exits import PRECEDENCE, Exit, worst
 from tests.cli.commandline import Cli
 
 FEW = ("--runs", "100", "-j", "1")
+SAMPLE = (*FEW, "--max-states", "1")
+"""Too many states for a search, and few runs."""
 
 
 def test_of_several_exit_codes_one_wins() -> None:
@@ -25,7 +27,21 @@ def test_of_several_exit_codes_one_wins() -> None:
 
 
 def test_check_of_good_ones_and_bad_twins(simbbm: Cli) -> None:
-    rows = simbbm.rows("check", "bbm_minimal", *FEW)
+    rows = simbbm.rows("check", "bbm_minimal")
+
+    assert {
+        "bbm_minimal::good": ("PROVED", True, None, None),
+        "bbm_minimal::live_change": ("VIOLATED", True, 5, True),
+        "bbm_minimal::live_change_noabort": ("PROVED", True, None, None),
+        "bbm_minimal::no_invalidation": ("VIOLATED", True, 9, True),
+    } == {r["scenario"]: (r["verdict"], r["expected"], r["length"], r["certified"]) for r in rows}
+    assert {"explore"} == {r["mode"] for r in rows}
+    assert all(r["witness"] for r in rows if r["verdict"] == "VIOLATED")
+    assert all(r["states"] > 10 and r["runs"] is None for r in rows)
+
+
+def test_what_has_too_many_states_is_sampled(simbbm: Cli) -> None:
+    rows = simbbm.rows("check", "bbm_minimal", *SAMPLE, code=3)
 
     assert {
         "bbm_minimal::good": ("SAMPLED", True, 100),
@@ -34,16 +50,19 @@ def test_check_of_good_ones_and_bad_twins(simbbm: Cli) -> None:
         "bbm_minimal::no_invalidation": ("VIOLATED", True, 1),
     } == {r["scenario"]: (r["verdict"], r["expected"], r["runs"]) for r in rows}
     assert {"sample"} == {r["mode"] for r in rows}
-    assert all(r["witness"] for r in rows if r["verdict"] == "VIOLATED")
 
 
 def test_a_sample_is_never_worded_as_a_proof(simbbm: Cli) -> None:
-    shown = simbbm.ok("check", "bbm_minimal::good", *FEW)
+    """Where a proof is claimed, or asked for, it is not enough."""
+    shown = simbbm.ok("check", "linear_map_split::good", "-p", "cpus=2", *SAMPLE)
 
     assert "ok    good  SAMPLED" in shown
     assert SAMPLE_IS_NO_PROOF in shown
     assert "PROVED" not in shown
-    assert simbbm("check", "bbm_minimal::good", *FEW, "--require-proof").exit_code == 3
+    assert "A proof was required." in simbbm.ok(
+        "check", "linear_map_split::good", "-p", "cpus=2", *SAMPLE, "--require-proof", code=3
+    )
+    assert "?     good  SAMPLED" in simbbm.ok("check", "bbm_minimal::good", *SAMPLE, code=3)
 
 
 def test_a_caught_twin_needs_no_proof(simbbm: Cli) -> None:
@@ -111,7 +130,7 @@ def test_an_edit_that_matches_no_step_is_an_error(simbbm: Cli, mine: Path) -> No
     result = simbbm("check", mine, *FEW)
 
     assert result.exit_code == 2
-    assert "ok    good     SAMPLED" in result.stdout
+    assert "ok    good     PROVED" in result.stdout
     assert "ERR   no_tlbi  error in the scenario" in result.stdout
     assert (
         f"simbbm: {mine}::no_tlbi drops move.tlbi.vae1is, but no step is called that "
@@ -147,7 +166,7 @@ def test_an_authors_mistake_does_not_stop_the_others(simbbm: Cli, mine: Path) ->
 
     assert result.exit_code == 2
     assert "ldr was created but not awaited" in result.stderr
-    assert "ok    good  SAMPLED" in result.stdout
+    assert "ok    good  PROVED" in result.stdout
     assert "1 of 2 as expected, 1 with an error in the scenario." in result.stdout
 
 
@@ -211,7 +230,7 @@ def test_an_interrupted_campaign_says_what_it_has(
 
     monkeypatch.setattr(sampling, "stress", interrupted)
 
-    shown = simbbm.ok("check", "bbm_minimal", *FEW, code=130)
+    shown = simbbm.ok("check", "bbm_minimal", *SAMPLE, code=130)
 
     assert "?     good                 INCONCLUSIVE" in shown
     assert "live_change" not in shown

@@ -29,7 +29,7 @@ def test_list_rows(simbbm: Cli) -> None:
     good, twin = (simbbm.row("list", f"linear_map_split::{n}") for n in ("good", "m09_no_tlbi"))
 
     assert good["type"] == "scenario"
-    assert ("HOLDS", None, "sampled") == (good["expect"], good["twin_of"], good["evidence"])
+    assert ("HOLDS", None, "proved") == (good["expect"], good["twin_of"], good["evidence"])
     assert good["params"]["cpus"] == {"type": "int", "default": 3, "min": 2, "max": 16}
     assert "mixed" in good["params"]["layout"]["choices"]
     assert good["story"]
@@ -73,7 +73,7 @@ def test_new_writes_a_scenario_that_passes_check(simbbm: Cli) -> None:
     assert "simbbm check 'my idea.py'" in shown
     assert "simbbm check 'my idea.py'" in file.read_text()
     assert twin["id"] == "my idea.py::no_tlbi"
-    assert ["SAMPLED", "VIOLATED"] == [row["verdict"] for row in rows]
+    assert ["PROVED", "VIOLATED"] == [row["verdict"] for row in rows]
 
 
 def test_new_overwrites_nothing(simbbm: Cli) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from simbbm import __version__
 
+TWO = ["linear_map_split::m02_no_cpu0_test", "linear_map_split::good"]
 SIMBBM = [sys.executable, "-m", "simbbm"]
 
 
@@ -69,9 +70,14 @@ def test_a_full_disk_is_said() -> None:
     assert (5, "simbbm: stdout: No space left on device\n") == (done.returncode, done.stderr)
 
 
-def test_ctrl_c_keeps_what_was_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "long",
+    [("--max-states", "1", "--runs", "100m"), ("--max-states", "100m", "--max-seconds", "1h")],
+    ids=["sample", "search"],
+)
+def test_ctrl_c_keeps_what_was_found(tmp_path: Path, long: tuple[str, ...]) -> None:
     process = subprocess.Popen(
-        [*SIMBBM, "check", "bbm_minimal::live_change", "bbm_minimal::good", "--runs", "100m"],
+        [*SIMBBM, "check", *TWO, "-p", "geometry=4k", "-p", "layout=contpmd", *long],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -84,7 +90,7 @@ def test_ctrl_c_keeps_what_was_found(tmp_path: Path) -> None:
     rest, errors = process.communicate(timeout=20)
 
     assert (130, "") == (process.returncode, errors)
-    assert first[1].startswith("  ok    live_change  VIOLATED:no_size_change_seen")
+    assert first[1].startswith("  ok    m02_no_cpu0_test  STUCK:terminates")
     assert "1 of 2 as expected, interrupted, 1 not finished." in rest
 
 

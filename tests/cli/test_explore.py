@@ -1,0 +1,82 @@
+"""`simbbm explore`: proofs and counterexamples as rows and as text, limits, switches."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.commandline import Cli
+
+GOOD, BAD = "linear_map_split::good", "linear_map_split::m10_no_dsb_after_tlbi"
+SMALL = ("-p", "cpus=2", "-p", "layout=pmd")
+
+
+def test_a_proof_says_what_was_visited(simbbm: Cli) -> None:
+    row = simbbm.row("explore", GOOD, *SMALL)
+    shown = simbbm.ok("explore", GOOD, *SMALL)
+
+    assert ("explore", "PROVED", True, None) == (
+        row["mode"],
+        row["verdict"],
+        row["expected"],
+        row["witness"],
+    )
+    assert row["coverage"]["landmarks"] == {"others parked, map half split": 6}
+    assert row["coverage"]["labels"] > 50
+    assert row["coverage"]["never"]
+    assert f"{row['states']:,} states, {row['transitions']:,} transitions" in shown
+    assert "an exact store; reduced by ample" in shown
+    assert "SAMPLED" not in shown
+
+
+def test_a_counterexample_is_certified_and_replays(simbbm: Cli) -> None:
+    row = simbbm.row("explore", BAD, *SMALL)
+    shown = simbbm.ok("explore", BAD, *SMALL)
+
+    assert ("VIOLATED", "no_size_change_seen", True, True) == (
+        row["verdict"],
+        row["property"],
+        row["certified"],
+        row["expected"],
+    )
+    assert f"{row['length']} steps, no shorter one exists" in shown
+    assert "REPRODUCED" in simbbm.ok("replay", row["witness"])
+    assert "REPRODUCED" in simbbm.ok("replay", row["token"])
+
+
+@pytest.mark.parametrize("switch", [("--no-symmetry",), ("--no-ample",)])
+def test_reductions_can_be_switched_off(simbbm: Cli, switch: tuple[str, ...]) -> None:
+    whole = simbbm.row("explore", GOOD, "-p", "layout=pmd")
+    partly = simbbm.row("explore", GOOD, "-p", "layout=pmd", *switch)
+
+    assert ["symmetry", "ample"] == whole["reductions"]
+    assert partly["reductions"] == [r for r in whole["reductions"] if f"--no-{r}" not in switch]
+    assert whole["verdict"] == partly["verdict"]
+    assert whole["states"] < partly["states"]
+
+
+@pytest.mark.parametrize(
+    "limit", [("--max-states", "100"), ("--max-seconds", "0.001s"), ("--max-memory", "1m")]
+)
+def test_a_limit_is_no_proof(simbbm: Cli, limit: tuple[str, str]) -> None:
+    row = simbbm.row("explore", GOOD, "-p", "cpus=4", *limit, code=3)
+
+    assert ("INCONCLUSIVE", None) == (row["verdict"], row["expected"])
+    assert limit[0] in row["message"]
+
+
+def test_a_good_one_that_fails_is_unexpected(simbbm: Cli) -> None:
+    row = simbbm.row("explore", GOOD, "-p", "noabort=none", *SMALL, code=1)
+
+    assert ("VIOLATED", False, True) == (row["verdict"], row["expected"], row["certified"])
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("--max-memory", "many"), "many is not an amount of memory: write 500m or 2g"),
+        (("--max-states", "lots"), "lots is not a count: write 500, 10k or 2m"),
+        (("-p", "cpu=2"), "linear_map_split::good has no parameter cpu"),
+    ],
+)
+def test_what_is_not_understood(simbbm: Cli, given: tuple[str, str], told: str) -> None:
+    assert told in simbbm.refused("explore", GOOD, *given)

@@ -1,0 +1,283 @@
+"""Exhaustive search: proofs, nearest counterexamples, and what a search that was cut short says."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import pytest
+
+from simbbm.arm64.descriptor import leaf, table
+from simbbm.arm64.machine import Arm64
+from simbbm.arm64.ops import Cpu
+from simbbm.check.verdict import Expectation, Verdict
+from simbbm.core.program import repeat_until
+from simbbm.explore import search as searching
+from simbbm.explore.coverage import never_awaited
+from simbbm.explore.prove import Prover, collision_bound, witness_along
+from simbbm.explore.replay import Result, replay
+from simbbm.explore.search import INTERRUPTED, Limits, Progress, Search
+from simbbm.explore.space import Space
+from simbbm.scenario import Scenario, Setup
+from tests.scenarios.everything import (
+    GOOD,
+    SHIPPED,
+    TWINS,
+    everything,
+    expected_failures,
+    names,
+    twin,
+)
+from tests.support import FLAG, FLAG2, INV, OTHER, PTES, ROOT, machine
+
+BAD = tuple(s for s in SHIPPED if not s.expect.holds)
+HOLDING = tuple(s for s in SHIPPED if s.expect.holds)
+TABLES = {ROOT: (table(PTES), leaf(4), INV, INV), PTES: (INV,) * 4, OTHER: (INV,) * 4}
+
+
+@dataclass(frozen=True, eq=False)
+class Little(Scenario):
+    """A scenario of a few programs on the little machine."""
+
+    programs: tuple[tuple[Any, ...], ...] = ()
+
+    def parameters_from(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(given)
+
+    def system(self, parameters: Mapping[str, Any] | None = None) -> Arm64:  # noqa: ARG002
+        return machine(*self.programs, tables=TABLES, uniform=True)
+
+
+def no_setup() -> Setup:
+    raise NotImplementedError
+
+
+def little(*programs: tuple[Any, ...]) -> Little:
+    return Little(no_setup, "x", Expectation(), (), id="tests::little", programs=programs)
+
+
+@pytest.mark.parametrize("scenario", HOLDING, ids=names(HOLDING))
+def test_what_holds_is_proved(scenario: Scenario) -> None:
+    proof = Prover(scenario, {}).prove()
+
+    assert (Verdict.PROVED, None, None) == (proof.verdict, proof.property, proof.run)
+    assert proof.states > 20
+    assert all(proof.landmarks.values())
+    assert proof.reductions
+
+
+@pytest.mark.parametrize("scenario", BAD, ids=names(BAD))
+def test_a_bad_twin_has_a_certified_counterexample(scenario: Scenario) -> None:
+    """With the default parameters; its run is one of the machine itself, and replays."""
+    proof = Prover(scenario, {}).prove()
+
+    assert f"{proof.verdict}:{proof.property}" in expected_failures(scenario)
+    assert proof.certified
+    assert proof.run is not None
+    witness = witness_along(scenario, {}, proof.run)
+    assert (proof.verdict, proof.property) == (witness.verdict, witness.property)
+    assert len(proof.run) == witness.steps
+    assert replay(witness, scenario).result is Result.REPRODUCED
+
+
+@pytest.mark.parametrize("scenario", TWINS, ids=names(TWINS))
+def test_no_reduction_finds_a_shorter_one(scenario: Scenario) -> None:
+    params = {"cpus": 2, "layout": "pmd"}
+    wanted = frozenset(scenario.expect.failures) or None
+    plain = Search(Space(scenario.system(params), symmetry=False, ample=False), wanted=wanted).run()
+    proof = Prover(scenario, params).prove()
+
+    if proof.run is None:
+        assert plain.complete
+        assert not plain.failures
+    else:
+        wanted_failures = [f for f in plain.failures if wanted is None or f.way in wanted]
+        assert len(proof.run) == len(wanted_failures[0].walk)
+
+
+def test_without_reductions_every_state_is_visited() -> None:
+    params: dict[str, Any] = {"cpus": 2, "layout": "contpmd"}
+    proof = Prover(GOOD, params, symmetry=False, ample=False).prove()
+    found = everything(GOOD, **params)
+
+    assert ((), found.states, found.transitions) == (
+        proof.reductions,
+        proof.states,
+        proof.transitions,
+    )
+
+
+def test_a_search_goes_on_past_what_nobody_asked_for() -> None:
+    late = twin("m03_waits_for_one_less")
+    only_stuck = Expectation.parse("STUCK:terminates")
+    searched = Search(
+        Space(late.system({"cpus": 3, "layout": "pmd"}), ample=False),
+        wanted=frozenset(only_stuck.failures),
+    ).run()
+
+    assert ["no_size_change_seen", "terminates"] == [f.problem.property for f in searched.failures]
+    assert "STUCK:terminates was found" == searched.stopped
+
+
+CUT_SHORT = {
+    "states": Limits(states=300),
+    "seconds": Limits(seconds=1e-9),
+    "memory": Limits(memory=1 << 20),
+}
+
+
+@pytest.mark.parametrize("scenario", [GOOD, twin("m21_stores_unpublished")], ids=["good", "bad"])
+@pytest.mark.parametrize("limit", CUT_SHORT)
+def test_a_search_that_is_cut_short_proves_nothing(scenario: Scenario, limit: str) -> None:
+    proof = Prover(scenario, {"cpus": 4}, CUT_SHORT[limit]).prove()
+
+    assert Verdict.INCONCLUSIVE is proof.verdict
+    assert proof.run is None
+    assert f"--max-{limit}" in proof.message
+    assert "not every state was visited" in proof.message
+
+
+def test_what_was_searched_in_vain_is_said_in_steps() -> None:
+    proof = Prover(twin("m21_stores_unpublished"), {}, Limits(states=500), ample=False).prove()
+    searched = everything(twin("m01_only_boot_cpu_runs_fn"), cpus=2, layout="pmd")
+
+    assert searched.ends
+    assert "nothing fails within the first" in proof.message
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(KeyboardInterrupt, INTERRUPTED), (MemoryError, "out of memory")]
+)
+def test_ctrl_c_and_no_memory_are_no_proof(
+    monkeypatch: pytest.MonkeyPatch, error: type[BaseException], told: str
+) -> None:
+    calls, apply = count(), Arm64.apply
+
+    def fails(self: Arm64, state: Any, move: Any) -> Any:
+        if next(calls) == 500:
+            raise error
+        return apply(self, state, move)
+
+    monkeypatch.setattr(Arm64, "apply", fails)
+    proof = Prover(GOOD, {}).prove()
+
+    assert Verdict.INCONCLUSIVE is proof.verdict
+    assert proof.message.startswith(told)
+    assert (error is KeyboardInterrupt) == proof.interrupted
+
+
+def test_hashes_instead_of_states_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = Prover(GOOD, {}).prove(), Prover(twin("m09_no_tlbi"), {}).prove()
+    monkeypatch.setattr(searching, "EXACT", 100)
+    hashed = Prover(GOOD, {}).prove(), Prover(twin("m09_no_tlbi"), {}).prove()
+
+    for one, other in zip(exact, hashed, strict=True):
+        assert (one.states, one.transitions, one.run) == (
+            other.states,
+            other.transitions,
+            other.run,
+        )
+        assert (0, 0.0) == (one.hashed, collision_bound(one))
+        assert other.hashed > 100
+        assert 0 < collision_bound(other) < 1e-25
+
+
+def test_progress_is_told() -> None:
+    told: list[Progress] = []
+    Prover(GOOD, {"cpus": 2, "layout": "pmd"}, tell=told.append).prove()
+
+    assert sorted(told, key=lambda now: now.states) == told
+    assert told[-1].states > 100
+
+
+async def look(cpu: Cpu, word: int) -> bool:
+    value: int = await cpu.ldr(word)
+    return value == 1
+
+
+async def poll(cpu: Cpu, word: int) -> None:
+    await repeat_until(look, cpu, word)
+
+
+async def store(cpu: Cpu, word: int) -> None:
+    await cpu.str(word, 1)
+
+
+async def ask_and_poll(cpu: Cpu, mine: int, other: int) -> None:
+    """Both go round until the other has said something, and say it only then."""
+    await repeat_until(look, cpu, other)
+    await cpu.str(mine, 1)
+
+
+LIVELOCKS = {
+    "nobody stores": little((poll, FLAG), (store, FLAG2)),
+    "each waits for the other": little((ask_and_poll, FLAG, FLAG2), (ask_and_poll, FLAG2, FLAG)),
+}
+
+
+@pytest.mark.parametrize("scenario", LIVELOCKS.values(), ids=LIVELOCKS)
+@pytest.mark.parametrize("ample", [True, False])
+def test_who_goes_round_for_ever_is_stuck(scenario: Scenario, *, ample: bool) -> None:
+    proof = Prover(scenario, {}, ample=ample).prove()
+
+    assert (Verdict.STUCK, "terminates") == (proof.verdict, proof.property)
+    assert proof.message.startswith("goes round for ever, whatever the others do: cpu0 waits in ")
+    assert proof.run is not None
+
+
+def test_a_loop_that_somebody_ends_is_no_livelock() -> None:
+    assert Verdict.PROVED is Prover(little((poll, FLAG), (store, FLAG)), {}).prove().verdict
+
+
+async def by_number(cpu: Cpu, word: int) -> None:
+    if await cpu.mrs_mpidr() == 1:
+        await cpu.str(word, 1)
+    await cpu.ldr(word)
+
+
+def test_cpus_that_know_their_number_are_not_taken_for_alike() -> None:
+    proof = Prover(little((by_number, FLAG), (by_number, FLAG)), {}).prove()
+    alike = Prover(little((store, FLAG), (store, FLAG)), {}).prove()
+
+    assert "symmetry" not in proof.reductions
+    assert "symmetry" in alike.reductions
+
+
+async def sometimes(cpu: Cpu, word: int) -> None:
+    if await cpu.ldr(word) == 7:
+        await cpu.isb()
+    await cpu.nop()
+
+
+def test_steps_that_were_never_reached_are_named() -> None:
+    system = machine((sometimes, FLAG), tables=TABLES, uniform=True)
+    Search(Space(system)).run()
+
+    (missed,) = never_awaited(system.spec.automaton)
+    assert missed.startswith("test_prove.py:")
+    assert missed.endswith(" sometimes: cpu.isb()")
+
+
+def test_every_step_of_the_protocol_is_reached_with_some_parameters() -> None:
+    """The steps that one choice of parameters never comes to belong to another one."""
+    missed: set[str] | None = None
+    for params in (
+        {"layout": "mixed", "cpus": 2},
+        {"layout": "pmd", "cpus": 2, "flush": "pages"},
+        {"layout": "pmd", "cpus": 2, "image": "high"},
+        {"layout": "pmd", "cpus": 2, "geometry": "4k"},
+    ):
+        never = set(Prover(GOOD, params).prove().never)
+        missed = never if missed is None else missed & never
+
+    assert set() == missed
+
+
+@pytest.fixture(autouse=True)
+def _tidy() -> Iterator[None]:
+    """Machines are large and refer to themselves."""
+    yield
+    gc.collect()

@@ -1,0 +1,316 @@
+"""Symmetry and persistent sets leave out states and transitions, and nothing that matters."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from simbbm.arm64.context import Shared
+from simbbm.arm64.descriptor import leaf, table
+from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.ops import Cpu
+from simbbm.arm64.registers import Ttbr
+from simbbm.arm64.symmetry import NotAlikeError, Symmetry
+from simbbm.arm64.view import Hit
+from simbbm.core.choice import Tape
+from simbbm.core.program import repeat_until
+from simbbm.core.system import Problem
+from simbbm.explore.space import Space
+from simbbm.scenario import Scenario
+from tests.scenarios.everything import GOOD, TWINS, how_it_ends, names
+from tests.support import (
+    FLAG,
+    FLAG2,
+    INV,
+    NEW,
+    OLD,
+    OTHER,
+    PTES,
+    PX,
+    PY,
+    REGIME,
+    ROOT,
+    SPARE,
+    X,
+    Y,
+    explore,
+    little,
+    machine,
+    thread,
+)
+
+Walked = tuple[int, dict[str, set[Machine]]]
+
+
+def walk(system: Arm64, *, symmetry: bool, ample: bool, limit: int = 100_000) -> Walked:
+    """How many states a reduced walk meets, and the representatives of those in which runs end."""
+    system.keeps_values = True
+    space = Space(system, symmetry=symmetry, ample=ample)
+    canonical = Symmetry(system).canonical
+    layer, ends = [space.initial()], dict[str, set[Machine]]()
+    met = set(layer)
+    while layer:
+        following = []
+        for state in layer:
+            if (end := how_it_ends(system, state)) is not None:
+                ends.setdefault(end, set()).add(canonical(state)._replace(failure=None))
+                continue
+            for _, move in space.moves(state):
+                after = space.after(state, move)
+                if after not in met:
+                    met.add(after)
+                    following.append(after)
+        layer = following
+        assert len(met) <= limit
+    return len(met), ends
+
+
+@pytest.mark.parametrize("scenario", [GOOD, *TWINS], ids=names((GOOD, *TWINS)))
+@pytest.mark.parametrize(("cpus", "layout"), [(2, "contpmd"), (3, "pmd")])
+def test_every_scenario_ends_in_the_same_ways(scenario: Scenario, cpus: int, layout: str) -> None:
+    system = scenario.system({"cpus": cpus, "layout": layout})
+    if scenario.name == "m21_stores_unpublished" and cpus == 3:
+        pytest.skip("40,000 states without reductions: cpus=2 has to do")
+
+    everything, ends = walk(system, symmetry=False, ample=False)
+    for symmetry, ample in ((True, False), (False, True), (True, True)):
+        states, reduced = walk(system, symmetry=symmetry, ample=ample)
+        assert states <= everything
+        assert ends.keys() == reduced.keys()
+        for end in ("HOLDS", "STUCK:terminates"):
+            # A violation ends a run, so that another order of the same moves may not go on.
+            violated = any(name.startswith("VIOLATED") for name in ends)
+            before, after = ends.get(end, set()), reduced.get(end, set())
+            assert after <= before if violated else after == before
+    assert states < everything
+
+
+WORDS = (FLAG, FLAG2, X, Y)
+ACCESSES = st.one_of(
+    st.tuples(st.just("ldr"), st.sampled_from(WORDS)),
+    st.tuples(st.just("str"), st.sampled_from(WORDS), st.integers(1, 2)),
+    st.tuples(st.just("ldaddal"), st.just(FLAG), st.just(1)),
+    st.tuples(st.just("ldxr"), st.just(FLAG)),
+    st.tuples(st.just("stxr"), st.just(FLAG), st.integers(1, 2)),
+    st.tuples(st.just("str"), st.just(PX), st.sampled_from([INV, leaf(OLD), leaf(NEW)])),
+    st.tuples(st.just("str"), st.just(PY), st.sampled_from([INV, leaf(NEW)])),
+)
+BARRIERS = st.sampled_from(
+    [
+        ("dmb", "ish"),
+        ("dsb", "ish"),
+        ("dsb", "nsh"),
+        ("isb",),
+        ("sev",),
+        ("sevl",),
+        ("wfe",),
+        ("tlbi", "vmalle1is"),
+        ("tlbi", "vmalle1"),
+        ("nop",),
+    ]
+)
+THREADS = st.lists(st.one_of(ACCESSES, BARRIERS), min_size=1, max_size=4).map(tuple)
+
+
+def _little(*threads: tuple[tuple[object, ...], ...]) -> Arm64:
+    return little(*threads, x=leaf(OLD), y=INV, uniform=True)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(THREADS, min_size=2, max_size=2), st.booleans())
+def test_random_programs_end_in_the_same_states(
+    threads: list[tuple[tuple[object, ...], ...]], twice: bool
+) -> None:
+    """Two programs, the first of them perhaps on two CPUs: every way to end is kept, no more."""
+    own = [threads[0], *threads] if twice else threads
+    if sum(map(len, own)) > 8:
+        own = [steps[:2] for steps in own]
+    everything = explore(_little(*own))
+    canonical = Symmetry(_little(*own)).canonical
+    _, reduced = walk(_little(*own), symmetry=True, ample=True)
+
+    assert (not everything.stuck) == ("STUCK:terminates" not in reduced)
+    assert everything.problems == {
+        end.partition(":")[2] for end in reduced if end.startswith("VIOLATED")
+    }
+    if not everything.problems:
+        ended = {digest_of(canonical(state)) for state in everything.ended}
+        assert ended == {digest_of(state) for state in reduced.get("HOLDS", ())}
+        stuck = {digest_of(canonical(state)) for state in everything.stuck}
+        assert stuck == {digest_of(state) for state in reduced.get("STUCK:terminates", ())}
+
+
+def digest_of(state: Machine) -> object:
+    """What identifies a state in whatever machine it was made."""
+    memory = state.memory.tables.digest, tuple(state.memory.data.items())
+    return memory, tuple(repr(cpu.content()) for cpu in state.cpus)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_permuted_states_have_one_representative(seed: int) -> None:
+    system = GOOD.system({"cpus": 4, "layout": "pmd"})
+    symmetry = Symmetry(system)
+    tape = Tape(b"%d" % seed)
+    state = system.initial()
+    for _ in range(150):
+        for order in permutations((1, 2, 3)):
+            other = symmetry.arranged(state, [0, *order])
+            assert symmetry.canonical(other) == symmetry.canonical(state)
+            following = {symmetry.canonical(system.apply(other, m)) for m in system.moves(other)}
+            assert following == {
+                symmetry.canonical(system.apply(state, m)) for m in system.moves(state)
+            }
+        moves = system.moves(state)
+        if not moves:
+            break
+        state = system.apply(state, moves[tape.below(len(moves))])
+
+
+def test_issuers_are_renamed_with_their_cpus() -> None:
+    """A TLBI of one of two like CPUs waits at the other: permuted, that is another state."""
+    steps = (("tlbi", "vmalle1is"), ("dsb", "ish"))
+    system = little(steps, steps, uniform=True)
+    symmetry = Symmetry(system)
+    states = [system.initial()]
+    for cpu in (0, 1):
+        move = next(m for m in system.moves(states[0]) if m.cpu == cpu)
+        states.append(system.apply(states[0], move))
+
+    assert ((0, 1),) == symmetry.classes
+    assert states[1] != states[2]
+    assert symmetry.canonical(states[1]) == symmetry.canonical(states[2])
+
+
+async def tells(cpu: object) -> None:
+    """What its number is decides what it does."""
+    number = await cpu.mrs_mpidr()  # type: ignore[attr-defined]
+    for _ in range(number):
+        await cpu.nop()  # type: ignore[attr-defined]
+
+
+def test_programs_that_tell_cpus_apart_are_no_class() -> None:
+    system = machine((tells,), (tells,), tables={0x40: (table(0x44), leaf(4), INV, INV)})
+
+    with pytest.raises(NotAlikeError, match=r"tells\.mrs\.mpidr_el1 tells CPUs apart"):
+        Symmetry(system).canonical(system.initial())
+
+
+def test_one_word_that_all_use_is_not_taken_alone() -> None:
+    """Two loads and a store of one word: each order of them is another outcome."""
+    system = _little((("ldr", FLAG), ("ldr", FLAG)), (("str", FLAG, 1),))
+    _, ends = walk(system, symmetry=True, ample=True)
+
+    assert {(0, 0), (0, 1), (1, 1)} == {s.cpus[0].point.value for s in ends["HOLDS"]}
+
+
+def is_one(value: int) -> bool:
+    return value == 1
+
+
+def outcomes(system: Arm64) -> set[tuple[object, ...]]:
+    """What the programs return, in a walk with persistent sets alone."""
+    _, ends = walk(system, symmetry=False, ample=True)
+    return {tuple(cpu.point.value for cpu in state.cpus) for state in ends["HOLDS"]}
+
+
+GUARDS = {
+    "wait": (("wait", FLAG, is_one),),
+    "monitor": (("ldxr", FLAG), ("wfe",)),
+    "event": (("wfe",),),
+}
+
+
+@pytest.mark.parametrize("guard", GUARDS)
+def test_a_guard_may_open_before_an_own_store_drains(guard: str) -> None:
+    """The store alone is no persistent set: others may make its program go on first."""
+    one = (("str", X, 1), *GUARDS[guard], ("str", FLAG2, 1))
+    wake = (("str", FLAG, 1), ("dsb", "ish"), ("sev",)) if guard == "event" else (("str", FLAG, 1),)
+    two = (*wake, ("wait", FLAG2, is_one), ("ldr", X))
+    found = outcomes(_little(two, one))
+
+    assert found == explore(_little(two, one)).outcomes
+    assert OLD in {observed[-1] for observed, _ in found}  # type: ignore[index]
+
+
+def test_a_tlbi_may_act_before_an_isb_or_after_it() -> None:
+    """Before: the old table is live still, and what it gives is kept by the ISB."""
+    one = (("msr", "ttbr0_el1", Ttbr(SPARE, asid=1)), ("isb",), ("ldr", FLAG), ("ldr", X))
+    two = (("tlbi", "vmalle1is"), ("dsb", "ish"), ("str", FLAG, 1))
+
+    def system() -> Arm64:
+        other = (table(OTHER), leaf(4), INV, INV)
+        return little(
+            two, one, x=leaf(OLD), spare=other, other=(leaf(NEW), INV, INV, INV), uniform=True
+        )
+
+    found = outcomes(system())
+    assert found == explore(system()).outcomes
+    assert {(1, OLD), (1, NEW)} <= {observed for _, observed in found}
+
+
+def test_a_tlbi_does_not_wait_for_who_holds_nothing() -> None:
+    """What its issuer does after the DSB is to be reckoned with."""
+    one = (("ldr", FLAG),)
+    two = (("tlbi", "vmalle1is"), ("dsb", "ish"), ("str", FLAG, 1))
+
+    assert {0, 1} == {observed[0] for _, observed in outcomes(_little(two, one))}  # type: ignore[index]
+
+
+async def look(cpu: Cpu, word: int) -> bool:
+    """One turn of a loop."""
+    value: int = await cpu.ldr(word)
+    return value == 1
+
+
+async def poll(cpu: Cpu) -> None:
+    """Go round until somebody stores what nobody stores."""
+    await repeat_until(look, cpu, FLAG2)
+
+
+def test_who_goes_round_does_not_keep_others_from_their_moves() -> None:
+    """Each turn is independent of everything, and taken alone for ever nothing else happens."""
+    tables = {ROOT: (table(PTES), leaf(4), INV, INV), PTES: (INV,) * 4, OTHER: (INV,) * 4}
+    system = machine((thread, ("panic", "late")), (poll,), tables=tables, uniform=True)
+    _, ends = walk(system, symmetry=False, ample=True)
+
+    assert {"VIOLATED:no_panic"} == set(ends)
+
+
+def _first_without_second(shared: Shared, state: Machine) -> Problem | None:
+    """A CPU that maps page 8 and not page 0."""
+    for i, cpu in enumerate(state.cpus):
+        view = shared.view(cpu, state.memory)
+        maps = [isinstance(view.lookup(page)[0], Hit) for page in (0, 8)]
+        if cpu.pc is None and maps == [False, True] and not cpu.finished:
+            return Problem("no_tlb_conflict", f"cpu{i}", i)
+    return None
+
+
+def test_who_waits_is_looked_at_all_the_same() -> None:
+    """Two tables change; a third CPU, which cannot move, may see either change first."""
+    tables = {
+        ROOT: (table(PTES), leaf(4), table(SPARE), INV),
+        PTES: (INV,) * 4,
+        SPARE: (INV,) * 4,
+        OTHER: (INV, leaf(4), INV, INV),
+    }
+    blind = REGIME._replace(ttbr0=(Ttbr(OTHER, asid=1),))
+
+    def system() -> Arm64:
+        return machine(
+            (thread, ("wait", FLAG, is_one)),
+            (thread, ("str", PTES, leaf(OLD))),
+            (thread, ("str", SPARE, leaf(NEW)), ("dsb", "ish"), ("str", FLAG, 1)),
+            tables=tables,
+            regime=(REGIME, blind, blind),
+            checks=[_first_without_second],
+            uniform=True,
+        )
+
+    everything = walk(system(), symmetry=False, ample=False)[1]
+    reduced = walk(system(), symmetry=False, ample=True)[1]
+    assert "VIOLATED:no_tlb_conflict" in everything
+    assert everything.keys() == reduced.keys()
