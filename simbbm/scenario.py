@@ -196,6 +196,15 @@ class Scenario:
             parent=self,
         )
 
+    def on(self, change: Callable[[Hardware], Hardware]) -> Scenario:
+        """Return this scenario on other hardware."""
+
+        def build(**parameters: Any) -> Setup:
+            setup = self.build(**parameters)
+            return replace(setup, hardware=change(setup.hardware))
+
+        return _replaced(self, build=build)
+
     def parameters_from(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Every parameter's value, from those that were given and the defaults."""
         known = {p.name: p for p in self.parameters}

@@ -123,12 +123,12 @@ class Execution:
                 continue
             physical = self._writable(t, address, words)
             past = accessed(self.state.past, physical)
-            if self.shared.hardware.eager:
-                yield self._proceed(None, t, write=(physical, words), past=past)
-            else:
+            if self.shared.hardware.late_stores:
                 release = op.mnemonic == "stlr"
                 buffer = self.state.buffer.push(physical, words, t.entry, release=release)
                 yield self._proceed(None, t, buffer=buffer, past=past)
+            else:
+                yield self._proceed(None, t, write=(physical, words), past=past)
 
     def store_exclusive(self, op: Op) -> Iterator[LocalMove]:
         """STXR and STLXR: performed at once if the monitor is still set."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 
 class Features(NamedTuple):
@@ -29,14 +30,20 @@ class Hardware(NamedTuple):
     """How hardware is modelled. The defaults are the architecture, the rest control experiments.
 
     `closure`: TLBs hold everything they may hold (else concrete entries, filled by walks).
-    `eager`: stores, system registers and TLBIs take effect at once.
+    `speculation`: walks happen that no access asks for; a closure is made of them.
+    `late_stores`: stores wait in a buffer (else they reach memory at once).
+    `late_registers`: TTBR0, TTBR1 and TCR take effect at any time up to a synchronisation.
+    `late_tlbis`: TLBIs act on each CPU when they get there.
     `early`: translations may have been made early, back to the last context synchronisation.
     `walk_cache`: table descriptors are cached too.
     `evictions`: concrete entries that may be evicted per CPU and run.
     """
 
     closure: bool = True
-    eager: bool = False
+    speculation: bool = True
+    late_stores: bool = True
+    late_registers: bool = True
+    late_tlbis: bool = True
     early: bool = True
     walk_cache: bool = True
     evictions: int = 1
@@ -47,7 +54,36 @@ class Hardware(NamedTuple):
     ablations: tuple[str, ...] = ()
     """Rules that are switched off, to show that a test would notice. Not for users."""
 
+    @property
+    def freedoms(self) -> tuple[str, ...]:
+        """Names of the freedoms that it has."""
+        return tuple(name for name in FREEDOMS if self.without(name) != self)
+
+    def without(self, freedom: str) -> Hardware:
+        """Return it with one freedom taken away."""
+        return self._replace(**FREEDOMS[freedom])
+
+
+FREEDOMS: Mapping[str, Mapping[str, Any]] = {
+    "late drain": {"late_stores": False},
+    "speculative walk": {"speculation": False, "closure": False, "evictions": 0},
+    "walk cache": {"walk_cache": False},
+    "late TTBR": {"late_registers": False},
+    "asynchronous TLBI": {"late_tlbis": False},
+    "early translation": {"early": False},
+    "overtaking load": {"window": 1},
+}
+"""What the architecture leaves open to hardware, and what hardware is like that does without."""
 
 DELAYED = Hardware()
 CONCRETE = Hardware(closure=False, early=False)
-EAGER = Hardware(closure=False, eager=True, early=False, walk_cache=False, evictions=0)
+EAGER = Hardware(
+    closure=False,
+    speculation=False,
+    late_stores=False,
+    late_registers=False,
+    late_tlbis=False,
+    early=False,
+    walk_cache=False,
+    evictions=0,
+)

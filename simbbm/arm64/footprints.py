@@ -44,7 +44,7 @@ def footprint(
             reads.update(tables_in_view(shared, effect.cpu, memory))
     if effect.sev:
         writes.add("event")
-    if effect.tlbi and shared.hardware.eager:
+    if effect.tlbi and not shared.hardware.late_tlbis:
         writes |= {_table(base) for base in memory.tables.by_address}
     if effect.tlbi and effect.tlbi.broadcast:
         writes.add(EVERY_INBOX)

@@ -23,9 +23,10 @@ def hardware_moves(
     """Everything that this CPU's hardware may do now."""
     yield from _drains(shared, state)
     yield from _invalidations(shared, state, memory, cpu)
-    if not shared.hardware.closure and not shared.hardware.eager:
+    if not shared.hardware.closure:
         yield from _late_registers(shared, state, memory)
-        yield from _walks(shared, state, memory)
+        if shared.hardware.speculation:
+            yield from _walks(shared, state, memory)
         yield from _evictions(shared, state)
 
 

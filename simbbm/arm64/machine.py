@@ -191,9 +191,9 @@ class Arm64:
 
     def _deliver(self, cpu: CpuState, memory: Memory, pending: Pending, number: int) -> CpuState:
         waiting = self.shared.cpus.change(cpu, inbox=tuple(sorted((*cpu.inbox, pending))))
-        if self.shared.hardware.eager:
-            return act(self.shared, waiting, memory, pending, number)
-        return waiting
+        if self.shared.hardware.late_tlbis:
+            return waiting
+        return act(self.shared, waiting, memory, pending, number)
 
     def _observe(
         self,

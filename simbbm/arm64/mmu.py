@@ -125,7 +125,7 @@ class Mmus:
 
     def written(self, mmu: Mmu, tables: Tables, name: str, value: Ttbr | Tcr) -> Mmu:
         """After an MSR to a register that translation depends on."""
-        regime = mmu.regime.written(name, value, at_once=self.hardware.eager)
+        regime = mmu.regime.written(name, value, at_once=not self.hardware.late_registers)
         return self._retained(mmu, tables, regime)
 
     def synchronised(self, mmu: Mmu, tables: Tables) -> Mmu:
@@ -280,14 +280,18 @@ class Mmus:
             seen = set(implied.tables)
             reachable = list(implied.leaves)
             kept: list[TableEntry] = []
+            held = list(leaves)
             for entry in _ordered(set(entries)):
                 if entry not in seen:
-                    kept.append(entry)
                     more = implied.reachable_from(entry)
+                    if not self.hardware.walk_cache:
+                        held += more.leaves  # no walk starts there any more, but they were cached
+                        continue
+                    kept.append(entry)
                     seen |= {entry, *more.tables}
                     reachable += more.leaves
             entries = kept
-            leaves = without(self.geometry, leaves, reachable)
+            leaves = without(self.geometry, held, reachable)
         return self._make(
             regime,
             _ordered(set(entries)),

@@ -13,22 +13,14 @@ from typing import Any
 
 import msgspec
 
-from simbbm.arm64.symmetry import NotAlikeError
 from simbbm.check.verdict import Verdict
 from simbbm.core.graph import Node
+from simbbm.explore.attempt import Attempt
 from simbbm.explore.coverage import never_awaited
 from simbbm.explore.politest import politest
 from simbbm.explore.record import Found, Witness
 from simbbm.explore.run import Recorder, Runner
-from simbbm.explore.search import (
-    INTERRUPTED,
-    NO_LIMITS,
-    Failure,
-    Limits,
-    Progress,
-    Search,
-    Searched,
-)
+from simbbm.explore.search import INTERRUPTED, NO_LIMITS, Limits, Progress, Searched
 from simbbm.explore.space import Space
 from simbbm.explore.witness import witness_from
 from simbbm.scenario import Scenario
@@ -67,36 +59,6 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 def collision_bound(proof: Proof) -> float:
     """Bound on the probability that two states were taken for one."""
     return proof.states**2 / 2**129 if proof.hashed else 0.0
-
-
-class _Attempt:
-    """One search of a scenario's states, and what it showed."""
-
-    def __init__(
-        self,
-        scenario: Scenario,
-        params: Mapping[str, Any],
-        limits: Limits,
-        wanted: frozenset[tuple[Verdict, str]] | None,
-        tell: Callable[[Progress], object] | None,
-        *,
-        symmetry: bool,
-        ample: bool,
-    ) -> None:
-        self.space = Space(scenario.system(params), symmetry=symmetry, ample=ample)
-        self.search = Search(self.space, limits, wanted, tell)
-        try:
-            self.searched = self.search.run()
-        except NotAlikeError:
-            self.space = Space(scenario.system(params), symmetry=False, ample=ample)
-            self.search = Search(self.space, limits, wanted, tell)
-            self.searched = self.search.run()
-
-    def failure(self, wanted: frozenset[tuple[Verdict, str]] | None) -> Failure | None:
-        """The nearest failure, one of those that are wanted if there is any."""
-        failures = self.searched.failures
-        asked = (f for f in failures if wanted is None or f.way in wanted)
-        return next(asked, failures[0] if failures else None)
 
 
 class Prover:
@@ -140,16 +102,16 @@ class Prover:
         whole = self._attempt(ample=False, states=self.limits.states)
         return self._proof(whole if self._found(whole) else reduced)
 
-    def _found(self, attempt: _Attempt) -> bool:
+    def _found(self, attempt: Attempt) -> bool:
         failure = attempt.failure(self.wanted)
         return failure is not None and (self.wanted is None or failure.way in self.wanted)
 
-    def _attempt(self, *, ample: bool, states: int | None) -> _Attempt:
+    def _attempt(self, *, ample: bool, states: int | None) -> Attempt:
         seconds = self.limits.seconds
         if seconds is not None:
             seconds = max(0.0, seconds - (monotonic() - self.began))
         limits = Limits(states=states, seconds=seconds, memory=self.limits.memory)
-        return _Attempt(
+        return Attempt(
             self.scenario,
             self.params,
             limits,
@@ -159,7 +121,7 @@ class Prover:
             ample=ample,
         )
 
-    def _proof(self, attempt: _Attempt) -> Proof:
+    def _proof(self, attempt: Attempt) -> Proof:
         searched, space = attempt.searched, attempt.space
         failure = attempt.failure(self.wanted)
         verdict, message = Verdict.PROVED, ""
@@ -206,9 +168,11 @@ class _Along:
         return next(self._left)
 
 
-def witness_along(scenario: Scenario, params: Mapping[str, Any], run: tuple[int, ...]) -> Witness:
+def witness_along(
+    scenario: Scenario, params: Mapping[str, Any], run: tuple[int, ...], found_by: str = "explore"
+) -> Witness:
     """The witness of a counterexample."""
     runner = Runner(scenario, params, "polite", seed=0, max_steps=max(1, len(run)))
     recorder = Recorder(_Along(run))
     result = runner.result(runner.run(recorder))
-    return witness_from(scenario, runner, recorder, result, Found("explore", 0, 0))
+    return witness_from(scenario, runner, recorder, result, Found(found_by, 0, 0))

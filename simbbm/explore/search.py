@@ -182,14 +182,22 @@ class Search:
         """The number of a state in the order in which they were met; None if it was not met."""
         return self._met.get(self.space.fingerprint(state) if self._hashed else state)
 
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        """Source and target of every move that was taken, by number."""
+        yield from ((parent, i) for i, parent in enumerate(self._parents) if i)
+        yield from zip(self._edges[::2], self._edges[1::2], strict=True)
+
+    def failing(self, way: tuple[Verdict, str]) -> list[int]:
+        """The numbers of all states that were met and fail in this way."""
+        return [i for i, other in self._failing if other == way]
+
     def on_the_way(self, failure: Failure) -> set[int]:
         """The states on all shortest ways to the nearest failures of this kind."""
         depth = len(failure.walk)
-        goals = [i for i, way in self._failing if way == failure.way]
+        goals = self.failing(failure.way)
         distances = self._distances()
         before: dict[int, list[int]] = {}
-        pairs = zip(self._edges[::2], self._edges[1::2], strict=True)
-        for source, target in (*((p, i) for i, p in enumerate(self._parents) if i), *pairs):
+        for source, target in self.pairs():
             if distances[target] == distances[source] + 1:
                 before.setdefault(target, []).append(source)
         found = {i for i in goals if distances[i] == depth}

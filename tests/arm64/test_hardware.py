@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from simbbm.arm64.descriptor import leaf, table
-from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Features, Hardware
+from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, FREEDOMS, Features, Hardware
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.arm64.registers import Ttbr
 from tests.arm64 import naive
@@ -200,11 +200,33 @@ def test_eager_hardware_hides_missing_barriers() -> None:
     assert {((OLD,),), ((None,),)} == explore(little(*unmap, x=leaf(OLD))).outcomes
 
 
-@pytest.mark.parametrize(
-    "hardware",
-    [DELAYED, CONCRETE, EAGER, DELAYED._replace(window=3)],
-    ids=["delayed", "concrete", "eager", "window"],
-)
+ALL_FREEDOMS = DELAYED._replace(window=3)
+WITHOUT = {f"without {name}": ALL_FREEDOMS.without(name) for name in ALL_FREEDOMS.freedoms}
+KINDS = {"delayed": DELAYED, "concrete": CONCRETE, "eager": EAGER, "window": ALL_FREEDOMS}
+
+
+def test_hardware_without_any_freedom_is_eager() -> None:
+    hardware = ALL_FREEDOMS
+    for name in FREEDOMS:
+        assert name in hardware.freedoms
+        hardware = hardware.without(name)
+        assert name not in hardware.freedoms
+
+    assert () == EAGER.freedoms
+    assert hardware == EAGER
+
+
+@every_program
+@pytest.mark.parametrize("kind", WITHOUT)
+def test_less_freedom_shows_nothing_new(name: str, kind: str) -> None:
+    free, less = (explore(system(name, hardware)) for hardware in (ALL_FREEDOMS, WITHOUT[kind]))
+
+    assert less.outcomes
+    assert less.outcomes <= free.outcomes
+    assert bool(less.stuck) <= bool(free.stuck)
+
+
+@pytest.mark.parametrize("hardware", (KINDS | WITHOUT).values(), ids=(KINDS | WITHOUT).keys())
 @every_program
 def test_moves_that_do_not_touch_one_anothers_cells_commute(name: str, hardware: Hardware) -> None:
     one = system(name, hardware, features=Features(ets2=name == "map"))

@@ -1,0 +1,49 @@
+"""One search of a scenario's states, with as much symmetry as its programs allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from simbbm.arm64.symmetry import NotAlikeError
+from simbbm.check.verdict import Verdict
+from simbbm.explore.search import Failure, Limits, Progress, Search
+from simbbm.explore.space import Space
+from simbbm.scenario import Scenario
+
+Way = tuple[Verdict, str]
+"""A way to fail: verdict and property."""
+
+
+class Attempt:
+    """One search of a scenario's states, and what it showed."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        params: Mapping[str, Any],
+        limits: Limits,
+        wanted: frozenset[Way] | None,
+        tell: Callable[[Progress], object] | None = None,
+        *,
+        symmetry: bool = True,
+        ample: bool = False,
+    ) -> None:
+        self.space = Space(scenario.system(params), symmetry=symmetry, ample=ample)
+        self.search = Search(self.space, limits, wanted, tell)
+        try:
+            self.searched = self.search.run()
+        except NotAlikeError:
+            self.space = Space(scenario.system(params), symmetry=False, ample=ample)
+            self.search = Search(self.space, limits, wanted, tell)
+            self.searched = self.search.run()
+
+    def found(self, way: Way) -> Failure | None:
+        """The nearest failure of this kind, if one was met."""
+        return next((f for f in self.searched.failures if f.way == way), None)
+
+    def failure(self, wanted: frozenset[Way] | None) -> Failure | None:
+        """The nearest failure, one of those that are wanted if there is any."""
+        failures = self.searched.failures
+        asked = (f for f in failures if wanted is None or f.way in wanted)
+        return next(asked, failures[0] if failures else None)
