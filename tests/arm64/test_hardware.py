@@ -226,6 +226,33 @@ def test_less_freedom_shows_nothing_new(name: str, kind: str) -> None:
     assert bool(less.stuck) <= bool(free.stuck)
 
 
+def test_without_a_walk_cache_leaves_stay_and_walks_begin_at_the_root() -> None:
+    """The table of `x` is replaced, then changed: who cached it sees the change, a leaf stays.
+
+    None: a conflict abort, since the entries disagree.
+    """
+    relink = (("str", PTABLE, table(SPARE)), DSB, ISB, ("str", PX, leaf(NEW)), DSB, READ)
+    maps = {"x": leaf(OLD), "spare": (leaf(THIRD), INV, INV, INV)}
+    free, without = (
+        {loads[0] for (loads,) in explore(little(relink, **maps, hardware=h)).outcomes}
+        for h in (DELAYED, DELAYED.without("walk cache"))
+    )
+
+    assert {OLD, THIRD, NEW, None} == free
+    assert {OLD, THIRD, None} == without
+
+
+def test_without_speculation_nothing_is_held_that_was_not_used() -> None:
+    hardware = CONCRETE.without("speculative walk")
+    one = system("change", hardware)
+    moves = [move for state in explore(one).states for move in one.moves(state)]
+
+    assert not any(move.optional for move in moves)
+    assert {((None,),)} == explore(
+        little((BREAK, DSB, READ), x=leaf(OLD), hardware=hardware)
+    ).outcomes
+
+
 @pytest.mark.parametrize("hardware", (KINDS | WITHOUT).values(), ids=(KINDS | WITHOUT).keys())
 @every_program
 def test_moves_that_do_not_touch_one_anothers_cells_commute(name: str, hardware: Hardware) -> None:
