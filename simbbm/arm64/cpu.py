@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from simbbm.arm64.features import Features
@@ -15,6 +15,7 @@ from simbbm.arm64.storebuffer import StoreBuffer
 from simbbm.arm64.tlb import Tlbi
 from simbbm.core.automaton import ControlPoint
 from simbbm.core.system import Problem
+from simbbm.core.values import Encoded, encode
 
 NOTHING = -1
 """In place of an address: the exclusive monitor is open."""
@@ -60,14 +61,21 @@ class CpuState:
     """The CPU runs a listing, not the program at `point`."""
     past: Past = ()
     """What loads of the program may still get that overtake earlier operations."""
+    _content: Encoded | None = field(default=None, init=False)
 
     @property
     def finished(self) -> bool:
         """Whether its program or listing is done."""
         return self.flight.finished if self.flight else self.point.finished
 
-    def content(self) -> tuple[Any, ...]:
-        """Everything that identifies it, as frozen data."""
+    def content(self) -> Encoded:
+        """Everything that identifies it, encoded once: many states share it."""
+        if self._content is None:
+            self._content = Encoded(encode(self.parts()))
+        return self._content
+
+    def parts(self) -> tuple[Any, ...]:
+        """The same as frozen data."""
         saved = tuple((f.point.digest, *f[1:]) for f in self.saved)
         return (
             self.point.digest,
@@ -111,7 +119,7 @@ class CpuPool:
         )
 
 
-_FIELDS = tuple(CpuState.__dataclass_fields__)
+_FIELDS = tuple(name for name, f in CpuState.__dataclass_fields__.items() if f.init)
 
 
 class Effect(NamedTuple):

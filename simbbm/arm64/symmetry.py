@@ -16,6 +16,8 @@ from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.core.values import digest
 
+ALL = -1
+"""Mask of all CPUs."""
 SELF = -1
 """In place of an issuer's number: the CPU that has the TLBI in its inbox."""
 
@@ -36,14 +38,19 @@ class Symmetry:
         self._class_of = {i: c for c, group in enumerate(self.classes) for i in group}
         self._keys: dict[CpuState, str] = {}
 
-    def arrangement(self, state: Machine, active: int = -1) -> list[int]:
+    def arrangement(self, state: Machine, active: int = ALL) -> list[int]:
         """Which CPU goes to which place in the representative: numbers by place.
 
         Members of a class are sorted by content, those that are not active (a mask) last.
         """
         numbers = list(range(len(state.cpus)))
+        cpus, keys = state.cpus, self._keys
         for group in self.classes:
-            ordered = sorted(group, key=lambda i: self._rank(state.cpus[i], i, active))
+            # Mostly every key is known, and they are in order.
+            known = [keys.get(cpus[i]) for i in group]
+            if active == ALL and None not in known and known == sorted(known):  # type: ignore[type-var]
+                continue
+            ordered = sorted(group, key=lambda i: self._rank(cpus[i], i, active))
             for place, i in zip(group, ordered, strict=True):
                 numbers[place] = i
         return numbers
@@ -70,12 +77,11 @@ class Symmetry:
         key = self._keys.get(cpu)
         if key is None:
             self._require_alike(cpu, number)
-            content = cpu.content()
             if cpu.inbox:
                 roles = (p._replace(issuer=self._role(p.issuer, number)) for p in cpu.inbox)
                 inbox = tuple(sorted(roles))
-                return digest(tuple(inbox if part is cpu.inbox else part for part in content))
-            key = self._keys[cpu] = digest(content)
+                return digest(tuple(inbox if part is cpu.inbox else part for part in cpu.parts()))
+            key = self._keys[cpu] = digest(cpu.content())
         return key
 
     def _role(self, issuer: int, number: int) -> int:
