@@ -18,7 +18,7 @@ from simbbm.arm64.flight import takeoff
 from simbbm.arm64.footprints import footprint
 from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
 from simbbm.arm64.hardware import act, hardware_moves
-from simbbm.arm64.memory import Memory
+from simbbm.arm64.memory import Memory, Tables
 from simbbm.arm64.overtaking import overwritten
 from simbbm.arm64.storebuffer import StoreBuffer, Word
 from simbbm.arm64.view import Hit
@@ -99,6 +99,7 @@ class Arm64:
             constant_pages(spec),
         )
         self._local: dict[tuple[CpuState, Memory, int, bool], tuple[Move, ...]] = {}
+        self._fine: dict[Tables, set[CpuState]] = {}
 
     def initial(self) -> Machine:
         """Return the state in which every run starts."""
@@ -128,15 +129,16 @@ class Arm64:
 
     def moves(self, state: Machine) -> tuple[Move, ...]:
         """Return what can happen next: CPU by CPU, its program first and then its hardware."""
+        owed = owed_mask(state)
         moves: list[Move] = []
         for cpu in range(len(state.cpus)):
-            moves += self.moves_of(state, cpu)
+            moves += self.moves_of(state, cpu, owed)
         return tuple(moves)
 
-    def moves_of(self, state: Machine, cpu: int) -> tuple[Move, ...]:
-        """Return what one CPU, program and hardware, can do next."""
+    def moves_of(self, state: Machine, cpu: int, owed_by_others: int) -> tuple[Move, ...]:
+        """Return what one CPU, program and hardware, can do next; `owed_mask` of the state."""
         own = state.cpus[cpu]
-        owed = any(p.issuer == cpu for i, o in enumerate(state.cpus) if i != cpu for p in o.inbox)
+        owed = bool(owed_by_others >> cpu & 1)
         k = (own, state.memory, cpu, owed)
         moves = self._local.get(k)
         if moves is None:
@@ -155,8 +157,9 @@ class Arm64:
         return moves
 
     def forget_moves(self) -> None:
-        """Drop the moves that were remembered; they are computed again."""
+        """Drop the moves and judgements that were remembered; they are made again."""
         self._local.clear()
+        self._fine.clear()
 
     def forget(self) -> None:
         """Drop what was remembered. Equal values may be made twice then; nothing else changes."""
@@ -228,7 +231,17 @@ class Arm64:
         """Return the first property that fails."""
         if state.failure:
             return state.failure
-        return next((p for check in self.checks if (p := check(self.shared, state))), None)
+        if not self.uniform:
+            return next((p for check in self.checks if (p := check(self.shared, state))), None)
+        # Checks that look at one CPU at a time say the same of it in every state that has it.
+        fine = self._fine.setdefault(state.memory.tables, set())
+        if fine.issuperset(state.cpus):
+            return None
+        for check in self.checks:
+            if problem := check(self.shared, state):
+                return problem
+        fine.update(state.cpus)
+        return None
 
     def final_problem(self, state: Machine) -> Problem | None:
         """Return the first property that fails once every program has finished."""
@@ -285,6 +298,16 @@ class Arm64:
     def memory_digest(self, memory: Memory) -> bytes:
         """Identify a memory by content, equally on every machine."""
         return bytes.fromhex(digest(_content(memory)))
+
+
+def owed_mask(state: Machine) -> int:
+    """Mask of the CPUs whose TLBIs others have not completed."""
+    mask = 0
+    for i, cpu in enumerate(state.cpus):
+        for pending in cpu.inbox:
+            if pending.issuer != i:
+                mask |= 1 << pending.issuer
+    return mask
 
 
 def _content(memory: Memory) -> tuple[object, ...]:

@@ -35,7 +35,7 @@ from typing import NamedTuple
 
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.footprints import EVERY_INBOX, cpu_footprint
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64, Machine, owed_mask
 from simbbm.arm64.memory import Memory
 from simbbm.arm64.symmetry import Symmetry
 from simbbm.core.system import Move
@@ -92,8 +92,9 @@ class Ample:
 
         Those that went furthest come first, the boot CPU last: then it finds the others parked.
         """
+        owed = owed_mask(state)
         members = [i for i in range(len(state.cpus)) if active >> i & 1]
-        steps = {i: self._step(state, i) for i in members}
+        steps = {i: self._step(state, i, owed) for i in members}
         for i in sorted(members, key=lambda i: (i == 0, -state.cpus[i].point.serial)):
             step = steps[i]
             if not step.free:
@@ -104,21 +105,21 @@ class Ample:
                 return i
         return None
 
-    def _step(self, state: Machine, i: int) -> Step:
-        own = state.cpus[i]
-        owed = _owed(state) >> i & 1
-        k = (own, state.memory, i, owed)
+    def _step(self, state: Machine, i: int, owed: int) -> Step:
+        k = (state.cpus[i], state.memory, i, owed >> i & 1)
         step = self._steps.get(k)
         if step is None:
-            step = self._steps[k] = self._new_step(state, i, owed=bool(owed))
+            step = self._steps[k] = self._new_step(state, i, owed)
         return step
 
-    def _new_step(self, state: Machine, i: int, *, owed: bool) -> Step:
+    def _new_step(self, state: Machine, i: int, owed: int) -> Step:
         own = state.cpus[i]
-        moves = self.machine.moves_of(state, i)
+        moves = self.machine.moves_of(state, i, owed)
         found = cpu_footprint(self.machine.shared, own, state.memory, moves, i)
         # What others complete may end its DSB: that would be one more move.
-        waits = owed and own.point.op is not None and own.point.op.mnemonic.startswith("dsb")
+        waits = (
+            owed >> i & 1 and own.point.op is not None and own.point.op.mnemonic.startswith("dsb")
+        )
         free = bool(moves) and not waits and not any(_returns(own, move) for move in moves)
         reads = found.reads
         if all(_is_quiet(cpu) for cpu in (own, *(_after(move) for move in moves))):
@@ -149,7 +150,7 @@ class Ample:
         state = self.symmetry.arranged(state, numbers)
         active = sum(1 << place for place, i in enumerate(numbers) if active >> i & 1)
         cpus = tuple(cpu for i, cpu in enumerate(state.cpus) if active >> i & 1)
-        return state, Future(state.memory, cpus, _owed(state) & active, active)
+        return state, Future(state.memory, cpus, owed_mask(state) & active, active)
 
     def _look_ahead(self, root: Machine, key: Future) -> Cells:
         """Depth first, each future after those that it consists of."""
@@ -198,14 +199,15 @@ class Ample:
 
     def _visit(self, state: Machine, k: Future) -> _Visit:
         visit = _Visit(state)
+        owed = owed_mask(state)
         members = [i for i in range(len(state.cpus)) if k.active >> i & 1]
         for i in members:
-            visit.add(self._step(state, i).cells)
+            visit.add(self._step(state, i, owed).cells)
         if self.machine.problem(state):
             return visit  # A run ends here.
         chosen = self._choose(state, k.active)
         for i in members if chosen is None else [chosen]:
-            visit.left += self._step(state, i).moves
+            visit.left += self._step(state, i, owed).moves
         return visit
 
 
@@ -222,16 +224,6 @@ class _Visit:
     def add(self, cells: Cells) -> None:
         """Join more cells."""
         self.cells = (self.cells[0] | cells[0], self.cells[1] | cells[1])
-
-
-def _owed(state: Machine) -> int:
-    """Mask of the CPUs whose TLBIs others have not completed."""
-    mask = 0
-    for i, cpu in enumerate(state.cpus):
-        for pending in cpu.inbox:
-            if pending.issuer != i:
-                mask |= 1 << pending.issuer
-    return mask
 
 
 def _conflict(own: Cells, others: Cells) -> bool:
