@@ -11,7 +11,6 @@ import click
 
 from simbbm import discovery
 from simbbm.cli.exits import Exit, worst
-from simbbm.cli.logs import configure
 from simbbm.cli.options import (
     Count,
     Duration,
@@ -118,7 +117,6 @@ def command(
     --max-seconds (60s) and --max-memory allow; beyond that it samples: it tries many schedules,
     and proves nothing.
     """
-    configure(log_format)
     scenarios = _chosen(ids, everything=everything, twins=twins)
     every_params = _parameters(scenarios, dict(given), named=bool(ids))
     name = read_strategy(strategy).name

@@ -8,7 +8,6 @@ import click
 
 from simbbm import discovery
 from simbbm.cli.exits import Exit, worst
-from simbbm.cli.logs import configure
 from simbbm.cli.options import (
     common,
     examples,
@@ -55,7 +54,6 @@ def command(
     PROVED says that no schedule fails, for these parameters. A counterexample is the shortest one
     there is, if it says so. A search that hits a limit says INCONCLUSIVE, and proves nothing.
     """
-    configure(log_format)
     scenarios = discovery.select(ids)
     every_params = [s.parameters_from(dict(given)) for s in scenarios]
     limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)

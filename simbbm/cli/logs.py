@@ -18,8 +18,11 @@ SECONDS_BETWEEN_LINES = 10.0
 OnProgress = Callable[["Progress"], object]
 
 
-def configure(log_format: str) -> None:
-    """Send every log to stderr, for people or as JSON."""
+def configure(log_format: str) -> Any:
+    """Send every log to stderr, for people or as JSON; return a logger.
+
+    To be called where something may be logged: structlog takes longer to import than many a search.
+    """
     import structlog
 
     renderer: Any = structlog.processors.JSONRenderer()
@@ -34,6 +37,7 @@ def configure(log_format: str) -> None:
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    return structlog.get_logger()
 
 
 @contextmanager
@@ -43,7 +47,7 @@ def progress(name: str, log_format: str) -> Iterator[OnProgress]:
         with _bar(name) as show:
             yield show
     else:
-        yield _lines(name)
+        yield _lines(name, log_format)
 
 
 @contextmanager
@@ -83,14 +87,13 @@ def searching(name: str, log_format: str) -> Iterator[Callable[[SearchProgress],
         with Console(stderr=True).status(name) as status:
             yield lambda now: status.update(f"{name}  {_how_far(now)}")
     else:
-        import structlog
-
-        log, said = structlog.get_logger(), monotonic()
+        said = monotonic()
 
         def show(now: SearchProgress) -> None:
             nonlocal said
             if monotonic() - said >= SECONDS_BETWEEN_LINES:
                 said = monotonic()
+                log = configure(log_format)
                 log.info("searching", scenario=name, states=now.states, frontier=now.frontier)
 
         yield show
@@ -102,16 +105,14 @@ def _how_far(now: SearchProgress) -> str:
     return f"{now.states:,} states, {left}, {rate:,.0f} states/s"
 
 
-def _lines(name: str) -> OnProgress:
-    import structlog
-
-    log = structlog.get_logger()
+def _lines(name: str, log_format: str) -> OnProgress:
     said = monotonic()
 
     def show(now: Progress) -> None:
         nonlocal said
         if monotonic() - said >= SECONDS_BETWEEN_LINES:
             said = monotonic()
+            log = configure(log_format)
             log.info("sampling", scenario=name, runs=now.runs, failures=now.failures)
 
     return show

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec import to_builtins
 
-from simbbm.campaign.stress import StressRequest, StressResult, stress
 from simbbm.check.verdict import Verdict
 from simbbm.cli.exits import Exit
-from simbbm.cli.logs import progress
+from simbbm.cli.logs import configure, progress
 from simbbm.cli.verdicts import Kept, exit_of, keep, sample_row
 from simbbm.explore.run import MAX_STEPS
-from simbbm.explore.witness import witness_of
 from simbbm.report.rows import VerdictRow
 from simbbm.scenario import Scenario
+
+if TYPE_CHECKING:
+    from simbbm.campaign.stress import StressRequest, StressResult
 
 
 class Wanted(NamedTuple):
@@ -49,6 +50,10 @@ class Sampled(NamedTuple):
 
 def sample(scenario: Scenario, params: Mapping[str, Any], wanted: Wanted) -> Sampled:
     """Run many schedules of a scenario, and keep the first failing one as a witness."""
+    from simbbm.campaign.stress import StressRequest, stress
+    from simbbm.explore.witness import witness_of
+
+    configure(wanted.log_format)
     request = StressRequest(
         scenario_id=scenario.id,
         params=dict(params),

@@ -8,7 +8,6 @@ import click
 
 from simbbm import discovery
 from simbbm.cli.exits import Exit, worst
-from simbbm.cli.logs import configure
 from simbbm.cli.options import (
     Count,
     Duration,
@@ -75,7 +74,6 @@ def command(
     from simbbm.cli.sampling import Wanted, sample
     from simbbm.cli.verdicts import say
 
-    configure(log_format)
     name = read_strategy(strategy).name
     scenarios = discovery.select(ids)
     every_params = [s.parameters_from(dict(given)) for s in scenarios]

@@ -7,7 +7,6 @@ import pytest
 
 from simbbm import discovery
 from simbbm.campaign.stress import StressRequest, StressResult, stress
-from simbbm.cli import sampling
 from simbbm.cli.check import SAMPLE_IS_NO_PROOF, _chosen
 from simbbm.cli.exits import PRECEDENCE, Exit, worst
 from tests.cli.commandline import Cli
@@ -228,7 +227,7 @@ def test_an_interrupted_campaign_says_what_it_has(
         result = stress(msgspec.structs.replace(request, runs=10))
         return msgspec.structs.replace(result, verdict="INCONCLUSIVE", interrupted=True)
 
-    monkeypatch.setattr(sampling, "stress", interrupted)
+    monkeypatch.setattr("simbbm.campaign.stress.stress", interrupted)
 
     shown = simbbm.ok("check", "bbm_minimal", *SAMPLE, code=130)
 
