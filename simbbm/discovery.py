@@ -15,6 +15,7 @@ that name, shipped files can also be imported by a user's: `from simbbm_scenario
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -32,7 +33,21 @@ ENTRY_POINTS = "simbbm.scenarios"
 
 
 def find(scenario_id: str) -> Scenario:
-    """Return the one scenario with this id."""
+    """Return the one scenario with this id.
+
+    What follows a `~` names a change of it that `simbbm ablate` made: so its witnesses replay.
+    """
+    scenario_id, *changes = re.split("~(?=remove~|delay~|weaken:)", scenario_id)
+    found = _find(scenario_id)
+    if changes:
+        from simbbm.explore.ablate import read_change, with_change  # noqa: PLC0415 - seldom needed
+
+        for change in changes:
+            found = with_change(found, read_change(change))
+    return found
+
+
+def _find(scenario_id: str) -> Scenario:
     source, separator, name = scenario_id.rpartition("::")
     if not separator:
         raise UsageError(f"{scenario_id} names no scenario", "an id is stem::name or file.py::name")

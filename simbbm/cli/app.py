@@ -28,6 +28,7 @@ COMMANDS = {
     "run": "simbbm.cli.run:command",
     "stress": "simbbm.cli.stress:command",
     "explore": "simbbm.cli.explore:command",
+    "ablate": "simbbm.cli.ablate:command",
     "replay": "simbbm.cli.replay:command",
     "show": "simbbm.cli.show:command",
     "litmus": "simbbm.cli.litmus:command",

@@ -9,21 +9,24 @@ Every new control point is run twice from its history and must give the same ope
 that looks at anything else (a clock, a global, a mutated argument) is refused with file and line.
 
 Edits change a program without copying it: `replace` swaps one routine for another, `drop` leaves
-out the steps with a given label. Twins and ablations are made of them.
+out the steps with a given label, `weaken` does something else in their place, `insert` does
+something after them. Twins and ablations are made of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from simbbm.core import frames
 from simbbm.core.errors import ScenarioError, Where
 from simbbm.core.frames import Raised
 from simbbm.core.program import Call, Loop, Op, Program, Request, Step, require_module_level
 from simbbm.core.values import digest, key, qualified_name, why_not_frozen
+
+E = TypeVar("E")
 
 MAX_CALLS_PER_STEP = 10_000
 MAX_DEPTH = 100
@@ -37,16 +40,23 @@ class Edits:
 
     `replace` maps a function's qualified name to the function that runs instead. `drop` names
     steps: `routine.mnemonic`, a leading path of callers if it matters, `#n` for the n-th in its
-    frame (`wait_linear_map_split_to_ptes.isb#1`).
+    frame (`wait_linear_map_split_to_ptes.isb#1`). By the same names `weaken` gives what makes
+    another operation of a step's, and `insert` an operation that is done after it.
     """
 
     replace: tuple[tuple[str, Program], ...] = ()
     drop: tuple[str, ...] = ()
+    weaken: tuple[tuple[str, Callable[[Op], Op]], ...] = ()
+    insert: tuple[tuple[str, Op], ...] = ()
 
     def merged(self, other: Edits) -> Edits:
-        """Both sets of edits; on the same routine, `other` wins."""
-        replace = dict(self.replace) | dict(other.replace)
-        return Edits(tuple(replace.items()), tuple(dict.fromkeys(self.drop + other.drop)))
+        """Both sets of edits; on the same routine or step, `other` wins."""
+        return Edits(
+            tuple((dict(self.replace) | dict(other.replace)).items()),
+            tuple(dict.fromkeys(self.drop + other.drop)),
+            tuple((dict(self.weaken) | dict(other.weaken)).items()),
+            tuple((dict(self.insert) | dict(other.insert)).items()),
+        )
 
 
 def edits(replace: Mapping[Any, Any] | None = None, drop: Iterable[str] = ()) -> Edits:
@@ -78,6 +88,7 @@ class ControlPoint:
     op: Op | None = None
     where: Where | None = None
     label: str = ""
+    full_label: str = ""
     value: Any = None
     successors: dict[Any, ControlPoint] = field(default_factory=dict)
     extensions: dict[Any, ControlPoint] = field(default_factory=dict)
@@ -86,6 +97,8 @@ class ControlPoint:
     """What the frame asks for here: where, and content."""
     streak: int = 0
     """How many times in a row it has asked for that."""
+    onward: ControlPoint | None = None
+    """Of a step that an edit inserted: where the program goes on."""
     _digest: str | None = None
 
     @property
@@ -100,7 +113,8 @@ class ControlPoint:
             above = self.parent.digest if self.parent else ""
             history = tuple(v.content() if isinstance(v, Raised) else v for v in self.history)
             name = qualified_name(self.function)
-            self._digest = digest(above, name, self.args, history, self.finished)
+            inserted = (self.label,) if self.onward else ()
+            self._digest = digest(above, name, self.args, history, self.finished, *inserted)
         return self._digest
 
     def after(self, value: Any = None) -> ControlPoint:
@@ -124,6 +138,8 @@ class Automaton:
         self._serial = count()
         self.used_edits: set[str] = set()
         self.labels: dict[str, Where] = {}
+        self.ops: dict[str, Op] = {}
+        """What is done at each label; of several operands those that were met first."""
         self.awaited: dict[Program, set[int]] = {}
         """The lines at which functions were met awaiting something."""
 
@@ -141,7 +157,37 @@ class Automaton:
         """Return the control point after `point` observed `value` (not memoised)."""
         if point.finished:
             raise ScenarioError(f"{point.path} has finished")
-        return self._settle(self._extend(point, value))
+        if point.onward:
+            return point.onward
+        onward = self._settle(self._extend(point, value))
+        inserted = self._edited_step(self.edits.insert, point.full_label)
+        return self._insert(point, value, inserted, onward) if inserted else onward
+
+    def following(self, pattern: str) -> list[str]:
+        """Labels of the steps that were met right after the steps with this pattern."""
+        met: dict[str, None] = {}
+        waiting, seen = list(self._points.values()), set[int]()
+        while waiting:
+            point = waiting.pop()
+            if id(point) in seen:
+                continue
+            seen.add(id(point))
+            waiting += [*point.extensions.values(), *point.successors.values()]
+            if point.op is not None and matches(pattern, point.full_label):
+                met |= dict.fromkeys(p.full_label for p in point.successors.values() if p.op)
+        return sorted(met)
+
+    def _insert(
+        self, point: ControlPoint, value: Any, op: Op, onward: ControlPoint
+    ) -> ControlPoint:
+        """Return a point that does `op` between a step that observed `value` and what follows."""
+        history = (*point.history, value)
+        added = ControlPoint(
+            self, point.parent, point.function, point.args, history, point.path, next(self._serial)
+        )
+        added.op, added.where, added.onward = op, point.where, onward
+        added.label = f"{point.label}+{op.mnemonic}"
+        return added
 
     def _enter(
         self,
@@ -238,10 +284,13 @@ class Automaton:
         assert isinstance(request, Step)
         full = f"{point.path}.{request.op.mnemonic}#{turn.occurrence}"
         point.label = short_label(full)
+        point.full_label = full
         self.labels.setdefault(full, turn.where)
+        self.ops.setdefault(full, request.op)
         if self._dropped(full):
             return self._extend(point, None)
-        point.op = request.op
+        weaker = self._edited_step(self.edits.weaken, full)
+        point.op = weaker(request.op) if weaker else request.op
         return point
 
     def _count_streak(self, point: ControlPoint, request: Request[Any] | None) -> None:
@@ -271,6 +320,14 @@ class Automaton:
                 return True
         return False
 
+    def _edited_step(self, steps: tuple[tuple[str, E], ...], label: str) -> E | None:
+        """What an edit gives for the step with this label, if there is one."""
+        for pattern, given in steps:
+            if matches(pattern, label):
+                self.used_edits.add(pattern)
+                return given
+        return None
+
 
 def short_label(label: str) -> str:
     """What schedules and traces call a step: the two innermost routines, `#1` left out."""
@@ -285,9 +342,16 @@ def matches(pattern: str, label: str) -> bool:
     """
     wanted, names = _components(pattern), _components(label)
     return len(wanted) <= len(names) and all(
-        part in (name, name.partition("#")[0])
+        part in (name, name.partition("#")[0], f"{name}#1")
         for part, name in zip(reversed(wanted), reversed(names), strict=False)
     )
+
+
+def exact_pattern(label: str, callers: int = 2) -> str:
+    """The pattern that names the step with this label, in these innermost routines, alone."""
+    *routines, step = _components(label)
+    kept = [name if "#" in name else f"{name}#1" for name in routines[-callers:]]
+    return f"{'/'.join(kept)}.{step}"
 
 
 def _components(label: str) -> list[str]:

@@ -94,6 +94,26 @@ class ReplayRow(Row, tag="replay", tag_field="type", frozen=True, kw_only=True):
     """Of a witness that replays exactly, if it took another way to reproduce this one."""
 
 
+class AblationRow(Row, tag="ablation", tag_field="type", frozen=True, kw_only=True):
+    """What became of a scenario when a step was taken away, or made weaker."""
+
+    scenario: str
+    params: dict[str, Any]
+    step: str
+    change: str
+    result: str
+    """`load-bearing`, `redundant` (proved) or `inconclusive`."""
+    verdict: str | None = None
+    """None if the program cannot go on without the step's value."""
+    property: str | None = None
+    length: int | None = None
+    witness: str | None = None
+    """Absolute path."""
+    token: str | None = None
+    why: str | None = None
+    states: int | None = None
+
+
 class StepRow(Row, tag="step", tag_field="type", frozen=True, kw_only=True):
     """One step of a run, as `run --trace` shows it."""
 

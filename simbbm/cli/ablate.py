@@ -1,0 +1,188 @@
+"""`simbbm ablate`: which barrier carries the load."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import click
+
+from simbbm import discovery
+from simbbm.cli.exits import Exit
+from simbbm.cli.options import (
+    Duration,
+    ScenarioId,
+    common,
+    examples,
+    parameters_option,
+    witness_dir_option,
+)
+from simbbm.cli.verdicts import keep
+from simbbm.explore.ablate import Ablation, Ablator, Change
+from simbbm.explore.prove import witness_along
+from simbbm.explore.search import NO_LIMITS, Limits
+from simbbm.report.rows import AblationRow, encode
+
+if TYPE_CHECKING:
+    from simbbm.scenario import Scenario
+
+COLOURS = {"load-bearing": "red", "redundant": "green", "inconclusive": "yellow"}
+PAIR = " + "
+"""Between the two steps of a pair."""
+
+
+@click.command(
+    "ablate",
+    epilog=examples(
+        "simbbm ablate linear_map_split::good",
+        "simbbm ablate linear_map_split::good -p cpus=2 -p layout=pmd --explain",
+        "simbbm ablate mine.py::good --as markdown",
+    ),
+)
+@click.argument("scenario_id", metavar="ID", type=ScenarioId())
+@parameters_option
+@click.option("--pairs", is_flag=True, help="Removals of two steps that can be spared singly, too.")
+@click.option("--explain", is_flag=True, help="Say of each step what goes wrong without it.")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["table", "markdown"]),
+    default="table",
+    show_default=True,
+    help="How the answer looks.",
+)
+@click.option("--max-seconds", type=Duration(), help="Give up on what is left after this long.")
+@witness_dir_option
+@common
+def command(
+    scenario_id: str,
+    *,
+    given: tuple[tuple[str, str], ...],
+    pairs: bool,
+    explain: bool,
+    form: str,
+    max_seconds: float | None,
+    witness_dir: Path,
+    as_json: bool,
+    log_format: str,  # noqa: ARG001 - nothing is logged here
+) -> int:
+    """Take away each step of a scenario, or make it weaker, and search what is left.
+
+    A step is load-bearing if something then fails (with the shortest counterexample), and redundant
+    if nothing does: that is proved, for these parameters and this machine.
+    """
+    scenario = discovery.find(scenario_id)
+    ablator = Ablator(scenario, scenario.parameters_from(dict(given)))
+    page = Page(scenario, form, explain=explain, as_json=as_json)
+    counts = Counter[str]()
+    try:
+        for ablation in _ablations(ablator, max_seconds, pairs=pairs):
+            counts[ablation.result] += 1
+            page.add(ablation, witness_dir)
+    except KeyboardInterrupt:
+        page.end(counts, "interrupted: the rest was not looked at")
+        return Exit.INTERRUPTED
+    page.end(counts, "")
+    return Exit.INCONCLUSIVE if counts["inconclusive"] else Exit.EXPECTED
+
+
+def _ablations(ablator: Ablator, max_seconds: float | None, *, pairs: bool) -> Iterator[Ablation]:
+    """Every single change, and then pairs, as long as there is time."""
+    end = None if max_seconds is None else monotonic() + max_seconds
+    spared: list[Change] = []
+    for change in ablator.singles():
+        ablation = _in_time(ablator, end, change)
+        if ablation.result == "redundant":
+            spared.append(change)
+        yield ablation
+    if pairs:
+        for pair in ablator.pairs(spared):
+            yield _in_time(ablator, end, *pair)
+
+
+def _in_time(ablator: Ablator, end: float | None, *changes: Change) -> Ablation:
+    ablator.limits = NO_LIMITS if end is None else Limits(seconds=max(0.0, end - monotonic()))
+    return ablator.ablate(*changes)
+
+
+class Page:
+    """The answer, row by row."""
+
+    def __init__(self, scenario: Scenario, form: str, *, explain: bool, as_json: bool) -> None:
+        self.scenario = scenario
+        self.markdown = form == "markdown"
+        self.explain = explain
+        self.as_json = as_json
+        self.routine = ""
+        if self.markdown and not as_json:
+            why = " what goes wrong |" if explain else ""
+            click.echo(f"| step | change | result | property | steps |{why}")
+            click.echo("|---|---|---|---|---:|" + ("---|" if explain else ""))
+
+    def add(self, ablation: Ablation, witness_dir: Path) -> None:
+        """Print one row, and keep its counterexample."""
+        proof, kept = ablation.proof, None
+        if self.as_json and proof is not None and proof.run is not None:
+            kept = keep(witness_along(ablation.scenario, ablation.params, proof.run), witness_dir)
+        row = AblationRow(
+            scenario=self.scenario.id,
+            params=ablation.params,
+            step=PAIR.join(shown(change.step) for change in ablation.changes),
+            change=" + ".join(change.change for change in ablation.changes),
+            result=ablation.result,
+            verdict=proof.verdict if proof else None,
+            property=proof.property if proof else None,
+            length=len(proof.run) if proof and proof.run is not None else None,
+            witness=str(kept.path) if kept and kept.path else None,
+            token=kept.token if kept else None,
+            why=ablation.why or None,
+            states=proof.states if proof else None,
+        )
+        if self.as_json:
+            click.echo(encode(row))
+        elif self.markdown:
+            self._markdown(row)
+        else:
+            self._table(row)
+
+    def _markdown(self, row: AblationRow) -> None:
+        what = row.property or ("its value is used" if row.verdict is None else "")
+        length = "" if row.length is None else str(row.length)
+        why = f" {row.why or ''} |" if self.explain else ""
+        click.echo(f"| `{row.step}` | {row.change} | {row.result} | {what} | {length} |{why}")
+
+    def _table(self, row: AblationRow) -> None:
+        routine, _, step = row.step.partition(".")
+        if PAIR in row.step:
+            routine, step = "pairs of removals", row.step
+        if routine != self.routine:
+            self.routine = routine
+            click.secho(routine, bold=True)
+        result = click.style(f"{row.result:<12}", fg=COLOURS[row.result])
+        what = row.property or ("its value is used" if row.verdict is None else "")
+        length = f"{row.length} steps" if row.length is not None else ""
+        change = "" if PAIR in row.step else f"{row.change:<19}"
+        click.echo(f"  {step:<18} {change} {result}  {what:<22} {length}".rstrip())
+        if self.explain and row.why and row.result != "redundant":
+            click.echo(f"      {row.why}")
+
+    def end(self, counts: Counter[str], why: str) -> None:
+        """Say what it comes to."""
+        if self.as_json:
+            return
+        listed = ", ".join(f"{n} {result}" for result, n in sorted(counts.items()))
+        told = f"{counts.total()} changes: {listed}"
+        click.echo(f"\n{told}{f'; {why}' if why else ''}.")
+        if counts["redundant"] and not self.markdown:
+            click.echo(
+                "Redundant: proved for these parameters, on this machine; see what it does not "
+                "model before leaving a step out."
+            )
+
+
+def shown(step: str) -> str:
+    """A step's name without the numbers of what occurs once."""
+    return step.replace("#1", "")

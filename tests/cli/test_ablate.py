@@ -1,0 +1,65 @@
+"""`simbbm ablate`: rows, table, Markdown, and what cannot be answered."""
+
+from __future__ import annotations
+
+import pytest
+
+from simbbm.explore.ablate import Ablator
+from tests.cli.commandline import Cli
+
+MINIMAL = "bbm_minimal::good"
+
+
+def test_rows_have_counterexamples_that_replay(simbbm: Cli) -> None:
+    rows = simbbm.rows("ablate", MINIMAL)
+    bearing = [r for r in rows if r["result"] == "load-bearing" and r["witness"]]
+
+    assert {"ablation"} == {r["type"] for r in rows}
+    assert {"load-bearing", "redundant"} == {r["result"] for r in rows}
+    assert all(r["verdict"] == "PROVED" for r in rows if r["result"] == "redundant")
+    assert bearing
+    for row in bearing[:3]:
+        assert "REPRODUCED" in simbbm.ok("replay", row["witness"])
+        assert "REPRODUCED" in simbbm.ok("replay", row["token"])
+
+
+def test_text_and_markdown_say_the_same(simbbm: Cli) -> None:
+    rows = simbbm.rows("ablate", MINIMAL)
+    table = simbbm.ok("ablate", MINIMAL, "--explain")
+    markdown = simbbm.ok("ablate", MINIMAL, "--as", "markdown")
+
+    assert f"{len(rows)} changes: " in table
+    assert "proved for these parameters" in table
+    assert len(rows) == sum(line.startswith("| `") for line in markdown.splitlines())
+    why = next(r["why"] for r in rows if r["result"] == "load-bearing")
+    assert why in table
+
+
+def test_pairs(simbbm: Cli) -> None:
+    alone, pairs = simbbm.rows("ablate", MINIMAL), simbbm.rows("ablate", MINIMAL, "--pairs")
+    spared = [r for r in alone if r["result"] == "redundant" and r["change"] == "remove"]
+
+    assert len(alone) + len(spared) * (len(spared) - 1) // 2 == len(pairs)
+
+
+def test_no_time_is_inconclusive(simbbm: Cli) -> None:
+    rows = simbbm.rows("ablate", "linear_map_split::good", "--max-seconds", "0.001s", code=3)
+
+    assert "inconclusive" in {r["result"] for r in rows}
+
+
+def test_ctrl_c_keeps_what_was_found(simbbm: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    ablate = Ablator.ablate
+    seen: list[object] = []
+
+    def interrupted(self: Ablator, *changes: object) -> object:
+        seen.append(changes)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return ablate(self, *changes)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Ablator, "ablate", interrupted)
+    shown = simbbm.ok("ablate", MINIMAL, code=130)
+
+    assert "2 changes: " in shown
+    assert "interrupted: the rest was not looked at." in shown
