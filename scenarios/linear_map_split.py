@@ -28,6 +28,7 @@ from simbbm.check.properties import (
 )
 from simbbm.core.program import repeat_until, routine
 from simbbm.linux.kernel import Kernel
+from simbbm.linux.layout import LayoutName
 from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu import (
     boot_cpu_part,
@@ -69,7 +70,7 @@ async def stopper(cpu: Cpu, k: Kernel) -> None:
 def good(
     *,
     cpus: Annotated[int, Range(2, 16)] = 3,
-    layout: Literal["mixed", "pmd", "contpmd", "pud", "pud39", "contpte", "pages"] = "mixed",
+    layout: LayoutName = "mixed",
     geometry: Literal["scaled", "scaled4", "4k", "16k", "64k"] = "scaled",
     noabort: Annotated[str, CpuSet()] = "boot",
     ets2: Literal["no", "yes"] = "no",

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simbbm.arm64.descriptor import INVALID_DESCRIPTOR, Attributes, Descriptor, leaf, table
+from simbbm.arm64.descriptor import (
+    INVALID,
+    INVALID_DESCRIPTOR,
+    Attributes,
+    Descriptor,
+    leaf,
+    table,
+)
 from simbbm.arm64.geometry import KERNEL_PAGE, LEAF_LEVEL, Geometry
 
 TABLE_NAMES = {-1: "pgd", 0: "pgd", 1: "pud", 2: "pmd", 3: "pte"}
@@ -36,17 +43,21 @@ class TableBuilder:
         level: int = LEAF_LEVEL,
         count: int = 1,
         contiguous: bool = False,
+        invalid_as: int | None = None,
     ) -> None:
         """Map `count` leaves at `level`, from page `va` on to `page` on, below a root.
 
         `bits` are the page-number bits of the root's region; missing tables are taken from
-        `allocate` (word addresses).
+        `allocate` (word addresses). With `invalid_as` the leaves are not valid, and have these
+        software bits.
         """
         size = self.geometry.pages(level)
         for i in range(count):
             at = va + i * size
             address = self._descend(root, bits, at, level, allocate)
             entry = leaf(page + i * size, attributes, contiguous=contiguous)
+            if invalid_as is not None:
+                entry = entry._replace(kind=INVALID, software=invalid_as)
             self.tables[address][self.geometry.index(at % KERNEL_PAGE, level)] = entry
 
     def _descend(self, root: int, bits: int, va: int, level: int, allocate: Iterator[int]) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from shutil import get_terminal_size
 
 import click
@@ -88,13 +89,25 @@ def _show(row: ScenarioRow, scenario: Scenario) -> None:
 
 def _wrapped(head: str, items: Iterable[str]) -> None:
     """Print items side by side, on as many lines as they need."""
+    width = get_terminal_size((100, 24)).columns
     line = head
-    for item in items:
-        if len(line) + len(item) > get_terminal_size((100, 24)).columns and line.strip():
+    for part in (part for item in items for part in _broken(item, width - len(head))):
+        if len(line) + len(part) > width and line.strip():
             click.echo(line.rstrip())
             line = " " * len(head)
-        line += f"{item}  "
+        line += f"{part}  "
     click.echo(line.rstrip())
+
+
+def _broken(item: str, width: int) -> Iterator[str]:
+    """An item; one that is longer than a line, in parts that end with a bar."""
+    part = ""
+    for choice in re.split(r"(?<=\|)", item):
+        if part and len(part) + len(choice) > width:
+            yield part
+            part = ""
+        part += choice
+    yield part
 
 
 def _list_properties(*, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from simbbm.arm64.builder import TableBuilder
 from simbbm.arm64.context import Region
@@ -21,8 +21,21 @@ from simbbm.arm64.geometry import KERNEL_PAGE, LEAF_LEVEL, Geometry
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.core.errors import UsageError
 from simbbm.linux.kernel import Kernel
+from simbbm.linux.pgtable import PTE_PRESENT_INVALID
 
-LAYOUTS: dict[str, tuple[str, ...]] = {
+LayoutName = Literal[
+    "mixed",
+    "pmd",
+    "contpmd",
+    "pud",
+    "pud39",
+    "contpte",
+    "pages",
+    "sides",
+    "regions",
+    "invalid",
+]
+LAYOUTS: dict[LayoutName, tuple[str, ...]] = {
     "pmd": ("pmd",),
     "contpmd": ("contpmd",),
     "pud": ("pud",),
@@ -30,10 +43,19 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
     "contpte": ("contpte",),
     "pages": ("pages",),
     "mixed": ("pud", "contpmd", "pmd", "contpte", "text", "pages"),
+    "sides": ("pmd", "text", "far"),
+    "regions": ("pmd", "hole", "far"),
+    "invalid": ("pmd", "invalid"),
 }
 """The linear map's leaves in order of address; `text` is the kernel's alias, which stays large.
 
+`far` is one more level 2 block, `invalid` one that was made invalid (set_memory_valid() and
+relatives), `hole` belongs to no memblock region.
+
 Where the granule has no level 1 blocks, `mixed` goes without one."""
+
+UNMAPPED = ("hole", "invalid")
+"""Parts in which nothing is mapped."""
 
 
 class Layout(NamedTuple):
@@ -56,7 +78,12 @@ class Layout(NamedTuple):
 
 
 def layout(
-    name: str, geometry: Geometry, cpus: int, *, flush_by_page: bool = False, high: bool = False
+    name: LayoutName,
+    geometry: Geometry,
+    cpus: int,
+    *,
+    flush_by_page: bool = False,
+    high: bool = False,
 ) -> Layout:
     """Lay out memory and build the tables.
 
@@ -75,6 +102,9 @@ def _sizes(geometry: Geometry, part: str) -> tuple[int, int, bool]:
         "contpmd": (2, geometry.group(2), True),
         "pmd": (2, 1, False),
         "text": (2, 1, False),
+        "far": (2, 1, False),
+        "invalid": (2, 1, False),
+        "hole": (2, 1, False),
         "contpte": (3, table, True),
         "pages": (3, table, False),
     }[part]
@@ -82,7 +112,7 @@ def _sizes(geometry: Geometry, part: str) -> tuple[int, int, bool]:
 
 class _Builder:
     def __init__(
-        self, name: str, geometry: Geometry, cpus: int, *, flush_by_page: bool, high: bool
+        self, name: LayoutName, geometry: Geometry, cpus: int, *, flush_by_page: bool, high: bool
     ) -> None:
         self.geometry = geometry
         self.cpus = cpus
@@ -103,7 +133,7 @@ class _Builder:
         self.image = KERNEL_PAGE + (1 << self.bits - 1)
         """First virtual page of the kernel image."""
 
-    def _parts(self, name: str) -> tuple[str, ...]:
+    def _parts(self, name: LayoutName) -> tuple[str, ...]:
         """Return the parts; only the 4K granule has level 1 blocks (pud_sect_supported)."""
         parts = LAYOUTS[name]
         if self.geometry.level1_blocks:
@@ -115,7 +145,7 @@ class _Builder:
             )
         return tuple(part for part in parts if part != "pud")
 
-    def _region_bits(self, name: str) -> int:
+    def _region_bits(self, name: LayoutName) -> int:
         """Page-number bits of the TTBR1 region: 39-bit and 48-bit VAs, or as many as it takes."""
         bits = self.geometry.entry_bits * (3 if name == "pud39" else 4)
         while self.lm_pages > 1 << bits - 1:
@@ -157,6 +187,8 @@ class _Builder:
 
     def _map_linear(self, swapper: int, allocate: Iterator[int]) -> None:
         for part, first, _ in self.parts:
+            if part == "hole":
+                continue
             level, entries, contiguous = _sizes(self.geometry, part)
             self.builder.map(
                 swapper,
@@ -168,6 +200,7 @@ class _Builder:
                 level=level,
                 count=entries,
                 contiguous=contiguous,
+                invalid_as=PTE_PRESENT_INVALID if part == "invalid" else None,
             )
 
     def _map_image(self, swapper: int, text: int, data: int, allocate: Iterator[int]) -> None:
@@ -242,7 +275,7 @@ class _Builder:
         }
         physical = kernel.flag_idmap
         variables |= {physical + a - kernel.flag: n for a, n in variables.items()}
-        lm = [(KERNEL_PAGE + first, pages) for _, first, pages in self.parts]
+        lm = [(KERNEL_PAGE + p, n) for part, p, n in self.parts if part not in UNMAPPED]
         image = (kernel.text, geometry.pages(2)), (self.image_data, 2)
         return Layout(
             kernel=kernel,
@@ -268,6 +301,6 @@ class _Builder:
         """Tables that a repaint allocates."""
         needed = 0
         for part, _, pages in self.parts:
-            if part in ("pud", "contpmd", "pmd"):
+            if part in ("pud", "contpmd", "pmd", "far", "invalid"):
                 needed += pages // self.geometry.pages(2) + (part == "pud")
         return needed

@@ -9,12 +9,19 @@ interleavings); on scaled ones it is a store an entry, as in the kernel.
 
 from __future__ import annotations
 
-from simbbm.arm64.descriptor import Descriptor, leaf, table
+from simbbm.arm64.descriptor import LEAF, Descriptor, table
 from simbbm.arm64.ops import Cpu
 from simbbm.core.program import routine
 from simbbm.linux.kernel import Kernel
 
 SMALL_TABLE = 4
+PTE_PRESENT_INVALID = 1
+"""pgtable-prot.h: software bit of a mapping that was made invalid and still says what it maps."""
+
+
+def pxd_leaf(entry: Descriptor) -> bool:
+    """pgtable.h:pud_leaf, pmd_leaf (since 15bfba1ad77f): invalid ones too."""
+    return entry.kind == LEAF or entry.software == PTE_PRESENT_INVALID
 
 
 @routine
@@ -38,8 +45,11 @@ async def arch_leave_lazy_mmu_mode(cpu: Cpu) -> None:
 
 @routine
 async def fill_table(cpu: Cpu, k: Kernel, child: int, block: Descriptor, stride: int) -> None:
-    """The loops of split_pud and split_pmd: leaves that map what `block` maps, CONT cleared."""
-    first = leaf(block.output, block.attributes, not_global=block.not_global)
+    """The loops of split_pud and split_pmd: leaves that map what `block` maps, CONT cleared.
+
+    What is invalid stays invalid (15bfba1ad77f).
+    """
+    first = block._replace(contiguous=False)
     address = k.linear(child)
     if k.entries > SMALL_TABLE:
         await cpu.fill(address, first, stride, k.entries)

@@ -17,7 +17,13 @@ from simbbm.arm64.geometry import KERNEL_PAGE
 from simbbm.arm64.ops import Cpu
 from simbbm.core.program import routine
 from simbbm.linux.kernel import Kernel
-from simbbm.linux.pgtable import arch_leave_lazy_mmu_mode, fill_table, populate, set_entry
+from simbbm.linux.pgtable import (
+    arch_leave_lazy_mmu_mode,
+    fill_table,
+    populate,
+    pxd_leaf,
+    set_entry,
+)
 
 PUD, PMD, PTE = 1, 2, 3
 
@@ -74,7 +80,7 @@ async def split_to_ptes_pud_entry(
 ) -> Progress:
     """mmu.c:split_to_ptes_pud_entry."""
     pud = await cpu.ldr(address)
-    if pud.kind == "leaf":
+    if pxd_leaf(pud):
         return await split_pud(cpu, k, address, pud, progress)
     return progress
 
@@ -85,7 +91,7 @@ async def split_to_ptes_pmd_entry(
 ) -> tuple[bool, Progress]:
     """mmu.c:split_to_ptes_pmd_entry: returns whether to go on below (else ACTION_CONTINUE)."""
     pmd = await cpu.ldr(address)
-    if pmd.kind != "leaf":
+    if not pxd_leaf(pmd):
         return True, progress
     if pmd.contiguous:
         await clear_cont(cpu, address, k.cont_pmds)

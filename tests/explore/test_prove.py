@@ -66,7 +66,9 @@ def test_what_holds_is_proved(scenario: Scenario) -> None:
     assert (Verdict.PROVED, None, None) == (proof.verdict, proof.property, proof.run)
     assert proof.states > 20
     assert all(proof.landmarks.values())
-    assert proof.reductions
+    # Where loads overtake, every order of the others matters.
+    in_order = scenario.parameters_from({}).get("window", 1) == 1
+    assert in_order == bool(proof.reductions)
 
 
 @pytest.mark.parametrize("scenario", BAD, ids=names(BAD))
