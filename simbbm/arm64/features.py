@@ -71,7 +71,7 @@ FREEDOMS: Mapping[str, Mapping[str, Any]] = {
     "late TTBR": {"late_registers": False},
     "asynchronous TLBI": {"late_tlbis": False},
     "early translation": {"early": False},
-    "overtaking load": {"window": 1},
+    "overtaking": {"window": 1},
 }
 """What the architecture leaves open to hardware, and what hardware is like that does without."""
 

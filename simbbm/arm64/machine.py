@@ -98,6 +98,10 @@ class Arm64:
             spec.speculative,
             constant_pages(spec),
         )
+        self._flights = tuple(
+            takeoff(cpu.listing, spec.hardware.window) if cpu.listing else None for cpu in spec.cpus
+        )
+        """Of listings, as they start: made once, for threads compare by identity."""
         self._local: dict[tuple[CpuState, Memory, int, bool], tuple[Move, ...]] = {}
         self._fine: dict[Tables, set[CpuState]] = {}
 
@@ -120,10 +124,10 @@ class Arm64:
                 cpu.vbar,
                 (),
                 cpu.features,
-                takeoff(cpu.listing, shared.hardware.window) if cpu.listing else None,
+                flight,
                 (),
             )
-            for cpu in self.spec.cpus
+            for cpu, flight in zip(self.spec.cpus, self._flights, strict=True)
         )
         return Machine(memory, cpus)
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "explore": "simbbm.cli.explore:command",
     "ablate": "simbbm.cli.ablate:command",
     "replay": "simbbm.cli.replay:command",
+    "shrink": "simbbm.cli.shrink:command",
     "show": "simbbm.cli.show:command",
     "litmus": "simbbm.cli.litmus:command",
 }
@@ -121,11 +122,11 @@ class App(click.Group):
         except Exception as error:
             if os.environ.get(WHOLE_TRACEBACK):
                 raise
-            return _fail(args, Exit.INTERNAL, *_internal(error))
+            return _fail(args, Exit.INTERNAL, *internal(error))
         return code if isinstance(code, int) else Exit.EXPECTED
 
 
-def _internal(error: Exception) -> tuple[str, str]:
+def internal(error: Exception) -> tuple[str, str]:
     """Say where it happened; the whole traceback is for whoever mends it."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

@@ -17,18 +17,16 @@ from simbbm.cli.options import (
     ScenarioId,
     common,
     examples,
-    jobs_option,
     max_steps_option,
     parameters_option,
     seed_option,
     strategy_option,
     witness_dir_option,
 )
-from simbbm.cli.proving import Bounds, Proven, limit_options, prove
+from simbbm.cli.proving import Bounds, Proven, limit_options
 from simbbm.cli.sampling import Sampled, Wanted
-from simbbm.cli.show import styled, terminal_width
-from simbbm.cli.unused import check_edits
-from simbbm.cli.verdicts import exit_of, verdict_text
+from simbbm.cli.searches import Found, jobs_option, searches
+from simbbm.cli.verdicts import exit_of, terminal_width, verdict_text
 from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.explore.search import Limits
 from simbbm.explore.strategies import strategy as read_strategy
@@ -132,12 +130,14 @@ def command(
     )
     table = Table(scenarios, as_json=as_json)
     outcomes = []
-    for scenario, params in zip(scenarios, every_params, strict=True):
-        outcome = _outcome(scenario, params, asked)
+    named = list(zip(scenarios, every_params, strict=True))
+    searched = searches(named, asked.bounds, jobs)
+    for (scenario, params), found in zip(named, searched, strict=False):
+        outcome = _outcome(scenario, params, asked, found)
         outcomes.append(outcome)
         table.add(outcome)
         if outcome.exit is Exit.INTERRUPTED:
-            break
+            searched.stop()
     if not as_json:
         _conclude(outcomes, len(scenarios), require_proof=require_proof)
     return worst(outcome.exit for outcome in outcomes)
@@ -164,10 +164,11 @@ def _parameters(
     return every
 
 
-def _outcome(scenario: Scenario, params: dict[str, object], asked: Asked) -> Outcome:
+def _outcome(
+    scenario: Scenario, params: dict[str, object], asked: Asked, found: Found
+) -> Outcome:
     try:
-        check_edits(scenario, params)
-        answer = _answer(scenario, params, asked)
+        answer = _answer(scenario, params, asked, found)
     except ScenarioError as error:
         return Outcome(scenario, None, error, Exit.USAGE)
     if answer.interrupted:
@@ -176,11 +177,14 @@ def _outcome(scenario: Scenario, params: dict[str, object], asked: Asked) -> Out
     return Outcome(scenario, answer, None, exit_of(answer.row, require_proof=proof_due))
 
 
-def _answer(scenario: Scenario, params: dict[str, object], asked: Asked) -> Proven | Sampled:
-    """Search every state; sample where that comes to no answer."""
-    proven = prove(scenario, params, asked.bounds)
-    if proven.interrupted or proven.row.verdict != "INCONCLUSIVE":
-        return proven
+def _answer(
+    scenario: Scenario, params: dict[str, object], asked: Asked, found: Found
+) -> Proven | Sampled:
+    """What a search found, or a sample where it hit a limit first."""
+    if isinstance(found, ScenarioError):
+        raise found
+    if found.interrupted or found.lost or found.row.verdict != "INCONCLUSIVE":
+        return found
     from simbbm.cli.sampling import sample
 
     return sample(scenario, params, asked.runs)
@@ -209,7 +213,7 @@ class Table:
         if self.as_json:
             click.echo(encode(row))
             return
-        told = f"{verdict_text(row):<30} {_seen(row):>15} {row.seconds:6.1f} s"
+        told = f"{verdict_text(row):<30} {_seen(row):>15} {row.seconds or 0:6.1f} s"
         if outcome.exit is Exit.UNEXPECTED:
             told += f"  expected {row.expect}"
         elif row.message and row.verdict == "INCONCLUSIVE":
@@ -238,6 +242,8 @@ class Table:
 
 def _seen(row: VerdictRow) -> str:
     """How much was looked at, or how far it is to the counterexample."""
+    if row.states is None and row.runs is None:
+        return "nothing"
     if row.length is not None:
         return f"{row.length:,} steps{'' if row.certified else ' or less'}"
     return f"{row.states:,} states" if row.mode == "explore" else f"{row.runs:,} runs"
@@ -274,12 +280,15 @@ def _conclude(outcomes: list[Outcome], asked: int, *, require_proof: bool) -> No
 
 def _show(answer: Proven | Sampled) -> None:
     """Print a counterexample in columns."""
+    from simbbm.cli.show import styled
+    from simbbm.explore.explain import explain
     from simbbm.report.columns import render
     from simbbm.report.story import tell
 
     assert answer.kept is not None
     click.echo("\nThe first counterexample that was not expected:\n")
     witness = answer.kept.witness
-    story = tell(witness, discovery.find(witness.scenario))
+    scenario = discovery.find(witness.scenario)
+    story = tell(witness, scenario, explain(witness, scenario))
     for line in render(story, width=terminal_width(), replay=answer.kept.replay):
         click.echo(styled(line))

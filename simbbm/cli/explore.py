@@ -15,9 +15,10 @@ from simbbm.cli.options import (
     parameters_option,
     witness_dir_option,
 )
-from simbbm.cli.proving import Bounds, limit_options, prove
-from simbbm.cli.unused import check_edits
+from simbbm.cli.proving import Bounds, limit_options
+from simbbm.cli.searches import jobs_option, searches
 from simbbm.cli.verdicts import say
+from simbbm.core.errors import ScenarioError
 from simbbm.explore.search import Limits
 
 
@@ -34,6 +35,7 @@ from simbbm.explore.search import Limits
 @limit_options
 @click.option("--no-symmetry", is_flag=True, help="Tell CPUs apart that are alike.")
 @click.option("--no-ample", is_flag=True, help="Take every move in every state.")
+@jobs_option
 @witness_dir_option
 @common
 def command(
@@ -45,6 +47,7 @@ def command(
     max_memory: int | None,
     no_symmetry: bool,
     no_ample: bool,
+    jobs: int | None,
     witness_dir: Path,
     as_json: bool,
     log_format: str,
@@ -57,13 +60,14 @@ def command(
     scenarios = discovery.select(ids)
     every_params = [s.parameters_from(dict(given)) for s in scenarios]
     limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
-    bounds = Bounds(limits, not no_symmetry, not no_ample, witness_dir, log_format)
+    bounds = Bounds(limits, not no_symmetry, not no_ample, witness_dir, log_format, explains=True)
     codes: list[Exit] = []
-    for scenario, params in zip(scenarios, every_params, strict=True):
-        check_edits(scenario, params)
-        proven = prove(scenario, params, bounds)
-        say(proven.row, proven.kept, proven.how, as_json=as_json)
-        codes.append(proven.exit)
-        if proven.interrupted:
-            break
+    searched = searches(zip(scenarios, every_params, strict=True), bounds, jobs)
+    for found in searched:
+        if isinstance(found, ScenarioError):
+            raise found
+        say(found.row, found.kept, found.how, as_json=as_json)
+        codes.append(found.exit)
+        if found.interrupted:
+            searched.stop()
     return worst(codes)

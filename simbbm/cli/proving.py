@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
+import msgspec
 
 import simbbm
 from simbbm.check.verdict import Verdict
@@ -19,6 +20,9 @@ from simbbm.explore.search import Limits
 from simbbm.report.rows import VerdictRow
 from simbbm.scenario import Scenario
 
+if TYPE_CHECKING:
+    from simbbm.explore.witness import Witness
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -30,6 +34,10 @@ class Bounds(NamedTuple):
     ample: bool
     witness_dir: Path
     log_format: str
+    explains: bool = False
+    """Whether a counterexample is explained, which takes a few more searches."""
+    alone: bool = True
+    """Whether no other search is made at the same time."""
 
 
 class Proven(NamedTuple):
@@ -39,6 +47,8 @@ class Proven(NamedTuple):
     kept: Kept | None
     how: str
     interrupted: bool
+    lost: bool = False
+    """Whether the process that searched was gone before it could answer."""
 
     @property
     def exit(self) -> Exit:
@@ -59,7 +69,7 @@ def limit_options(function: F) -> F:
 
 def prove(scenario: Scenario, params: Mapping[str, Any], bounds: Bounds) -> Proven:
     """Search a scenario's states, and keep a counterexample as a witness."""
-    with searching(scenario.id, bounds.log_format) as tell:
+    with searching(scenario.id, bounds.log_format, alone=bounds.alone) as tell:
         proof = Prover(
             scenario,
             params,
@@ -71,7 +81,24 @@ def prove(scenario: Scenario, params: Mapping[str, Any], bounds: Bounds) -> Prov
     kept = None
     if proof.run is not None:
         kept = keep(witness_along(scenario, params, proof.run), bounds.witness_dir)
-    return Proven(_row(scenario, params, proof, kept), kept, _how(proof), proof.interrupted)
+    row, how = _row(scenario, params, proof, kept), _how(proof)
+    if kept and bounds.explains:
+        row, how = _explained(row, how, kept.witness, scenario)
+    return Proven(row, kept, how, proof.interrupted)
+
+
+def _explained(
+    row: VerdictRow, how: str, witness: Witness, scenario: Scenario
+) -> tuple[VerdictRow, str]:
+    """Add what the counterexample needs, and how likely it is."""
+    from simbbm.explore.explain import explain
+    from simbbm.report.explanation import sentences, summary
+
+    explained = explain(witness, scenario)
+    if explained is None:
+        return row, how
+    row = msgspec.structs.replace(row, **summary(explained))
+    return row, "\n  ".join((how, *sentences(explained)))
 
 
 def _row(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from shutil import get_terminal_size
 
 import click
 
-from simbbm.cli.options import common, examples, witness_argument
+from simbbm.cli.options import Count, common, examples, witness_argument
 from simbbm.core.errors import UsageError
 from simbbm.report.columns import Line, render
 
+STATES = 5_000
+"""Enough for a witness that was shrunk; nobody waits long for any other."""
 STYLES = {
     "head": {"bold": True},
     "routine": {"fg": "cyan"},
@@ -36,6 +37,13 @@ STYLES = {
     show_default=True,
     help="One column a CPU, or the whole trace as JSON.",
 )
+@click.option(
+    "--max-states",
+    type=Count(),
+    default=STATES,
+    show_default=True,
+    help="How far to search for what it needs and how likely it is.",
+)
 @click.option("--all", "everything", is_flag=True, help="Leave out no step.")
 @click.option(
     "-o",
@@ -48,6 +56,7 @@ def command(
     witness: str,
     *,
     form: str,
+    max_states: int,
     everything: bool,
     output: Path | None,
     as_json: bool,
@@ -59,12 +68,14 @@ def command(
     left out, but for --all.
     """
     from simbbm.cli.replay import scenario_of
-    from simbbm.cli.verdicts import shown
+    from simbbm.cli.verdicts import shown, terminal_width
+    from simbbm.explore.explain import explain
     from simbbm.explore.witness import is_token, read
     from simbbm.report.story import tell
 
     recorded = read(witness)
-    story = tell(recorded, scenario_of(recorded))
+    scenario = scenario_of(recorded)
+    story = tell(recorded, scenario, explain(recorded, scenario, max_states))
     if form == "json" or as_json:
         from simbbm.report.as_json import trace_json
 
@@ -74,11 +85,6 @@ def command(
     width = 100 if output else terminal_width()
     lines = render(story, width=width, everything=everything, replay=f"simbbm replay {named}")
     _put(lines, output)
-
-
-def terminal_width() -> int:
-    """The width of the terminal, 100 where there is none."""
-    return get_terminal_size((100, 24)).columns
 
 
 def styled(line: Line) -> str:

@@ -182,6 +182,11 @@ class Search:
         """The number of a state in the order in which they were met; None if it was not met."""
         return self._met.get(self.space.fingerprint(state) if self._hashed else state)
 
+    @property
+    def met(self) -> int:
+        """How many states were met."""
+        return len(self._met)
+
     def pairs(self) -> Iterator[tuple[int, int]]:
         """Source and target of every move that was taken, by number."""
         yield from ((parent, i) for i, parent in enumerate(self._parents) if i)

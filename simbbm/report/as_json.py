@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from simbbm.report.explanation import numbers
 from simbbm.report.rows import Row
 from simbbm.report.story import Story
 
@@ -24,6 +25,12 @@ class TraceRow(Row, tag="trace", tag_field="type", frozen=True, kw_only=True):
     cpus: list[str]
     events: list[dict[str, Any]]
     """Each with step, cpu, agent, label, text, function, notes; `telling`: never left out."""
+    allowances: dict[str, list[str]] | None
+    """Freedoms of the hardware: used, needed, undecided."""
+    chances: list[float] | None
+    """Before each step and at the end: how likely a uniform scheduler fails like this."""
+    no_return: int | None
+    """The step from which on nothing can prevent it."""
 
 
 def trace_json(story: Story) -> str:
@@ -40,5 +47,6 @@ def trace_json(story: Story) -> str:
         digest=story.digest,
         cpus=list(story.cpus),
         events=[e._asdict() | {"telling": e.step in story.telling} for e in story.events],
+        **numbers(story.explained),
     )
     return msgspec.json.encode(row).decode()

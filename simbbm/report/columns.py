@@ -12,6 +12,7 @@ from textwrap import wrap
 from typing import NamedTuple
 
 from simbbm.core.trace import TraceEvent
+from simbbm.report.explanation import sentences
 from simbbm.report.story import Story
 from simbbm.report.trace import HARDWARE
 
@@ -68,6 +69,8 @@ def _end(story: Story, width: int) -> Iterator[Line]:
     for text in told.split("; "):
         yield from _wrapped(text, width, indent="  ")
     for text in story.because:
+        yield from _wrapped(text, width, indent="  ")
+    for text in sentences(story.explained) if story.explained else ():
         yield from _wrapped(text, width, indent="  ")
     if story.meaning:
         yield from _wrapped(f"({story.meaning})", width, indent="  ", style="elided")

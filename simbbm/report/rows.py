@@ -70,6 +70,9 @@ class VerdictRow(Row, tag="verdict", tag_field="type", frozen=True, kw_only=True
     """Absolute path."""
     token: str | None = None
     allowances: list[str] | None = None
+    """Freedoms of the hardware without which no schedule fails like this."""
+    no_return: int | None = None
+    """Step of the counterexample from which on nothing can prevent it."""
     surprises: int | None = None
     """Surprises of the failing run's hardware, if its strategy counts them."""
     estimate: dict[str, Any] | None = None
@@ -92,6 +95,26 @@ class ReplayRow(Row, tag="replay", tag_field="type", frozen=True, kw_only=True):
     digest: str | None = None
     token: str | None = None
     """Of a witness that replays exactly, if it took another way to reproduce this one."""
+
+
+class ShrinkRow(Row, tag="shrink", tag_field="type", frozen=True, kw_only=True):
+    """A counterexample that was made small."""
+
+    scenario: str
+    params_before: dict[str, Any]
+    params: dict[str, Any]
+    verdict: str
+    property: str | None
+    length_before: int
+    length: int
+    certified: bool
+    """No shorter run fails alike with these parameters."""
+    allowances: list[str]
+    no_return: int | None
+    witness: str | None
+    """Absolute path of the small one."""
+    token: str
+    digest: str
 
 
 class AblationRow(Row, tag="ablation", tag_field="type", frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from simbbm.arm64.tlb import LeafEntry
 from simbbm.check.properties import CATALOGUE
 from simbbm.core.system import Problem
 from simbbm.core.trace import TraceEvent, trace_digest
+from simbbm.explore.explain import Explanation
 from simbbm.explore.replay import ReplayStep, steps_of
 from simbbm.explore.witness import Witness
 from simbbm.report.trace import event
@@ -41,14 +42,20 @@ class Story(NamedTuple):
     """Since when the two entries that disagree have been there."""
     digest: str
     """Of the whole trace, which a token does not keep."""
+    explained: Explanation | None = None
 
 
-def tell(witness: Witness, scenario: Scenario) -> Story:
+def tell(witness: Witness, scenario: Scenario, explained: Explanation | None = None) -> Story:
     """Replay a witness and tell what happened."""
-    return of_steps(witness, scenario, list(steps_of(witness, scenario)))
+    return of_steps(witness, scenario, list(steps_of(witness, scenario)), explained)
 
 
-def of_steps(witness: Witness, scenario: Scenario, steps: list[ReplayStep]) -> Story:
+def of_steps(
+    witness: Witness,
+    scenario: Scenario,
+    steps: list[ReplayStep],
+    explained: Explanation | None = None,
+) -> Story:
     """Tell what happened in these steps."""
     shared = scenario.system(witness.params).shared
     events = tuple(event(shared, step) for step in steps)
@@ -67,6 +74,7 @@ def of_steps(witness: Witness, scenario: Scenario, steps: list[ReplayStep]) -> S
         CATALOGUE.get(problem.property, "") if problem and problem.cpu is not None else "",
         tuple(_because(shared, steps, problem)),
         trace_digest(e.label for e in events),
+        explained,
     )
 
 

@@ -232,7 +232,7 @@ def test_without_a_walk_cache_leaves_stay_and_walks_begin_at_the_root() -> None:
     None: a conflict abort, since the entries disagree.
     """
     relink = (("str", PTABLE, table(SPARE)), DSB, ISB, ("str", PX, leaf(NEW)), DSB, READ)
-    maps = {"x": leaf(OLD), "spare": (leaf(THIRD), INV, INV, INV)}
+    maps: dict[str, Any] = {"x": leaf(OLD), "spare": (leaf(THIRD), INV, INV, INV)}
     free, without = (
         {loads[0] for (loads,) in explore(little(relink, **maps, hardware=h)).outcomes}
         for h in (DELAYED, DELAYED.without("walk cache"))

@@ -1,0 +1,35 @@
+"""What can be said of a counterexample beyond its steps: what it needs, and how likely it is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from simbbm.explore.allowances import Allowances, allowances
+from simbbm.explore.probability import Curve, curve
+from simbbm.explore.record import Witness
+from simbbm.explore.replay import COUNTEREXAMPLES, steps_of
+from simbbm.scenario import Scenario
+
+STATES = 20_000
+"""States of each search, unless somebody wants more."""
+
+
+class Explanation(NamedTuple):
+    """What a counterexample needs of the hardware, and how likely it is."""
+
+    states: int
+    """The limit of each search."""
+    allowances: Allowances
+    curve: Curve | None
+
+
+def explain(witness: Witness, scenario: Scenario, states: int = STATES) -> Explanation | None:
+    """Explain a counterexample that replays exactly; None if it is a run of another kind."""
+    if witness.verdict not in COUNTEREXAMPLES:
+        return None
+    run = [step.before.moves[step.k] for step in steps_of(witness, scenario)]
+    return Explanation(
+        states,
+        allowances(witness, scenario, run, states),
+        curve(witness, scenario, run, states),
+    )

@@ -1,0 +1,98 @@
+"""What a counterexample owes to hardware: which freedoms it used, and which it needs."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import Any
+
+import pytest
+
+from simbbm.arm64.features import Hardware
+from simbbm.explore.allowances import Allowances
+from simbbm.explore.explain import explain
+from simbbm.explore.prove import Prover, witness_along
+from simbbm.explore.witness import Witness, witness_of
+from simbbm.scenario import Scenario
+from tests.explore.test_reductions import walk
+from tests.scenarios.everything import TWINS, failures, names, twin
+
+PARAMS: dict[str, Any] = {"cpus": 2, "layout": "pmd"}
+WALK, CACHE, TTBR, TLBI, DRAIN = (
+    "speculative walk",
+    "walk cache",
+    "late TTBR",
+    "asynchronous TLBI",
+    "late drain",
+)
+NEEDS = {
+    "m01_only_boot_cpu_runs_fn": (WALK,),
+    "m07_count_before_switch": (WALK,),
+    "m09_no_tlbi": (WALK, CACHE),
+    "m10_no_dsb_after_tlbi": (WALK, CACHE, TLBI),
+    "m11_no_isb_before_tlbi": (WALK, CACHE, TTBR),
+    "m12_ttbr1_not_switched": (WALK,),
+    "m20_no_dsb_before_populate": (DRAIN,),
+    "m21_stores_unpublished": (DRAIN, WALK),
+    "m22_ttbr1_not_restored": (),
+    "m30_no_sevl": (),
+}
+"""Which freedoms each mistake lets do harm: its story, in a word or two."""
+FAILING = tuple(s for s in TWINS if not s.expect.holds and s.name != "m14_plain_increment")
+"""Those that fail with two CPUs."""
+
+
+@cache
+def counterexample(scenario: Scenario) -> Witness:
+    proof = Prover(scenario, PARAMS).prove()
+    assert proof.run is not None
+    return witness_along(scenario, PARAMS, proof.run)
+
+
+@cache
+def of(scenario: Scenario, states: int = 20_000) -> Allowances:
+    explained = explain(counterexample(scenario), scenario, states)
+    assert explained is not None
+    return explained.allowances
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_a_mistake_needs_the_freedom_that_it_fails_to_rein_in(name: str) -> None:
+    assert NEEDS[name] == of(twin(name)).needed
+    assert () == of(twin(name)).undecided
+
+
+@pytest.mark.parametrize("scenario", FAILING, ids=names(FAILING))
+def test_what_is_needed_is_used_and_fails_on_no_hardware_without(scenario: Scenario) -> None:
+    """Held against all states without reductions, and against eager hardware."""
+    found, witness = of(scenario), counterexample(scenario)
+    way = f"{witness.verdict}:{witness.property}"
+    for name in found.used:
+        poorer = scenario.on(partial(Hardware.without, freedom=name))
+        assert (name in found.needed) == (way not in failures(poorer, **PARAMS))
+
+    assert {*found.needed} <= {*found.used}
+    if way in failures(scenario, hardware="eager", **PARAMS):
+        assert () == found.needed
+
+
+def test_what_was_not_decided_is_said() -> None:
+    few = of(twin("m10_no_dsb_after_tlbi"), 10)
+
+    assert () == few.needed
+    assert {WALK, CACHE, TLBI} == {*few.undecided} == {*few.used}
+
+
+def test_a_run_that_holds_is_not_explained() -> None:
+    good = twin("m16_release_before_flush")
+
+    assert explain(witness_of(good, PARAMS, "polite", 0), good) is None
+
+
+@pytest.mark.parametrize("name", [WALK, CACHE, TTBR, TLBI, DRAIN, "early translation"])
+def test_persistent_sets_keep_verdicts_on_hardware_with_less_freedom(name: str) -> None:
+    for scenario in (twin("m10_no_dsb_after_tlbi"), twin("m20_no_dsb_before_populate")):
+        system = scenario.on(partial(Hardware.without, freedom=name)).system(PARAMS)
+        everything, ends = walk(system, symmetry=False, ample=False)
+        states, reduced = walk(system, symmetry=True, ample=True)
+        assert states < everything
+        assert ends.keys() == reduced.keys()

@@ -1,0 +1,157 @@
+"""Shrinking: one normal form for one failure, as short as can be, and the same when done again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import pytest
+
+from simbbm import discovery
+from simbbm.core.errors import ReplayDivergence, UsageError
+from simbbm.core.graph import Graph
+from simbbm.explore.ddmin import _followed, ddmin
+from simbbm.explore.prove import Prover
+from simbbm.explore.replay import Result, replay, steps_of
+from simbbm.explore.run import Recorder, Runner
+from simbbm.explore.shrink import Shrunk, shrink
+from simbbm.explore.witness import Witness, token, witness_from, witness_of
+from simbbm.scenario import Scenario
+from tests.scenarios.everything import twin
+
+DEEP = discovery.find("deep::m08_count_before_tlbi")
+
+
+def failing(scenario: Scenario, seed: int = 0, **params: Any) -> Iterator[Witness]:
+    """Failing runs of a random strategy, as they come."""
+    runner = Runner(scenario, params, "default", seed)
+    for number in count():
+        recorder = Recorder(runner.chooser(number))
+        result = runner.result(runner.run(recorder))
+        if result.verdict in ("VIOLATED", "STUCK"):
+            yield witness_from(scenario, runner, recorder, result)
+
+
+def first(scenario: Scenario, seed: int = 0, **params: Any) -> Witness:
+    return next(failing(scenario, seed, **params))
+
+
+def nearest(scenario: Scenario, shrunk: Shrunk) -> int:
+    """The breadth-first optimum, found without any reduction."""
+    proof = Prover(scenario, shrunk.witness.params, symmetry=False, ample=False).prove()
+    assert (proof.verdict, proof.property) == (shrunk.before.verdict, shrunk.before.property)
+    assert proof.run is not None
+    return len(proof.run)
+
+
+NAMES = ["m08_count_before_tlbi", "m10_no_dsb_after_tlbi", "m20_no_dsb_before_populate"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "m29_plain_load_in_wait"])
+def test_failures_of_one_bug_become_one(name: str) -> None:
+    scenario = twin(name)
+    small = [shrink(first(scenario, seed), scenario) for seed in range(3)]
+    tokens = {token(shrunk.witness) for shrunk in small}
+
+    assert len({token(shrunk.before) for shrunk in small}) > 1
+    assert len(tokens) == 1
+    assert all(shrunk.certified for shrunk in small)
+    assert nearest(scenario, small[0]) == small[0].witness.steps < small[0].before.steps
+    assert replay(small[0].witness, scenario).result is Result.REPRODUCED
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_was_shrunk_stays_as_it_is(name: str) -> None:
+    scenario = twin(name)
+    once = shrink(first(scenario), scenario).witness
+
+    assert shrink(once, scenario).witness == once
+
+
+def test_parameters_become_as_simple_as_the_failure_allows() -> None:
+    witness = first(DEEP, cpus=3, distance=6)
+    noisy = first(
+        twin("m08_count_before_tlbi"),
+        cpus=4,
+        layout="contpte",
+        noabort="0,3",
+        ets2="yes",
+        flush="pages",
+        image="high",
+    )
+    plain = {"noabort": "boot", "ets2": "no", "flush": "all", "image": "low"}
+
+    assert {"cpus": 2, "distance": 0}.items() <= shrink(witness, DEEP).witness.params.items()
+    small = shrink(noisy, twin("m08_count_before_tlbi")).witness.params
+    assert {"cpus": 2, "layout": "pmd", **plain}.items() <= small.items()
+
+
+def test_a_failure_that_needs_three_cpus_keeps_them() -> None:
+    scenario = twin("m14_plain_increment")
+
+    assert 3 == shrink(first(scenario, cpus=4, layout="pmd"), scenario).witness.params["cpus"]
+
+
+def test_verdict_and_property_stay() -> None:
+    """m03 fails in two ways, and each is shrunk to itself."""
+    scenario = twin("m03_waits_for_one_less")
+    met: dict[tuple[str, str | None], Shrunk] = {}
+    for witness in failing(scenario):
+        way = (witness.verdict, witness.property)
+        if way not in met:
+            met[way] = shrink(witness, scenario)
+        if len(met) == 2:
+            break
+
+    assert all((s.witness.verdict, s.witness.property) == way for way, s in met.items())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_a_search_the_run_itself_is_made_shorter(name: str) -> None:
+    scenario = twin(name)
+    before = first(scenario)
+    shrunk = shrink(before, scenario, states=1)
+    optimum = Prover(scenario, {}).prove().run
+
+    assert optimum is not None
+    assert not shrunk.certified
+    assert shrunk.witness.params == before.params
+    assert (shrunk.witness.verdict, shrunk.witness.property) == (before.verdict, before.property)
+    assert len(optimum) == shrunk.witness.steps < before.steps
+    assert shrink(shrunk.witness, scenario, states=1).witness == shrunk.witness
+
+
+def test_nothing_can_be_left_out_of_what_is_locally_minimal() -> None:
+    scenario = twin("m20_no_dsb_before_populate")
+    witness = first(scenario)
+    assert witness.property is not None
+    way = witness.verdict, witness.property
+    graph = Graph(scenario.system({}))
+    labels = [step.before.moves[step.k].label for step in steps_of(witness, scenario)]
+    run = ddmin(graph, labels, way)
+
+    assert len(run.labels) < len(labels)
+    for i in range(len(run.labels)):
+        left = (*run.labels[:i], *run.labels[i + 1 :])
+        found = _followed(graph, left, way, len(run.labels) - 1)
+        assert found is None
+
+
+def test_only_failures_can_be_shrunk() -> None:
+    scenario = twin("m16_release_before_flush")
+    holds = witness_of(scenario, {}, "polite", 0)
+    cut_off = witness_of(scenario, {}, "polite", 0, max_steps=3)
+
+    for witness, verdict in ((holds, "HOLDS"), (cut_off, "INCONCLUSIVE")):
+        with pytest.raises(UsageError, match=f"a witness of {verdict}"):
+            shrink(witness, scenario)
+
+
+def test_what_does_not_fail_any_more_is_not_shrunk() -> None:
+    bad = twin("m10_no_dsb_after_tlbi")
+    mended = bad.parent
+    assert mended is not None
+    with pytest.raises(ReplayDivergence, match="does not fail like this any more"):
+        shrink(first(bad), replace(mended, id=bad.id))
