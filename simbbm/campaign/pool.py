@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver, resource_tracker
+from multiprocessing.context import BaseContext
 
 from simbbm.campaign.planner import Chunk
 from simbbm.campaign.worker import Job, Report, initialise, run_chunk
 
 
 class Pool:
-    """Worker processes for one job.
-
-    They come from a fork server where there is one: plain fork is unsafe under the threads that a
-    progress display or a test runner has, and a bare spawn imports everything in every worker.
-    """
+    """Worker processes for one job."""
 
     def __init__(self, job: Job, jobs: int) -> None:
         self._job = job
         self._jobs = jobs
-        methods = multiprocessing.get_all_start_methods()
-        method = "forkserver" if "forkserver" in methods else "spawn"
-        self._context = multiprocessing.get_context(method)
-        if method == "forkserver":
-            self._context.set_forkserver_preload([run_chunk.__module__, "simbbm.discovery"])
-            _start_fork_server()
+        self._context = worker_context(run_chunk.__module__, "simbbm.discovery")
         self._executor = self._make()
 
     def _make(self) -> ProcessPoolExecutor:
@@ -54,6 +47,27 @@ class Pool:
         for process in list((self._executor._processes or {}).values()):  # noqa: SLF001
             process.kill()
         self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+def available_cpus() -> int:
+    """How many processes can run at once."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def worker_context(*preload: str) -> BaseContext:
+    """How worker processes are made; `preload` are the modules that they will need.
+
+    They come from a fork server where there is one: plain fork is unsafe under the threads that a
+    progress display or a test runner has, and a bare spawn imports everything in every worker.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*preload])
+    _start_fork_server()
+    return context
 
 
 def _start_fork_server() -> None:

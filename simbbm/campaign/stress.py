@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, Literal
@@ -12,7 +11,7 @@ import msgspec
 
 from simbbm.campaign.orchestrator import conduct
 from simbbm.campaign.planner import Planner
-from simbbm.campaign.pool import Pool
+from simbbm.campaign.pool import Pool, available_cpus
 from simbbm.campaign.worker import Job
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import UsageError
@@ -108,13 +107,6 @@ def stress(
 
     asyncio.run(conduct(planner, Pool(job, jobs), request.time, tell))
     return _result(planner, name, monotonic() - began)
-
-
-def available_cpus() -> int:
-    """How many processes can run at once."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _progress(planner: Planner, seconds: float) -> Progress:

@@ -164,9 +164,7 @@ def _parameters(
     return every
 
 
-def _outcome(
-    scenario: Scenario, params: dict[str, object], asked: Asked, found: Found
-) -> Outcome:
+def _outcome(scenario: Scenario, params: dict[str, object], asked: Asked, found: Found) -> Outcome:
     try:
         answer = _answer(scenario, params, asked, found)
     except ScenarioError as error:

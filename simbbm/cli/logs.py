@@ -79,9 +79,14 @@ def _bar(name: str) -> Iterator[OnProgress]:
 
 
 @contextmanager
-def searching(name: str, log_format: str) -> Iterator[Callable[[SearchProgress], object]]:
-    """Show how far a search is while it runs."""
+def searching(
+    name: str, log_format: str, *, alone: bool = True
+) -> Iterator[Callable[[SearchProgress], object]]:
+    """Show how far a search is while it runs; of several, a terminal shows only their names."""
     if log_format == "console" and _on_terminal(sys.stderr):
+        if not alone:
+            yield lambda _: None
+            return
         from rich.console import Console
 
         with Console(stderr=True).status(name) as status:

@@ -58,6 +58,13 @@ def keep(witness: Witness, directory: Path) -> Kept:
     return Kept(witness, token(witness), path)
 
 
+def terminal_width() -> int:
+    """The width of the terminal, 100 where there is none."""
+    from shutil import get_terminal_size
+
+    return get_terminal_size((100, 24)).columns
+
+
 def shown(path: Path) -> str:
     """Return a path as one would type it here, quoted for a shell."""
     from shlex import quote

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from statistics import median
 
-from simbbm.campaign.stress import StressRequest, StressResult, available_cpus, stress
+from simbbm.campaign.pool import available_cpus
+from simbbm.campaign.stress import StressRequest, StressResult, stress
 
 ROUNDS = {10_000: 7, 100_000: 3}
 """How many rounds for campaigns of how many runs."""

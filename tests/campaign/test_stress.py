@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from simbbm import discovery
-from simbbm.campaign.stress import Progress, StressRequest, StressResult, available_cpus, stress
+from simbbm.campaign.pool import available_cpus
+from simbbm.campaign.stress import Progress, StressRequest, StressResult, stress
 from simbbm.campaign.worker import Job, run_chunk
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ScenarioError, UsageError

@@ -1,0 +1,103 @@
+"""The searches that a command makes: one after another, or side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+import simbbm
+from simbbm import discovery
+from simbbm.check.verdict import Verdict
+from simbbm.cli.proving import Bounds, Proven, prove
+from simbbm.cli.unused import check_edits
+from simbbm.core.errors import ScenarioError
+from simbbm.report.rows import VerdictRow
+from simbbm.scenario import Scenario
+
+if TYPE_CHECKING:
+    from simbbm.cli.side_by_side import SideBySide
+
+jobs_option = click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="How many scenarios are searched side by side; one search uses one core. "
+    "[default: all cores]",
+)
+
+
+Found = Proven | ScenarioError
+"""What a search comes to; what an author did wrong is an answer too."""
+
+
+class Wanted(NamedTuple):
+    """A scenario to be searched, as another process can be told of it."""
+
+    scenario: str
+    params: dict[str, Any]
+    bounds: Bounds
+
+    def __str__(self) -> str:
+        return self.scenario
+
+
+def search(wanted: Wanted) -> Found:
+    """Make one search."""
+    scenario = discovery.find(wanted.scenario)
+    try:
+        check_edits(scenario, wanted.params)
+        return prove(scenario, wanted.params, wanted.bounds)
+    except ScenarioError as error:
+        return error
+
+
+class Searches:
+    """Searches in this process, one after another."""
+
+    def __init__(self, every: Sequence[Wanted]) -> None:
+        self._every = every
+        self._stopped = False
+
+    def __iter__(self) -> Iterator[Found]:
+        """Yield the answers in order."""
+        for wanted in self._every:
+            if self._stopped:
+                return
+            yield search(wanted)
+
+    def stop(self) -> None:
+        """Begin no other."""
+        self._stopped = True
+
+
+def searches(
+    named: Iterable[tuple[Scenario, Mapping[str, Any]]], bounds: Bounds, jobs: int | None
+) -> Searches | SideBySide[Wanted, Found]:
+    """Search scenarios with their parameters: in this process if there is only one to be made."""
+    every = [Wanted(scenario.id, dict(params), bounds) for scenario, params in named]
+    if len(every) < 2 or jobs == 1:
+        return Searches(every)
+    from simbbm.campaign.pool import available_cpus
+    from simbbm.cli.side_by_side import SideBySide
+
+    every = [wanted._replace(bounds=bounds._replace(alone=False)) for wanted in every]
+    jobs = jobs or available_cpus()
+    return SideBySide(search, unanswered, every, jobs, bounds.log_format)
+
+
+def unanswered(wanted: Wanted, why: str, *, interrupted: bool) -> Proven:
+    """What is said of a scenario whose process ended before its search."""
+    scenario = discovery.find(wanted.scenario)
+    row = VerdictRow(
+        scenario=scenario.id,
+        params=wanted.params,
+        mode="explore",
+        verdict=Verdict.INCONCLUSIVE,
+        expect=str(scenario.expect),
+        message=why,
+        geometry=scenario.setup(wanted.params).geometry.name,
+        version=simbbm.__version__,
+    )
+    return Proven(row, None, "no answer", interrupted, lost=True)
