@@ -138,13 +138,16 @@ no_stale_translation = Property("no_stale_translation", watch_stale=True, unifor
 terminates = Property("terminates", uniform=True)
 
 
-def no_fault_on_live_map(root: int, ranges: Ranges) -> Property:
+def no_fault_on_live_map(root: int, ranges: Ranges, *, other_maps: bool = False) -> Property:
     """While `root` is live, every page of `ranges` (first, count) translates on every walk.
 
-    Walks start from that root and from every usable cached table.
+    Walks start from that root and from every usable cached table. With `other_maps` cached tables
+    may belong to some other map of the same addresses: they count only while TTBR1 has `root`.
     """
 
     def judge(shared: Shared, machine: Machine, number: int, cpu: CpuState) -> str | None:  # noqa: ARG001
+        if other_maps and all(t.baddr != root for t in cpu.mmu.regime.ttbr1):
+            return None
         gap = shared.view(cpu, machine.memory).uncovered(root, ranges)
         if gap is None:
             return None

@@ -45,11 +45,14 @@ async def cpu_set_default_tcr_t0sz(cpu: Cpu, k: Kernel) -> None:
 
 
 @routine
-async def cpu_switch_mm(cpu: Cpu, k: Kernel, ttbr0: Ttbr) -> None:
-    """context.c:cpu_do_switch_mm: the ASID goes into TTBR1, since TCR.A1 is set."""
+async def cpu_switch_mm(cpu: Cpu, k: Kernel, ttbr0: Ttbr, asid: int | None = None) -> None:
+    """context.c:cpu_do_switch_mm: the ASID goes into TTBR1, since TCR.A1 is set.
+
+    Without an ASID the mm is init_mm.
+    """
     ttbr1 = await cpu.mrs("ttbr1_el1")
     await cpu.msr("ttbr0_el1", Ttbr(k.reserved_pg_dir))
-    await cpu.msr("ttbr1_el1", Ttbr(ttbr1.baddr, k.init_mm_asid))
+    await cpu.msr("ttbr1_el1", Ttbr(ttbr1.baddr, k.init_mm_asid if asid is None else asid))
     await cpu.msr("ttbr0_el1", ttbr0)
     await cpu.isb()
 

@@ -1,0 +1,202 @@
+"""KPTI makes the kernel's mappings non-global: the second user of the flag (mm/mmu.c, mm/proc.S).
+
+The secondaries park as for the split. The boot CPU reaches the swapper's tables through a small
+temporary map: one page for each level, which it points from table to table by break-before-make.
+
+Simplified: the temporary tables exist from the start (the kernel allocates them inside
+stop_machine(), fewer ways to fail), and lie where the linear map has no alias of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import count
+from typing import Any, NamedTuple
+
+from simbbm.arm64.builder import TableBuilder
+from simbbm.arm64.descriptor import INVALID_DESCRIPTOR, RW, TABLE, Descriptor, leaf
+from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
+from simbbm.arm64.ops import Cpu
+from simbbm.arm64.registers import Ttbr
+from simbbm.core.errors import UsageError
+from simbbm.core.program import repeat_until, routine
+from simbbm.linux.kernel import Kernel
+from simbbm.linux.layout import Layout
+from simbbm.linux.mmu import equals, init_idmap_kpti_bbml2_flag, on_boot_cpu
+from simbbm.linux.mmu_context import cpu_install_idmap, cpu_uninstall_idmap
+from simbbm.linux.proc import (
+    count_parked,
+    idmap_cpu_set_reserved_ttbr1,
+    restore_ttbr1,
+    wait_until_released,
+)
+from simbbm.linux.stop_machine import stop_machine
+
+
+class KptiKernel(NamedTuple):
+    """A kernel as its functions know it, and where KPTI's temporary map is."""
+
+    kernel: Kernel
+    swapper: int
+    """Physical address of swapper_pg_dir."""
+    temp_pgd: int
+    """Physical address of the temporary map's root."""
+    temp_page: int
+    """Virtual page of the first level's window (KPTI_NG_TEMP_VA); those of the others follow."""
+    temp_ptes: tuple[int, ...]
+    """The word that maps each window, by its virtual address in the temporary map."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.kernel, name)
+
+
+class TempMap(NamedTuple):
+    """KPTI's temporary map: tables and their names by physical address."""
+
+    kernel: KptiKernel
+    tables: Mapping[int, tuple[Descriptor, ...]]
+    names: Mapping[int, str]
+
+
+def create_kpti_ng_temp_pgd(at: Layout, geometry: Geometry, k: Kernel) -> TempMap:
+    """mmu.c:create_kpti_ng_temp_pgd: windows that map nothing yet, and the words that map them."""
+    words = geometry.page_words
+    builder = TableBuilder(geometry)
+    first = -(-(max(at.tables) + geometry.entries) // words) * words
+    allocate = count(first, geometry.entries)
+    root = builder.table(next(allocate), "kpti_ng_temp_pgd")
+    bits, windows = k.tcr.t1_bits, len(k.level_pages)
+    page = _free_pages(at, 1 << bits, windows + 2)
+    for window in range(windows):
+        builder.map(root, bits, page + window, 0, RW, allocate=allocate, invalid_as=0)
+    ptes = [_pte(builder, root, bits, page + window) for window in range(windows)]
+    own = {pte // words: page + windows + i for i, pte in enumerate(ptes)}
+    for physical, virtual in own.items():
+        builder.map(root, bits, virtual, physical, RW, allocate=allocate)
+    temp_ptes = tuple(own[pte // words] * words + pte % words for pte in ptes)
+    kernel = KptiKernel(k, at.swapper, root, page, temp_ptes)
+    names = {a: n.replace("@", "@temp+") for a, n in builder.names.items()}
+    return TempMap(kernel, builder.contents(), names)
+
+
+def _pte(builder: TableBuilder, root: int, bits: int, page: int) -> int:
+    """Physical address of the level 3 entry of a page."""
+    geometry, address = builder.geometry, root
+    for level in range(geometry.start_level(bits), LEAF_LEVEL):
+        address = builder.tables[address][geometry.index(page, level)].output
+    return address + geometry.index(page, LEAF_LEVEL)
+
+
+def _free_pages(at: Layout, pages: int, wanted: int) -> int:
+    """The first of so many pages of the kernel's half at which nothing is mapped."""
+    page = at.kernel.lm_first
+    for first, mapped in sorted((*at.mapped, (page + pages, 0))):
+        if first - page >= wanted:
+            return page
+        page = max(page, first + mapped)
+    raise UsageError(f"there are no {wanted} free pages for KPTI's temporary map")
+
+
+@routine
+async def kpti_map_pgtbl(cpu: Cpu, k: KptiKernel, table: int, window: int) -> int:
+    """proc.S:kpti_map_pgtbl: map a table in its level's window; returns where it is then."""
+    page, pte = k.temp_page + window, k.temp_ptes[window]
+    await cpu.str(pte, INVALID_DESCRIPTOR)
+    await cpu.dsb("nshst")
+    await cpu.tlbi("vaae1", page)
+    await cpu.dsb("nsh")
+    await cpu.isb()
+    await cpu.str(pte, leaf(table // k.kernel.page_words))
+    await cpu.dsb("nshst")
+    return page * k.kernel.page_words + table % k.kernel.page_words
+
+
+@routine
+async def kpti_mk_entry_ng(cpu: Cpu, k: KptiKernel, entry: int, window: int) -> None:
+    """proc.S:kpti_mk_tbl_ng, one turn: what is valid and global gets nG, tables are entered."""
+    old = await cpu.ldr(entry)
+    if not old.valid or old.not_global:
+        return
+    await cpu.str(entry, old._replace(not_global=True))
+    if old.kind == TABLE:
+        await kpti_mk_tbl_ng(cpu, k, old.output, window + 1)
+
+
+@routine
+async def kpti_mk_tbl_ng(cpu: Cpu, k: KptiKernel, table: int, window: int) -> None:
+    """proc.S:kpti_mk_tbl_ng."""
+    first = await kpti_map_pgtbl(cpu, k, table, window)
+    for i in range(k.kernel.entries):
+        await kpti_mk_entry_ng(cpu, k, first + i, window)
+
+
+@routine
+async def counted(cpu: Cpu, address: int, cpus: int) -> bool:
+    """One turn of the boot CPU's wait."""
+    await cpu.wfe()
+    value = await cpu.ldaxr(address)
+    return equals(value, cpus)
+
+
+@routine
+async def wait_for_counted(cpu: Cpu, k: Kernel) -> None:
+    """proc.S:idmap_kpti_install_ng_mappings: wait for the others to catch up."""
+    await cpu.sevl()
+    await repeat_until(counted, cpu, k.flag_idmap, k.num_online_cpus)
+
+
+@routine
+async def publish_and_flush(cpu: Cpu) -> None:
+    """proc.S:idmap_kpti_install_ng_mappings: publish the tables and nuke all the TLBs."""
+    await cpu.dsb("sy")
+    await cpu.tlbi("vmalle1is")
+    await cpu.dsb("ish")
+    await cpu.isb()
+
+
+@routine
+async def idmap_kpti_install_ng_mappings(cpu: Cpu, k: KptiKernel) -> None:
+    """proc.S:idmap_kpti_install_ng_mappings, on the boot CPU."""
+    await cpu.br(k.kernel.idmap_text)
+    ttbr1 = await cpu.mrs("ttbr1_el1")
+    await wait_for_counted(cpu, k.kernel)
+    await idmap_cpu_set_reserved_ttbr1(cpu, k.kernel)
+    await cpu.msr("ttbr1_el1", Ttbr(k.temp_pgd))
+    await cpu.isb()
+    await kpti_mk_tbl_ng(cpu, k, k.swapper, 0)
+    await publish_and_flush(cpu)
+    await idmap_cpu_set_reserved_ttbr1(cpu, k.kernel)
+    await restore_ttbr1(cpu, ttbr1)
+    await cpu.str(k.kernel.flag_idmap, 0)
+    await cpu.br(k.kernel.text)
+
+
+@routine
+async def idmap_kpti_secondary(cpu: Cpu, k: Kernel) -> None:
+    """proc.S:__idmap_kpti_secondary, on all others: it shares the split's wait loop."""
+    await cpu.br(k.idmap_text)
+    ttbr1 = await cpu.mrs("ttbr1_el1")
+    await idmap_cpu_set_reserved_ttbr1(cpu, k)
+    await count_parked(cpu, k)
+    await wait_until_released(cpu, k)
+    await restore_ttbr1(cpu, ttbr1)
+    await cpu.br(k.text)
+
+
+@routine
+async def __kpti_install_ng_mappings(cpu: Cpu, k: Any) -> None:
+    """mmu.c:__kpti_install_ng_mappings, run by every CPU inside stop_machine()."""
+    await cpu_install_idmap(cpu, k.kernel)
+    if await on_boot_cpu(cpu):
+        await idmap_kpti_install_ng_mappings(cpu, k)
+    else:
+        await idmap_kpti_secondary(cpu, k.kernel)
+    await cpu.ldr(k.kernel.stack)
+    await cpu_uninstall_idmap(cpu, k.kernel)
+
+
+@routine
+async def kpti_install_ng_mappings(cpu: Cpu, k: Any) -> None:
+    """mmu.c:kpti_install_ng_mappings, on a system that needs it."""
+    await init_idmap_kpti_bbml2_flag(cpu, k.kernel)
+    await stop_machine(cpu, k, __kpti_install_ng_mappings)
