@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from simbbm.core.graph import Ended
 from simbbm.explore.allowances import Allowances, allowances
+from simbbm.explore.fewest import fewest_surprises
 from simbbm.explore.probability import Curve, curve
 from simbbm.explore.record import Witness
 from simbbm.explore.replay import COUNTEREXAMPLES, steps_of
@@ -21,15 +23,21 @@ class Explanation(NamedTuple):
     """The limit of each search."""
     allowances: Allowances
     curve: Curve | None
+    surprises: int | None
+    """The fewest with which it fails like this (`fewest`); None if that was not found out."""
 
 
 def explain(witness: Witness, scenario: Scenario, states: int = STATES) -> Explanation | None:
     """Explain a counterexample that replays exactly; None if it is a run of another kind."""
     if witness.verdict not in COUNTEREXAMPLES:
         return None
+    assert witness.property is not None
     run = [step.before.moves[step.k] for step in steps_of(witness, scenario)]
     return Explanation(
         states,
         allowances(witness, scenario, run, states),
         curve(witness, scenario, run, states),
+        fewest_surprises(
+            scenario.system(witness.params), Ended(witness.verdict.value), witness.property, states
+        ),
     )

@@ -16,6 +16,12 @@ MARKS = (0.01, 0.1, 0.5)
 def sentences(explained: Explanation) -> Iterator[str]:
     """What it needs of the hardware, how likely it is, and since when it is certain."""
     yield from _needs(explained.allowances, explained.states)
+    if explained.surprises:
+        late = "one thing" if explained.surprises == 1 else f"{explained.surprises} things"
+        yield (
+            f"needs {explained.surprises} hardware surprise{'s'[: explained.surprises > 1]}: "
+            f"{late} that hardware does not do at once, or need not do"
+        )
     if explained.curve is None:
         yield (
             f"how likely it is was not found out: more than {explained.states:,} states "
@@ -66,7 +72,11 @@ def summary(explained: Explanation) -> dict[str, Any]:
     """What a row about a verdict says."""
     curve = explained.curve
     needed = list(explained.allowances.needed)
-    return {"allowances": needed, "no_return": curve.no_return if curve else None}
+    return {
+        "allowances": needed,
+        "no_return": curve.no_return if curve else None,
+        "surprises": explained.surprises,
+    }
 
 
 def numbers(explained: Explanation | None) -> dict[str, Any]:

@@ -74,7 +74,7 @@ class VerdictRow(Row, tag="verdict", tag_field="type", frozen=True, kw_only=True
     no_return: int | None = None
     """Step of the counterexample from which on nothing can prevent it."""
     surprises: int | None = None
-    """Surprises of the failing run's hardware, if its strategy counts them."""
+    """Surprises of a failing run's hardware; of a search, the fewest with which it fails so."""
     estimate: dict[str, Any] | None = None
     """Of SAMPLED: what its runs say of unseen states, and its PCT runs of unseen bugs."""
     digest: str | None = None
@@ -135,6 +135,28 @@ class AblationRow(Row, tag="ablation", tag_field="type", frozen=True, kw_only=Tr
     token: str | None = None
     why: str | None = None
     states: int | None = None
+
+
+class KillRow(Row, tag="kill", tag_field="type", frozen=True, kw_only=True):
+    """How many runs a strategy takes to find a bad twin, over campaigns of different seeds."""
+
+    strategy: str
+    """Or `hardware=eager`, the control: the default strategy on that hardware."""
+    scenario: str
+    params: dict[str, Any]
+    median: float | None
+    """Null: more than `runs`."""
+    low: int | None
+    """Of the median's 95 % interval; null as above."""
+    high: int | None
+    trials: int
+    """Campaigns."""
+    found: int
+    """Those that found the twin."""
+    runs: int
+    """How many a campaign makes at most."""
+    seed: int
+    """Of the first campaign; each other has the next."""
 
 
 class StepRow(Row, tag="step", tag_field="type", frozen=True, kw_only=True):
