@@ -1,5 +1,6 @@
 """`simbbm check` and `simbbm stress`: verdicts against expectations, and what a sample may say."""
 
+import json
 from pathlib import Path
 
 import msgspec
@@ -37,6 +38,25 @@ def test_check_of_good_ones_and_bad_twins(simbbm: Cli) -> None:
     assert {"explore"} == {r["mode"] for r in rows}
     assert all(r["witness"] for r in rows if r["verdict"] == "VIOLATED")
     assert all(r["states"] > 10 and r["runs"] is None for r in rows)
+
+
+@pytest.mark.parametrize("more", [(), ("--max-states", "200", "--runs", "50")])
+def test_the_number_of_searches_side_by_side_changes_nothing(
+    simbbm: Cli, more: tuple[str, ...]
+) -> None:
+    """With few states, some are proved and some sampled; witnesses are the same files."""
+    names = ("good", "m10_no_dsb_after_tlbi", "m02_no_cpu0_test", "m30_no_sevl")
+    ids = [f"linear_map_split::{name}" for name in names] + ["bbm_minimal"]
+
+    def told(jobs: str) -> list[dict[str, object]]:
+        found = simbbm("check", *ids, *more, "-j", jobs, "--json").stdout.splitlines()
+        return [{k: v for k, v in json.loads(row).items() if k != "seconds"} for row in found]
+
+    alone = told("1")
+
+    assert ids[:-1] == [row["scenario"] for row in alone[:4]]
+    assert 8 == len(alone)
+    assert alone == told("2") == told("3")
 
 
 def test_what_has_too_many_states_is_sampled(simbbm: Cli) -> None:
@@ -158,10 +178,11 @@ def test_edits_that_a_run_may_not_reach_are_no_error(simbbm: Cli, name: str) -> 
     assert (0, "") == (result.exit_code, result.stderr)
 
 
-def test_an_authors_mistake_does_not_stop_the_others(simbbm: Cli, mine: Path) -> None:
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_authors_mistake_does_not_stop_the_others(simbbm: Cli, mine: Path, jobs: str) -> None:
     mine.write_text(mine.read_text().replace("await cpu.ldr(X)", "cpu.ldr(X)"))
 
-    result = simbbm("check", f"{mine}::good", "bbm_minimal::good", *FEW)
+    result = simbbm("check", f"{mine}::good", "bbm_minimal::good", "-j", jobs)
 
     assert result.exit_code == 2
     assert "ldr was created but not awaited" in result.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.commandline import Cli
@@ -41,6 +43,30 @@ def test_a_counterexample_is_certified_and_replays(simbbm: Cli) -> None:
     assert f"{row['length']} steps, no shorter one exists" in shown
     assert "REPRODUCED" in simbbm.ok("replay", row["witness"])
     assert "REPRODUCED" in simbbm.ok("replay", row["token"])
+
+
+def test_several_are_explored_side_by_side(simbbm: Cli) -> None:
+    """In a folder of its own: where processes come from may be elsewhere."""
+    simbbm.ok("new", "mine.py")
+
+    def told(jobs: str) -> list[dict[str, object]]:
+        rows = simbbm.rows("explore", "mine.py", "bbm_minimal", "-j", jobs)
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in rows]
+
+    alone = told("1")
+
+    assert ["mine.py::good", "mine.py::no_tlbi"] == [row["scenario"] for row in alone[:2]]
+    assert alone == told("2") == told("9")
+
+
+def test_an_authors_mistake_ends_it_after_what_came_before(simbbm: Cli, mine: Path) -> None:
+    mine.write_text(mine.read_text().replace('["move.tlbi.vaae1is"]', '["move.tlbi.vae1is"]'))
+
+    result = simbbm("explore", mine, "-j", "2")
+
+    assert 2 == result.exit_code
+    assert f"{mine}::good: PROVED" in result.stdout
+    assert "simbbm: " + f"{mine}::no_tlbi drops move.tlbi.vae1is" in result.stderr
 
 
 @pytest.mark.parametrize("switch", [("--no-symmetry",), ("--no-ample",)])

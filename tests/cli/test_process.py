@@ -70,14 +70,15 @@ def test_a_full_disk_is_said() -> None:
     assert (5, "simbbm: stdout: No space left on device\n") == (done.returncode, done.stderr)
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
 @pytest.mark.parametrize(
     "long",
     [("--max-states", "1", "--runs", "100m"), ("--max-states", "100m", "--max-seconds", "1h")],
     ids=["sample", "search"],
 )
-def test_ctrl_c_keeps_what_was_found(tmp_path: Path, long: tuple[str, ...]) -> None:
+def test_ctrl_c_keeps_what_was_found(tmp_path: Path, long: tuple[str, ...], jobs: str) -> None:
     process = subprocess.Popen(
-        [*SIMBBM, "check", *TWO, "-p", "geometry=4k", "-p", "layout=contpmd", *long],
+        [*SIMBBM, "check", *TWO, "-p", "geometry=4k", "-p", "layout=contpmd", *long, "-j", jobs],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
