@@ -50,7 +50,11 @@ def shrink(witness: Witness, scenario: Scenario, states: int = STATES) -> Shrunk
             nearest[key] = _nearest(scenario, params, way, states)
         return nearest[key]
 
-    params = simplest(scenario, before.params, lambda params: run_for(params) is not None)
+    def steps_to(params: Mapping[str, Any]) -> int | None:
+        run = run_for(params)
+        return None if run is None else len(run)
+
+    params = simplest(scenario, before.params, steps_to)
     run = run_for(params)
     certified = run is not None
     if run is None:

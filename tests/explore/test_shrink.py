@@ -71,21 +71,26 @@ def test_what_was_shrunk_stays_as_it_is(name: str) -> None:
 
 
 def test_parameters_become_as_simple_as_the_failure_allows() -> None:
-    witness = first(DEEP, cpus=3, distance=6)
-    noisy = first(
-        twin("m08_count_before_tlbi"),
-        cpus=4,
-        layout="contpte",
-        noabort="0,3",
-        ets2="yes",
-        flush="pages",
-        image="high",
-    )
-    plain = {"noabort": "boot", "ets2": "no", "flush": "all", "image": "low"}
+    """Wherever one begins, be it with parameters that a search cannot cope with."""
+    scenario = twin("m08_count_before_tlbi")
+    odd: dict[str, Any] = {"noabort": "0,3", "ets2": "yes", "flush": "pages", "image": "high"}
+    noisy = shrink(first(scenario, cpus=4, layout="contpte", **odd), scenario).witness
+    plain = {"cpus": 2, "noabort": "boot", "ets2": "no", "flush": "all", "image": "low"}
 
-    assert {"cpus": 2, "distance": 0}.items() <= shrink(witness, DEEP).witness.params.items()
-    small = shrink(noisy, twin("m08_count_before_tlbi")).witness.params
-    assert {"cpus": 2, "layout": "pmd", **plain}.items() <= small.items()
+    assert plain.items() <= noisy.params.items()
+    assert shrink(first(scenario), scenario).witness == noisy
+    deep = shrink(first(DEEP, cpus=3, distance=6), DEEP).witness
+    assert {"cpus": 2, "distance": 0}.items() <= deep.params.items()
+
+
+@pytest.mark.parametrize("layout", ["mixed", "pmd", "pud39"])
+def test_nothing_is_made_simpler_at_the_price_of_a_longer_run(layout: str) -> None:
+    scenario = twin("m01_only_boot_cpu_runs_fn")
+    given: dict[str, Any] = {"cpus": 2, "layout": layout}
+    optimum = Prover(scenario, given).prove().run
+
+    assert optimum is not None
+    assert shrink(first(scenario, **given), scenario).witness.steps <= len(optimum)
 
 
 def test_a_failure_that_needs_three_cpus_keeps_them() -> None:
