@@ -9,6 +9,8 @@ import pytest
 from simbbm import discovery
 from simbbm.arm64.descriptor import INVALID, TABLE
 from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.walks import Fault
+from simbbm.explore.prove import Prover
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.pgtable import PTE_PRESENT_INVALID
 from simbbm.scenario import Scenario
@@ -54,6 +56,20 @@ NEED_DELAYS = {
 }
 """Not seen on eager hardware (a window, which one of the others needs, has to be asked for)."""
 
+SAYS = {
+    "m15_read_once_reads_early": "its report is not here",
+    "m24_flag_page_rox": "level 3 permission fault on a write of flag in increment_flag",
+    "m24_flag_page_unmapped": "level 3 translation fault on a read of flag in increment_flag",
+    "m25_wait_at_kernel_address": "on a fetch of text+0 in idmap_cpu_set_reserved_ttbr1",
+    "m26_wait_uses_stack": "on a write of data+0 in count_parked_in_c",
+    "m40_pud_counts_once": "cpu0 panics: Failed to split linear map",
+    "m41_split_keeps_cont": "page of a contiguous group lm.contpmd+0 x2",
+    "m42_continue_at_tables": "page of a contiguous group lm.contpte+0 x2",
+    "m44_region_missed": "level 2 block lm.far+0",
+    "m48_error_without_release": "cpu1 waits in wait_until_released/wait_for_zero.wfe",
+    "m50_torn_descriptor": "cpu0 may walk from the live root pgd to lm.pmd+0",
+}
+
 BAD = {name: s for name, s in MUTANTS.items() if not s.expect.holds}
 HARMLESS = {name: s for name, s in MUTANTS.items() if s.expect.holds}
 
@@ -98,6 +114,14 @@ def test_it_fails_on_some_schedule_as_declared_and_in_no_other_way(scenario: Sce
 @pytest.mark.parametrize("scenario", MUTANTS.values(), ids=MUTANTS)
 def test_a_third_cpu_changes_nothing(scenario: Scenario) -> None:
     assert expected_failures(scenario) == failures(scenario, cpus=3)
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_the_nearest_counterexample_is_about_the_mistake(name: str) -> None:
+    proof = Prover(BAD[name], {}).prove()
+
+    assert proof.certified
+    assert SAYS[name] in proof.message
 
 
 @pytest.mark.parametrize("name", SMALLER)
@@ -206,6 +230,19 @@ def test_splitting_the_kernels_alias_costs_a_table() -> None:
     split_too = at_end(MUTANTS["m47_alias_not_excluded"], **params)
 
     assert tables_linked(as_merged) + 1 == tables_linked(split_too)
+
+
+@pytest.mark.parametrize(("layout", "part"), [("regions", "hole"), ("invalid", "invalid")])
+def test_nothing_is_mapped_where_no_memory_is_or_it_was_made_invalid(
+    layout: str, part: str
+) -> None:
+    setup = ALL["catalogue::good"].setup({"layout": layout})
+    page = next(region.first for region in setup.regions if region.name == f"lm.{part}")
+    system: Arm64 = ALL["catalogue::good"].system({"layout": layout})
+    start = system.initial()
+
+    (result,) = system.shared.view(start.cpus[0], start.memory).lookup(page)
+    assert Fault("translation", 2) == result
 
 
 def test_an_invalid_block_becomes_a_table_of_invalid_pages() -> None:
