@@ -61,6 +61,8 @@ class CpuState:
     """The CPU runs a listing, not the program at `point`."""
     past: Past = ()
     """What loads of the program may still get that overtake earlier operations."""
+    interrupted: bool = False
+    """It has taken the one interrupt that arrives on each CPU."""
     _content: Encoded | None = field(default=None, init=False)
 
     @property
@@ -92,6 +94,7 @@ class CpuState:
             self.features,
             *((tuple(self.flight[1:]),) if self.flight else ()),
             *((self.past,) if self.past else ()),
+            *(("interrupted",) if self.interrupted else ()),
         )
 
 

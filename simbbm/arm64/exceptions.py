@@ -11,7 +11,7 @@ from __future__ import annotations
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import NOTHING, CpuState, Effect, Frame
 from simbbm.arm64.memory import Memory
-from simbbm.arm64.ops import CPU, Aborted
+from simbbm.arm64.ops import CPU, INTERRUPT, Aborted
 from simbbm.arm64.translate import FETCH, translations
 from simbbm.arm64.walks import CONFLICT
 from simbbm.core.errors import ScenarioError
@@ -27,6 +27,8 @@ def take_exception(
     """Take an exception to VBAR. `resume`: the return goes on after the instruction (SVC)."""
     if shared.handler is None or len(state.saved) >= MAX_NESTED:
         return Effect(state, problem=_lost(shared, state, cpu, aborted, "which nobody handles"))
+    if aborted.access == FETCH and state.saved and aborted.page == state.vbar:
+        return Effect(state, problem=_lost(shared, state, cpu, aborted, "so it has no vectors"))
     entered = shared.cpus.change(
         state,
         point=shared.automaton.start(shared.handler, CPU, aborted),
@@ -80,5 +82,8 @@ def check_not_left(state: CpuState) -> None:
 def _lost(shared: Shared, state: CpuState, cpu: int, aborted: Aborted, why: str) -> Problem:
     rule = "no_tlb_conflict" if aborted.kind == CONFLICT else "no_fault_on_live_map"
     what = f"a level {aborted.level} {aborted.kind} fault on a {aborted.access} of "
-    where = f"{shared.page_name(aborted.page)} in {state.point.path.rpartition('/')[2]}"
-    return Problem(rule, f"cpu{cpu} takes {what}{where}, {why}", cpu)
+    what += shared.page_name(aborted.page)
+    if aborted.access == INTERRUPT:
+        what = f"an exception ({aborted.kind})"
+    where = state.point.path.rpartition("/")[2]
+    return Problem(rule, f"cpu{cpu} takes {what} in {where}, {why}", cpu)

@@ -51,6 +51,8 @@ class Hardware(NamedTuple):
     """Instructions in flight: of a listing; of a program, a load and what it may overtake."""
     eager_steps: bool = True
     """Listings: take at once the steps that only enable others (`window`)."""
+    interrupts: str = ""
+    """What may arrive once on each CPU, at any time: `irq`, `nmi`, `serror`, or nothing."""
     ablations: tuple[str, ...] = ()
     """Rules that are switched off, to show that a test would notice. Not for users."""
 

@@ -1,7 +1,8 @@
 """What hardware does by itself on one CPU: drains, TLBIs that arrive, concrete walks and evictions.
 
-Obligatory: drains, arrival and completion of TLBIs, late system registers. Optional: fills and
-evictions, which only exist in concrete mode; the closure stands for all of them at once.
+Obligatory: drains, arrival and completion of TLBIs, late system registers. Optional: interrupts,
+fills and evictions. The latter two only exist in concrete mode; the closure stands for all of them
+at once.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from collections.abc import Iterator
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState, Effect, LocalMove, Pending
+from simbbm.arm64.exceptions import take_exception
 from simbbm.arm64.memory import Memory
+from simbbm.arm64.ops import INTERRUPT, Aborted
 from simbbm.arm64.shootdown import flight_holds_up, stores_hold_up, translated_anew
 from simbbm.arm64.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
 from simbbm.arm64.walks import is_leaf, is_table, leaf_entries
@@ -23,6 +26,8 @@ def hardware_moves(
     """Everything that this CPU's hardware may do now."""
     yield from _drains(shared, state)
     yield from _invalidations(shared, state, memory, cpu)
+    if shared.hardware.interrupts:
+        yield from _interrupts(shared, state, memory, cpu)
     if not shared.hardware.closure:
         yield from _late_registers(shared, state, memory)
         if shared.hardware.speculation:
@@ -42,6 +47,20 @@ def _drains(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
         agent = f".drain[{name}]"
         effect = Effect(after, write=(store.address, store.words))
         yield LocalMove(agent, agent, effect)
+
+
+def _interrupts(shared: Shared, state: CpuState, memory: Memory, cpu: int) -> Iterator[LocalMove]:
+    """An interrupt, unless PSTATE.I masks it; an NMI or an SError, which it does not mask.
+
+    One for each CPU, and none while another exception is being handled.
+    """
+    kind = shared.hardware.interrupts
+    if state.interrupted or state.finished or state.saved or (kind == "irq" and state.masked):
+        return
+    aborted = Aborted(kind, 0, state.pc or 0, INTERRUPT)
+    taken = shared.cpus.change(state, interrupted=True)
+    effect = take_exception(shared, taken, memory, cpu, aborted, resume=False)
+    yield LocalMove(f".{kind}", f".{kind}", effect, optional=True)
 
 
 def act(shared: Shared, state: CpuState, memory: Memory, pending: Pending, cpu: int) -> CpuState:

@@ -47,8 +47,15 @@ def _checked(step: Step[T], fits: bool, what: Text, known: Iterable[Text]) -> St
     return step
 
 
+INTERRUPT = "interrupt"
+"""In place of an access: the exception is asynchronous."""
+
+
 class Aborted(NamedTuple):
-    """What an exception handler is told: ESR and FAR. `access` is read, write or fetch."""
+    """What an exception handler is told: ESR and FAR.
+
+    `access` is read, write or fetch, svc, or INTERRUPT; then `kind` says which.
+    """
 
     kind: str
     level: int

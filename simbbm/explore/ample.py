@@ -25,8 +25,10 @@ Why properties of states survive, not only endings:
 Together with symmetry: Emerson, Jha, Peled, "Combining partial order and symmetry reductions",
 TACAS'97. Counterexamples may be longer than the shortest.
 
-Not reduced: machines with optional moves (concrete TLBs), listings, programs with a load window,
-properties that look at several CPUs at once.
+Where a CPU may be interrupted its moves are never taken alone: what is optional need not happen.
+
+Not reduced: machines with concrete TLBs, listings, programs with a load window, properties that
+look at several CPUs at once.
 """
 
 from __future__ import annotations
@@ -120,7 +122,8 @@ class Ample:
         waits = (
             owed >> i & 1 and own.point.op is not None and own.point.op.mnemonic.startswith("dsb")
         )
-        free = bool(moves) and not waits and not any(_returns(own, move) for move in moves)
+        again = any(move.optional or _returns(own, move) for move in moves)
+        free = bool(moves) and not waits and not again
         reads = found.reads
         if all(_is_quiet(cpu) for cpu in (own, *(_after(move) for move in moves))):
             reads -= {EVERY_INBOX}

@@ -1,0 +1,86 @@
+"""Interrupts while the map is split: when they may arrive, and what they meet."""
+
+from __future__ import annotations
+
+import pytest
+
+from simbbm import discovery
+from simbbm.arm64.features import Hardware
+from simbbm.arm64.machine import Arm64, Machine
+from simbbm.explore.prove import Prover
+from simbbm.explore.search import Search
+from simbbm.explore.space import Space
+from simbbm.scenario import Scenario
+from tests.scenarios.everything import expected_failures, failures, names, walk
+
+ALL = tuple(discovery.select(["interrupts"]))
+GOOD = discovery.find("interrupts::good")
+BAD = tuple(s for s in ALL if not s.expect.holds)
+WINDOW = ("/idmap_cpu_set_reserved_ttbr1", "/count_parked", "/wait_until_released")
+
+
+def where_they_arrive(scenario: Scenario) -> dict[bool, set[str]]:
+    """Routines at which an interrupt may arrive, by whether interrupts are masked there."""
+    found: dict[bool, set[str]] = {True: set(), False: set()}
+    system: Arm64 = scenario.system({"cpus": 2, "layout": "pmd"})
+
+    def visit(machine: Machine) -> None:
+        for move in system.moves(machine):
+            if move.agent == f"cpu{move.cpu}.{system.spec.hardware.interrupts}":
+                assert move.optional
+                cpu = machine.cpus[move.cpu]
+                assert not (cpu.saved or cpu.interrupted)
+                found[cpu.masked].add(cpu.point.path)
+
+    walk(system, visit)
+    return found
+
+
+@pytest.mark.parametrize("scenario", ALL, ids=names(ALL))
+def test_verdict_of_a_search_of_all_states_is_the_declared_one(scenario: Scenario) -> None:
+    found = Prover(scenario, {"cpus": 2}).prove()
+    got = {f"{found.verdict}:{found.property}"} if found.property else set()
+
+    assert got <= expected_failures(scenario)
+    assert bool(got) != scenario.expect.holds
+
+
+def test_an_interrupt_arrives_where_it_is_not_masked_and_an_nmi_anywhere() -> None:
+    irq = where_they_arrive(GOOD)
+    nmi = where_they_arrive(discovery.find("interrupts::vectors_in_idmap"))
+
+    assert not irq[True]
+    assert any(path.endswith("cpu_stopper_thread") for path in irq[False])
+    for part in WINDOW:
+        assert any(part in path for path in nmi[True])
+
+
+@pytest.mark.parametrize("scenario", BAD, ids=names(BAD))
+def test_it_is_the_vectors_that_are_missing_and_ample_sets_see_it_too(scenario: Scenario) -> None:
+    searched = Search(Space(scenario.system({}))).run()
+
+    assert {"no_fault_on_live_map"} == {f.problem.property for f in searched.failures}
+    assert all("vectors" in f.problem.message for f in searched.failures)
+
+
+def test_ample_sets_leave_out_no_ending() -> None:
+    """A CPU that may be interrupted is never taken alone; the others still are."""
+    whole = Search(Space(GOOD.system({}), ample=False)).run()
+    reduced = Search(Space(GOOD.system({}))).run()
+
+    assert (whole.complete, whole.failures) == (reduced.complete, reduced.failures) == (True, ())
+    assert whole.ends == reduced.ends
+    assert reduced.states < whole.states
+
+
+def test_without_interrupts_only_the_mask_is_missed() -> None:
+    """What m31 leaves out is nothing to anybody else: the rest of the protocol still works."""
+    m31 = discovery.find("interrupts::m31_irqs_not_disabled")
+
+    assert {"VIOLATED:no_fault_on_live_map"} == failures(m31)
+    assert not failures(m31.on(quiet))
+
+
+def quiet(hardware: Hardware) -> Hardware:
+    """Nothing arrives."""
+    return hardware._replace(interrupts="")
