@@ -15,11 +15,13 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from simbbm.cli.side_by_side import SideBySide
 from tests.cli.commandline import Cli
 
 GOOD, BAD = "linear_map_split::good", "linear_map_split::m10_no_dsb_after_tlbi"
@@ -145,7 +147,7 @@ def test_a_defect_of_ours_in_another_process_is_an_internal_error(
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not count so")
 def test_a_machine_without_memory_proves_nothing(tmp_path: Path) -> None:
     def scarce() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (120 * 2**20, 120 * 2**20))
+        resource.setrlimit(resource.RLIMIT_AS, (80 * 2**20, 80 * 2**20))
 
     done = subprocess.run(
         [*SIMBBM, "explore", GOOD, "-p", "cpus=6", "--no-ample", "--no-symmetry", "--json"],
@@ -288,6 +290,18 @@ def test_ctrl_c_keeps_what_was_found_behind_what_was_not(mine: Path, command: st
 
     assert ["INCONCLUSIVE", "VIOLATED"] == [row["verdict"] for row in rows]
     assert "interrupted" == rows[0]["message"]
+
+
+def test_who_stops_listening_ends_the_processes() -> None:
+    sleeping = SideBySide(time.sleep, lambda *_, interrupted: interrupted, [0, 600], 2, "json")
+    answers = iter(sleeping)
+
+    assert next(answers) is None
+    assert 1 == len(active_children())
+    sleeping.stop()
+
+    assert not active_children()
+    assert [True] == [*answers]
 
 
 def test_processes_end_with_their_parent(mine: Path) -> None:

@@ -45,8 +45,13 @@ def test_a_counterexample_is_certified_and_replays(simbbm: Cli) -> None:
     assert "REPRODUCED" in simbbm.ok("replay", row["token"])
 
 
-def test_several_are_explored_side_by_side(simbbm: Cli) -> None:
-    """In a folder of its own: where processes come from may be elsewhere."""
+def test_several_are_explored_side_by_side(
+    simbbm: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where processes come from is elsewhere."""
+    simbbm.ok("explore", "bbm_minimal", "-j", "2")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
     simbbm.ok("new", "mine.py")
 
     def told(jobs: str) -> list[dict[str, object]]:
