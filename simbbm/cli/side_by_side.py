@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
 from simbbm import discovery
@@ -104,7 +103,7 @@ class SideBySide(Generic[T, A]):
 
     def _begin(self, number: int) -> None:
         mine, theirs = self._context.Pipe(duplex=False)
-        args = (theirs, Path.cwd(), self._function, self._tasks[number])
+        args = (theirs, self._function, self._tasks[number])
         process = self._context.Process(target=_serve, args=args, daemon=True)  # type: ignore[attr-defined]
         self._begun = number + 1
         self._busy[mine] = number, process
@@ -139,10 +138,9 @@ def _how(code: int | None) -> str:
     return f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"
 
 
-def _serve(connection: Connection, folder: Path, function: Callable[[T], A], task: T) -> None:
+def _serve(connection: Connection, function: Callable[[T], A], task: T) -> None:
     """What a process does: it answers once."""
     initialise()
-    os.chdir(folder)  # the fork server may be at home elsewhere
     answer: A | Lost | Broken
     try:
         answer = function(task)
