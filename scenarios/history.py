@@ -1,0 +1,150 @@
+"""The protocol's own history: what each version of it does, as edits of what was merged in v6.18.
+
+`simbbm check history` says which version had which problem. It finds what reviewers found, by
+another way; where the review only asked (READ_ONCE in v4) it answers. The first number of a name is
+the version of the patch series that had it last, from v3 (March 2025) to v8 (September 2025), or
+the kernel release.
+
+Versions differ in more than is told here: only what bears on the protocol is modelled, and what is
+the same in this model is not repeated (the flag of its own in v4 to v6, the assembler's `.long 1`,
+barriers that were emitted at once before lazy MMU mode). Not told: v7's pud_leaf() and pmd_leaf(),
+which did not know invalid entries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from simbbm.arm64.descriptor import Descriptor
+from simbbm.arm64.ops import Cpu
+from simbbm.core.program import routine
+from simbbm.linux.kernel import Kernel
+from simbbm.linux.mmu import linear_map_split_to_ptes, repaint, wait_for_secondaries
+from simbbm.linux.pgtable import fill_table
+from simbbm.linux.split import (
+    Progress,
+    split_pmd,
+    split_to_ptes_pmd_entry,
+)
+
+from . import linear_map_split as merged
+from .catalogue import wait_with_read_once
+from .catalogue_walk import fill_table_with_valid, repaint_first_region
+
+v6_18 = replace(
+    merged.good,
+    story="v6.18, as merged (v8 of the series): no problem in what it was written for.",
+)
+
+# The series.
+
+v3_only_boot_cpu = v6_18.twin(
+    "v3: only the boot CPU runs fn. The others spin in multi_cpu_stop() through the map that is "
+    "being split (mended in v4: they wait in the idmap).",
+    expect="VIOLATED:no_size_change_seen",
+    replace={linear_map_split_to_ptes: merged.split_on_boot_cpu_only},
+    cpus=2,
+    layout="pmd",
+)
+
+
+@routine
+async def split_pmd_gfp_kernel(
+    cpu: Cpu, k: Kernel, address: int, pmd: Descriptor, progress: Progress
+) -> Progress:
+    """The allocation may sleep."""
+    await cpu.might_sleep()
+    return await split_pmd(cpu, k, address, pmd, progress)
+
+
+v3_gfp_kernel = v6_18.twin(
+    "v3: tables are allocated with GFP_KERNEL, with interrupts off (mended in v4: GFP_ATOMIC).",
+    expect="VIOLATED:no_sleep_in_atomic",
+    replace={split_pmd: split_pmd_gfp_kernel},
+    cpus=2,
+    layout="pmd",
+)
+
+
+v4_read_once = v6_18.twin(
+    "v4: the boot CPU waits with READ_ONCE(). Asked in review, harmless: its stores depend on what "
+    "it waited for, and what it loads nobody else writes (changed in v5).",
+    expect="HOLDS",
+    replace={wait_for_secondaries: wait_with_read_once},
+    cpus=2,
+    layout="pmd",
+    window=4,
+)
+
+
+v5_memblock = v6_18.twin(
+    "v3 to v5: memblock's regions are walked; if the list has changed since the map was made, a "
+    "block stays (mended in v6: the tables are walked).",
+    expect="VIOLATED:all_ptes_at_end",
+    replace={repaint: repaint_first_region},
+    cpus=2,
+    layout="regions",
+)
+
+
+@routine
+async def repaint_under_mutex(cpu: Cpu, k: Kernel) -> None:
+    """mutex_lock(&pgtable_split_lock)."""
+    await cpu.might_sleep()
+    await repaint(cpu, k)
+
+
+v5_split_lock = v6_18.twin(
+    "v5: the split takes a mutex, also inside stop_machine() (mended in v6: a walk without locks).",
+    expect="VIOLATED:no_sleep_in_atomic",
+    replace={repaint: repaint_under_mutex},
+    cpus=2,
+    layout="pages",
+)
+
+
+@routine
+async def go_on_below(
+    cpu: Cpu, k: Kernel, address: int, progress: Progress
+) -> tuple[bool, Progress]:
+    """No ACTION_CONTINUE."""
+    _, progress = await split_to_ptes_pmd_entry(cpu, k, address, progress)
+    return True, progress
+
+
+v6_visits_new_ptes = v6_18.twin(
+    "v6: the walk visits the PTEs that it has just made. Asked in review, harmless: it costs a "
+    "load for each (changed in v7: ACTION_CONTINUE).",
+    expect="HOLDS",
+    replace={split_to_ptes_pmd_entry: go_on_below},
+    cpus=2,
+    layout="pmd",
+)
+
+v7_contpmd = v6_18.twin(
+    "v7: new PTEs are not contiguous (to_cont=false), so that ACTION_CONTINUE leaves none behind.",
+    expect="HOLDS",
+    cpus=2,
+    layout="contpmd",
+)
+
+# Later.
+
+
+v6_18_invalid_block = v6_18.twin(
+    "v6.18: a large leaf that was made invalid is split into valid pages (mended by "
+    "15bfba1ad77f, March 2026).",
+    expect="VIOLATED:translations_preserved",
+    replace={fill_table: fill_table_with_valid},
+    cpus=2,
+    layout="invalid",
+)
+
+v6_18_preempt_rt = v6_18.twin(
+    "v6.18 under PREEMPT_RT: GFP_ATOMIC takes locks that sleep, with interrupts off (threads of "
+    "December 2025, not settled).",
+    expect="VIOLATED:no_sleep_in_atomic",
+    replace={split_pmd: split_pmd_gfp_kernel},
+    cpus=2,
+    layout="pmd",
+)
