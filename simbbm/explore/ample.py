@@ -42,9 +42,11 @@ from simbbm.arm64.memory import Memory
 from simbbm.arm64.symmetry import Symmetry
 from simbbm.core.system import Move
 
-MAX_LOOKAHEAD = 20_000
-"""States of one look at what other CPUs can do. Where more are needed, looking ahead costs more
-than it saves (stores that nothing orders, a CPU that nobody holds up): no more of it is done then.
+MAX_LOOKAHEAD = 10_000
+"""States of one look at what others can do, for three CPUs; twice as many for each further one.
+
+Where more are needed, looking ahead costs more than it saves (stores that nothing orders, a CPU
+that nobody holds up): no more of it is done then.
 """
 
 Cells = tuple[int, int]
@@ -79,7 +81,9 @@ class Ample:
     def __init__(self, machine: Arm64, symmetry: Symmetry) -> None:
         self.machine = machine
         self.symmetry = symmetry
-        self.everybody = (1 << len(machine.spec.cpus)) - 1
+        cpus = len(machine.spec.cpus)
+        self.everybody = (1 << cpus) - 1
+        self.most = MAX_LOOKAHEAD << max(0, cpus - 3)
         self._steps: dict[tuple[CpuState, Memory, int, int], Step] = {}
         self._futures: dict[Future, Cells] = {}
         self._bits: dict[str, int] = {}
@@ -176,7 +180,7 @@ class Ample:
                 done.append(k)
                 if open_:
                     next(reversed(open_.values())).add(visit.cells)
-            if self.given_up or len(done) + len(open_) > MAX_LOOKAHEAD:
+            if self.given_up or len(done) + len(open_) > self.most:
                 self.given_up = True
                 return ANYTHING
         if cyclic:

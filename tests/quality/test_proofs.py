@@ -19,7 +19,7 @@ SIZES = [
     *({"cpus": 3, "layout": layout} for layout in ("contpmd", "pud", "pud39", "contpte", "pages")),
     *({"cpus": 3, "layout": "pmd", "geometry": g} for g in ("scaled4", "4k", "16k", "64k")),
     {"cpus": 3, "layout": "pud", "geometry": "4k"},
-    {"cpus": 3, "layout": "mixed", "flush": "pages"},
+    {"cpus": 3, "layout": "pmd", "flush": "pages"},
     {"cpus": 3, "layout": "mixed", "image": "high"},
     {"cpus": 3, "layout": "mixed", "ets2": "yes"},
     {"cpus": 3, "layout": "mixed", "noabort": "all"},
