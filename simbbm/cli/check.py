@@ -11,6 +11,7 @@ import click
 
 from simbbm import discovery
 from simbbm.cli.exits import Exit, worst
+from simbbm.cli.kill_table import kill_options, show_kill_table, wanted_trials
 from simbbm.cli.options import (
     Count,
     Duration,
@@ -70,6 +71,7 @@ class Outcome(NamedTuple):
         "simbbm check",
         "simbbm check linear_map_split::good -p cpus=4 --runs 100k",
         "simbbm check mine.py",
+        "simbbm check deep --kill-table",
     ),
 )
 @click.argument("ids", nargs=-1, metavar="[ID...]", type=ScenarioId())
@@ -84,6 +86,7 @@ class Outcome(NamedTuple):
 @max_steps_option
 @jobs_option
 @click.option("--require-proof", is_flag=True, help="A sample is not enough: exit with 3.")
+@kill_options
 @witness_dir_option
 @common
 def command(
@@ -102,6 +105,8 @@ def command(
     max_steps: int | None,
     jobs: int | None,
     require_proof: bool,
+    kill_table: bool,
+    trials: int | None,
     witness_dir: Path,
     as_json: bool,
     log_format: str,
@@ -117,7 +122,11 @@ def command(
     """
     scenarios = _chosen(ids, everything=everything, twins=twins)
     every_params = _parameters(scenarios, dict(given), named=bool(ids))
+    named = list(zip(scenarios, every_params, strict=True))
     name = read_strategy(strategy).name
+    if kill_table or trials:
+        wanted = wanted_trials(trials, runs, seed, max_steps, table=kill_table)
+        return show_kill_table(named, name, wanted, jobs, as_json=as_json, log_format=log_format)
     if runs is None and time is None:
         runs = RUNS
     limits = Limits(
@@ -130,7 +139,6 @@ def command(
     )
     table = Table(scenarios, as_json=as_json)
     outcomes = []
-    named = list(zip(scenarios, every_params, strict=True))
     searched = searches(named, asked.bounds, jobs)
     for (scenario, params), found in zip(named, searched, strict=False):
         outcome = _outcome(scenario, params, asked, found)
