@@ -103,10 +103,10 @@ good = replace(
 del spread_out
 
 
-def _deep(twin: Scenario) -> Scenario:
+def _deep(twin: Scenario, layout: str = "pmd") -> Scenario:
     """The same mistake in the protocol that is spread out; where both swap a routine, it wins."""
     story = f"{twin.story.removesuffix('.')}; something else lies between cause and effect."
-    deep = good.twin(story, expect=str(twin.expect))
+    deep = good.twin(story, expect=str(twin.expect), layout=layout)
     return replace(deep, edits=good.edits.merged(twin.edits))
 
 
@@ -114,5 +114,5 @@ m07_count_before_switch = _deep(near.m07_count_before_switch)
 m08_count_before_tlbi = _deep(near.m08_count_before_tlbi)
 m10_no_dsb_after_tlbi = _deep(near.m10_no_dsb_after_tlbi)
 m16_m21_release_unpublished = _deep(near.m16_m21_release_unpublished)
-m20_no_dsb_before_populate = _deep(near.m20_no_dsb_before_populate)
+m20_no_dsb_before_populate = _deep(near.m20_no_dsb_before_populate, layout="mixed")  # has both DSBs
 m21_stores_unpublished = _deep(near.m21_stores_unpublished)
