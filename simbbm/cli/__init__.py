@@ -7,6 +7,7 @@ from simbbm.cli.app import simbbm
 
 def main() -> None:
     """Run the command line as a process of its own."""
+    gc.set_threshold(100_000)  # modules and states stay: to look for garbage often costs a tenth
     try:
         simbbm()
     finally:

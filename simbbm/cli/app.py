@@ -6,7 +6,6 @@ that `simbbm run` of something small is quick.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -63,11 +62,7 @@ class App(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
-        gc.disable()  # what an import makes stays: looking for garbage meanwhile costs a tenth
-        try:
-            command: click.Command = getattr(import_module(module), name)
-        finally:
-            gc.enable()
+        command: click.Command = getattr(import_module(module), name)
         return command
 
     def resolve_command(

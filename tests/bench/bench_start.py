@@ -1,4 +1,4 @@
-"""`simbbm run` of a small scenario beside `python -c "import simpy"`: whole processes, in turn."""
+"""Small commands beside `python -c "import simpy"`: whole processes, in turn."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 ROUNDS = 21
-WANTED = 3.0
 SIMBBM = str(Path(sys.executable).with_name("simbbm"))
+TWIN = "linear_map_split::m01_only_boot_cpu_runs_fn"
 COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
     "python -c 'import simpy'": [sys.executable, "-c", "import simpy"],
     "simbbm --version": [SIMBBM, "--version"],
     "simbbm run bbm_minimal::good": [SIMBBM, "run", "bbm_minimal::good"],
     "simbbm run linear_map_split::good": [SIMBBM, "run", "linear_map_split::good"],
+    "simbbm check (a shallow twin)": [SIMBBM, "check", TWIN],
 }
+WANTED = {"simbbm run bbm_minimal::good": 3.0, "simbbm check (a shallow twin)": 4.0}
 BASE = "python -c 'import simpy'"
 
 
@@ -40,7 +42,7 @@ def main() -> None:
     for name in COMMANDS:
         taken = median(r[name] for r in rounds) * 1e3
         ratio = median(r[name] / r[BASE] for r in rounds)
-        wanted = f"<= {WANTED}" if "bbm_minimal" in name else ""
+        wanted = f"<= {WANTED[name]}" if name in WANTED else ""
         print(f"{name:36}{taken:8.0f}{ratio:8.2f}{wanted:>10}")
 
 
