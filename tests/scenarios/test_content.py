@@ -19,8 +19,15 @@ LINUX = Path(simbbm.linux.__file__).parent
 PARKED = "/wait_until_released/wait_for_zero"
 SIZE = "no_size_change_seen"
 
-OTHERS = ("kpti::good", "idmap::good")
-"""Good scenarios for what the merged protocol alone never comes to."""
+OTHERS = (
+    "kpti::good",
+    "idmap::good",
+    "late_cpu::good",
+    "late_cpu::counted",
+    "late_cpu::refused",
+    "live_split::good",
+)
+"""Scenarios for what the merged protocol alone never comes to."""
 
 
 def is_parked(machine: Machine, cpu: int) -> bool:
@@ -77,7 +84,8 @@ def steps_met(system: Arm64) -> set[tuple[str, str]]:
     met = set()
     for label in system.spec.automaton.labels:
         routine, _, step = label.rpartition("/")[2].partition(".")
-        met.add((routine.partition("#")[0], step.partition("#")[0].partition(".")[0]))
+        operation = step.partition("#")[0].partition(".")[0].partition("_")[0]
+        met.add((routine.partition("#")[0], operation))
     return met
 
 

@@ -29,7 +29,8 @@ def where_they_arrive(scenario: Scenario) -> dict[bool, set[str]]:
             if move.agent == f"cpu{move.cpu}.{system.spec.hardware.interrupts}":
                 assert move.optional
                 cpu = machine.cpus[move.cpu]
-                assert not (cpu.saved or cpu.interrupted)
+                assert not cpu.saved
+                assert not cpu.interrupted
                 found[cpu.masked].add(cpu.point.path)
 
     walk(system, visit)

@@ -1,0 +1,97 @@
+"""The catalogue of known mistakes, second part: late CPUs, and splits at run time."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from simbbm import discovery
+from simbbm.arm64.machine import Arm64, Machine
+from simbbm.explore.prove import Prover
+from simbbm.linux.set_memory import RunningKernel
+from simbbm.scenario import Scenario
+from tests.scenarios.everything import expected_failures, failures, names, walk
+
+ALL = tuple(discovery.select(["late_cpu", "live_split"]))
+BAD = tuple(s for s in ALL if not s.expect.holds)
+COUNTED = discovery.find("late_cpu::counted")
+
+
+def states(scenario: Scenario, **params: Any) -> list[Machine]:
+    """Every state."""
+    found: list[Machine] = []
+    walk(scenario.system(params), found.append)
+    return found
+
+
+def test_every_number_is_there_and_says_where_it_comes_from() -> None:
+    mutants = [s for s in ALL if re.match(r"m\d\d_", s.name)]
+
+    assert {int(s.name[1:3]) for s in mutants} == {33, 34, 35, 36}
+    assert all(s.story.endswith(").") for s in mutants)
+
+
+@pytest.mark.parametrize("cpus", [2, 3])
+@pytest.mark.parametrize("scenario", ALL, ids=names(ALL))
+def test_verdict_of_a_search_of_all_states_is_the_declared_one(
+    scenario: Scenario, cpus: int
+) -> None:
+    found = Prover(scenario, {"cpus": cpus}).prove()
+    got = {f"{found.verdict}:{found.property}"} if found.property else set()
+
+    assert got <= expected_failures(scenario)
+    assert bool(got) != scenario.expect.holds
+
+
+@pytest.mark.parametrize("scenario", BAD, ids=names(BAD))
+def test_where_all_cpus_promise_noabort_no_size_change_matters(scenario: Scenario) -> None:
+    """What remains of 35 is the stale table itself."""
+    by_cpu = any(p.name == "late_noabort" for p in scenario.parameters)
+    able: dict[str, Any] = {"late_noabort": "yes"} if by_cpu else {"noabort": "all"}
+    left = failures(scenario, **able)
+
+    assert left == ({"VIOLATED:all_ptes_at_end"} if scenario.name.startswith("m35") else set())
+
+
+@pytest.mark.parametrize("layout", ["pmd", "contpmd", "pud"])
+@pytest.mark.parametrize("name", ["late_cpu::good", "live_split::booting_trylock"])
+def test_a_leaf_of_any_size_is_split_at_run_time(name: str, layout: str) -> None:
+    scenario = discovery.find(name)
+    k = scenario.setup({"cpus": 2, "layout": layout}).cpus[0].args[0]
+    assert isinstance(k, RunningKernel)
+    spare = k.kernel.free_tables + k.spare * k.kernel.entries
+
+    tables = {state.memory.tables for state in states(scenario, cpus=2, layout=layout)}
+    used = [t for t in tables if any(d.valid for d in t.by_address[spare].entries)]
+
+    assert used
+    assert len(used) < len(tables)
+
+
+def test_a_late_cpu_is_counted_or_comes_when_all_is_done() -> None:
+    setup = COUNTED.setup({"cpus": 2})
+    k = setup.cpus[0].args[0]
+    word = k.num_threads + k.kernel.flag_idmap - k.kernel.flag
+    system: Arm64 = COUNTED.system({"cpus": 2})
+    ends: list[Machine] = []
+
+    def visit(machine: Machine) -> None:
+        if all(cpu.finished for cpu in machine.cpus):
+            ends.append(machine)
+
+    walk(system, visit)
+
+    assert {system.shared.memories.read(m.memory, word) for m in ends} == {1, 2}
+
+
+def test_a_cpu_that_is_refused_is_refused_in_every_run_that_goes_well() -> None:
+    refused = discovery.find("late_cpu::refused_in_idmap")
+    k = refused.setup({}).cpus[0].args[0]
+    word = k.online + k.kernel.flag_idmap - k.kernel.flag
+    system: Arm64 = refused.system({})
+    online: set[object] = set()
+    walk(system, lambda m: online.add(system.shared.memories.read(m.memory, word)))
+
+    assert online == {1}
