@@ -13,6 +13,7 @@ import resource
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
@@ -298,5 +299,12 @@ class Search:
 
 
 def _memory() -> int:
-    """Bytes that this process has used at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Bytes that this process uses now: what an earlier search has used is no concern of this one.
+
+    Where a system does not tell, the most that it has ever used.
+    """
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return pages * resource.getpagesize()

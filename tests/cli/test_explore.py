@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,16 @@ def test_a_limit_is_no_proof(simbbm: Cli, limit: tuple[str, str]) -> None:
 
     assert ("INCONCLUSIVE", None) == (row["verdict"], row["expected"])
     assert limit[0] in row["message"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only the peak is known here")
+def test_memory_that_was_used_before_is_no_limit(simbbm: Cli) -> None:
+    in_use = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    assert bytearray(300 * 2**20)
+
+    row = simbbm.row("explore", GOOD, *SMALL, "--max-memory", f"{in_use // 2**20 + 150}m")
+
+    assert "PROVED" == row["verdict"]
 
 
 def test_a_good_one_that_fails_is_unexpected(simbbm: Cli) -> None:
