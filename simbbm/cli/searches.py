@@ -23,7 +23,7 @@ jobs_option = click.option(
     "-j",
     "--jobs",
     type=click.IntRange(min=1),
-    help="How many scenarios are searched side by side; one search uses one core. "
+    help="Worker processes. A search uses one core: several searches, or a sample, use more. "
     "[default: all cores]",
 )
 
