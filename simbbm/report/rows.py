@@ -110,6 +110,8 @@ class ShrinkRow(Row, tag="shrink", tag_field="type", frozen=True, kw_only=True):
     certified: bool
     """No shorter run fails alike with these parameters."""
     allowances: list[str]
+    surprises: int | None
+    """The fewest of the hardware with which it fails like this."""
     no_return: int | None
     witness: str | None
     """Absolute path of the small one."""

@@ -33,6 +33,7 @@ def test_shrink_writes_a_small_witness_and_says_how_small(simbbm: Cli, witness: 
     assert row["length"] < row["length_before"]
     assert row["certified"] is True
     assert row["allowances"] == NEEDED
+    assert row["surprises"] == 0
     assert row["params_before"]["cpus"] == 3
     assert row["params"]["cpus"] == 2
     assert Path(row["witness"]) == simbbm.directory / "small.json"
