@@ -97,5 +97,11 @@ def test_early_release_needs_unpublished_stores_to_do_harm() -> None:
 
 
 @pytest.mark.parametrize("scenario", ALONE, ids=[s.id for s in ALONE])
-def test_scenario_without_linux_fails_as_expected_only(scenario: Scenario) -> None:
-    assert expected_failures(scenario) == failures(scenario)
+def test_other_scenarios_fail_as_expected_only(scenario: Scenario) -> None:
+    """With the default parameters; what has too many states for that, on the smallest machine."""
+    if scenario.name in BIG and scenario.parameters_from({}).get("layout") == "mixed":
+        found = failures(scenario, cpus=2, layout="pmd")
+    else:
+        found = failures(scenario)
+
+    assert expected_failures(scenario) == found
