@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from simbbm.explore.search import Progress as SearchProgress
 
 SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BEFORE_ESTIMATE = 2.0
 
 OnProgress = Callable[["Progress"], object]
 
@@ -80,9 +81,19 @@ def _bar(name: str) -> Iterator[OnProgress]:
 
 @contextmanager
 def searching(
-    name: str, log_format: str, *, alone: bool = True
+    name: str, log_format: str, *, alone: bool = True, longest: Callable[[], int] = lambda: 0
 ) -> Iterator[Callable[[SearchProgress], object]]:
-    """Show how far a search is while it runs; of several, a terminal shows only their names."""
+    """Show how far a search is while it runs; of several, a terminal shows only their names.
+
+    `longest` gives about how many steps the runs of a scenario take: how far a search has to go.
+    """
+    about: list[int] = []
+
+    def how_far(now: SearchProgress) -> str:
+        if not about and now.seconds >= SECONDS_BEFORE_ESTIMATE:
+            about.append(longest())
+        return _how_far(now, about[0] if about else 0)
+
     if log_format == "console" and _on_terminal(sys.stderr):
         if not alone:
             yield lambda _: None
@@ -90,7 +101,7 @@ def searching(
         from rich.console import Console
 
         with Console(stderr=True).status(name) as status:
-            yield lambda now: status.update(f"{name}  {_how_far(now)}")
+            yield lambda now: status.update(f"{name}  {how_far(now)}")
     else:
         said = monotonic()
 
@@ -99,14 +110,15 @@ def searching(
             if monotonic() - said >= SECONDS_BETWEEN_LINES:
                 said = monotonic()
                 log = configure(log_format)
-                log.info("searching", scenario=name, states=now.states, frontier=now.frontier)
+                log.info("searching", scenario=name, so_far=how_far(now))
 
         yield show
 
 
-def _how_far(now: SearchProgress) -> str:
+def _how_far(now: SearchProgress, about: int) -> str:
     rate = now.states / now.seconds if now.seconds else 0.0
-    left = f"{now.frontier:,} left at distance {now.depth}"
+    estimate = f" of about {about}" if about else ""
+    left = f"{now.frontier:,} left at distance {now.depth}{estimate}"
     return f"{now.states:,} states, {left}, {rate:,.0f} states/s"
 
 

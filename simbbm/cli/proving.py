@@ -16,6 +16,7 @@ from simbbm.cli.logs import searching
 from simbbm.cli.options import Count, Duration, Size
 from simbbm.cli.verdicts import Kept, exit_of, keep
 from simbbm.explore.prove import Proof, Prover, collision_bound, witness_along
+from simbbm.explore.run import run_one
 from simbbm.explore.search import Limits
 from simbbm.report.rows import VerdictRow
 from simbbm.scenario import Scenario
@@ -69,7 +70,11 @@ def limit_options(function: F) -> F:
 
 def prove(scenario: Scenario, params: Mapping[str, Any], bounds: Bounds) -> Proven:
     """Search a scenario's states, and keep a counterexample as a witness."""
-    with searching(scenario.id, bounds.log_format, alone=bounds.alone) as tell:
+
+    def longest() -> int:
+        return run_one(scenario, params, "polite", seed=0).steps
+
+    with searching(scenario.id, bounds.log_format, alone=bounds.alone, longest=longest) as tell:
         proof = Prover(
             scenario,
             params,

@@ -122,3 +122,14 @@ def test_a_good_one_that_fails_is_unexpected(simbbm: Cli) -> None:
 )
 def test_what_is_not_understood(simbbm: Cli, given: tuple[str, str], told: str) -> None:
     assert told in simbbm.refused("explore", GOOD, *given)
+
+
+def test_progress_says_how_far_it_has_to_go(simbbm: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simbbm.cli.logs.SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("simbbm.cli.logs.SECONDS_BEFORE_ESTIMATE", 0.0)
+
+    result = simbbm("explore", GOOD, *SMALL)
+
+    said = [line for line in result.stderr.splitlines() if "searching" in line]
+    assert "left at distance 50 of about 108" in said[50]
+    assert " states/s" in said[50]
