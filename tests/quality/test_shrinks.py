@@ -6,7 +6,7 @@ from time import perf_counter
 
 import pytest
 
-from simbbm.explore.prove import Prover
+from simbbm.explore.attempt import Attempt
 from simbbm.explore.search import Limits
 from simbbm.explore.shrink import Shrunk, shrink
 from simbbm.explore.witness import Witness, token
@@ -25,10 +25,11 @@ HEADER = ("before", "shrunk", "optimum", "normal forms", "by ddmin", "optimum", 
 
 def optimum(scenario: Scenario, witness: Witness) -> int | None:
     """Steps to the nearest failure of this kind, if that is known."""
-    proof = Prover(scenario, witness.params, OPTIMUM, symmetry=False, ample=False).prove()
-    if proof.run is None or (proof.verdict, proof.property) != (witness.verdict, witness.property):
-        return None
-    return len(proof.run)
+    assert witness.property is not None
+    way = witness.verdict, witness.property
+    attempt = Attempt(scenario, witness.params, OPTIMUM, frozenset({way}), symmetry=False)
+    failure = attempt.found(way)
+    return len(failure.walk) if failure else None
 
 
 @pytest.mark.parametrize("scenario", BAD, ids=[s.id for s in BAD])
