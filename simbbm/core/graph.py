@@ -8,7 +8,7 @@ and nothing else.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from simbbm.core.system import Move, Problem, System
 
@@ -42,6 +42,29 @@ class Node(Generic[S]):
         """A chooser's own notes on this node (a pure function of it)."""
 
 
+class Judged(NamedTuple):
+    """What is to be said of a state: what can happen next, or how it ends."""
+
+    moves: tuple[Move, ...]
+    """Empty where a property fails, whatever the system could do."""
+    ended: Ended | None
+    problem: Problem | None
+
+
+def judge(system: System[S], state: S) -> Judged:
+    """Say how a state ends: what fails in it, or that nothing obligatory is left to be done."""
+    if problem := system.problem(state):
+        return Judged((), Ended.VIOLATED, problem)
+    moves = system.moves(state)
+    if any(not move.optional for move in moves):
+        return Judged(moves, None, None)
+    if waiting := system.unfinished(state):
+        return Judged(moves, Ended.STUCK, Problem("terminates", "; ".join(waiting)))
+    if problem := system.final_problem(state):
+        return Judged(moves, Ended.VIOLATED, problem)
+    return Judged(moves, Ended.HOLDS, None)
+
+
 class Graph(Generic[S]):
     """Nodes by state, made when first met."""
 
@@ -58,7 +81,10 @@ class Graph(Generic[S]):
             if len(self._nodes) >= self.max_nodes:
                 self._nodes.clear()
                 self.initial = self.node(self.system.initial())
-            node = self._nodes[state] = self._judge(state)
+            verdict = judge(self.system, state)
+            node = Node(state, verdict.moves)
+            node.ended, node.problem = verdict.ended, verdict.problem
+            self._nodes[state] = node
         return node
 
     def follow(self, node: Node[S], k: int) -> Node[S]:
@@ -74,21 +100,3 @@ class Graph(Generic[S]):
         if node.digest is None:
             node.digest = self.system.digest(node.state)
         return node.digest
-
-    def _judge(self, state: S) -> Node[S]:
-        system = self.system
-        if problem := system.problem(state):
-            node = Node(state, ())
-            node.ended, node.problem = Ended.VIOLATED, problem
-            return node
-        node = Node(state, system.moves(state))
-        if any(not move.optional for move in node.moves):
-            return node
-        if waiting := system.unfinished(state):
-            node.ended = Ended.STUCK
-            node.problem = Problem("terminates", "; ".join(waiting))
-        elif problem := system.final_problem(state):
-            node.ended, node.problem = Ended.VIOLATED, problem
-        else:
-            node.ended = Ended.HOLDS
-        return node

@@ -15,10 +15,9 @@ from functools import partial
 from typing import NamedTuple
 
 from simbbm.arm64.features import Hardware
-from simbbm.check.verdict import Verdict
 from simbbm.core.graph import Graph
 from simbbm.core.system import Move
-from simbbm.explore.attempt import Attempt, Way
+from simbbm.explore.attempt import Attempt, Way, way_of
 from simbbm.explore.record import Witness
 from simbbm.explore.search import Limits
 from simbbm.scenario import Scenario
@@ -69,9 +68,7 @@ def _can_be_followed(scenario: Scenario, witness: Witness, run: Sequence[Move], 
             node = graph.follow(node, labels.index(step.label))
         elif step.agent == f"cpu{step.cpu}":
             return False
-    if node.ended is None or node.problem is None:
-        return False
-    return (Verdict(node.ended.value), node.problem.property) == way
+    return way_of(node) == way
 
 
 def _is_possible(scenario: Scenario, witness: Witness, way: Way, states: int) -> bool | None:

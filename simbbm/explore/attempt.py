@@ -7,12 +7,20 @@ from typing import Any
 
 from simbbm.arm64.symmetry import NotAlikeError
 from simbbm.check.verdict import Verdict
+from simbbm.core.graph import Node
 from simbbm.explore.search import Failure, Limits, Progress, Search
 from simbbm.explore.space import Space
 from simbbm.scenario import Scenario
 
 Way = tuple[Verdict, str]
 """A way to fail: verdict and property."""
+
+
+def way_of(node: Node[Any]) -> Way | None:
+    """The way in which a run fails that ends here; None if it does not fail, or goes on."""
+    if node.ended is None or node.problem is None:
+        return None
+    return Verdict(node.ended.value), node.problem.property
 
 
 class Attempt:

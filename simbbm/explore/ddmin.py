@@ -14,11 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from simbbm.check.verdict import Verdict
-from simbbm.core.graph import Graph, Node
+from simbbm.core.graph import Graph
 from simbbm.core.system import Move
-from simbbm.explore.attempt import Way
-from simbbm.explore.walk import Walk
+from simbbm.explore.attempt import Way, way_of
+from simbbm.explore.walk import Walk, enabled
 
 Labels = tuple[str, ...]
 
@@ -96,14 +95,12 @@ def _followed(
         if walk.ended:
             break
         default = walk.polite()
-        k = next((k for label in wanted if (k := _enabled(walk.node, label)) is not None), default)
+        k = next((k for label in wanted if (k := enabled(walk.node, label)) is not None), default)
         if k != default:
             decisions.append((len(walk.path), walk.node.moves[default].label))
         walk.take(k)
     node = walk.node
-    if node.ended is None or node.problem is None:
-        return None
-    if (Verdict(node.ended.value), node.problem.property) != way:
+    if way_of(node) != way or node.problem is None:
         return None
     taken = tuple(node.moves[k] for node, k in walk.path)
     return Run(
@@ -113,7 +110,3 @@ def _followed(
         taken,
         node.problem.cpu,
     )
-
-
-def _enabled(node: Node[Any], label: str) -> int | None:
-    return next((k for k, move in enumerate(node.moves) if move.label == label), None)

@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from math import comb
 from typing import Any, NamedTuple
 
-from simbbm.check.verdict import Verdict
 from simbbm.core.choice import run_seed
 from simbbm.core.engine import Engine
 from simbbm.core.graph import Graph
+from simbbm.explore.attempt import way_of
 from simbbm.explore.calibrate import calibrate
 from simbbm.explore.run import MAX_STEPS
 from simbbm.explore.strategies import Strategy, strategy
@@ -128,8 +128,6 @@ def _campaign(
     for number in range(trials.cap):
         chooser = plan.chooser(run_seed(seed, number), number)
         node = engine.run(chooser, trials.max_steps).node
-        if node.ended is not None and node.problem is not None:
-            how = Verdict(node.ended.value), node.problem.property
-            if how in scenario.expect.failures:
-                return number + 1
+        if way_of(node) in scenario.expect.failures:
+            return number + 1
     return None

@@ -11,6 +11,7 @@ Not found: rounds that a run may leave but need not (a lock that is always lost)
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable, Sequence
 
 
 def nobody_ends(parents: array[int], edges: array[int], ended: array[int]) -> int | None:
@@ -27,14 +28,17 @@ def nobody_ends(parents: array[int], edges: array[int], ended: array[int]) -> in
         before[child].append(parents[child])
     for source, target in zip(sources, targets, strict=True):
         before[target].append(source)
-    reaches = bytearray(len(parents))
-    waiting = list(ended)
-    for state in waiting:
-        reaches[state] = 1
+    found = reaching(before, ended)
+    return next((state for state in range(len(parents)) if state not in found), None)
+
+
+def reaching(before: Sequence[Iterable[int]], goals: Iterable[int]) -> set[int]:
+    """The states from which one of the goals can be reached; `before` are those before each."""
+    found = set(goals)
+    waiting = list(found)
     while waiting:
-        for state in before[waiting.pop()]:
-            if not reaches[state]:
-                reaches[state] = 1
-                waiting.append(state)
-    lost = reaches.find(0)
-    return None if lost < 0 else lost
+        for source in before[waiting.pop()]:
+            if source not in found:
+                found.add(source)
+                waiting.append(source)
+    return found

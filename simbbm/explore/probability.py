@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from simbbm.core.system import Move
 from simbbm.explore.attempt import Attempt
+from simbbm.explore.livelock import reaching
 from simbbm.explore.record import Witness
 from simbbm.explore.search import Limits, Search
 from simbbm.scenario import Scenario
@@ -77,8 +78,8 @@ def _chances(following: list[list[int]], goals: set[int]) -> list[float]:
     for source, targets in enumerate(following):
         for target in targets:
             before[target].append(source)
-    possible = _reaching(before, goals)
-    escaping = _reaching(before, (i for i in range(len(following)) if i not in possible))
+    possible = reaching(before, goals)
+    escaping = reaching(before, (i for i in range(len(following)) if i not in possible))
     chances = [float(i in possible and i not in escaping) for i in range(len(following))]
     open_ = [i for i in _after_those_that_follow(following) if i in possible and i in escaping]
     changes = True
@@ -91,18 +92,6 @@ def _chances(following: list[list[int]], goals: set[int]) -> list[float]:
             changes |= chance - chances[i] > PRECISION * chance
             chances[i] = chance
     return chances
-
-
-def _reaching(before: list[list[int]], goals: Iterable[int]) -> set[int]:
-    """The states from which one of the goals can be reached."""
-    found = set(goals)
-    waiting = list(found)
-    while waiting:
-        for source in before[waiting.pop()]:
-            if source not in found:
-                found.add(source)
-                waiting.append(source)
-    return found
 
 
 def _after_those_that_follow(following: list[list[int]]) -> list[int]:

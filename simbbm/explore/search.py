@@ -21,8 +21,9 @@ import msgspec
 
 from simbbm.arm64.machine import Machine
 from simbbm.check.verdict import Verdict
+from simbbm.core.graph import judge
 from simbbm.core.system import Problem
-from simbbm.explore.livelock import nobody_ends
+from simbbm.explore.livelock import nobody_ends, reaching
 from simbbm.explore.space import Space
 
 EXACT = 1_000_000
@@ -62,7 +63,7 @@ class Failure(NamedTuple):
     verdict: Verdict
     problem: Problem
     walk: tuple[int, ...]
-    """Indices of moves, of representatives (`Space.run`)."""
+    """Indices of moves, of representatives (`politest` makes a run of the machine of them)."""
 
     @property
     def way(self) -> tuple[Verdict, str]:
@@ -202,18 +203,11 @@ class Search:
         depth = len(failure.walk)
         goals = self.failing(failure.way)
         distances = self._distances()
-        before: dict[int, list[int]] = {}
+        before: list[list[int]] = [[] for _ in self._parents]
         for source, target in self.pairs():
             if distances[target] == distances[source] + 1:
-                before.setdefault(target, []).append(source)
-        found = {i for i in goals if distances[i] == depth}
-        waiting = list(found)
-        while waiting:
-            for state in before.get(waiting.pop(), ()):
-                if state not in found:
-                    found.add(state)
-                    waiting.append(state)
-        return found
+                before[target].append(source)
+        return reaching(before, (i for i in goals if distances[i] == depth))
 
     def _distances(self) -> array[int]:
         distances = array("I", bytes(4 * len(self._parents)))
@@ -239,20 +233,16 @@ class Search:
         machine = self.space.machine
         for name, holds in self.landmarks.items():
             self._counts[name] += holds(state)
-        if problem := machine.problem(state):
-            return self._fail(index, Verdict.VIOLATED, problem)
-        if any(not move.optional for move in machine.moves(state)):
+        judged = judge(machine, state)
+        if judged.ended is None:
             return None
-        if waiting := machine.unfinished(state):
-            return self._fail(index, Verdict.STUCK, Problem("terminates", "; ".join(waiting)))
-        if problem := machine.final_problem(state):
-            return self._fail(index, Verdict.VIOLATED, problem)
         self._ended.append(index)
-        self._ends += 1
-        return None
+        if judged.problem is None:
+            self._ends += 1
+            return None
+        return self._fail(index, Verdict(judged.ended.value), judged.problem)
 
     def _fail(self, index: int, verdict: Verdict, problem: Problem) -> str | None:
-        self._ended.append(index)
         way = verdict, problem.property
         self._failing.append((index, way))
         if way not in self._failed:

@@ -22,7 +22,7 @@ from simbbm.core.graph import Graph, Node
 from simbbm.explore.marks import is_like
 from simbbm.explore.record import Decision
 from simbbm.explore.run import MAX_STEPS
-from simbbm.explore.walk import Walk, labels
+from simbbm.explore.walk import Walk, enabled, labels
 
 LOOK_AHEAD = 40
 """Steps beyond twice as many as there were."""
@@ -52,7 +52,7 @@ class Semantic:
 
     def find(self, node: Node[Any], label: str) -> int | None:
         """Return the move of this label."""
-        return next((k for k, move in enumerate(node.moves) if move.label == label), None)
+        return enabled(node, label)
 
     def reach(self, walk: Walk, label: str) -> Walk | None:
         """Take steps of the program that the label is of."""

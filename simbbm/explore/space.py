@@ -1,12 +1,12 @@
 """The states that a search walks: a machine's, reduced as far as it is safe and wanted.
 
 The two reductions are each in a file of their own (`arm64.symmetry`, `explore.ample`). Here it is
-decided whether they apply, and a walk through representatives is turned back into a run.
+decided whether they apply.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 
 from simbbm.arm64.machine import Arm64, Machine
@@ -55,28 +55,6 @@ class Space:
         keys = (self.symmetry.key(cpu, i) for i, cpu in enumerate(state.cpus))
         text = "".join(keys) + repr(state.failure)
         return blake2b(memory + text.encode(), digest_size=16).digest()
-
-    def run(self, walk: Iterable[int]) -> list[int]:
-        """A walk through representatives, as indices of moves, as a run of the machine."""
-        machine, symmetry = self.machine, self.symmetry
-        state = machine.initial()
-        numbers = symmetry.arrangement(state)
-        shown = symmetry.arranged(state, numbers)
-        run = []
-        for k in walk:
-            after = machine.apply(shown, machine.moves(shown)[k])
-            order = symmetry.arrangement(after)
-            shown = symmetry.arranged(after, order)
-            numbers = [numbers[place] for place in order]
-            for j, move in enumerate(machine.moves(state)):
-                following = machine.apply(state, move)
-                if symmetry.arranged(following, numbers)[:2] == shown[:2]:
-                    run.append(j)
-                    state = following
-                    break
-            else:
-                raise AssertionError("a representative's move has no counterpart")
-        return run
 
 
 def _can_reduce(machine: Arm64) -> bool:

@@ -59,6 +59,11 @@ class Walk:
         return these[self.default_schedule.default(Node(None, tuple(moves[k] for k in these)))]
 
 
+def enabled(node: Node[Any], label: str) -> int | None:
+    """The move of this label, None if it is not possible here."""
+    return next((k for k, move in enumerate(node.moves) if move.label == label), None)
+
+
 def labels(moves: Sequence[Move]) -> tuple[str, ...]:
     """The labels of some moves."""
     return tuple(move.label for move in moves)

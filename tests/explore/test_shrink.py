@@ -205,7 +205,7 @@ def test_of_runs_as_long_the_politer_one_is_kept() -> None:
     attempt = Attempt(scenario, params, NO_LIMITS, frozenset({way}))
     failure = attempt.found(way)
     assert failure is not None
-    met = witness_along(scenario, params, tuple(attempt.space.run(failure.walk)))
+    met = witness_along(scenario, params, failure.walk)  # of two CPUs, which are not alike
     labels = [step.before.moves[step.k].label for step in steps_of(met, scenario)]
     run = ddmin(Graph(scenario.system(params)), labels, way)
 
