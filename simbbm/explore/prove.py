@@ -103,7 +103,9 @@ class Prover:
         if not reduced.searched.failures or reduced.searched.stopped == INTERRUPTED:
             return self._proof(reduced)
         whole = self._attempt(ample=False, states=self.limits.states)
-        return self._proof(whole if self._found(whole) else reduced)
+        proof = self._proof(whole if self._found(whole) else reduced)
+        interrupted = whole.searched.stopped == INTERRUPTED
+        return msgspec.structs.replace(proof, interrupted=interrupted)
 
     def _found(self, attempt: Attempt) -> bool:
         failure = attempt.failure(self.wanted)

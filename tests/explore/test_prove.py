@@ -171,6 +171,23 @@ def test_ctrl_c_and_no_memory_are_no_proof(
     assert (error is KeyboardInterrupt) == proof.interrupted
 
 
+def test_ctrl_c_while_the_nearest_is_looked_for_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the reduced search found is kept, and the caller knows that it is to stop."""
+    searches, layers = count(), Search._layers
+
+    def interrupted(self: Search) -> str | None:
+        if next(searches) == 1:
+            raise KeyboardInterrupt
+        return layers(self)
+
+    monkeypatch.setattr(Search, "_layers", interrupted)
+    proof = Prover(GOOD, {"cpus": 2, "layout": "pmd", "noabort": "none"}).prove()
+
+    assert (Verdict.VIOLATED, False, True) == (proof.verdict, proof.certified, proof.interrupted)
+
+
 def test_hashes_instead_of_states_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     exact = Prover(GOOD, {}).prove(), Prover(twin("m09_no_tlbi"), {}).prove()
     monkeypatch.setattr(searching, "EXACT", 100)
