@@ -14,8 +14,11 @@ from simbbm.arm64.descriptor import leaf, table
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
 from simbbm.check.verdict import Expectation, Verdict
+from simbbm.core.choice import Polite
+from simbbm.core.graph import Graph, Node
 from simbbm.core.program import repeat_until
 from simbbm.explore import search as searching
+from simbbm.explore.attempt import way_of
 from simbbm.explore.coverage import never_awaited
 from simbbm.explore.prove import Prover, collision_bound, witness_along
 from simbbm.explore.replay import Result, replay
@@ -98,6 +101,38 @@ def test_no_reduction_finds_a_shorter_one(scenario: Scenario) -> None:
     else:
         wanted_failures = [f for f in plain.failures if wanted is None or f.way in wanted]
         assert len(proof.run) == len(wanted_failures[0].walk)
+
+
+@pytest.mark.parametrize("name", ["m07_count_before_switch", "m10_no_dsb_after_tlbi"])
+def test_of_the_shortest_runs_the_politest_is_told(name: str) -> None:
+    """It differs less from the polite schedule than as it was met, and none differs less."""
+    scenario, params = twin(name), {"cpus": 2, "layout": "pmd"}
+    wanted = frozenset(scenario.expect.failures)
+    (met,) = Search(Space(scenario.system(params), ample=False), wanted=wanted).run().failures
+    proof = Prover(scenario, params).prove()
+    assert proof.run is not None
+    decisions = len(witness_along(scenario, params, proof.run).decisions)
+
+    assert len(met.walk) == len(proof.run)
+    assert decisions < len(witness_along(scenario, params, met.walk).decisions)
+    assert decisions == fewest_decisions(scenario.system(params), met.way, len(met.walk))
+
+
+def fewest_decisions(system: Arm64, way: tuple[Verdict, str], length: int) -> int | None:
+    """Of all runs of this length that fail in this way, by how many decisions the best differs."""
+    graph = Graph(system)
+    best = {(graph.initial, 0): 0}
+    for _ in range(length):
+        after: dict[tuple[Node[Any], int], int] = {}
+        for (node, cpu), decisions in best.items():
+            for k in range(len(node.moves)):
+                polite = Polite(cpu)
+                new = decisions + (k != polite.default(node))
+                polite.observe(node, k)
+                place = graph.follow(node, k), polite.cpu
+                after[place] = min(new, after.get(place, new))
+        best = after
+    return min((d for (node, _), d in best.items() if way_of(node) == way), default=None)
 
 
 def test_without_reductions_every_state_is_visited() -> None:
