@@ -135,6 +135,17 @@ def fewest_decisions(system: Arm64, way: tuple[Verdict, str], length: int) -> in
     return min((d for (node, _), d in best.items() if way_of(node) == way), default=None)
 
 
+def test_a_landmark_is_no_state_in_which_others_run_on() -> None:
+    """All CPUs may see the split here, so that the twin that parks nobody is proved too."""
+    params = {"cpus": 3, "layout": "pmd", "noabort": "all"}
+    parked = Prover(GOOD, params).prove()
+    at_large = Prover(twin("m01_only_boot_cpu_runs_fn"), params).prove()
+
+    assert (Verdict.PROVED, Verdict.PROVED) == (parked.verdict, at_large.verdict)
+    assert sum(parked.landmarks.values()) > 0
+    assert sum(at_large.landmarks.values()) == 0
+
+
 def test_without_reductions_every_state_is_visited() -> None:
     params: dict[str, Any] = {"cpus": 2, "layout": "contpmd"}
     proof = Prover(GOOD, params, symmetry=False, ample=False).prove()
