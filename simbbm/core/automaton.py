@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
+from types import CodeType
 from typing import Any, TypeVar
 
 from simbbm.core import frames
@@ -140,7 +141,7 @@ class Automaton:
         self.labels: dict[str, Where] = {}
         self.ops: dict[str, Op] = {}
         """What is done at each label; of several operands those that were met first."""
-        self.awaited: dict[Program, set[int]] = {}
+        self.awaited: dict[CodeType, set[int]] = {}
         """The lines at which functions were met awaiting something."""
 
     def start(self, function: Any, *args: Any) -> ControlPoint:
@@ -267,13 +268,14 @@ class Automaton:
         turn = frames.run(point.function, point.args, point.history, root=point.parent is None)
         request, point.where = turn.request, turn.where
         self._count_streak(point, request)
-        lines = self.awaited.setdefault(point.function, set())
+        self.awaited.setdefault(point.function.__code__, set())
         if request is None:
             if point.parent is None:
                 point.value = turn.outcome
                 return point
             return self._return(point.parent, turn.outcome)
-        lines.add(request.where.line)
+        for code, line in turn.awaiting:
+            self.awaited.setdefault(code, set()).add(line)
         if isinstance(request, Call):
             name = self._edited(request.function, point).__name__
             nth = f"#{turn.occurrence}" if turn.occurrence > 1 else ""

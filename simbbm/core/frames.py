@@ -9,8 +9,8 @@ from __future__ import annotations
 import inspect
 import sys
 from collections import Counter
-from collections.abc import Coroutine
-from types import FrameType
+from collections.abc import Coroutine, Iterator
+from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 from simbbm.core import program
@@ -50,6 +50,8 @@ class Turn(NamedTuple):
     occurrence: int
     outcome: Any
     where: Where
+    awaiting: tuple[tuple[CodeType, int], ...] = ()
+    """Code and line of the frame, and of what it awaits that is no frame of its own."""
 
 
 def run(function: Program, args: tuple[Any, ...], history: tuple[Any, ...], *, root: bool) -> Turn:
@@ -109,6 +111,7 @@ def _replay(
                 request = _checked(coroutine, coroutine.throw(value.rebuilt()))
             else:
                 request = _checked(coroutine, coroutine.send(value))
+        awaiting = tuple(_awaiting(coroutine))
     except StopIteration as stop:
         _check_all_awaited(None)
         if why := why_not_frozen(stop.value):
@@ -128,7 +131,7 @@ def _replay(
         if guarded:
             sys.settrace(previous)
         _close(coroutine, function)
-    return Turn(request, counts[kind(request)] + 1, None, request.where)
+    return Turn(request, counts[kind(request)] + 1, None, request.where, awaiting)
 
 
 def _outcome(error: Exception, where: Where) -> Raised:
@@ -203,12 +206,16 @@ def start_of(function: Program) -> Where:
 def _suspended_at(coroutine: Any) -> Where:
     """Return the innermost line of the author's own file on the way to what is awaited."""
     file = coroutine.cr_code.co_filename
-    while inspect.iscoroutine(coroutine):
-        if coroutine.cr_code.co_filename == file:
-            frame = coroutine.cr_frame
-            where = Where(file, frame.f_lineno if frame else coroutine.cr_code.co_firstlineno)
-        coroutine = coroutine.cr_await
+    *_, where = (Where(file, n) for code, n in _awaiting(coroutine) if code.co_filename == file)
     return where
+
+
+def _awaiting(coroutine: Any) -> Iterator[tuple[CodeType, int]]:
+    """Code and line of a coroutine, and of those inside that it waits for."""
+    while inspect.iscoroutine(coroutine):
+        code, frame = coroutine.cr_code, coroutine.cr_frame
+        yield code, frame.f_lineno if frame else code.co_firstlineno
+        coroutine = coroutine.cr_await
 
 
 class _EndlessError(BaseException):

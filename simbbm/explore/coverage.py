@@ -14,7 +14,6 @@ from types import CodeType
 from typing import NamedTuple
 
 from simbbm.core.automaton import Automaton
-from simbbm.core.program import Program
 
 AWAIT = opmap["GET_AWAITABLE"]
 
@@ -35,17 +34,16 @@ class _Range(NamedTuple):
 def never_awaited(automaton: Automaton) -> list[str]:
     """The awaits that were not come to, as `file:line function: what`."""
     missed: set[str] = set()
-    for function, lines in automaton.awaited.items():
-        missed.update(_missed(function, lines))
+    for code, lines in automaton.awaited.items():
+        missed.update(_missed(code, lines))
     return sorted(missed)
 
 
-def _missed(function: Program, lines: set[int]) -> Iterator[str]:
-    file = function.__code__.co_filename
-    name = file.replace("\\", "/").rpartition("/")[2]
-    for awaited in _awaits(function.__code__):
+def _missed(code: CodeType, lines: set[int]) -> Iterator[str]:
+    name = code.co_filename.replace("\\", "/").rpartition("/")[2]
+    for awaited in _awaits(code):
         if lines.isdisjoint(awaited.lines):
-            yield f"{name}:{awaited.line} {function.__name__}: {_text(file, awaited)}"
+            yield f"{name}:{awaited.line} {code.co_name}: {_text(code.co_filename, awaited)}"
 
 
 def _awaits(code: CodeType) -> Iterator[_Range]:

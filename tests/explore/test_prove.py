@@ -326,6 +326,24 @@ def test_steps_that_were_never_reached_are_named() -> None:
     assert missed.endswith(" sometimes: cpu.isb()")
 
 
+async def part(cpu: Cpu, word: int) -> None:
+    """Not a routine: awaited within its caller's frame."""
+    if await cpu.ldr(word) == 7:
+        await cpu.isb()
+
+
+async def awaits_a_part(cpu: Cpu, word: int) -> None:
+    await part(cpu, word)
+
+
+def test_what_is_awaited_within_a_frame_is_looked_at_as_well() -> None:
+    system = machine((awaits_a_part, FLAG), tables=TABLES, uniform=True)
+    Search(Space(system)).run()
+
+    (missed,) = never_awaited(system.spec.automaton)
+    assert missed.endswith(" part: cpu.isb()")
+
+
 def test_every_step_of_the_protocol_is_reached_with_some_parameters() -> None:
     """The steps that one choice of parameters never comes to belong to another one."""
     missed: set[str] | None = None
