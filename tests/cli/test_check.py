@@ -269,3 +269,23 @@ def test_progress_goes_to_stderr(
     assert "sampling" not in result.stdout
     said = result.stderr.splitlines()[0]
     assert ('"event": "sampling"' if log_format == "json" else "sampling  ") in said
+
+
+def test_of_several_edits_one_may_have_nothing_to_change(simbbm: Cli) -> None:
+    """A layout without level 1 blocks has no split_pud(); one without blocks has neither."""
+    twin = "linear_map_split::m20_populate_before_fill"
+    row = simbbm.row("explore", twin, "-p", "cpus=2", "-p", "layout=pmd")
+    assert ("VIOLATED", True) == (row["verdict"], row["expected"])
+
+    error = simbbm.row("explore", twin, "-p", "cpus=2", "-p", "layout=pages", code=2)
+    assert error["message"].endswith("split_pmd, but nothing calls it with these parameters")
+
+
+def test_a_typo_among_several_edits_is_an_error_with_any_parameters(
+    simbbm: Cli, mine: Path
+) -> None:
+    mine.write_text(mine.read_text().replace('["move.tlbi', '["move.nothing", "move.tlbi'))
+
+    error = simbbm.row("explore", f"{mine}::no_tlbi", "-p", "readers=2", code=2)
+
+    assert error["message"].endswith("drops move.nothing, but no step is called that")
