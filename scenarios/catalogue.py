@@ -50,15 +50,18 @@ def flag_page_mapped(tables: Tables, geometry: Geometry, k: Kernel, entry: Descr
 
 def with_spare_table(setup: Setup) -> Setup:
     """Add one to the tables that the allocator may hand out: more than the protocol needs."""
-    address = setup.cpus[0].args[0].free_tables
+    k: Kernel = setup.cpus[0].args[0]
+    address, name = k.free_tables, "spare"
     while address in setup.tables:
+        name += "'" if setup.symbols[address] == name else ""
         address += setup.geometry.entries
     empty = (INVALID_DESCRIPTOR,) * setup.geometry.entries
+    names = {address: name, k.linear(address): name}
     return replace(
         setup,
         tables={**setup.tables, address: empty},
-        symbols={**setup.symbols, address: "spare"},
-        table_names=setup.table_names | {address},
+        symbols={**setup.symbols, **names},
+        table_names=setup.table_names | names.keys(),
     )
 
 
@@ -146,6 +149,7 @@ m15_read_once_reads_early = reported.twin(
     cpus=2,
     layout="pmd",
     window=2,
+    smallest={"cpus": 2, "layout": "pages"},
 )
 
 m24_flag_page_rox = good.twin(
@@ -260,6 +264,7 @@ m09_m19_flush_behind_kernel = m09_no_tlbi_without_walk_caches.twin(
     replace={flush_linear_map: flush_behind_kernel},
     layout="sides",
     flush="pages",
+    smallest={"cpus": 2, "layout": "pmd"},
 )
 
 m09_m19_wrong_stride = m09_no_tlbi_without_walk_caches.twin(
@@ -268,4 +273,5 @@ m09_m19_wrong_stride = m09_no_tlbi_without_walk_caches.twin(
     replace={flush_tlb_kernel_range: flush_with_wrong_stride},
     layout="sides",
     flush="pages",
+    smallest={"cpus": 2, "layout": "contpte"},
 )

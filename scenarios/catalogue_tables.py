@@ -139,6 +139,7 @@ m48_error_without_release = good.twin(
     cpus=2,
     layout="pud",
     tables=1,
+    smallest={"cpus": 2, "layout": "contpmd"},
 )
 
 

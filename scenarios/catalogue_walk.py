@@ -50,6 +50,7 @@ m44_region_missed = good.twin(
     replace={repaint: repaint_first_region},
     cpus=2,
     layout="regions",
+    smallest={"cpus": 2, "layout": "contpmd"},
 )
 
 

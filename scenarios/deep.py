@@ -105,7 +105,8 @@ del spread_out
 
 def _deep(twin: Scenario, layout: str = "pmd") -> Scenario:
     """The same mistake in the protocol that is spread out; where both swap a routine, it wins."""
-    story = f"{twin.story.removesuffix('.')}; something else lies between cause and effect."
+    what, _, origin = twin.story.rpartition(" (")
+    story = f"{what}; something else lies between cause and effect ({origin}"
     deep = good.twin(story, expect=str(twin.expect), layout=layout)
     return replace(deep, edits=good.edits.merged(twin.edits))
 

@@ -58,7 +58,9 @@ def running(setup: Setup, at: Layout, caps: Caps, online: int) -> tuple[Setup, R
     k = at.kernel
     names = ("caps", "online", "num_threads", "hotplug_lock")
     first = k.scratch + 1
-    physical = [first + i - k.flag + k.flag_idmap for i in range(len(names))]
+    words = {first + i: name for i, name in enumerate(names)}
+    by_idmap = {word - k.flag + k.flag_idmap: name for word, name in words.items()}
+    caps_word, online_word, *_ = by_idmap
     spare = 0
     while k.free_tables + spare * k.entries in setup.tables:
         spare += 1
@@ -66,9 +68,9 @@ def running(setup: Setup, at: Layout, caps: Caps, online: int) -> tuple[Setup, R
     return (
         replace(
             changed,
-            data={**changed.data, physical[0]: int(caps), physical[1]: online},
+            data={**changed.data, caps_word: int(caps), online_word: online},
             properties=tuple(p for p in changed.properties if p.name in KEPT),
-            symbols={**changed.symbols, **dict(zip(physical, names, strict=True))},
+            symbols={**changed.symbols, **words, **by_idmap},
         ),
         RunningKernel(k, first, first + 1, first + 2, first + 3, spare),
     )

@@ -27,30 +27,12 @@ from simbbm.check.properties import (
     translations_preserved,
 )
 from simbbm.core.program import repeat_until, routine
+from simbbm.linux import mmu, proc
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName
 from simbbm.linux.layout import layout as lay_out
-from simbbm.linux.mmu import (
-    boot_cpu_part,
-    equals,
-    flush_linear_map,
-    init_idmap_kpti_bbml2_flag,
-    linear_map_maybe_split_to_ptes,
-    linear_map_split_to_ptes,
-    on_boot_cpu,
-    release_secondaries,
-    repaint,
-    secondary_part,
-    wait_for_secondaries,
-)
 from simbbm.linux.pgtable import fill_table, populate
-from simbbm.linux.proc import (
-    count_parked,
-    idmap_cpu_set_reserved_ttbr1,
-    increment_flag,
-    wait_for_zero,
-    wait_until_released,
-)
+from simbbm.linux.proc import count_parked, idmap_cpu_set_reserved_ttbr1
 from simbbm.linux.split import Progress, pgd_pgtable_alloc_split, split_pmd, split_pud
 from simbbm.linux.stop_machine import cpu_stopper_thread
 from simbbm.scenario import CpuSet, CpuSetup, Range, Setup, cpu_set, hardware_for, scenario
@@ -58,12 +40,12 @@ from simbbm.scenario import CpuSet, CpuSetup, Range, Setup, cpu_set, hardware_fo
 
 async def boot(cpu: Cpu, k: Kernel) -> None:
     """CPU 0, from setup_system_features() on."""
-    await linear_map_maybe_split_to_ptes(cpu, k)
+    await mmu.linear_map_maybe_split_to_ptes(cpu, k)
 
 
 async def stopper(cpu: Cpu, k: Kernel) -> None:
     """Any other CPU: idle until stop_machine() queues work."""
-    await cpu_stopper_thread(cpu, k, linear_map_split_to_ptes)
+    await cpu_stopper_thread(cpu, k, mmu.linear_map_split_to_ptes)
 
 
 @scenario(evidence="proved")
@@ -119,21 +101,19 @@ def good(
     )
 
 
-# The mutants. Numbers and symptoms: the catalogue of ways to get it wrong.
-
-
 @routine
 async def split_on_boot_cpu_only(cpu: Cpu, k: Kernel) -> None:
     """As in v3 of the series: the others keep spinning in multi_cpu_stop()."""
-    if await on_boot_cpu(cpu):
-        await repaint(cpu, k)
-        await flush_linear_map(cpu, k)
+    if await mmu.on_boot_cpu(cpu):
+        await mmu.repaint(cpu, k)
+        await mmu.flush_linear_map(cpu, k)
 
 
 m01_only_boot_cpu_runs_fn = good.twin(
-    "Only the boot CPU runs fn; the others spin in multi_cpu_stop() with the swapper tables live.",
+    "Only the boot CPU runs fn; the others spin in multi_cpu_stop(), swapper live (v3).",
     expect="VIOLATED:no_size_change_seen",
-    replace={linear_map_split_to_ptes: split_on_boot_cpu_only},
+    replace={mmu.linear_map_split_to_ptes: split_on_boot_cpu_only},
+    smallest={"cpus": 2, "layout": "pmd"},
 )
 
 
@@ -147,34 +127,37 @@ async def first_to_arrive(cpu: Cpu, k: Kernel) -> bool:
 async def split_by_first_to_arrive(cpu: Cpu, k: Kernel) -> None:
     """The CPU 0 test became a race."""
     if await first_to_arrive(cpu, k):
-        await boot_cpu_part(cpu, k)
+        await mmu.boot_cpu_part(cpu, k)
     else:
-        await secondary_part(cpu, k)
+        await mmu.secondary_part(cpu, k)
 
 
 m02_first_to_arrive_splits = good.twin(
-    "Whoever arrives first repaints, be it a CPU that may not.",
+    "Whoever arrives first repaints, be it a CPU that may not (comment where it is tested).",
     expect="VIOLATED:no_size_change_seen",
-    replace={linear_map_split_to_ptes: split_by_first_to_arrive},
+    replace={mmu.linear_map_split_to_ptes: split_by_first_to_arrive},
+    smallest={"cpus": 2, "layout": "pmd"},
 )
 
 m02_no_cpu0_test = good.twin(
-    "Every CPU takes the boot CPU's part: nobody increments the flag.",
+    "Every CPU takes the boot CPU's part: nobody increments the flag (inferred).",
     expect="STUCK:terminates",
-    replace={linear_map_split_to_ptes: boot_cpu_part},
+    replace={mmu.linear_map_split_to_ptes: mmu.boot_cpu_part},
+    smallest={"cpus": 2, "layout": "pages"},
 )
 
 
 @routine
 async def wait_for_one_less(cpu: Cpu, k: Kernel) -> None:
     """The initial 1 that stands for the boot CPU is forgotten in the target."""
-    await cpu.wait(k.flag, equals, k.num_online_cpus - 1, acquire=True)
+    await cpu.wait(k.flag, mmu.equals, k.num_online_cpus - 1, acquire=True)
 
 
 m03_waits_for_one_less = good.twin(
-    "The boot CPU waits for num_online_cpus() - 1: one secondary is not parked yet.",
+    "The boot CPU waits for num_online_cpus() - 1: one is not parked yet (question on v5).",
     expect="VIOLATED:no_size_change_seen|STUCK:terminates",
-    replace={wait_for_secondaries: wait_for_one_less},
+    replace={mmu.wait_for_secondaries: wait_for_one_less},
+    smallest={"cpus": 2, "layout": "pages"},
 )
 
 
@@ -186,16 +169,17 @@ async def init_flag_to_zero(cpu: Cpu, k: Kernel) -> None:
 
 
 m04_flag_starts_at_zero = good.twin(
-    "The flag starts at 0: the boot CPU's target is never reached.",
+    "The flag starts at 0: the boot CPU's target is never reached (comment on the flag).",
     expect="STUCK:terminates",
-    replace={init_idmap_kpti_bbml2_flag: init_flag_to_zero},
+    replace={mmu.init_idmap_kpti_bbml2_flag: init_flag_to_zero},
+    smallest={"cpus": 2, "layout": "pages"},
 )
 
 
 @routine
 async def count_parked_early(cpu: Cpu, k: Kernel) -> None:
     """S8, at another place."""
-    await repeat_until(increment_flag, cpu, k.flag_idmap)
+    await repeat_until(proc.increment_flag, cpu, k.flag_idmap)
 
 
 @routine
@@ -211,9 +195,10 @@ async def count_nothing(cpu: Cpu, k: Kernel) -> None:
 
 
 m07_count_before_switch = good.twin(
-    "A secondary says that it is parked before it leaves the swapper tables.",
+    "A secondary says that it is parked before it leaves the swapper tables (inferred).",
     expect="VIOLATED:no_size_change_seen",
     replace={idmap_cpu_set_reserved_ttbr1: count_before_switch, count_parked: count_nothing},
+    smallest={"cpus": 2, "layout": "pmd"},
 )
 
 
@@ -229,33 +214,38 @@ async def count_before_tlbi(cpu: Cpu, k: Kernel) -> None:
 
 
 m08_count_before_tlbi = good.twin(
-    "A secondary says that it is parked while its TLB still holds the swapper's entries.",
+    "A secondary says that it is parked, its TLB still full of the swapper (inferred).",
     expect="VIOLATED:no_size_change_seen",
     replace={idmap_cpu_set_reserved_ttbr1: count_before_tlbi, count_parked: count_nothing},
+    smallest={"cpus": 2, "layout": "pmd"},
 )
 
 m09_no_tlbi = good.twin(
-    "No TLBI after the switch to the reserved table: cached table entries let walks go on.",
+    "No TLBI after the switch: cached table entries of the swapper let walks go on (inferred).",
     expect="VIOLATED:no_size_change_seen",
     drop=["idmap_cpu_set_reserved_ttbr1.tlbi.vmalle1"],
+    smallest={"cpus": 2, "layout": "pmd"},
 )
 
 m10_no_dsb_after_tlbi = good.twin(
-    "No DSB after the TLBI: it may complete after the secondary has been counted.",
+    "No DSB after the TLBI: it may complete after the secondary has been counted (inferred).",
     expect="VIOLATED:no_size_change_seen",
     drop=["idmap_cpu_set_reserved_ttbr1.dsb.nsh"],
+    smallest={"cpus": 2, "layout": "pmd"},
 )
 
 m11_no_isb_before_tlbi = good.twin(
-    "No ISB between the TTBR1 write and the TLBI: a walk may refill from the old table.",
+    "No ISB between the TTBR1 write and the TLBI: a walk may refill from the old table (inferred).",
     expect="VIOLATED:no_size_change_seen",
     drop=["idmap_cpu_set_reserved_ttbr1.isb#1"],
+    smallest={"cpus": 2, "layout": "pmd"},
 )
 
 m12_ttbr1_not_switched = good.twin(
-    "TTBR1 keeps the swapper tables; only the idmap is installed.",
+    "TTBR1 keeps the swapper tables; only the idmap is installed (inferred).",
     expect="VIOLATED:no_size_change_seen",
     drop=["idmap_cpu_set_reserved_ttbr1.msr.ttbr1_el1"],
+    smallest={"cpus": 2, "layout": "pmd"},
 )
 
 
@@ -268,31 +258,33 @@ async def increment_flag_plainly(cpu: Cpu, address: int) -> bool:
 
 
 m14_plain_increment = good.twin(
-    "The flag is incremented by a plain load and store: an increment is lost.",
+    "The flag is incremented by a plain load and store: an increment is lost (inferred).",
     expect="STUCK:terminates",
-    replace={increment_flag: increment_flag_plainly},
+    replace={proc.increment_flag: increment_flag_plainly},
+    smallest={"cpus": 3, "layout": "pages"},
 )
 
 
 @routine
 async def release_before_flush(cpu: Cpu, k: Kernel) -> None:
     """B5 before B4."""
-    await wait_for_secondaries(cpu, k)
-    await repaint(cpu, k)
-    await release_secondaries(cpu, k)
-    await flush_linear_map(cpu, k)
+    await mmu.wait_for_secondaries(cpu, k)
+    await mmu.repaint(cpu, k)
+    await mmu.release_secondaries(cpu, k)
+    await mmu.flush_linear_map(cpu, k)
 
 
 m16_release_before_flush = good.twin(
-    "The secondaries are released before the TLB flush: harmless, their TLBs hold nothing of it.",
+    "Released before the TLB flush: harmless, their TLBs hold nothing of it (review of v4).",
     expect="HOLDS",
-    replace={boot_cpu_part: release_before_flush},
+    replace={mmu.boot_cpu_part: release_before_flush},
 )
 
 m16_m21_release_unpublished = m16_release_before_flush.twin(
-    "Released before the flush, and leaving lazy MMU mode emits no DSB: stores may come later.",
+    "Released before the flush, no DSB on leaving lazy MMU mode: stores are late (review of v4).",
     expect="VIOLATED:no_size_change_seen",
     drop=["arch_leave_lazy_mmu_mode.dsb.ishst"],
+    smallest={"cpus": 2, "layout": "pmd"},
 )
 
 
@@ -321,31 +313,35 @@ async def split_pmd_populate_first(
 
 
 m20_populate_before_fill = good.twin(
-    "A table is linked before it is filled: the boot CPU's own map faults.",
+    "A table is linked before it is filled: the boot CPU's own map faults (comment in split_pmd).",
     expect="VIOLATED:no_fault_on_live_map",
     replace={split_pud: split_pud_populate_first, split_pmd: split_pmd_populate_first},
+    smallest={"cpus": 2, "layout": "pmd"},
 )
 
 m20_no_dsb_before_populate = good.twin(
-    "No DSB between filling a table and linking it: the link may reach memory first.",
+    "No DSB between filling a table and linking it: linked first, perhaps (comment in split_pmd).",
     expect="VIOLATED:no_fault_on_live_map",
     drop=["split_pud.dsb.ishst", "split_pmd.dsb.ishst"],
+    smallest={"cpus": 2, "layout": "pmd"},
 )
 
 m21_stores_unpublished = good.twin(
-    "Neither lazy MMU mode nor the flush emits a DSB: table stores come after the release.",
+    "Neither lazy MMU mode nor the flush has a DSB: stores come after the release (review of v4).",
     expect="VIOLATED:no_size_change_seen",
     drop=[
         "arch_leave_lazy_mmu_mode.dsb.ishst",
         "flush_tlb_all.dsb.ishst",
         "flush_tlb_all.dsb.ish",
     ],
+    smallest={"cpus": 2, "layout": "pmd"},
 )
 
 m22_ttbr1_not_restored = good.twin(
-    "A secondary returns without its TTBR1: kernel text and stack are not mapped.",
+    "A secondary returns without its TTBR1: kernel text and stack are not mapped (inferred).",
     expect="VIOLATED:no_fault_on_live_map",
     drop=["restore_ttbr1.msr.ttbr1_el1"],
+    smallest={"cpus": 2, "layout": "pages"},
 )
 
 
@@ -353,13 +349,14 @@ m22_ttbr1_not_restored = good.twin(
 async def wait_through_kernel_mapping(cpu: Cpu, k: Kernel) -> None:
     """The wait loop reads the flag at its kernel address."""
     await cpu.sevl()
-    await repeat_until(wait_for_zero, cpu, k.flag)
+    await repeat_until(proc.wait_for_zero, cpu, k.flag)
 
 
 m23_flag_by_kernel_address = good.twin(
-    "The wait loop reads the flag by its kernel address, which TTBR1 no longer maps.",
+    "The wait loop reads the flag at its kernel address, which is unmapped (comment in proc.S).",
     expect="VIOLATED:no_fault_on_live_map",
-    replace={wait_until_released: wait_through_kernel_mapping},
+    replace={proc.wait_until_released: wait_through_kernel_mapping},
+    smallest={"cpus": 2, "layout": "pages"},
 )
 
 
@@ -372,15 +369,17 @@ async def wait_for_zero_plainly(cpu: Cpu, address: int) -> bool:
 
 
 m29_plain_load_in_wait = good.twin(
-    "The wait loop loads without LDXR: no event when the flag changes.",
+    "The wait loop loads without LDXR: no event when the flag changes (inferred).",
     expect="STUCK:terminates",
-    replace={wait_for_zero: wait_for_zero_plainly},
+    replace={proc.wait_for_zero: wait_for_zero_plainly},
+    smallest={"cpus": 2, "layout": "pages"},
 )
 
 m30_no_sevl = good.twin(
-    "No SEVL before the wait loop: the first WFE may sleep through the release.",
+    "No SEVL before the wait loop: the first WFE may sleep through the release (inferred).",
     expect="STUCK:terminates",
     drop=["wait_until_released.sevl"],
+    smallest={"cpus": 2, "layout": "pages"},
 )
 
 
@@ -394,7 +393,8 @@ async def split_pmd_with_sleeping_allocation(
 
 
 m38_sleeping_allocation = good.twin(
-    "A table is allocated with GFP_KERNEL inside fn, where interrupts are off.",
+    "A table is allocated with GFP_KERNEL inside fn, where interrupts are off (v3 of the series).",
     expect="VIOLATED:no_sleep_in_atomic",
     replace={split_pmd: split_pmd_with_sleeping_allocation},
+    smallest={"cpus": 2, "layout": "pmd"},
 )

@@ -22,20 +22,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from simbbm.arm64.descriptor import TABLE, Descriptor
-from simbbm.arm64.geometry import GEOMETRIES, KERNEL_PAGE
+from simbbm.arm64.geometry import GEOMETRIES
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Ttbr
 from simbbm.check.properties import all_ptes_at_end
 from simbbm.core.program import routine
 from simbbm.linux.hotplug import bring_up, cpus_read_unlock, cpus_write_lock, cpus_write_unlock
-from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu import equals, linear_map_maybe_split_to_ptes
 from simbbm.linux.pgtable import arch_leave_lazy_mmu_mode, populate
 from simbbm.linux.set_memory import (
     Caps,
     RunningKernel,
+    leaf_of,
     may_split_live,
     split_kernel_leaf_mapping,
 )
@@ -162,25 +161,12 @@ booting_trylock = booting.twin(
 
 
 @routine
-async def find_leaf(cpu: Cpu, k: Kernel, page: int) -> tuple[int, Descriptor]:
-    """The entry that maps a page: where it is, and what it says."""
-    table, offset = k.swapper_pg_dir, page - KERNEL_PAGE
-    for level in range(k.root_level, PTE):
-        address = table + offset // k.pages(level) % k.entries
-        entry = await cpu.ldr(address)
-        if entry.kind != TABLE:
-            break
-        table = k.linear(entry.output)
-    return address, entry
-
-
-@routine
 async def task_asleep_during_boot(cpu: Cpu, k: Any) -> None:
     """split_kernel_leaf_mapping(), and in its middle what happens while the task sleeps."""
     if not await may_split_live(cpu, k):
         await finish_boot(cpu, k)
         return
-    address, pmd = await find_leaf(cpu, k.kernel, k.lm_first + k.pages(PMD) - 1)
+    address, _, pmd = await leaf_of(cpu, k.kernel, k.lm_first + k.pages(PMD) - 1)
     child = k.free_tables + k.spare * k.entries
     to_cont = pmd._replace(contiguous=True)
     await fill_table_with_cont(cpu, k.kernel, child, to_cont, k.pages(PTE))

@@ -9,6 +9,7 @@ variant that changes one thing, by edits: no copy of the protocol.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
@@ -161,11 +162,19 @@ class Scenario:
     evidence: str = "sampled"
     file: str = ""
     """Path of the file that it was loaded from; empty for a shipped one."""
+    smallest: Mapping[str, Any] = field(default_factory=dict)
+    """Of a twin: parameters of the smallest machine on which it shows, if not the defaults."""
 
     @property
     def name(self) -> str:
         """The module-level variable that holds it."""
         return self.id.rpartition("::")[2]
+
+    @property
+    def origin(self) -> str | None:
+        """Where a mistake comes from: what its story says last, in parentheses."""
+        told = re.search(r"\(([^()]+(?:\([^()]*\)[^()]*)*)\)\.$", self.story)
+        return told.group(1) if told else None
 
     def twin(
         self,
@@ -174,12 +183,14 @@ class Scenario:
         expect: str,
         replace: Mapping[Any, Any] | None = None,
         drop: Iterable[str] = (),
+        smallest: Mapping[str, Any] | None = None,
         **defaults: Any,
     ) -> Scenario:
         """A variant that changes one thing.
 
         `replace` swaps routines (the new one may call the old), `drop` leaves out steps by label,
-        `defaults` are other default parameters.
+        `defaults` are other default parameters, `smallest` those of the smallest machine on which
+        it shows.
         """
         changed = tuple(
             _redefined(parameter, defaults) if parameter.name in defaults else parameter
@@ -194,6 +205,7 @@ class Scenario:
             parameters=changed,
             edits=self.edits.merged(edits(replace, drop)),
             parent=self,
+            smallest=smallest or {},
         )
 
     def on(self, change: Callable[[Hardware], Hardware]) -> Scenario:

@@ -55,7 +55,7 @@ CATALOGUE: dict[str, str] = {
     ),
     "translations_preserved": (
         "At the end the map gives every address the same output, attributes and permissions as at "
-        "the start."
+        "the start, but for what the scenario says is to change."
     ),
     "all_ptes_at_end": "At the end the map consists of pages, except where blocks are to stay.",
     "terminates": (
@@ -134,6 +134,20 @@ def _each_cpu(name: str, judge: Callable[[Shared, Machine, int, CpuState], str |
 
 no_size_change_seen = _each_cpu("no_size_change_seen", _size)
 no_tlb_conflict = _each_cpu("no_tlb_conflict", _output)
+
+
+def no_size_change_seen_below(level: int) -> Property:
+    """`no_size_change_seen`, said only of CPUs whose FEAT_BBM level is lower.
+
+    For a question about those that have level 2 and may take a conflict abort.
+    """
+
+    def judge(shared: Shared, machine: Machine, number: int, cpu: CpuState) -> str | None:
+        return _size(shared, machine, number, cpu) if cpu.features.bbm < level else None
+
+    return _each_cpu("no_size_change_seen", judge)
+
+
 no_stale_translation = Property("no_stale_translation", watch_stale=True, uniform=True)
 terminates = Property("terminates", uniform=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from shutil import get_terminal_size
+from typing import Any
 
 import click
 
@@ -12,6 +13,9 @@ from simbbm.cli.options import common, examples
 from simbbm.core.errors import SimbbmError
 from simbbm.report.rows import PropertyRow, Row, ScenarioRow, encode
 from simbbm.scenario import Scenario
+
+SIZES = ("cpus", "layout")
+"""Parameters by which machines are larger or smaller."""
 
 
 @click.command(
@@ -72,7 +76,17 @@ def _row(scenario: Scenario) -> ScenarioRow:
         evidence=scenario.evidence,
         params={p.name: p.as_json() for p in scenario.parameters},
         story=scenario.story,
+        origin=scenario.origin,
+        smallest=_smallest(scenario),
     )
+
+
+def _smallest(scenario: Scenario) -> dict[str, Any] | None:
+    """CPUs and layout of the smallest machine on which a mistake shows; None if none does."""
+    if scenario.expect.holds:
+        return None
+    defaults = {p.name: p.default for p in scenario.parameters}
+    return {n: v for n, v in {**defaults, **scenario.smallest}.items() if n in SIZES}
 
 
 def _show(row: ScenarioRow, scenario: Scenario) -> None:
@@ -85,6 +99,8 @@ def _show(row: ScenarioRow, scenario: Scenario) -> None:
     if changed:
         shown = (f"{p.name}={p.default}" + ("" if parent else f" ({p.allowed})") for p in changed)
         _wrapped("    -p ", shown)
+    if scenario.smallest:
+        _wrapped("    smallest: ", (f"{n}={value}" for n, value in scenario.smallest.items()))
 
 
 def _wrapped(head: str, items: Iterable[str]) -> None:

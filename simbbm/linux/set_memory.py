@@ -87,6 +87,18 @@ async def split_kernel_leaf_mapping_locked(
 
 
 @routine
+async def leaf_of(cpu: Cpu, k: Any, page: int) -> tuple[int, int, Descriptor]:
+    """pagewalk.c: the entry that maps a page: where it is, its level, and what it says."""
+    base, level, offset = k.swapper_pg_dir, k.root_level, page - KERNEL_PAGE
+    while True:
+        address = base + offset // k.pages(level) % k.entries
+        entry: Descriptor = await cpu.ldr(address)
+        if entry.kind != TABLE or level == PTE:
+            return address, level, entry
+        base, level = k.linear(entry.output), level + 1
+
+
+@routine
 async def may_split_live(cpu: Cpu, k: RunningKernel) -> bool:
     """mmu.c:split_kernel_leaf_mapping: its tests, since f12b435de2f2 (else -EBUSY, or nothing)."""
     caps = await cpu.ldr(k.caps)

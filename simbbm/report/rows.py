@@ -28,6 +28,10 @@ class ScenarioRow(Row, tag="scenario", tag_field="type", frozen=True, kw_only=Tr
     evidence: str
     params: dict[str, dict[str, Any]]
     story: str
+    origin: str | None
+    """Where a mistake comes from: a version, a question, a fix, a comment, or by inference."""
+    smallest: dict[str, Any] | None
+    """CPUs and layout of the smallest machine on which it shows."""
 
 
 class PropertyRow(Row, tag="property", tag_field="type", frozen=True, kw_only=True):

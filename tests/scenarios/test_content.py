@@ -26,6 +26,8 @@ OTHERS = (
     "late_cpu::counted",
     "late_cpu::refused",
     "live_split::good",
+    "memory_hotplug::good",
+    "realm::good",
 )
 """Scenarios for what the merged protocol alone never comes to."""
 

@@ -40,7 +40,9 @@ def test_twin_fails_as_the_near_one_does(scenario: Scenario) -> None:
 def test_twin_makes_the_near_ones_edits_and_no_other(scenario: Scenario) -> None:
     near = twin(scenario.name)
     assert scenario.edits == GOOD.edits.merged(near.edits)
-    assert scenario.story.startswith(near.story.removesuffix("."))
+    assert scenario.story.startswith(near.story.partition(" (")[0])
+    assert near.origin
+    assert scenario.origin == near.origin
 
 
 def test_there_are_twins_of_barriers_and_of_order() -> None:
