@@ -13,12 +13,21 @@ class Features(NamedTuple):
     of MIDRs that level 2 never takes a TLB conflict abort (level 3 makes it architectural).
     `conflict` is what an access that meets two conflicting entries may get besides either of them:
     `abort` a TLB conflict abort, `amalgam` a mixture of both, `either` nothing more.
+    CPUs with the same `tlb`, other than 0, have a TLB in common, as SMT siblings do (`sharing`).
+    With `erratum_4118414` a broadcast TLBI may complete before stores that were translated by what
+    it invalidates have been performed; a second one does not (`shootdown`).
     """
 
     bbm: int = 0
     noabort: bool = False
     ets2: bool = False
     conflict: str = "abort"
+    tlb: int = 0
+    erratum_4118414: bool = False
+
+    def recorded(self) -> tuple[Any, ...]:
+        """What digests are made of (`core.values.encode`)."""
+        return self[: 6 if self.erratum_4118414 else 5 if self.tlb else 4]
 
     @property
     def tolerates_size_change(self) -> bool:

@@ -4,7 +4,8 @@ Cells are words of memory by name, translation tables by name (as a whole, for w
 `event` (the event registers, which SEV sets), and per CPU `cpuN` (all that is its own) and `dvmN`
 (what others owe it). What a CPU may hold changes with every store to a table that its walks can
 come upon, so whatever a CPU does or holds reads the tables in its view.
-With a window, what stores overwrite and when is one cell, `past`.
+With a window, what stores overwrite and when is one cell, `past`. A TLB that CPUs have in common is
+a cell: who shares it reads it, and writes it by a change to old entries that it has or had.
 
 Simplified: all moves of listings share a cell (fewer pairs commute).
 """
@@ -16,6 +17,7 @@ from collections.abc import Iterable
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import NOTHING, CpuState, LocalMove
 from simbbm.arm64.memory import Memory
+from simbbm.arm64.sharing import shares
 from simbbm.arm64.view import Hit
 from simbbm.core.system import Footprint, Move
 
@@ -42,6 +44,13 @@ def footprint(
         reads.update(tables_in_view(shared, state, memory))
         if effect.cpu.mmu.regime is not state.mmu.regime:
             reads.update(tables_in_view(shared, effect.cpu, memory))
+    if state.features.tlb:
+        both = [mmu for mmu in (state.mmu, effect.cpu.mmu) if shares(mmu.regime)]
+        if both:
+            reads.add(_tlb(state))
+        # What walks from the tables imply, everybody has anyway.
+        if effect.cpu.mmu is not state.mmu and any(mmu.tables or mmu.leaves for mmu in both):
+            writes.add(_tlb(state))
     if effect.sev:
         writes.add("event")
     if effect.tlbi and not shared.hardware.late_tlbis:
@@ -76,6 +85,8 @@ def cpu_footprint(
     """
     reads = {f"cpu{cpu}", EVERY_INBOX}
     reads.update(tables_in_view(shared, state, memory), _listens_to(shared, state))
+    if state.features.tlb and shares(state.mmu.regime):
+        reads.add(_tlb(state))
     writes: set[str] = set()
     for move in moves:
         reads |= move.footprint.reads
@@ -100,6 +111,10 @@ def tables_in_view(shared: Shared, state: CpuState, memory: Memory) -> Iterable[
     else:
         bases = memory.tables.by_address
     return [_table(base) for base in bases]
+
+
+def _tlb(state: CpuState) -> str:
+    return f"tlb {state.features.tlb}"
 
 
 def _table(base: int) -> str:

@@ -14,7 +14,7 @@ from simbbm.arm64.cpu import CpuState, Effect, LocalMove, Pending
 from simbbm.arm64.exceptions import take_exception
 from simbbm.arm64.memory import Memory
 from simbbm.arm64.ops import INTERRUPT, Aborted
-from simbbm.arm64.shootdown import flight_holds_up, stores_hold_up, translated_anew
+from simbbm.arm64.shootdown import flight_holds_up, overlooked, stores_hold_up, translated_anew
 from simbbm.arm64.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
 from simbbm.arm64.walks import is_leaf, is_table, leaf_entries
 from simbbm.arm64.window import ordered
@@ -69,9 +69,13 @@ def act(shared: Shared, state: CpuState, memory: Memory, pending: Pending, cpu: 
     inbox = _without(state.inbox, pending)
     after = shared.cpus.change(state, mmu=mmu, inbox=inbox)
     acted = pending._replace(acted=True)
+    held_up = _holds_up(shared, after, memory, pending.tlbi)
+    held = shared.view(after, memory).leaves
+    buffer = overlooked(shared, after, held, pending.tlbi)
+    after = shared.cpus.change(after, buffer=buffer)
     complete = _completed(shared, after, memory, acted, cpu)
     # Until then accesses with stale translations may still be performed.
-    if _holds_up(shared, after, memory, pending.tlbi) or complete.flight != after.flight:
+    if held_up or complete.flight != after.flight:
         return shared.cpus.change(after, inbox=tuple(sorted((*inbox, acted))))
     return complete
 
@@ -109,7 +113,7 @@ def _completed(
 def _holds_up(shared: Shared, state: CpuState, memory: Memory, tlbi: Tlbi) -> bool:
     """Whether something under way must be done before the TLBI is complete here."""
     held = shared.view(state, memory).leaves
-    return stores_hold_up(shared, state.buffer, held, tlbi) or (
+    return stores_hold_up(shared, state, held, tlbi) or (
         state.flight is not None and flight_holds_up(shared, state.flight, held, tlbi)
     )
 

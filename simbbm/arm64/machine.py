@@ -20,6 +20,7 @@ from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
 from simbbm.arm64.hardware import act, hardware_moves
 from simbbm.arm64.memory import Memory, Tables
 from simbbm.arm64.overtaking import overwritten
+from simbbm.arm64.sharing import groups, share
 from simbbm.arm64.storebuffer import StoreBuffer, Word
 from simbbm.arm64.view import Hit
 from simbbm.arm64.window import window_moves
@@ -84,6 +85,8 @@ class Arm64:
         self.keeps_values = False
         """Equal values stay one object for ever: for a search that compares them by identity."""
         self.landmarks = dict(landmarks)
+        self.common = groups(spec.cpus)
+        """Who has a TLB in common with whom."""
         self.uniform = uniform
         """Whether the checks judge all CPUs alike and one at a time (`check.Property.uniform`)."""
         self.shared = Shared(
@@ -194,6 +197,9 @@ class Arm64:
             targets = range(len(cpus)) if everywhere else (move.cpu,)
             for i in targets:
                 cpus[i] = self._deliver(cpus[i], memory, pending, i)
+        if self.common:
+            pools = self.shared.mmus, self.shared.cpus
+            cpus = share(*pools, cpus, memory.tables, self.common)
         return Machine(memory, tuple(cpus), effect.problem)
 
     def _deliver(self, cpu: CpuState, memory: Memory, pending: Pending, number: int) -> CpuState:

@@ -21,7 +21,7 @@ from typing import NamedTuple, TypeVar
 
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.features import Hardware
-from simbbm.arm64.geometry import Geometry
+from simbbm.arm64.geometry import KERNEL_PAGE, Geometry
 from simbbm.arm64.memory import Table, Tables
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
@@ -40,6 +40,9 @@ from simbbm.core.values import Encoded, encode
 
 T = TypeVar("T", bound=tuple[object, ...])
 
+
+Halves = tuple[bool, bool]
+"""Whether something applies to the lower half of addresses (TTBR0), and to the upper (TTBR1)."""
 
 MAX_VIEW_ENTRIES = 1_000_000
 """Entries of all remembered views together."""
@@ -229,6 +232,31 @@ class Mmus:
             mmu.evictions,
             after,
         )
+
+    def joined(
+        self, mmu: Mmu, other: Mmu, tables: Tables, halves: Halves, doomed: tuple[Tlbi, ...]
+    ) -> Mmu:
+        """With what another CPU holds for what they have in common, if no doomed entry."""
+        k = ("joined", mmu, other, halves, doomed)
+        memo = tables.memo.get(k)
+        if memo is None:
+            held = self.view(other, tables)
+            entries = [e for e in held.tables if halves[e.va >= KERNEL_PAGE]]
+            leaves = [e for e in held.leaves if halves[e.va >= KERNEL_PAGE]]
+            for tlbi in doomed:
+                entries = [e for e in entries if not tlbi.matches_table(e, self.geometry)]
+                leaves = [part for e in leaves for part in tlbi.remainder(e, self.geometry)]
+            memo = tables.memo[k] = self._canonical(
+                mmu.regime,
+                [*mmu.tables, *entries],
+                [*mmu.leaves, *leaves],
+                mmu.early_leaves,
+                mmu.early_faults,
+                mmu.evictions,
+                tables,
+            )
+        assert isinstance(memo, Mmu)
+        return memo
 
     def filled(self, mmu: Mmu, entry: TableEntry | LeafEntry) -> Mmu:
         """Concrete mode: a walk cached one more entry; `mmu` itself if it was there already."""

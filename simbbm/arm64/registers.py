@@ -10,16 +10,22 @@ behaviours than hardware that applies writes in order could show).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from simbbm.arm64.geometry import KERNEL_PAGE
 
 
 class Ttbr(NamedTuple):
-    """TTBR0_EL1 or TTBR1_EL1: word address of the root table, and an ASID."""
+    """TTBR0_EL1 or TTBR1_EL1: word address of the root table, an ASID, and CnP."""
 
     baddr: int
     asid: int = 0
+    cnp: bool = False
+    """Common not Private: others may use what was cached from here, and this CPU theirs."""
+
+    def recorded(self) -> tuple[Any, ...]:
+        """What digests are made of (`core.values.encode`)."""
+        return self if self.cnp else self[:2]
 
 
 class Tcr(NamedTuple):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simbbm.arm64.context import Shared
+from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.flight import Flight
 from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.storebuffer import StoreBuffer
@@ -28,13 +29,37 @@ def stale(
     )
 
 
-def stores_hold_up(
-    shared: Shared, buffer: StoreBuffer, held: Sequence[LeafEntry], tlbi: Tlbi
-) -> bool:
-    """Whether a pending store was translated with an entry that the TLBI took away."""
+def stores_hold_up(shared: Shared, state: CpuState, held: Sequence[LeafEntry], tlbi: Tlbi) -> bool:
+    """Whether a pending store was translated with an entry that the TLBI took away.
+
+    By erratum 4118414 that holds up the second of two broadcast TLBIs only.
+    """
     if shared.ablated("no-drain"):
         return False
-    return any(stale(shared.geometry, store.entry, held, tlbi) for store in buffer.stores)
+    waits = not _overlooks(state, tlbi)
+    return any(
+        stale(shared.geometry, store.entry, held, tlbi) and (waits or store.overlooked)
+        for store in state.buffer.stores
+    )
+
+
+def _overlooks(state: CpuState, tlbi: Tlbi) -> bool:
+    return state.features.erratum_4118414 and tlbi.broadcast
+
+
+def overlooked(
+    shared: Shared, state: CpuState, held: Sequence[LeafEntry], tlbi: Tlbi
+) -> StoreBuffer:
+    """The store buffer after a TLBI has acted: by erratum 4118414 it does not wait for some."""
+    if not _overlooks(state, tlbi):
+        return state.buffer
+    stores = (
+        store._replace(overlooked=True)
+        if stale(shared.geometry, store.entry, held, tlbi)
+        else store
+        for store in state.buffer.stores
+    )
+    return state.buffer._replace(stores=tuple(stores))
 
 
 def flight_holds_up(shared: Shared, flight: Flight, held: Sequence[LeafEntry], tlbi: Tlbi) -> bool:

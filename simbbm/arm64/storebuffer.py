@@ -9,7 +9,7 @@ the buffer (fewer behaviours).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.tlb import LeafEntry
@@ -26,6 +26,12 @@ class Store(NamedTuple):
     release: bool = False
     entry: LeafEntry | None = None
     """What it was translated with: a TLBI waits for stores whose entry it has invalidated (R9)."""
+    overlooked: bool = False
+    """A TLBI did not wait for it, by an erratum; the next one will."""
+
+    def recorded(self) -> tuple[Any, ...]:
+        """What digests are made of (`core.values.encode`)."""
+        return self if self.overlooked else self[:5]
 
     def overlaps(self, address: int, count: int = 1) -> bool:
         """Whether it writes one of `count` words at `address`."""

@@ -76,7 +76,11 @@ class Encoded(bytes):
 
 
 def encode(value: Any) -> bytes:
-    """Canonical bytes of frozen data, equal on every machine."""
+    """Canonical bytes of frozen data, equal on every machine.
+
+    A named tuple that got fields when there were recorded digests already has a method `recorded`:
+    its fields, without those of the new ones that have their default.
+    """
     if type(value) is Encoded:
         return value
     if value is None or (isinstance(value, int | str | bytes) and not isinstance(value, Enum)):
@@ -84,7 +88,8 @@ def encode(value: Any) -> bytes:
     if isinstance(value, Enum):
         return f"enum:{type(value).__name__}.{value.name};".encode()
     if isinstance(value, tuple):
-        return b"".join((f"{type(value).__name__}(".encode(), *map(encode, value), b")"))
+        items = value.recorded() if hasattr(value, "recorded") else value
+        return b"".join((f"{type(value).__name__}(".encode(), *map(encode, items), b")"))
     if isinstance(value, frozenset):
         return b"".join((b"{", *sorted(map(encode, value)), b"}"))
     if dataclasses.is_dataclass(value):

@@ -35,10 +35,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.cpu import CpuState, Pending
 from simbbm.arm64.footprints import EVERY_INBOX, cpu_footprint
 from simbbm.arm64.machine import Arm64, Machine, owed_mask
 from simbbm.arm64.memory import Memory
+from simbbm.arm64.mmu import Mmu
 from simbbm.arm64.symmetry import Symmetry
 from simbbm.core.system import Move
 
@@ -73,6 +74,8 @@ class Future(NamedTuple):
     owed: int
     """Mask of those with a TLBI that has not completed everywhere."""
     active: int
+    standing: tuple[tuple[Mmu, tuple[Pending, ...]], ...]
+    """What the others hold, and are about to lose, if it may be shared."""
 
 
 class Ample:
@@ -157,7 +160,9 @@ class Ample:
         state = self.symmetry.arranged(state, numbers)
         active = sum(1 << place for place, i in enumerate(numbers) if active >> i & 1)
         cpus = tuple(cpu for i, cpu in enumerate(state.cpus) if active >> i & 1)
-        return state, Future(state.memory, cpus, owed_mask(state) & active, active)
+        others = (cpu for i, cpu in enumerate(state.cpus) if not active >> i & 1)
+        standing = tuple((cpu.mmu, cpu.inbox) for cpu in others) if self.machine.common else ()
+        return state, Future(state.memory, cpus, owed_mask(state) & active, active, standing)
 
     def _look_ahead(self, root: Machine, key: Future) -> Cells:
         """Depth first, each future after those that it consists of."""

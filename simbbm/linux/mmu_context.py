@@ -52,7 +52,7 @@ async def cpu_switch_mm(cpu: Cpu, k: Kernel, ttbr0: Ttbr, asid: int | None = Non
     """
     ttbr1 = await cpu.mrs("ttbr1_el1")
     await cpu.msr("ttbr0_el1", Ttbr(k.reserved_pg_dir))
-    await cpu.msr("ttbr1_el1", Ttbr(ttbr1.baddr, k.init_mm_asid if asid is None else asid))
+    await cpu.msr("ttbr1_el1", ttbr1._replace(asid=k.init_mm_asid if asid is None else asid))
     await cpu.msr("ttbr0_el1", ttbr0)
     await cpu.isb()
 

@@ -108,7 +108,8 @@ def value(shared: Shared, word: Any) -> str:
             return f"table({_bare(shared.name(word.output))})"
         return str(word) if word.kind == LEAF or word.output or word.software else "invalid"
     if isinstance(word, Ttbr):
-        return _bare(shared.name(word.baddr)) + (f" asid {word.asid}" if word.asid else "")
+        asid = f" asid {word.asid}" if word.asid else ""
+        return _bare(shared.name(word.baddr)) + asid + (" cnp" if word.cnp else "")
     if isinstance(word, Tcr):
         return f"t0_bits={word.t0_bits}" + (" epd0" if word.epd0 else "")
     if isinstance(word, int) and not isinstance(word, bool) and word > 9:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import permutations
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.descriptor import leaf, table
+from simbbm.arm64.features import Features
+from simbbm.arm64.geometry import KERNEL_PAGE
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Ttbr
@@ -98,6 +101,9 @@ ACCESSES = st.one_of(
     st.tuples(st.just("str"), st.just(PX), st.sampled_from([INV, leaf(OLD), leaf(NEW)])),
     st.tuples(st.just("str"), st.just(PY), st.sampled_from([INV, leaf(NEW)])),
 )
+COMMON = REGIME._replace(ttbr0=(Ttbr(ROOT, asid=1, cnp=True),))
+LEAVES = ("msr", "ttbr0_el1", Ttbr(ROOT, asid=1))
+RETURNS = ("msr", "ttbr0_el1", Ttbr(ROOT, asid=1, cnp=True))
 BARRIERS = st.sampled_from(
     [
         ("dmb", "ish"),
@@ -109,28 +115,31 @@ BARRIERS = st.sampled_from(
         ("wfe",),
         ("tlbi", "vmalle1is"),
         ("tlbi", "vmalle1"),
+        LEAVES,
+        RETURNS,
         ("nop",),
     ]
 )
 THREADS = st.lists(st.one_of(ACCESSES, BARRIERS), min_size=1, max_size=4).map(tuple)
 
 
-def _little(*threads: tuple[tuple[object, ...], ...]) -> Arm64:
-    return little(*threads, x=leaf(OLD), y=INV, uniform=True)
+def _little(*threads: tuple[tuple[object, ...], ...], common: bool = False) -> Arm64:
+    shares: dict[str, Any] = {"regime": COMMON, "features": Features(tlb=1)} if common else {}
+    return little(*threads, x=leaf(OLD), y=INV, uniform=True, **shares)
 
 
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(THREADS, min_size=2, max_size=2), st.booleans())
+@given(st.lists(THREADS, min_size=2, max_size=2), st.booleans(), st.booleans())
 def test_random_programs_end_in_the_same_states(
-    threads: list[tuple[tuple[object, ...], ...]], twice: bool
+    threads: list[tuple[tuple[object, ...], ...]], twice: bool, common: bool
 ) -> None:
     """Two programs, the first of them perhaps on two CPUs: every way to end is kept, no more."""
     own = [threads[0], *threads] if twice else threads
     if sum(map(len, own)) > 8:
         own = [steps[:2] for steps in own]
-    everything = explore(_little(*own))
-    canonical = Symmetry(_little(*own)).canonical
-    _, reduced = walk(_little(*own), symmetry=True, ample=True)
+    everything = explore(_little(*own, common=common))
+    canonical = Symmetry(_little(*own, common=common)).canonical
+    _, reduced = walk(_little(*own, common=common), symmetry=True, ample=True)
 
     assert (not everything.stuck) == ("STUCK:terminates" not in reduced)
     assert everything.problems == {
@@ -313,4 +322,60 @@ def test_who_waits_is_looked_at_all_the_same() -> None:
     everything = walk(system(), symmetry=False, ample=False)[1]
     reduced = walk(system(), symmetry=False, ample=True)[1]
     assert "VIOLATED:no_tlb_conflict" in everything
+    assert everything.keys() == reduced.keys()
+
+
+def is_two(value: int) -> bool:
+    return value == 2
+
+
+def _takes_over_too_late(shared: Shared, state: Machine) -> Problem | None:
+    """The first CPU waits, holds the kernel's page, and nothing for page 0."""
+    cpu = state.cpus[0]
+    view = shared.view(cpu, state.memory)
+    waits = cpu.point.op is not None and cpu.point.op.mnemonic == "wait"
+    if waits and view.matching(KERNEL_PAGE) and not view.matching(0):
+        return Problem("no_tlb_conflict", "cpu0", 0)
+    return None
+
+
+def test_who_waits_may_take_over_what_another_cpu_holds() -> None:
+    """It maps a page by a table that only it walks, and gets an old leaf by a TLB in common.
+
+    The second CPU says that what it holds is common; the third changes the first one's table: who
+    comes first matters to the first, who cannot move.
+    """
+    tables = {
+        ROOT: (table(PTES), leaf(4), INV, INV),
+        PTES: (leaf(OLD), INV, INV, INV),
+        SPARE: (INV,) * 4,
+        OTHER: (INV, leaf(4), INV, INV),
+    }
+    tcr = REGIME.tcr[0]._replace(t1_bits=2, epd1=False)
+    first = COMMON._replace(ttbr1=(Ttbr(SPARE),), tcr=(tcr,))
+    blind = REGIME._replace(ttbr0=(Ttbr(OTHER, asid=1),))
+    forget = (("tlbi", "vmalle1"), ("dsb", "nsh"), ("isb",))
+
+    def system() -> Arm64:
+        return machine(
+            (thread, ("wait", FLAG, is_one), *forget, ("str", FLAG, 2), ("wait", FLAG2, is_one)),
+            (
+                thread,
+                ("str", PX, INV),
+                ("dsb", "ish"),
+                ("str", FLAG, 1),
+                ("wait", FLAG, is_two),
+                RETURNS,
+            ),
+            (thread, ("wait", FLAG, is_two), ("str", SPARE, leaf(NEW))),
+            tables=tables,
+            regime=(first, REGIME, blind),
+            features=Features(tlb=1),
+            checks=[_takes_over_too_late],
+            uniform=True,
+        )
+
+    everything = walk(system(), symmetry=False, ample=False)[1]
+    reduced = walk(system(), symmetry=False, ample=True)[1]
+    assert {"VIOLATED:no_tlb_conflict", "STUCK:terminates"} == set(everything)
     assert everything.keys() == reduced.keys()

@@ -1,0 +1,110 @@
+"""The boot CPU may take TLB conflict aborts: what BBML2_NOABORT is asked for.
+
+FEAT_BBM level 2 allows the size of a live mapping to change, and a CPU that holds both sizes to
+take a TLB conflict abort; Linux splits only where the boot CPU promises not to (an allow-list, or
+level 3).
+
+An open question about today's code: can the boot CPU itself be hurt if it has level 2 without that
+promise? Asked because it works through the map that it is splitting: tables and new tables lie in
+it. Assumed: the others have level 0 and park as always; an access that meets two sizes may abort;
+vectors, stack and what the handler runs on are mapped by the kernel image, which is not split.
+Found: it can. Today an abort is fatal (`level_2`): the next load of the walk may be
+it. A handler that invalidates its own TLB and tries again would do (`handler_flushes`), proved on
+every layout. It must not touch the linear map before it has invalidated: else it may abort in turn,
+within itself, as deep as one likes (`handler_looks_first`). That is the proof that Linux spares
+itself by asking for the promise: of every handler, and of all that it comes by.
+
+Not shown: a handler that comes back again and again because hardware caches both sizes each time
+(`contpmd`, `contpte`: while CONT is cleared entry by entry, the tables themselves have both), or
+because it invalidates nothing. An abort is always optional here, so such a round can be left, and
+is no livelock (errs towards misses).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from simbbm.arm64.geometry import KERNEL_PAGE, SCALED
+from simbbm.arm64.ops import Aborted, Cpu
+from simbbm.arm64.walks import CONFLICT
+from simbbm.check.properties import no_size_change_seen_below
+from simbbm.core.program import Program, routine
+from simbbm.linux.layout import LayoutName
+from simbbm.scenario import Range, Setup, scenario
+
+from . import linear_map_split as merged
+
+LINEAR_MAP = KERNEL_PAGE * SCALED.page_words
+"""Its first word: in the first leaf, with the tables."""
+
+
+@routine
+async def local_flush(cpu: Cpu) -> None:
+    """Forget both sizes; what is walked next is what the tables say now."""
+    await cpu.tlbi("vmalle1")
+    await cpu.dsb("nsh")
+    await cpu.isb()
+
+
+@routine
+async def do_conflict(cpu: Cpu) -> None:
+    """What a handler in fault.c could do; today the abort is fatal (do_bad)."""
+    await local_flush(cpu)
+
+
+async def vectors(cpu: Cpu, aborted: Aborted) -> None:
+    """entry.S:vectors: a conflict abort is handled, every other fault is fatal."""
+    if aborted.kind != CONFLICT:
+        await cpu.panic(f"{aborted.kind} fault")
+    await do_conflict(cpu)
+    await cpu.eret()
+
+
+HANDLERS: dict[str, Program | None] = {"none": None, "vectors": vectors}
+
+
+@scenario(expect="VIOLATED:no_tlb_conflict")
+def level_2(
+    *,
+    cpus: Annotated[int, Range(2, 16)] = 2,
+    layout: LayoutName = "pud",
+    handler: Literal["none", "vectors"] = "none",
+    hardware: Literal["delayed", "eager"] = "delayed",
+) -> Setup:
+    """Open question: level 2 without the promise on the boot CPU; its own walk may abort."""
+    given = {"cpus": cpus, "layout": layout, "noabort": "none", "hardware": hardware}
+    setup = merged.good.setup(given)
+    return replace(
+        setup,
+        cpus=tuple(
+            cpu._replace(features=cpu.features._replace(bbm=0 if n else 2))
+            for n, cpu in enumerate(setup.cpus)
+        ),
+        properties=(
+            *(p for p in setup.properties if p.name != "no_size_change_seen"),
+            no_size_change_seen_below(2),
+        ),
+        handler=HANDLERS[handler],
+    )
+
+
+handler_flushes = level_2.twin(
+    "With a handler that invalidates its own TLB and tries again the boot CPU gets through.",
+    expect="HOLDS",
+    handler="vectors",
+)
+
+
+@routine
+async def do_conflict_looking_first(cpu: Cpu) -> None:
+    """Something on the way is in the linear map: a stack, per-CPU data, the tables themselves."""
+    await cpu.ldr(LINEAR_MAP)
+    await local_flush(cpu)
+
+
+handler_looks_first = handler_flushes.twin(
+    "A handler that touches the linear map before it has invalidated may abort within itself.",
+    expect="VIOLATED:no_tlb_conflict",
+    replace={do_conflict: do_conflict_looking_first},
+)
