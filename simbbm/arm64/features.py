@@ -45,6 +45,7 @@ class Hardware(NamedTuple):
     `late_tlbis`: TLBIs act on each CPU when they get there.
     `early`: translations may have been made early, back to the last context synchronisation.
     `walk_cache`: table descriptors are cached too.
+    `common_tlb`: CPUs that have a TLB in common use each other's entries under CnP.
     `evictions`: concrete entries that may be evicted per CPU and run.
     """
 
@@ -55,6 +56,7 @@ class Hardware(NamedTuple):
     late_tlbis: bool = True
     early: bool = True
     walk_cache: bool = True
+    common_tlb: bool = True
     evictions: int = 1
     window: int = 1
     """Instructions in flight: of a listing; of a program, a load and what it may overtake."""
@@ -83,6 +85,7 @@ FREEDOMS: Mapping[str, Mapping[str, Any]] = {
     "asynchronous TLBI": {"late_tlbis": False},
     "early translation": {"early": False},
     "overtaking": {"window": 1},
+    "TLB in common": {"common_tlb": False},
 }
 """What the architecture leaves open to hardware, and what hardware is like that does without."""
 
@@ -96,5 +99,6 @@ EAGER = Hardware(
     late_tlbis=False,
     early=False,
     walk_cache=False,
+    common_tlb=False,
     evictions=0,
 )

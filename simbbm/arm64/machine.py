@@ -85,7 +85,7 @@ class Arm64:
         self.keeps_values = False
         """Equal values stay one object for ever: for a search that compares them by identity."""
         self.landmarks = dict(landmarks)
-        self.common = groups(spec.cpus)
+        self.common = groups(spec.cpus) if spec.hardware.common_tlb else ()
         """Who has a TLB in common with whom."""
         self.uniform = uniform
         """Whether the checks judge all CPUs alike and one at a time (`check.Property.uniform`)."""

@@ -121,7 +121,8 @@ def test_concrete_entries_are_shared_as_well() -> None:
     def fills(features: Features) -> set[int]:
         one = (("ldr", X), ("str", PX, leaf(NEW)), *SYNC, ("str", FLAG, 1))
         two = (("wait", FLAG, is_one), ("ldr", X))
-        system = little(one, two, x=leaf(OLD), features=features, regime=COMMON, hardware=EAGER)
+        hardware = EAGER._replace(common_tlb=True)
+        system = little(one, two, x=leaf(OLD), features=features, regime=COMMON, hardware=hardware)
         return {seen[1][-1] for seen in explore(system).outcomes}
 
     assert {OLD, NEW} == fills(SHARES)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from simbbm import discovery
 from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.features import DELAYED, Hardware
 from simbbm.explore.allowances import Allowances
@@ -75,6 +76,10 @@ def test_what_is_needed_is_used_and_fails_on_no_hardware_without(scenario: Scena
     assert {*found.needed} <= {*found.used}
     if way in failures(scenario, hardware="eager", **PARAMS):
         assert () == found.needed
+
+
+def test_who_uses_the_boot_cpus_entries_needs_a_tlb_in_common() -> None:
+    assert (WALK, "TLB in common") == of(discovery.find("smt::m17_no_final_tlbi")).needed
 
 
 def test_what_was_not_decided_is_said() -> None:
