@@ -57,19 +57,10 @@ v3_only_boot_cpu = v6_18.twin(
 )
 
 
-@routine
-async def split_pmd_gfp_kernel(
-    cpu: Cpu, k: Kernel, address: int, pmd: Descriptor, progress: Progress
-) -> Progress:
-    """The allocation may sleep."""
-    await cpu.might_sleep()
-    return await split_pmd(cpu, k, address, pmd, progress)
-
-
 v3_gfp_kernel = v6_18.twin(
     "v3: tables are allocated with GFP_KERNEL, with interrupts off (mended in v4: GFP_ATOMIC).",
     expect="VIOLATED:no_sleep_in_atomic",
-    replace={split_pmd: split_pmd_gfp_kernel},
+    replace={split_pmd: merged.split_pmd_with_sleeping_allocation},
     cpus=2,
     layout="pmd",
 )
@@ -210,7 +201,7 @@ v6_18_preempt_rt = v6_18.twin(
     "v6.18 under PREEMPT_RT: GFP_ATOMIC takes locks that sleep, with interrupts off (threads of "
     "December 2025, not settled).",
     expect="VIOLATED:no_sleep_in_atomic",
-    replace={split_pmd: split_pmd_gfp_kernel},
+    replace={split_pmd: merged.split_pmd_with_sleeping_allocation},
     cpus=2,
     layout="pmd",
 )

@@ -20,6 +20,7 @@ from simbbm.explore.run import run_one
 from simbbm.explore.search import Limits
 from tests.scenarios.everything import GOOD, twin
 
+README = Path(__file__).parents[2] / "README.md"
 SNAPSHOT = Path(__file__).parents[1] / "snapshots" / "ablate_good.md"
 ROW = re.compile(r"\| `(.+)` \| (\S+) \| (\S+) \| (.*?) ?\| (\d*) ?\|")
 SMALL = {"cpus": 2, "layout": "pmd"}
@@ -179,3 +180,7 @@ def test_rows_of_the_kept_table_are_still_true(nth: int) -> None:
         found = ablator.ablate(changes[i])
         length = str(len(found.proof.run)) if found.proof and found.proof.run else ""
         assert (found.result, length) == (rows[i][2], rows[i][4])
+
+
+def test_the_readme_shows_the_kept_table() -> None:
+    assert README.read_text().endswith("\n\n" + SNAPSHOT.read_text())
