@@ -161,11 +161,12 @@ class Page:
         if routine != self.routine:
             self.routine = routine
             click.secho(routine, bold=True)
-        result = click.style(f"{row.result:<12}", fg=COLOURS[row.result])
         what = row.property or ("its value is used" if row.verdict is None else "")
         length = f"{row.length} steps" if row.length is not None else ""
+        why = f"  {what:<22} {length}".rstrip()
+        result = click.style(f"{row.result:<12}" if why else row.result, fg=COLOURS[row.result])
         change = "" if PAIR in row.step else f"{row.change:<19}"
-        click.echo(f"  {step:<18} {change} {result}  {what:<22} {length}".rstrip())
+        click.echo(f"  {step:<18} {change} {result}{why}")
         if self.explain and row.why and row.result != "redundant":
             click.echo(f"      {row.why}")
 

@@ -93,7 +93,9 @@ def _show(row: ScenarioRow, scenario: Scenario) -> None:
     """Print the id first, so that it can be copied; a twin's parameters only where they differ."""
     colour = "green" if row.expect == "HOLDS" else "yellow"
     click.echo(f"{click.style(row.id, bold=True)}  {click.style(row.expect, fg=colour)}")
-    click.echo(f"    {row.story}")
+    indent = "    "
+    width = get_terminal_size((100, 24)).columns
+    click.echo(click.wrap_text(row.story, width, indent, indent))
     parent = {p.name: p for p in scenario.parent.parameters} if scenario.parent else {}
     changed = [p for p in scenario.parameters if p != parent.get(p.name)]
     if changed:
