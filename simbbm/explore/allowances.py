@@ -15,9 +15,11 @@ from functools import partial
 from typing import NamedTuple
 
 from simbbm.arm64.features import Hardware
+from simbbm.check.verdict import Verdict
 from simbbm.core.graph import Graph
 from simbbm.core.system import Move
 from simbbm.explore.attempt import Attempt, Way, way_of
+from simbbm.explore.livelock import end_if_lost
 from simbbm.explore.record import Witness
 from simbbm.explore.search import Limits
 from simbbm.scenario import Scenario
@@ -68,6 +70,8 @@ def _can_be_followed(scenario: Scenario, witness: Witness, run: Sequence[Move], 
             node = graph.follow(node, labels.index(step.label))
         elif step.agent == f"cpu{step.cpu}":
             return False
+    if node.ended is None and way[0] is Verdict.STUCK:
+        end_if_lost(graph, node)
     return way_of(node) == way
 
 

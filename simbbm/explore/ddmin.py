@@ -14,9 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from simbbm.check.verdict import Verdict
 from simbbm.core.graph import Graph
 from simbbm.core.system import Move
 from simbbm.explore.attempt import Way, way_of
+from simbbm.explore.livelock import end_if_lost
 from simbbm.explore.walk import Walk, enabled
 
 Labels = tuple[str, ...]
@@ -94,12 +96,18 @@ def _followed(
     for _ in range(limit):
         if walk.ended:
             break
+        k = next((k for label in wanted if (k := enabled(walk.node, label)) is not None), None)
+        if k is None and way[0] is Verdict.STUCK:
+            end_if_lost(graph, walk.node)
+            if walk.ended:
+                break
         default = walk.polite()
-        k = next((k for label in wanted if (k := enabled(walk.node, label)) is not None), default)
-        if k != default:
+        if k not in (None, default):
             decisions.append((len(walk.path), walk.node.moves[default].label))
-        walk.take(k)
+        walk.take(default if k is None else k)
     node = walk.node
+    if node.ended is None and way[0] is Verdict.STUCK:
+        end_if_lost(graph, node)
     if way_of(node) != way or node.problem is None:
         return None
     taken = tuple(node.moves[k] for node, k in walk.path)

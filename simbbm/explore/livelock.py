@@ -5,6 +5,9 @@ ends up in a set of states that it cannot leave. If no end can be reached from t
 round for ever. So: from every state some end must be reachable. That is stronger than to look for
 cycles (a store-exclusive that may fail again makes one, and every run leaves it).
 
+A counterexample leads to the first such state and ends there, although there is more to do: who
+replays it looks from there whether any end can be reached.
+
 Not found: rounds that a run may leave but need not (a lock that is always lost).
 """
 
@@ -12,24 +15,54 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+from simbbm.core.graph import Ended, Graph, Node
+from simbbm.core.system import Problem, System
+
+ROUND = 50_000
+"""States in which an end is looked for from where a counterexample leads to."""
 
 
-def nobody_ends(parents: array[int], edges: array[int], ended: array[int]) -> int | None:
-    """The first state from which no state of `ended` can be reached, if there is one.
+def for_ever(system: System[Any], state: Any) -> Problem:
+    """What to say of a state from which no end can be reached."""
+    busy = "; ".join(system.unfinished(state))
+    return Problem("terminates", f"goes round for ever, whatever the others do: {busy}")
+
+
+def end_if_lost(graph: Graph[Any], node: Node[Any], limit: int = ROUND) -> None:
+    """End a node as STUCK if no end can be reached from it; not if that takes too long to see."""
+    met, waiting = {node.state}, [node]
+    while waiting:
+        here = waiting.pop()
+        if here.ended is not None and any(not move.optional for move in here.moves):
+            continue  # It was found to be lost before.
+        if here.ended is not None or len(met) > limit:
+            return
+        for k in range(len(here.moves)):
+            after = graph.follow(here, k)
+            if after.state not in met:
+                met.add(after.state)
+                waiting.append(after)
+    node.ended, node.problem = Ended.STUCK, for_ever(graph.system, node.state)
+
+
+def nobody_ends(parents: array[int], edges: array[int], ended: array[int]) -> list[int]:
+    """The states from which no state of `ended` can be reached, the nearest first.
 
     `parents[i]` is the state from which state i was met first (0 is the first state of all), and
     `edges` are pairs of source and target of all further moves.
     """
     sources, targets = edges[::2], edges[1::2]
     if all(source < target for source, target in zip(sources, targets, strict=True)):
-        return None  # without a way back there is no going round
+        return []  # without a way back there is no going round
     before: list[list[int]] = [[] for _ in parents]
     for child in range(1, len(parents)):
         before[child].append(parents[child])
     for source, target in zip(sources, targets, strict=True):
         before[target].append(source)
     found = reaching(before, ended)
-    return next((state for state in range(len(parents)) if state not in found), None)
+    return [state for state in range(len(parents)) if state not in found]
 
 
 def reaching(before: Sequence[Iterable[int]], goals: Iterable[int]) -> set[int]:

@@ -73,7 +73,6 @@ def _following(search: Search) -> list[list[int]]:
 
 def _chances(following: list[list[int]], goals: set[int]) -> list[float]:
     """The probability of each state that one of the goals is reached from it."""
-    goals = {goal for goal in goals if not following[goal]}
     before: list[list[int]] = [[] for _ in following]
     for source, targets in enumerate(following):
         for target in targets:

@@ -17,6 +17,7 @@ from simbbm.check.verdict import Verdict
 from simbbm.core.graph import Node
 from simbbm.explore.attempt import Attempt
 from simbbm.explore.coverage import never_awaited
+from simbbm.explore.livelock import end_if_lost
 from simbbm.explore.politest import politest
 from simbbm.explore.record import Found, Witness
 from simbbm.explore.run import Recorder, Runner
@@ -176,8 +177,11 @@ class _Along:
 def witness_along(
     scenario: Scenario, params: Mapping[str, Any], run: tuple[int, ...], found_by: str = "explore"
 ) -> Witness:
-    """The witness of a counterexample."""
-    runner = Runner(scenario, params, "polite", seed=0, max_steps=max(1, len(run)))
+    """The witness of a counterexample; one that does not end goes round for ever from there."""
+    runner = Runner(scenario, params, "polite", seed=0, max_steps=len(run))
     recorder = Recorder(_Along(run))
-    result = runner.result(runner.run(recorder))
+    end = runner.run(recorder)
+    if end.node.ended is None:
+        end_if_lost(runner.engine.graph, end.node)
+    result = runner.result(end)
     return witness_from(scenario, runner, recorder, result, Found(found_by, 0, 0))

@@ -26,6 +26,7 @@ from simbbm.core.errors import ReplayDivergence, UsageError
 from simbbm.core.graph import Graph, Node
 from simbbm.core.trace import trace_digest
 from simbbm.explore.goal import Goal
+from simbbm.explore.livelock import end_if_lost
 from simbbm.explore.record import STATE_EVERY, Witness
 from simbbm.explore.run import MAX_STEPS
 from simbbm.explore.semantic import Manner, Missed, Semantic, follow
@@ -107,7 +108,8 @@ def _loosely(
     witness: Witness, graph: Graph[Any], manner: Manner
 ) -> tuple[Replay, tuple[Missed, ...]]:
     """Follow the decisions as a manner finds them, and which of them it does not."""
-    walk, missed = follow(witness.decisions, graph, manner)
+    rounds = witness.steps if witness.verdict is Verdict.STUCK else None
+    walk, missed = follow(witness.decisions, graph, manner, rounds)
     again = _judge(witness, walk.node, [node.moves[k].label for node, k in walk.path], manner.how)
     if again.result is Result.REPRODUCED:
         fresh = refreshed(witness, graph, walk.path, walk.node)
@@ -202,6 +204,10 @@ def _steps(witness: Witness, graph: Graph[Any]) -> Iterator[ReplayStep]:
                 wanted = next(d.label for d in witness.decisions if d.step >= step)
                 raise Diverged(step, wanted, (f"the run has ended: {node.ended}",))
             return
+        if step == witness.steps and witness.verdict is Verdict.STUCK:
+            end_if_lost(graph, node)
+            if node.ended is not None:
+                return
         k = polite.default(node)
         if decision := decisions.get(step):
             k = _find(node, step, decision.label)

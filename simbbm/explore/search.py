@@ -23,7 +23,7 @@ from simbbm.arm64.machine import Machine
 from simbbm.check.verdict import Verdict
 from simbbm.core.graph import judge
 from simbbm.core.system import Problem
-from simbbm.explore.livelock import nobody_ends, reaching
+from simbbm.explore.livelock import for_ever, nobody_ends, reaching
 from simbbm.explore.space import Space
 
 EXACT = 1_000_000
@@ -273,18 +273,16 @@ class Search:
         return None
 
     def _find_livelock(self) -> None:
-        """Every state is known: look for one from which nobody ever comes to an end."""
+        """Every state is known: look for those from which nobody ever comes to an end."""
         lost = nobody_ends(self._parents, self._edges, self._ended)
-        if lost is None:
+        if not lost:
             return
-        walk = tuple(self._walk_to(lost))
+        walk = tuple(self._walk_to(lost[0]))
         state = self.space.initial()
         for k in walk:
             state = self.space.after(state, self.space.machine.moves(state)[k])
-        busy = "; ".join(self.space.machine.unfinished(state))
-        problem = Problem("terminates", f"goes round for ever, whatever the others do: {busy}")
-        failure = Failure(Verdict.STUCK, problem, walk)
-        self._failing.append((lost, failure.way))
+        failure = Failure(Verdict.STUCK, for_ever(self.space.machine, state), walk)
+        self._failing += ((i, failure.way) for i in lost)
         self._failed.setdefault(failure.way, failure)
 
 

@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
 from simbbm.core.graph import Graph, Node
+from simbbm.explore.livelock import end_if_lost
 from simbbm.explore.marks import is_like
 from simbbm.explore.record import Decision
 from simbbm.explore.run import MAX_STEPS
@@ -81,8 +82,17 @@ class Followed(NamedTuple):
     missed: tuple[Missed, ...]
 
 
-def follow(decisions: Iterable[Decision], graph: Graph[Any], manner: Manner) -> Followed:
-    """Walk from the start through the decisions that can be placed, then politely to the end."""
+def follow(
+    decisions: Iterable[Decision],
+    graph: Graph[Any],
+    manner: Manner,
+    rounds: int | None = None,
+) -> Followed:
+    """Walk from the start through the decisions that can be placed, then politely to the end.
+
+    After so many steps as `rounds` says the run may go round for ever: it is looked whether it
+    does, and later again.
+    """
     walk, missed, last = Walk(graph), [], -1
     for decision in decisions:
         if walk.ended:
@@ -94,7 +104,11 @@ def follow(decisions: Iterable[Decision], graph: Graph[Any], manner: Manner) -> 
         else:
             walk = after
     while not walk.ended and len(walk.path) < MAX_STEPS:
-        walk.take(walk.polite())
+        if rounds is not None and len(walk.path) >= rounds:
+            end_if_lost(graph, walk.node)
+            rounds = 2 * len(walk.path) + LOOK_AHEAD
+        else:
+            walk.take(walk.polite())
     return Followed(walk, tuple(missed))
 
 

@@ -1,0 +1,202 @@
+"""A run that goes round for ever is a counterexample like any other: replayed, and explained."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+import pytest
+
+from simbbm.arm64.descriptor import leaf, table
+from simbbm.arm64.features import Hardware
+from simbbm.arm64.geometry import SCALED4
+from simbbm.arm64.ops import Cpu
+from simbbm.check.properties import terminates
+from simbbm.core.graph import Ended, Graph
+from simbbm.core.program import repeat_until, routine
+from simbbm.explore.allowances import allowances
+from simbbm.explore.ddmin import ddmin
+from simbbm.explore.explain import explain
+from simbbm.explore.livelock import end_if_lost, nobody_ends
+from simbbm.explore.prove import Prover, witness_along
+from simbbm.explore.replay import Result, replay, steps_of
+from simbbm.explore.run import run_one
+from simbbm.explore.shrink import shrink
+from simbbm.explore.witness import Witness, from_token, token
+from simbbm.scenario import CpuSetup, Scenario, Setup, scenario
+from tests.support import FLAG, FLAG2, INV, OTHER, PTES, REGIME, ROOT
+
+
+@routine
+async def retry(cpu: Cpu) -> bool:
+    """One turn: try again until somebody says so."""
+    await cpu.nop()
+    await cpu.nop()
+    value: int = await cpu.ldr(FLAG2)
+    return value == 1
+
+
+@routine
+async def arrive(cpu: Cpu) -> None:
+    """Before the reader looks."""
+
+
+@routine
+async def notice(cpu: Cpu) -> None:
+    """What the other CPU does in between is overlooked."""
+
+
+async def reader(cpu: Cpu) -> None:
+    """Who comes too early tries again, for ever."""
+    await arrive(cpu)
+    if await cpu.ldr(FLAG) == 0:
+        await notice(cpu)
+        await repeat_until(retry, cpu)
+
+
+async def writer(cpu: Cpu) -> None:
+    """Set the flag."""
+    await cpu.nop()
+    await cpu.str(FLAG, 1)
+
+
+@scenario(expect="STUCK:terminates")
+def early() -> Setup:
+    """A CPU that looks too early goes round for ever."""
+    return Setup(
+        geometry=SCALED4,
+        cpus=tuple(CpuSetup(program, REGIME) for program in (writer, reader)),
+        tables={
+            ROOT: (table(PTES), leaf(4), INV, INV),
+            PTES: (INV,) * 4,
+            OTHER: (INV,) * 4,
+        },
+        properties=(terminates,),
+    )
+
+
+@routine
+async def notice_and_tell(cpu: Cpu) -> None:
+    """The way out."""
+    await cpu.str(FLAG2, 1)
+
+
+@routine
+async def two_steps(cpu: Cpu) -> None:
+    """More on the way."""
+    await cpu.nop()
+    await cpu.nop()
+
+
+EARLY = early
+MENDED = EARLY.twin("It tells itself.", expect="HOLDS", replace={notice: notice_and_tell})
+EDITED = EARLY.twin(
+    "More on the way.", expect="STUCK:terminates", replace={arrive: two_steps, notice: two_steps}
+)
+
+
+def found(which: Scenario = EARLY) -> Witness:
+    """The nearest counterexample."""
+    proof = Prover(which, {}).prove()
+    assert proof.run is not None
+    return witness_along(which, {}, proof.run)
+
+
+def test_the_counterexample_is_one() -> None:
+    witness = found()
+
+    assert ("STUCK", "terminates", 1) == (witness.verdict, witness.property, witness.steps)
+    assert witness.message.startswith("goes round for ever, whatever the others do: cpu0 waits")
+    assert "cpu1 waits in reader/retry.nop" in witness.message
+
+
+@pytest.mark.parametrize("kept", [lambda w: w, lambda w: from_token(token(w))])
+def test_it_replays_exactly_where_it_was_recorded(kept: Any) -> None:
+    again = replay(kept(found()), EARLY)
+
+    assert (Result.REPRODUCED, "exact", 1) == (again.result, again.how, again.steps)
+
+
+def test_there_may_be_no_step_before_it() -> None:
+    hopeless = EARLY.twin("No writer, no way out.", expect="STUCK:terminates", drop=["writer.str"])
+    witness = found(hopeless)
+
+    assert ("STUCK", 0) == (witness.verdict, witness.steps)
+    assert replay(witness, hopeless).how == "exact"
+    assert shrink(witness, hopeless).witness.steps == 0
+
+
+def test_it_replays_in_an_edited_program() -> None:
+    again = replay(found(), EDITED)
+
+    assert (Result.REPRODUCED, "STUCK") == (again.result, again.verdict)
+    assert again.refreshed is not None
+    assert again.refreshed.steps < 200
+    assert replay(again.refreshed, EDITED).how == "exact"
+
+
+def test_it_does_not_replay_where_there_is_a_way_out() -> None:
+    assert Prover(MENDED, {}).prove().verdict == "PROVED"
+    assert replay(found(), MENDED).result is Result.STALE
+
+
+def test_a_run_that_only_has_not_ended_is_no_counterexample() -> None:
+    """A limit was hit: whether an end can be reached was not asked."""
+    assert run_one(MENDED, {}, "polite", 0, max_steps=2).verdict == "INCONCLUSIVE"
+
+    graph = Graph(MENDED.system({}))
+    end_if_lost(graph, graph.initial)
+    assert graph.initial.ended is None
+
+
+def test_too_many_states_say_nothing() -> None:
+    graph = Graph(EARLY.system({}))
+    [lost] = [graph.follow(graph.initial, k) for k in range(2) if graph.initial.moves[k].cpu == 1]
+
+    end_if_lost(graph, lost, limit=2)
+    assert lost.ended is None
+    end_if_lost(graph, lost)
+    assert lost.ended is Ended.STUCK
+
+
+def test_how_likely_it_is_and_that_nothing_can_prevent_it_then() -> None:
+    """The reader has to come before the writer's nop, store and drain: 1/2, then 1/4, then 1/8."""
+    explained = explain(found(), EARLY)
+
+    assert explained is not None
+    assert explained.curve is not None
+    chances = explained.curve.chances
+    assert chances == pytest.approx((1 / 2 + 1 / 4 + 1 / 8, 1.0))
+    assert 1 == explained.curve.no_return
+
+
+def test_it_needs_no_freedom_of_the_hardware() -> None:
+    witness = found()
+    run = [step.before.moves[step.k] for step in steps_of(witness, EARLY)]
+    spared = allowances(witness, EARLY, run, 1_000)
+
+    assert ((), ()) == (spared.used, spared.needed)
+    assert Hardware().freedoms
+
+
+def test_it_shrinks_by_search_and_by_hand() -> None:
+    graph = Graph(EARLY.system({}))
+    node, run = graph.initial, []
+    for label in ("cpu0:writer.nop", "cpu1:reader.ldr", "cpu0:writer.str", "cpu1:reader/retry.nop"):
+        [k] = [k for k, move in enumerate(node.moves) if move.label.startswith(label)]
+        run.append(k)
+        node = graph.follow(node, k)
+    witness = witness_along(EARLY, {}, tuple(run))
+    assert ("STUCK", 4) == (witness.verdict, witness.steps)
+
+    assert 1 == shrink(witness, EARLY).witness.steps
+    assert 1 == shrink(witness, EARLY, states=1).witness.steps
+    way = witness.verdict, "terminates"
+    for labels in (("cpu0:writer.nop", "cpu1:reader.ldr"), ("cpu1:reader.ldr", "cpu0:writer.nop")):
+        assert 1 == len(ddmin(Graph(EARLY.system({})), labels, way).labels)
+
+
+def test_all_states_without_an_end_are_found() -> None:
+    """0 leads to 1 and 2, which is an end; 1 and 3 lead to one another."""
+    assert [1, 3] == nobody_ends(array("I", (0, 0, 0, 1)), array("I", (3, 1)), array("I", (2,)))
+    assert [] == nobody_ends(array("I", (0, 0, 0, 1)), array("I", (3, 0)), array("I", (2,)))
