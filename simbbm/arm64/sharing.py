@@ -8,9 +8,12 @@ takes that over as its own, at once, so that another CPU's local TLBI does not t
 the other, and has taken from this CPU already, is not taken over: it would never be complete. To
 use such an entry this CPU might as well have acted on the TLBI later.
 
-Simplified: CPUs share half by half, where their TTBRs are equal; entries that a CPU holds for this
-half from another table are shared as well (more behaviours). CnP with different tables under one
-ASID is CONSTRAINED UNPREDICTABLE, which is neither shown nor reported (fewer).
+CPUs share half by half, where the TTBRs of both have CnP and the same table; whose ASID an entry is
+of, it says itself.
+
+Simplified: entries that a CPU holds for this half from another table are shared as well (more
+behaviours). CnP with different tables under one ASID is CONSTRAINED UNPREDICTABLE, which is neither
+shown nor reported (fewer).
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from itertools import groupby, permutations
 from simbbm.arm64.cpu import CpuPool, CpuSpec, CpuState
 from simbbm.arm64.memory import Tables
 from simbbm.arm64.mmu import Halves, Mmus
-from simbbm.arm64.registers import Regime
+from simbbm.arm64.registers import Regime, Ttbr
 from simbbm.arm64.tlb import Tlbi
 
 Groups = tuple[tuple[int, ...], ...]
@@ -43,8 +46,8 @@ def in_common(one: Regime, other: Regime) -> Halves:
     return _alike(one.ttbr0, other.ttbr0), _alike(one.ttbr1, other.ttbr1)
 
 
-def _alike(one: Iterable[object], other: Iterable[object]) -> bool:
-    return any(ttbr.cnp for ttbr in set(one) & set(other))  # type: ignore[attr-defined]
+def _alike(one: Iterable[Ttbr], other: Iterable[Ttbr]) -> bool:
+    return not {t.baddr for t in one if t.cnp}.isdisjoint(t.baddr for t in other if t.cnp)
 
 
 def shares(regime: Regime) -> bool:

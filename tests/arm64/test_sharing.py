@@ -66,6 +66,18 @@ def test_it_is_not_used(features: Any, regime: Any, before: Any) -> None:
     assert {NEW} == got(WRITER, read(*before), features=features, regime=regime)
 
 
+@pytest.mark.parametrize(("private", "seen"), [(False, {OLD, NEW}), (True, {NEW})])
+def test_a_cpu_under_another_asid_gets_what_is_global(private: bool, seen: set[int]) -> None:
+    """Both have CnP set, for one table, which their address spaces have in common."""
+    writer = (("str", PX, leaf(NEW, not_global=private)), *SYNC, ("str", FLAG, 1))
+    back = (("msr", "ttbr0_el1", AGAIN._replace(asid=2)), ("isb",))
+    system = little(
+        writer, read(*back), x=leaf(OLD, not_global=private), features=SHARES, regime=COMMON
+    )
+
+    assert seen == {observed[1][-1] for observed in explore(system).outcomes}
+
+
 def test_it_is_gone_when_everybody_has_invalidated_it() -> None:
     writer = (*WRITER[:-1], ("tlbi", "vmalle1is"), *SYNC, WRITER[-1])
 
