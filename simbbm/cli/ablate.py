@@ -149,7 +149,7 @@ class Page:
             self._table(row)
 
     def _markdown(self, row: AblationRow) -> None:
-        what = row.property or ("its value is used" if row.verdict is None else "")
+        what = row.property or _needed(row)
         length = "" if row.length is None else str(row.length)
         why = f" {row.why or ''} |" if self.explain else ""
         click.echo(f"| `{row.step}` | {row.change} | {row.result} | {what} | {length} |{why}")
@@ -161,11 +161,11 @@ class Page:
         if routine != self.routine:
             self.routine = routine
             click.secho(routine, bold=True)
-        what = row.property or ("its value is used" if row.verdict is None else "")
+        what = row.property or _needed(row)
         length = f"{row.length} steps" if row.length is not None else ""
         why = f"  {what:<22} {length}".rstrip()
         result = click.style(f"{row.result:<12}" if why else row.result, fg=COLOURS[row.result])
-        change = "" if PAIR in row.step else f"{row.change:<19}"
+        change = "" if PAIR in row.step else f"{row.change:<24}"
         click.echo(f"  {step:<18} {change} {result}{why}")
         if self.explain and row.why and row.result != "redundant":
             click.echo(f"      {row.why}")
@@ -182,6 +182,13 @@ class Page:
                 "Redundant: proved for these parameters, on this machine; see what it does not "
                 "model before leaving a step out."
             )
+
+
+def _needed(row: AblationRow) -> str:
+    """What to say of a step without which the program does not know how to go on."""
+    if row.verdict is not None:
+        return ""
+    return "its value is used" if "its value" in (row.why or "") else "needed to go on"
 
 
 def shown(step: str) -> str:

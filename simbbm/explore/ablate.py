@@ -98,10 +98,12 @@ class Ablator:
         try:
             proof = Prover(changed, params, self.limits, doubtful=True).prove()
         except ScenarioError as error:
+            observed = any(_observes(change.step) for change in changes)
+            what = "its value" if observed else "it"
             return Ablation(
                 changes=changes,
                 result="load-bearing",
-                why=f"the program cannot go on without its value: {error.message}",
+                why=f"the program cannot go on without {what}: {error.message}",
                 scenario=changed,
                 params=params,
                 proof=None,
@@ -149,6 +151,11 @@ def _edits(scenario: Scenario, change: Change, automaton: Automaton | None) -> E
     later = dict.fromkeys(known.following(change.step))
     insert = tuple((exact_pattern(label, callers=99), Op("isb")) for label in later)
     return Edits(drop=(change.step,), insert=insert)
+
+
+def _observes(step: str) -> bool:
+    """Whether a step gives its program a value (a load, an MRS), by the operation in its name."""
+    return step.partition(".")[2].startswith(("ld", "stx", "stlx", "mrs", "wait"))
 
 
 def _is_acquire(change: Change, automaton: Automaton) -> bool:

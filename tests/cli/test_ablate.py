@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from simbbm.explore.ablate import Ablator
 from tests.cli.commandline import Cli
 
 MINIMAL = "bbm_minimal::good"
+SMALL = ("-p", "cpus=2", "-p", "layout=pages")
 
 
 def test_rows_have_counterexamples_that_replay(simbbm: Cli) -> None:
@@ -63,3 +66,12 @@ def test_ctrl_c_keeps_what_was_found(simbbm: Cli, monkeypatch: pytest.MonkeyPatc
 
     assert "2 changes: " in shown
     assert "interrupted: the rest was not looked at." in shown
+
+
+def test_what_a_program_cannot_go_on_without_is_said(simbbm: Cli) -> None:
+    """A load whose value is used, and a return from an exception that has none."""
+    table = simbbm.ok("ablate", MINIMAL)
+    used = simbbm.ok("ablate", "linear_map_split::good", *SMALL)
+
+    assert re.search(r"^  eret +remove +load-bearing  needed to go on$", table, re.MULTILINE)
+    assert re.search(r"^  ldxr +remove +load-bearing  its value is used$", used, re.MULTILINE)
