@@ -20,7 +20,7 @@ from simbbm.core.automaton import edits
 from simbbm.core.program import routine
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName
-from simbbm.linux.mmu import boot_cpu_part, linear_map_maybe_split_to_ptes
+from simbbm.linux.mmu import boot_cpu_part, linear_map_maybe_split_to_ptes, repaint
 from simbbm.linux.pgtable import pxd_leaf
 from simbbm.linux.split import (
     PMD,
@@ -32,6 +32,7 @@ from simbbm.linux.split import (
 from simbbm.scenario import CpuSet, Range, Setup, scenario
 
 from . import linear_map_split as merged
+from .catalogue_walk import repaint_everything
 
 
 class Finite(NamedTuple):
@@ -229,4 +230,13 @@ m40_m48_pud_counts_once = m40_pud_counts_once.twin(
     "Too few tables were put aside, and fn returns the error: the others stay parked.",
     expect="STUCK:terminates",
     replace={boot_cpu_part: split_or_return},
+)
+
+
+m40_m47_alias_not_counted = preallocated.twin(
+    "Tables are put aside without the kernel's alias, and it is split all the same: one too few.",
+    expect="VIOLATED:no_panic",
+    replace={repaint: repaint_everything},
+    cpus=2,
+    layout="sides",
 )

@@ -19,13 +19,15 @@ def check_edits(scenario: Scenario, params: Mapping[str, Any]) -> None:
     """Raise ScenarioError if an edit of a twin matches nothing that its programs ever do.
 
     One of several edits may have nothing to change with these parameters (a layout without level 1
-    blocks has no split_pud()), if it has with the default ones.
+    blocks has no split_pud()), if it has with the default ones, the twin's or its origin's.
     """
     edits = {*scenario.edits.drop, *(name for name, _ in scenario.edits.replace)}
     unused, labels = _unused(scenario, params, edits)
     if not unused:
         return
-    never, _ = _unused(scenario, scenario.parameters_from({}), unused)
+    never = unused
+    for whose in (scenario, _origin(scenario)):
+        never, _ = _unused(scenario, whose.parameters_from({}), never)
     if unused != edits and not never:
         return
     edit, here = min(never or unused), "" if never else " with these parameters"
@@ -45,11 +47,8 @@ def _unused(
     A twin may fail before it comes to a later edit, so its origin is looked at too; and since a
     step may be rare, only many runs of both together are an argument.
     """
-    origin = scenario
-    while origin.parent is not None:
-        origin = origin.parent
     labels: set[str] = set()
-    for looked_at in (scenario, origin) if edits else ():
+    for looked_at in (scenario, _origin(scenario)) if edits else ():
         for automaton in _explored(looked_at, params):
             labels |= automaton.labels.keys()
             edits = edits - automaton.used_edits
@@ -57,6 +56,12 @@ def _unused(
             if not edits:
                 return edits, labels
     return edits, labels
+
+
+def _origin(scenario: Scenario) -> Scenario:
+    while scenario.parent is not None:
+        scenario = scenario.parent
+    return scenario
 
 
 def _explored(scenario: Scenario, params: Mapping[str, Any]) -> Iterator[Automaton]:

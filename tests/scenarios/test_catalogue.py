@@ -39,6 +39,7 @@ SMALLER: dict[str, dict[str, Any]] = {
     "m09_m19_wrong_stride": {"layout": "pmd"},
     "m40_pud_counts_once": {"layout": "pmd"},
     "m40_m48_pud_counts_once": {"layout": "pmd"},
+    "m40_m47_alias_not_counted": {"layout": "pmd"},
     "m41_split_keeps_cont": {"layout": "pmd"},
     "m42_continue_at_tables": {"layout": "pages"},
     "m44_region_missed": {"layout": "pmd"},
