@@ -12,6 +12,9 @@ On real machines it is SMT siblings (`siblings`, CPUs 0 and 1, 2 and 3, and so o
 core and have the same features: the boot CPU's siblings tolerate a size change as it does. Then the
 mistakes are harmless again.
 
+CnP is a promise too: whoever sets it under one ASID has one table. That it is kept is a scenario of
+its own (`promise`), since it looks at two CPUs at a time, which no reduction of a search does.
+
 `simbbm ablate smt::good` says what that means for the barriers: those that carry the load without
 CnP, and besides the TLBI of the final flush with the DSB behind it (a local TLBI would do).
 """
@@ -22,10 +25,15 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 from simbbm.arm64.geometry import GEOMETRIES
-from simbbm.check.properties import context_restored
+from simbbm.arm64.ops import Cpu
+from simbbm.arm64.registers import Ttbr
+from simbbm.check.properties import context_restored, one_table_under_cnp
+from simbbm.core.program import routine
+from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName
 from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu import boot_cpu_part, flush_linear_map
+from simbbm.linux.proc import idmap_cpu_set_reserved_ttbr1
 from simbbm.linux.tlbflush import flush_tlb_kernel_range
 from simbbm.scenario import CpuSet, Range, Setup, scenario
 
@@ -117,4 +125,31 @@ m17_among_siblings = m17_no_final_tlbi.twin(
     cpus=3,
     noabort="0,1",
     cnp="siblings",
+)
+
+
+@scenario(evidence="proved")
+def promise(
+    *,
+    cpus: Annotated[int, Range(2, 16)] = 2,
+    layout: LayoutName = "pmd",
+    hardware: Literal["delayed", "eager"] = "delayed",
+) -> Setup:
+    """Nobody sets CnP for one table while somebody else does for another."""
+    setup = good.setup({"cpus": cpus, "layout": layout, "hardware": hardware})
+    return replace(setup, properties=(*setup.properties, one_table_under_cnp))
+
+
+@routine
+async def set_reserved_ttbr1_with_cnp(cpu: Cpu, k: Kernel) -> None:
+    """CnP stays as it was when the swapper's table goes; the rest as it should be."""
+    await cpu.msr("ttbr1_el1", Ttbr(k.reserved_pg_dir, cnp=True))
+    await idmap_cpu_set_reserved_ttbr1(cpu, k)
+
+
+cnp_for_reserved_table = promise.twin(
+    "CnP is set for the reserved table, while others have it set for the swapper's: neither gets "
+    "what it should (inferred).",
+    expect="VIOLATED:one_table_under_cnp",
+    replace={idmap_cpu_set_reserved_ttbr1: set_reserved_ttbr1_with_cnp},
 )

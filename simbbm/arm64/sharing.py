@@ -12,8 +12,8 @@ CPUs share half by half, where the TTBRs of both have CnP and the same table; wh
 of, it says itself.
 
 Simplified: entries that a CPU holds for this half from another table are shared as well (more
-behaviours). CnP with different tables under one ASID is CONSTRAINED UNPREDICTABLE, which is neither
-shown nor reported (fewer).
+behaviours). CnP with different tables under one ASID is CONSTRAINED UNPREDICTABLE: what is got then
+is not shown (fewer); that it comes to that, a property says (`one_table_under_cnp`).
 """
 
 from __future__ import annotations

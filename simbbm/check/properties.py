@@ -8,6 +8,7 @@ was: HELD (only speculation could meet it) or USED (the CPU's own code or data i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import combinations, product
 from typing import NamedTuple
 
 from simbbm.arm64.context import Shared
@@ -70,6 +71,10 @@ CATALOGUE: dict[str, str] = {
     ),
     "tables_linked_once": "At the end no table is reachable from two descriptors of the map.",
     "no_panic": "No program calls panic(). Judged by every run.",
+    "one_table_under_cnp": (
+        "Two CPUs that both set CnP in TTBR0, or both in TTBR1, under one ASID have one table "
+        "there (else what either gets is unpredictable)."
+    ),
 }
 """Every property's one-sentence meaning, by name."""
 
@@ -148,6 +153,25 @@ def no_size_change_seen_below(level: int) -> Property:
     return _each_cpu("no_size_change_seen", judge)
 
 
+def _two_tables(one: Regime, other: Regime) -> str | None:
+    """The register in which two CPUs may set CnP for two tables under one ASID."""
+    for here, there in product(one.contexts(), other.contexts()):
+        pairs = {"TTBR0": (here.ttbr0, there.ttbr0), "TTBR1": (here.ttbr1, there.ttbr1)}
+        for name, (a, b) in pairs.items() if here.asid == there.asid else ():
+            if a.cnp and b.cnp and a.baddr != b.baddr:
+                return name
+    return None
+
+
+def _one_table_under_cnp(shared: Shared, machine: Machine) -> Problem | None:  # noqa: ARG001
+    for (i, one), (j, other) in combinations(enumerate(machine.cpus), 2):
+        if name := _two_tables(one.mmu.regime, other.mmu.regime):
+            told = f"cpu{i} and cpu{j} may have CnP set in {name} for two tables under one ASID"
+            return Problem("one_table_under_cnp", told, i)
+    return None
+
+
+one_table_under_cnp = Property("one_table_under_cnp", _one_table_under_cnp)
 no_stale_translation = Property("no_stale_translation", watch_stale=True, uniform=True)
 terminates = Property("terminates", uniform=True)
 

@@ -19,6 +19,7 @@ from simbbm.check.properties import (
     no_size_change_seen,
     no_stale_translation,
     no_tlb_conflict,
+    one_table_under_cnp,
     tables_linked_once,
     terminates,
     translations_preserved,
@@ -72,6 +73,7 @@ def judged(tables: dict[int, tuple[Descriptor, ...]]) -> list[Property]:
         all_ptes_at_end(REGIME, ((0, 4), (8, 8))),
         context_restored(REGIME),
         tables_linked_once(REGIME),
+        one_table_under_cnp,
     ]
 
 
@@ -88,6 +90,13 @@ def tripped(*threads: Steps, tables: dict[int, Any] | None = None, **more: Any) 
     problems += [final(system.shared, state) for final in finals for state in found.ended]
     messages = {p.property: p.message for p in problems if p}
     return messages | ({"terminates": "stuck"} if found.stuck else {})
+
+
+def with_cnp(table: int) -> Steps:
+    """Set CnP for some table in TTBR1, and go back."""
+    there = ("msr", "ttbr1_el1", Ttbr(table, cnp=True))
+    back = ("msr", "ttbr1_el1", Ttbr(OTHER))
+    return there, ISB, back, ISB
 
 
 RESTORE = (DSB, ("tlbi", "vae1is", 0, 1), DSB, ("str", PX, leaf(OLD)))
@@ -142,6 +151,9 @@ CASES: dict[str, list[tuple[Steps, dict[str, Any]]]] = {
     "no_panic": [
         ((("panic", "lost"),), {}),
     ],
+    "one_table_under_cnp": [
+        (with_cnp(SPARE), {"others": (with_cnp(OTHER),)}),
+    ],
 }
 
 
@@ -158,7 +170,10 @@ def test_every_property_of_the_catalogue_is_tripped_here() -> None:
 def test_program_trips_its_property_and_no_other(
     name: str, steps: Steps, more: dict[str, Any]
 ) -> None:
-    assert {name} == set(tripped(steps, **more))
+    others = more.get("others", ())
+    own = {k: v for k, v in more.items() if k != "others"}
+
+    assert {name} == set(tripped(steps, *others, **own))
 
 
 @pytest.mark.parametrize(
@@ -189,6 +204,24 @@ def test_cpu_that_never_aborts_may_see_a_size_change(features: Features, harmles
     (steps, _), *_ = CASES["no_size_change_seen"]
 
     assert harmless == (not tripped(steps, features=features))
+
+
+@pytest.mark.parametrize("others", [with_cnp(SPARE), (("nop",),)])
+def test_cnp_for_one_table_is_a_promise_that_is_kept(others: Steps) -> None:
+    assert {} == tripped(with_cnp(SPARE), others)
+
+
+def test_under_another_asid_there_may_be_another_table() -> None:
+    """The other CPU never has the first one's ASID while it has CnP set."""
+    regimes = tuple(REGIME._replace(ttbr0=(Ttbr(ROOT, asid),)) for asid in (1, 2))
+    quick = (("msr", "ttbr1_el1", Ttbr(SPARE, cnp=True)), ISB)
+    other = (("msr", "ttbr1_el1", Ttbr(OTHER, cnp=True)), ISB)
+    found = [
+        "one_table_under_cnp" in tripped(quick, other, regime=regime)
+        for regime in (regimes, REGIME)
+    ]
+
+    assert [False, True] == found
 
 
 def test_cpu_that_never_aborts_may_not_see_two_outputs() -> None:
