@@ -236,13 +236,20 @@ class Mmus:
     def joined(
         self, mmu: Mmu, other: Mmu, tables: Tables, halves: Halves, doomed: tuple[Tlbi, ...]
     ) -> Mmu:
-        """With what another CPU holds for what they have in common, if no doomed entry."""
+        """With what another CPU holds for what they have in common, if no doomed entry.
+
+        What walks from their common table imply it has anyway.
+        """
         k = ("joined", mmu, other, halves, doomed)
         memo = tables.memo.get(k)
         if memo is None:
-            held = self.view(other, tables)
-            entries = [e for e in held.tables if halves[e.va >= KERNEL_PAGE]]
-            leaves = [e for e in held.leaves if halves[e.va >= KERNEL_PAGE]]
+            asids = {GLOBAL, *(context.asid for context in mmu.regime.contexts())}
+
+            def usable(entry: TableEntry | LeafEntry) -> bool:
+                return halves[entry.va >= KERNEL_PAGE] and entry.asid in asids
+
+            entries = [e for e in other.tables if usable(e)]
+            leaves = [e for e in other.leaves if usable(e)]
             for tlbi in doomed:
                 entries = [e for e in entries if not tlbi.matches_table(e, self.geometry)]
                 leaves = [part for e in leaves for part in tlbi.remainder(e, self.geometry)]

@@ -8,12 +8,13 @@ takes that over as its own, at once, so that another CPU's local TLBI does not t
 the other, and has taken from this CPU already, is not taken over: it would never be complete. To
 use such an entry this CPU might as well have acted on the TLBI later.
 
-CPUs share half by half, where the TTBRs of both have CnP and the same table; whose ASID an entry is
-of, it says itself.
+CPUs share half by half, where the TTBRs of both have CnP and the same table: what is global, and
+what is of an ASID that the one who gets it runs under.
 
-Simplified: entries that a CPU holds for this half from another table are shared as well (more
-behaviours). CnP with different tables under one ASID is CONSTRAINED UNPREDICTABLE: what is got then
-is not shown (fewer); that it comes to that, a property says (`one_table_under_cnp`).
+Simplified: entries that a CPU holds for this half since it had another table are shared as well
+(more behaviours), old ones that it reaches from a table of its own are not (fewer). CnP with
+different tables under one ASID is CONSTRAINED UNPREDICTABLE: what is got then is not shown (fewer);
+that it comes to that, a property says (`one_table_under_cnp`).
 """
 
 from __future__ import annotations

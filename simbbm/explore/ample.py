@@ -7,8 +7,9 @@ ch. 4; Valmari, "Stubborn sets for reduced state space generation", 1990). A sea
 persistent set in every state meets every state in which nothing can happen any more. What the
 others can do is not guessed from their programs' text but found out: by searching, in the same
 reduced way, the machine in which this CPU stands still. That search is remembered by what it
-depends on (memory, the moving CPUs, which of them are owed a TLBI by those that stand still), so
-that it costs little where CPUs are alike and waits are many, as in a rendezvous.
+depends on (memory, the moving CPUs, which of them are owed a TLBI by those that stand still, what
+these hold where TLBs are shared), so that it costs little where CPUs are alike and waits are many,
+as in a rendezvous.
 
 Why properties of states survive, not only endings:
 * a property that looks at one CPU at a time is one more move of that CPU, which reads what the CPU

@@ -104,6 +104,7 @@ ACCESSES = st.one_of(
 COMMON = REGIME._replace(ttbr0=(Ttbr(ROOT, asid=1, cnp=True),))
 LEAVES = ("msr", "ttbr0_el1", Ttbr(ROOT, asid=1))
 RETURNS = ("msr", "ttbr0_el1", Ttbr(ROOT, asid=1, cnp=True))
+AS_ANOTHER = ("msr", "ttbr0_el1", Ttbr(ROOT, asid=2, cnp=True))
 BARRIERS = st.sampled_from(
     [
         ("dmb", "ish"),
@@ -117,6 +118,7 @@ BARRIERS = st.sampled_from(
         ("tlbi", "vmalle1"),
         LEAVES,
         RETURNS,
+        AS_ANOTHER,
         ("nop",),
     ]
 )
