@@ -31,6 +31,7 @@ from simbbm.arm64.walks import CONFLICT
 from simbbm.check.properties import no_size_change_seen_below
 from simbbm.core.program import Program, routine
 from simbbm.linux.layout import LayoutName
+from simbbm.linux.mmu_context import local_flush_tlb_all
 from simbbm.scenario import Range, Setup, scenario
 
 from . import linear_map_split as merged
@@ -40,17 +41,9 @@ LINEAR_MAP = KERNEL_PAGE * SCALED.page_words
 
 
 @routine
-async def local_flush(cpu: Cpu) -> None:
-    """Forget both sizes; what is walked next is what the tables say now."""
-    await cpu.tlbi("vmalle1")
-    await cpu.dsb("nsh")
-    await cpu.isb()
-
-
-@routine
 async def do_conflict(cpu: Cpu) -> None:
     """What a handler in fault.c could do; today the abort is fatal (do_bad)."""
-    await local_flush(cpu)
+    await local_flush_tlb_all(cpu)
 
 
 async def vectors(cpu: Cpu, aborted: Aborted) -> None:
@@ -100,7 +93,7 @@ handler_flushes = level_2.twin(
 async def do_conflict_looking_first(cpu: Cpu) -> None:
     """Something on the way is in the linear map: a stack, per-CPU data, the tables themselves."""
     await cpu.ldr(LINEAR_MAP)
-    await local_flush(cpu)
+    await local_flush_tlb_all(cpu)
 
 
 handler_looks_first = handler_flushes.twin(

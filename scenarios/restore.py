@@ -22,6 +22,7 @@ from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Ttbr
 from simbbm.core.program import routine
 from simbbm.linux.kernel import Kernel
+from simbbm.linux.mmu_context import local_flush_tlb_all
 from simbbm.linux.proc import restore_ttbr1, wait_linear_map_split_to_ptes
 
 from . import catalogue, smt
@@ -56,24 +57,16 @@ isb_after_branch = no_isb.twin(
 
 
 @routine
-async def invalidate(cpu: Cpu) -> None:
-    """What S7 does after its switch."""
-    await cpu.tlbi("vmalle1")
-    await cpu.dsb("nsh")
-    await cpu.isb()
-
-
-@routine
 async def restore_and_invalidate(cpu: Cpu, ttbr1: Ttbr) -> None:
     """A TLBI behind S10."""
     await restore_ttbr1(cpu, ttbr1)
-    await invalidate(cpu)
+    await local_flush_tlb_all(cpu)
 
 
 @routine
 async def invalidate_and_restore(cpu: Cpu, ttbr1: Ttbr) -> None:
     """A TLBI in front of S10."""
-    await invalidate(cpu)
+    await local_flush_tlb_all(cpu)
     await restore_ttbr1(cpu, ttbr1)
 
 
