@@ -19,7 +19,7 @@ from simbbm.check.verdict import Verdict
 from simbbm.core.graph import Graph
 from simbbm.core.system import Move
 from simbbm.explore.attempt import Attempt, Way, way_of
-from simbbm.explore.livelock import end_if_lost
+from simbbm.explore.livelock import ended_if_lost
 from simbbm.explore.record import Witness
 from simbbm.explore.search import Limits
 from simbbm.scenario import Scenario
@@ -71,7 +71,7 @@ def _can_be_followed(scenario: Scenario, witness: Witness, run: Sequence[Move], 
         elif step.agent == f"cpu{step.cpu}":
             return False
     if node.ended is None and way[0] is Verdict.STUCK:
-        end_if_lost(graph, node)
+        node = ended_if_lost(graph, node)
     return way_of(node) == way
 
 

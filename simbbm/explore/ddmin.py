@@ -18,7 +18,7 @@ from simbbm.check.verdict import Verdict
 from simbbm.core.graph import Graph
 from simbbm.core.system import Move
 from simbbm.explore.attempt import Way, way_of
-from simbbm.explore.livelock import end_if_lost
+from simbbm.explore.livelock import ended_if_lost
 from simbbm.explore.walk import Walk, enabled
 
 Labels = tuple[str, ...]
@@ -98,7 +98,7 @@ def _followed(
             break
         k = next((k for label in wanted if (k := enabled(walk.node, label)) is not None), None)
         if k is None and way[0] is Verdict.STUCK:
-            end_if_lost(graph, walk.node)
+            walk.node = ended_if_lost(graph, walk.node)
             if walk.ended:
                 break
         default = walk.polite()
@@ -107,7 +107,7 @@ def _followed(
         walk.take(default if k is None else k)
     node = walk.node
     if node.ended is None and way[0] is Verdict.STUCK:
-        end_if_lost(graph, node)
+        node = ended_if_lost(graph, node)
     if way_of(node) != way or node.problem is None:
         return None
     taken = tuple(node.moves[k] for node, k in walk.path)

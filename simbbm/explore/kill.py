@@ -19,6 +19,7 @@ from simbbm.core.engine import Engine
 from simbbm.core.graph import Graph
 from simbbm.explore.attempt import way_of
 from simbbm.explore.calibrate import calibrate
+from simbbm.explore.livelock import ended_if_lost
 from simbbm.explore.run import MAX_STEPS
 from simbbm.explore.strategies import Strategy, strategy
 from simbbm.scenario import Scenario
@@ -128,6 +129,8 @@ def _campaign(
     for number in range(trials.cap):
         chooser = plan.chooser(run_seed(seed, number), number)
         node = engine.run(chooser, trials.max_steps).node
+        if node.ended is None:
+            node = ended_if_lost(engine.graph, node)
         if way_of(node) in scenario.expect.failures:
             return number + 1
     return None

@@ -30,21 +30,24 @@ def for_ever(system: System[Any], state: Any) -> Problem:
     return Problem("terminates", f"goes round for ever, whatever the others do: {busy}")
 
 
-def end_if_lost(graph: Graph[Any], node: Node[Any], limit: int = ROUND) -> None:
-    """End a node as STUCK if no end can be reached from it; not if that takes too long to see."""
+def ended_if_lost(graph: Graph[Any], node: Node[Any], limit: int = ROUND) -> Node[Any]:
+    """A node like this one that is STUCK, if no end can be reached from it; else the node itself.
+
+    Also if it takes too long to see. The graph stays as it is: who runs on goes round for ever.
+    """
     met, waiting = {node.state}, [node]
     while waiting:
         here = waiting.pop()
-        if here.ended is not None and any(not move.optional for move in here.moves):
-            continue  # It was found to be lost before.
         if here.ended is not None or len(met) > limit:
-            return
+            return node
         for k in range(len(here.moves)):
             after = graph.follow(here, k)
             if after.state not in met:
                 met.add(after.state)
                 waiting.append(after)
-    node.ended, node.problem = Ended.STUCK, for_ever(graph.system, node.state)
+    lost = Node(node.state, node.moves)
+    lost.ended, lost.problem = Ended.STUCK, for_ever(graph.system, node.state)
+    return lost
 
 
 def nobody_ends(parents: array[int], edges: array[int], ended: array[int]) -> list[int]:

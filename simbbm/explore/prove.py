@@ -17,7 +17,6 @@ from simbbm.check.verdict import Verdict
 from simbbm.core.graph import Node
 from simbbm.explore.attempt import Attempt
 from simbbm.explore.coverage import never_awaited
-from simbbm.explore.livelock import end_if_lost
 from simbbm.explore.politest import politest
 from simbbm.explore.record import Found, Witness
 from simbbm.explore.run import Recorder, Runner
@@ -180,8 +179,5 @@ def witness_along(
     """The witness of a counterexample; one that does not end goes round for ever from there."""
     runner = Runner(scenario, params, "polite", seed=0, max_steps=len(run))
     recorder = Recorder(_Along(run))
-    end = runner.run(recorder)
-    if end.node.ended is None:
-        end_if_lost(runner.engine.graph, end.node)
-    result = runner.result(end)
+    result = runner.result(runner.run(recorder))
     return witness_from(scenario, runner, recorder, result, Found(found_by, 0, 0))

@@ -26,7 +26,7 @@ from simbbm.core.errors import ReplayDivergence, UsageError
 from simbbm.core.graph import Graph, Node
 from simbbm.core.trace import trace_digest
 from simbbm.explore.goal import Goal
-from simbbm.explore.livelock import end_if_lost
+from simbbm.explore.livelock import ended_if_lost
 from simbbm.explore.record import STATE_EVERY, Witness
 from simbbm.explore.run import MAX_STEPS
 from simbbm.explore.semantic import Manner, Missed, Semantic, follow
@@ -144,7 +144,7 @@ def _exactly(witness: Witness, graph: Graph[Any]) -> Replay:
             got=error.got,
             steps=len(labels),
         )
-    return _judge(witness, node or graph.initial, labels)
+    return _judge(witness, node or _come_to(witness, graph, 0, graph.initial), labels)
 
 
 def _judge(witness: Witness, node: Node[Any], labels: list[str], how: str = EXACT) -> Replay:
@@ -195,7 +195,7 @@ def _steps(witness: Witness, graph: Graph[Any]) -> Iterator[ReplayStep]:
     limit = (
         witness.steps if witness.verdict is Verdict.INCONCLUSIVE else max(MAX_STEPS, witness.steps)
     )
-    node, polite, taken = graph.initial, Polite(), Counter[str]()
+    node, polite, taken = _come_to(witness, graph, 0, graph.initial), Polite(), Counter[str]()
     for step in range(limit):
         if step % STATE_EVERY == 0 and step // STATE_EVERY < len(witness.states):
             _check_state(graph, node, step, witness.states[step // STATE_EVERY])
@@ -204,10 +204,6 @@ def _steps(witness: Witness, graph: Graph[Any]) -> Iterator[ReplayStep]:
                 wanted = next(d.label for d in witness.decisions if d.step >= step)
                 raise Diverged(step, wanted, (f"the run has ended: {node.ended}",))
             return
-        if step == witness.steps and witness.verdict is Verdict.STUCK:
-            end_if_lost(graph, node)
-            if node.ended is not None:
-                return
         k = polite.default(node)
         if decision := decisions.get(step):
             k = _find(node, step, decision.label)
@@ -216,9 +212,15 @@ def _steps(witness: Witness, graph: Graph[Any]) -> Iterator[ReplayStep]:
                 raise Diverged(step, wanted, (f"{taken[decision.label] + 1}th time",))
         polite.observe(node, k)
         taken[node.moves[k].label] += 1
-        following = graph.follow(node, k)
+        following = _come_to(witness, graph, step + 1, graph.follow(node, k))
         yield ReplayStep(step, node, k, following)
         node = following
+
+
+def _come_to(witness: Witness, graph: Graph[Any], step: int, node: Node[Any]) -> Node[Any]:
+    """What a step leads to: where the run was stopped, it may go round for ever."""
+    stopped = step == witness.steps and witness.verdict is Verdict.STUCK and node.ended is None
+    return ended_if_lost(graph, node) if stopped else node
 
 
 def _find(node: Node[Any], step: int, label: str) -> int:

@@ -12,6 +12,7 @@ from simbbm.core.choice import Chooser, run_seed
 from simbbm.core.engine import Engine, RunEnd
 from simbbm.core.graph import Graph, Node
 from simbbm.explore.calibrate import calibrate
+from simbbm.explore.livelock import ended_if_lost
 from simbbm.explore.strategies import Strategy, strategy
 from simbbm.scenario import Scenario
 
@@ -63,6 +64,8 @@ class Runner:
     ) -> None:
         self.params = scenario.parameters_from(params)
         self.engine = Engine(Graph(scenario.system(self.params)))
+        self._lost: dict[Any, Node[Any]] = {}
+        """What came of runs that were cut short, by where they were."""
         self.seed = seed
         self.max_steps = max_steps
         self.strategy = strategy(plan) if isinstance(plan, str) else plan
@@ -74,8 +77,14 @@ class Runner:
         return self.strategy.chooser(run_seed(self.seed, number), number)
 
     def run(self, chooser: Chooser) -> RunEnd:
-        """Run one schedule."""
-        return self.engine.run(chooser, self.max_steps)
+        """Run one schedule. One that is cut short may be seen to go round for ever: it is STUCK."""
+        end = self.engine.run(chooser, self.max_steps)
+        if end.node.ended is not None:
+            return end
+        lost = self._lost.get(end.node.state)
+        if lost is None:
+            lost = self._lost[end.node.state] = ended_if_lost(self.engine.graph, end.node)
+        return end._replace(node=lost)
 
     def result(self, end: RunEnd, recorder: Recorder | None = None) -> RunResult:
         """What a run showed, as a record."""

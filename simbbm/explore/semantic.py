@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
 from simbbm.core.graph import Graph, Node
-from simbbm.explore.livelock import end_if_lost
+from simbbm.explore.livelock import ended_if_lost
 from simbbm.explore.marks import is_like
 from simbbm.explore.record import Decision
 from simbbm.explore.run import MAX_STEPS
@@ -105,7 +105,7 @@ def follow(
             walk = after
     while not walk.ended and len(walk.path) < MAX_STEPS:
         if rounds is not None and len(walk.path) >= rounds:
-            end_if_lost(graph, walk.node)
+            walk.node = ended_if_lost(graph, walk.node)
             rounds = 2 * len(walk.path) + LOOK_AHEAD
         else:
             walk.take(walk.polite())

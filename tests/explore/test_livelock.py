@@ -17,12 +17,13 @@ from simbbm.core.program import repeat_until, routine
 from simbbm.explore.allowances import allowances
 from simbbm.explore.ddmin import ddmin
 from simbbm.explore.explain import explain
-from simbbm.explore.livelock import end_if_lost, nobody_ends
+from simbbm.explore.kill import Trials, kills
+from simbbm.explore.livelock import ended_if_lost, nobody_ends
 from simbbm.explore.prove import Prover, witness_along
 from simbbm.explore.replay import Result, replay, steps_of
-from simbbm.explore.run import run_one
+from simbbm.explore.run import Runner, run_one
 from simbbm.explore.shrink import shrink
-from simbbm.explore.witness import Witness, from_token, token
+from simbbm.explore.witness import Witness, from_token, token, witness_of
 from simbbm.scenario import CpuSetup, Scenario, Setup, scenario
 from tests.support import FLAG, FLAG2, INV, OTHER, PTES, REGIME, ROOT
 
@@ -145,18 +146,16 @@ def test_a_run_that_only_has_not_ended_is_no_counterexample() -> None:
     assert run_one(MENDED, {}, "polite", 0, max_steps=2).verdict == "INCONCLUSIVE"
 
     graph = Graph(MENDED.system({}))
-    end_if_lost(graph, graph.initial)
-    assert graph.initial.ended is None
+    assert graph.initial is ended_if_lost(graph, graph.initial)
 
 
 def test_too_many_states_say_nothing() -> None:
     graph = Graph(EARLY.system({}))
     [lost] = [graph.follow(graph.initial, k) for k in range(2) if graph.initial.moves[k].cpu == 1]
 
-    end_if_lost(graph, lost, limit=2)
+    assert lost is ended_if_lost(graph, lost, limit=2)
+    assert Ended.STUCK is ended_if_lost(graph, lost).ended
     assert lost.ended is None
-    end_if_lost(graph, lost)
-    assert lost.ended is Ended.STUCK
 
 
 def test_how_likely_it_is_and_that_nothing_can_prevent_it_then() -> None:
@@ -200,3 +199,31 @@ def test_all_states_without_an_end_are_found() -> None:
     """0 leads to 1 and 2, which is an end; 1 and 3 lead to one another."""
     assert [1, 3] == nobody_ends(array("I", (0, 0, 0, 1)), array("I", (3, 1)), array("I", (2,)))
     assert [] == nobody_ends(array("I", (0, 0, 0, 1)), array("I", (3, 0)), array("I", (2,)))
+
+
+def test_a_run_that_is_cut_short_may_be_seen_to_go_round() -> None:
+    """Which run comes first changes nothing: the graph that they share stays as it is."""
+    every = {seed: run_one(EARLY, {}, "random", seed, max_steps=60) for seed in range(12)}
+    runner = Runner(EARLY, {}, "random", seed=0, max_steps=60)
+    alike = [runner.result(runner.run(runner.chooser(n))) for n in (3, 1, 2, 0)]
+    again = [runner.result(runner.run(runner.chooser(n))) for n in (0, 2, 1, 3)]
+
+    assert {("STUCK", 60), ("HOLDS", 4)} == {(r.verdict, r.steps) for r in every.values()}
+    assert alike == again[::-1]
+
+
+def test_such_a_run_replays_and_shrinks() -> None:
+    seed = next(n for n in range(12) if run_one(EARLY, {}, "random", n, max_steps=60).steps == 60)
+    witness = witness_of(EARLY, {}, "random", seed, max_steps=60)
+
+    assert ("STUCK", 60) == (witness.verdict, witness.steps)
+    for kept in (witness, from_token(token(witness))):
+        again = replay(kept, EARLY)
+        assert (Result.REPRODUCED, "exact", 60) == (again.result, again.how, again.steps)
+    assert 1 == shrink(witness, EARLY).witness.steps
+
+
+def test_strategies_are_held_against_it() -> None:
+    [row] = kills(EARLY, {}, ["random"], Trials(campaigns=3, max_steps=60)).values()
+
+    assert 3 == len(row.runs)
