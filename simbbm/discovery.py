@@ -156,16 +156,9 @@ def _of_module(module: ModuleType, source: str, file: str) -> list[Scenario]:
         raise UsageError(f"{source} has no scenarios", hint)
     ids = elsewhere | {id(s): f"{source}::{variable}" for variable, s in own.items()}
     return [
-        replace(s, id=ids[id(s)], twin_of=ids.get(id(_origin(s))), file=file) for s in own.values()
+        replace(s, id=ids[id(s)], twin_of=ids.get(id(s.root)) if s.parent else None, file=file)
+        for s in own.values()
     ]
-
-
-def _origin(scenario: Scenario) -> Scenario | None:
-    """The good scenario at the root of a twin, also of a twin's twin."""
-    origin = scenario.parent
-    while origin is not None and origin.parent is not None:
-        origin = origin.parent
-    return origin
 
 
 def _variables(module: ModuleType) -> dict[str, Scenario]:

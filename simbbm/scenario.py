@@ -171,6 +171,11 @@ class Scenario:
         return self.id.rpartition("::")[2]
 
     @property
+    def root(self) -> Scenario:
+        """The scenario that a twin was made of, also a twin's twin; of others the scenario."""
+        return self if self.parent is None else self.parent.root
+
+    @property
     def origin(self) -> str | None:
         """Where a mistake comes from: what its story says last, in parentheses."""
         told = re.search(r"\(([^()]+(?:\([^()]*\)[^()]*)*)\)\.$", self.story)

@@ -26,7 +26,7 @@ def check_edits(scenario: Scenario, params: Mapping[str, Any]) -> None:
     if not unused:
         return
     never = unused
-    for whose in (scenario, _origin(scenario)):
+    for whose in (scenario, scenario.root):
         never, _ = _unused(scenario, whose.parameters_from({}), never)
     if unused != edits and not never:
         return
@@ -48,7 +48,7 @@ def _unused(
     step may be rare, only many runs of both together are an argument.
     """
     labels: set[str] = set()
-    for looked_at in (scenario, _origin(scenario)) if edits else ():
+    for looked_at in (scenario, scenario.root) if edits else ():
         for automaton in _explored(looked_at, params):
             labels |= automaton.labels.keys()
             edits = edits - automaton.used_edits
@@ -56,12 +56,6 @@ def _unused(
             if not edits:
                 return edits, labels
     return edits, labels
-
-
-def _origin(scenario: Scenario) -> Scenario:
-    while scenario.parent is not None:
-        scenario = scenario.parent
-    return scenario
 
 
 def _explored(scenario: Scenario, params: Mapping[str, Any]) -> Iterator[Automaton]:

@@ -70,7 +70,7 @@ def _can_be_followed(scenario: Scenario, witness: Witness, run: Sequence[Move], 
             node = graph.follow(node, labels.index(step.label))
         elif step.agent == f"cpu{step.cpu}":
             return False
-    if node.ended is None and way[0] is Verdict.STUCK:
+    if way[0] is Verdict.STUCK:
         node = ended_if_lost(graph, node)
     return way_of(node) == way
 

@@ -106,7 +106,7 @@ def _followed(
             decisions.append((len(walk.path), walk.node.moves[default].label))
         walk.take(default if k is None else k)
     node = walk.node
-    if node.ended is None and way[0] is Verdict.STUCK:
+    if way[0] is Verdict.STUCK:
         node = ended_if_lost(graph, node)
     if way_of(node) != way or node.problem is None:
         return None

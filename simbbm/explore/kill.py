@@ -128,9 +128,7 @@ def _campaign(
     """Return how many runs a campaign takes to find what is declared, None if it does not."""
     for number in range(trials.cap):
         chooser = plan.chooser(run_seed(seed, number), number)
-        node = engine.run(chooser, trials.max_steps).node
-        if node.ended is None:
-            node = ended_if_lost(engine.graph, node)
+        node = ended_if_lost(engine.graph, engine.run(chooser, trials.max_steps).node)
         if way_of(node) in scenario.expect.failures:
             return number + 1
     return None

@@ -219,7 +219,7 @@ def _steps(witness: Witness, graph: Graph[Any]) -> Iterator[ReplayStep]:
 
 def _come_to(witness: Witness, graph: Graph[Any], step: int, node: Node[Any]) -> Node[Any]:
     """What a step leads to: where the run was stopped, it may go round for ever."""
-    stopped = step == witness.steps and witness.verdict is Verdict.STUCK and node.ended is None
+    stopped = step == witness.steps and witness.verdict is Verdict.STUCK
     return ended_if_lost(graph, node) if stopped else node
 
 
