@@ -143,8 +143,10 @@ class LocalMove(NamedTuple):
     """What follows `cpuN` in the agent's name; `dvm` stands for `dvm.cpuN`."""
     label: str
     effect: Effect
-    reads: tuple[str, ...] = ()
-    """Cells that the effect does not tell (`footprints`)."""
+    reads: tuple[int, ...] = ()
+    """Words, by physical address, that the effect depends on (`footprints`)."""
+    completes: tuple[int, ...] = ()
+    """CPUs a TLBI of which acts or completes."""
     optional: bool = False
 
 

@@ -370,7 +370,7 @@ class Execution:
 
     def _move(self, suffix: str, effect: Effect, *, reads: tuple[int, ...] = ()) -> LocalMove:
         label = f"{self.state.point.label}{suffix}"
-        return LocalMove("", label, effect, tuple(self.shared.name(a) for a in reads))
+        return LocalMove("", label, effect, reads)
 
 
 _REGIME = {"ttbr0_el1": "ttbr0", "ttbr1_el1": "ttbr1", "tcr_el1": "tcr"}

@@ -86,14 +86,13 @@ def _invalidations(
     """TLBIs that arrive here or, having acted, complete."""
     for pending in dict.fromkeys(state.inbox):
         what = f" {shared.tlbi_name(pending.tlbi)} from cpu{pending.issuer}"
-        owed = (f"dvm{pending.issuer}",)
         if not pending.acted:
             effect = Effect(act(shared, state, memory, pending, cpu))
-            yield LocalMove("dvm", f"{what}: acts", effect, owed)
+            yield LocalMove("dvm", f"{what}: acts", effect, completes=(pending.issuer,))
         elif not _holds_up(shared, state, memory, pending.tlbi):
             after = shared.cpus.change(state, inbox=_without(state.inbox, pending))
             effect = Effect(_completed(shared, after, memory, pending, cpu))
-            yield LocalMove("dvm", f"{what}: completes", effect, owed)
+            yield LocalMove("dvm", f"{what}: completes", effect, completes=(pending.issuer,))
 
 
 def _completed(

@@ -301,13 +301,8 @@ class Arm64:
 
     def digest(self, state: Machine) -> str:
         """Identify a state by content, equally on every machine."""
-        return digest(
-            _content(state.memory), tuple(cpu.content() for cpu in state.cpus), state.failure
-        )
-
-    def memory_digest(self, memory: Memory) -> bytes:
-        """Identify a memory by content, equally on every machine."""
-        return bytes.fromhex(digest(_content(memory)))
+        cpus = tuple(cpu.content() for cpu in state.cpus)
+        return digest(state.memory.content(), cpus, state.failure)
 
 
 def owed_mask(state: Machine) -> int:
@@ -318,10 +313,6 @@ def owed_mask(state: Machine) -> int:
             if pending.issuer != i:
                 mask |= 1 << pending.issuer
     return mask
-
-
-def _content(memory: Memory) -> tuple[object, ...]:
-    return memory.tables.digest, tuple(memory.data.items())
 
 
 def _named(move: LocalMove, cpu: int, cells: Footprint) -> Move:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
-from simbbm.core.values import digest
+from simbbm.core.values import Encoded, digest, encode
 
 
 class Run(NamedTuple):
@@ -84,11 +84,18 @@ class Tables:
 class Memory:
     """A value of the whole memory; interned, compare by identity."""
 
-    __slots__ = ("data", "tables")
+    __slots__ = ("_content", "data", "tables")
 
     def __init__(self, tables: Tables, data: dict[int, int]) -> None:
         self.tables = tables
         self.data = data
+        self._content: Encoded | None = None
+
+    def content(self) -> Encoded:
+        """Everything that identifies it, encoded once: many states share it."""
+        if self._content is None:
+            self._content = Encoded(encode((self.tables.digest, tuple(self.data.items()))))
+        return self._content
 
 
 class MemoryPool:

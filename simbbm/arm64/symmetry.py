@@ -36,7 +36,8 @@ class Symmetry:
         groups = (tuple(g) for _, g in groupby(order, key=lambda i: cpus.index(cpus[i])))
         self.classes = tuple(g for g in groups if len(g) > 1 and cpus[g[0]].flight is None)
         self._class_of = {i: c for c, group in enumerate(self.classes) for i in group}
-        self._keys: dict[CpuState, str] = {}
+        self._keys: dict[tuple[CpuState, int], str] = {}
+        """By CPU and class: two classes may come to one state, and tell only one class apart."""
 
     def arrangement(self, state: Machine, active: int = ALL) -> list[int]:
         """Which CPU goes to which place in the representative: numbers by place.
@@ -45,9 +46,9 @@ class Symmetry:
         """
         numbers = list(range(len(state.cpus)))
         cpus, keys = state.cpus, self._keys
-        for group in self.classes:
+        for c, group in enumerate(self.classes):
             # Mostly every key is known, and they are in order.
-            known = [keys.get(cpus[i]) for i in group]
+            known = [keys.get((cpus[i], c)) for i in group]
             if active == ALL and None not in known and known == sorted(known):  # type: ignore[type-var]
                 continue
             ordered = sorted(group, key=lambda i: self._rank(cpus[i], i, active))
@@ -73,15 +74,19 @@ class Symmetry:
         return (False, self.key(cpu, number)) if active >> number & 1 else (True, "")
 
     def key(self, cpu: CpuState, number: int) -> str:
-        """Digest of a CPU by what does not depend on its number."""
-        key = self._keys.get(cpu)
+        """What members of a class are sorted by: digest of all that does not depend on the number.
+
+        Not what identifies a CPU: that one of its class has issued a pending TLBI does not say who.
+        """
+        k = cpu, self._class_of[number]
+        key = self._keys.get(k)
         if key is None:
             self._require_alike(cpu, number)
             if cpu.inbox:
                 roles = (p._replace(issuer=self._role(p.issuer, number)) for p in cpu.inbox)
                 inbox = tuple(sorted(roles))
                 return digest(tuple(inbox if part is cpu.inbox else part for part in cpu.parts()))
-            key = self._keys[cpu] = digest(cpu.content())
+            key = self._keys[k] = digest(cpu.content())
         return key
 
     def _role(self, issuer: int, number: int) -> int:
@@ -100,7 +105,7 @@ class Symmetry:
     def _require_alike(self, cpu: CpuState, number: int) -> None:
         """Refuse a program that is about to tell the members of its class apart."""
         op = cpu.point.op
-        if op is None or op.mnemonic != "mrs.mpidr_el1" or number not in self._class_of:
+        if op is None or op.mnemonic != "mrs.mpidr_el1":
             return
         group = self.classes[self._class_of[number]]
         if len({id(cpu.point.after(i)) for i in group}) > 1:

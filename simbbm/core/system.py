@@ -12,14 +12,18 @@ from typing import NamedTuple, Protocol, TypeVar
 S = TypeVar("S")
 
 
+Cell = tuple[int, int]
+"""A part of a state that moves read and write: its kind, and which of that kind it is."""
+
+
 class Footprint(NamedTuple):
-    """Which named cells a move reads and writes.
+    """Which cells a move reads and writes.
 
     Two moves of different agents that do not touch one another's writes commute.
     """
 
-    reads: frozenset[str] = frozenset()
-    writes: frozenset[str] = frozenset()
+    reads: frozenset[Cell] = frozenset()
+    writes: frozenset[Cell] = frozenset()
 
     def conflicts(self, other: Footprint) -> bool:
         """Whether the order of two moves may matter."""

@@ -36,13 +36,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from simbbm.arm64.cpu import CpuState, Pending
-from simbbm.arm64.footprints import EVERY_INBOX, cpu_footprint
+from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.footprints import EVERY_INBOX, cpu_footprint, is_own
 from simbbm.arm64.machine import Arm64, Machine, owed_mask
 from simbbm.arm64.memory import Memory
-from simbbm.arm64.mmu import Mmu
 from simbbm.arm64.symmetry import Symmetry
-from simbbm.core.system import Move
+from simbbm.core.system import Cell, Move
+from simbbm.explore.standing import Future, Standing
 
 MAX_LOOKAHEAD = 10_000
 """States of one look at what others can do, for three CPUs; twice as many for each further one.
@@ -67,30 +67,18 @@ class Step(NamedTuple):
     """Whether its moves may be taken alone, if they are independent of the others' futures."""
 
 
-class Future(NamedTuple):
-    """A machine in which only the `active` CPUs (a mask) move."""
-
-    memory: Memory
-    cpus: tuple[CpuState, ...]
-    owed: int
-    """Mask of those with a TLBI that has not completed everywhere."""
-    active: int
-    standing: tuple[tuple[Mmu, tuple[Pending, ...]], ...]
-    """What the others hold, and are about to lose, if it may be shared."""
-
-
 class Ample:
     """Chooses, state by state, whose moves are enough."""
 
     def __init__(self, machine: Arm64, symmetry: Symmetry) -> None:
         self.machine = machine
-        self.symmetry = symmetry
+        self.standing = Standing(machine, symmetry)
         cpus = len(machine.spec.cpus)
         self.everybody = (1 << cpus) - 1
         self.most = MAX_LOOKAHEAD << max(0, cpus - 3)
         self._steps: dict[tuple[CpuState, Memory, int, int], Step] = {}
         self._futures: dict[Future, Cells] = {}
-        self._bits: dict[str, int] = {}
+        self._bits: dict[Cell, int] = {}
         self.given_up = False
 
     def cpu(self, state: Machine) -> int | None:
@@ -133,15 +121,14 @@ class Ample:
         again = any(move.optional or _returns(own, move) for move in moves)
         free = bool(moves) and not waits and not again
         reads = found.reads
-        if all(_is_quiet(cpu) for cpu in (own, *(_after(move) for move in moves))):
+        if all(is_quiet(cpu) for cpu in (own, *(_after(move) for move in moves))):
             reads -= {EVERY_INBOX}
         return Step(moves, (self._mask(reads), self._mask(found.writes)), free)
 
-    def _mask(self, cells: frozenset[str]) -> int:
+    def _mask(self, cells: frozenset[Cell]) -> int:
         mask = 0
         for cell in cells:
-            # A CPU's own cells are no conflict with others, and who waits for a TLBI is known.
-            if cell[:3] not in ("cpu", "dvm") or not cell[3:].isdecimal():
+            if not is_own(cell):
                 mask |= self._bits.setdefault(cell, 1 << len(self._bits))
         return mask
 
@@ -151,39 +138,29 @@ class Ample:
             return 0, 0
         if self.given_up:
             return ANYTHING
-        root, k = self._located(state, active)
-        found = self._futures.get(k)
-        return self._look_ahead(root, k) if found is None else found
+        future = self.standing.future(state, active)
+        found = self._futures.get(future)
+        return self._look_ahead(future) if found is None else found
 
-    def _located(self, state: Machine, active: int) -> tuple[Machine, Future]:
-        """A representative of the state for these CPUs, and what their future depends on."""
-        numbers = self.symmetry.arrangement(state, active)
-        state = self.symmetry.arranged(state, numbers)
-        active = sum(1 << place for place, i in enumerate(numbers) if active >> i & 1)
-        cpus = tuple(cpu for i, cpu in enumerate(state.cpus) if active >> i & 1)
-        others = (cpu for i, cpu in enumerate(state.cpus) if not active >> i & 1)
-        standing = tuple((cpu.mmu, cpu.inbox) for cpu in others) if self.machine.common else ()
-        return state, Future(state.memory, cpus, owed_mask(state) & active, active, standing)
-
-    def _look_ahead(self, root: Machine, key: Future) -> Cells:
+    def _look_ahead(self, root: Future) -> Cells:
         """Depth first, each future after those that it consists of."""
-        open_: dict[Future, _Visit] = {key: self._visit(root, key)}
+        open_: dict[Future, _Visit] = {root: self._visit(root)}
         done: list[Future] = []
         cyclic = False
         while open_:
-            k, visit = next(reversed(open_.items()))
+            future, visit = next(reversed(open_.items()))
             if visit.left:
-                state, after = self._after(visit.state, visit.left.pop(), k)
+                after = self.standing.after(future, visit.left.pop())
                 if (found := self._futures.get(after)) is not None:
                     visit.add(found)
                 elif after in open_:
                     cyclic = True
                 else:
-                    open_[after] = self._visit(state, after)
+                    open_[after] = self._visit(after)
             else:
-                del open_[k]
-                self._futures[k] = visit.cells
-                done.append(k)
+                del open_[future]
+                self._futures[future] = visit.cells
+                done.append(future)
                 if open_:
                     next(reversed(open_.values())).add(visit.cells)
             if self.given_up or len(done) + len(open_) > self.most:
@@ -191,34 +168,20 @@ class Ample:
                 return ANYTHING
         if cyclic:
             # Those in a cycle have each other's cells; the root's are all there are.
-            for k in done:
-                self._futures[k] = self._futures[key]
-        return self._futures[key]
+            for future in done:
+                self._futures[future] = self._futures[root]
+        return self._futures[root]
 
-    def _after(self, state: Machine, move: Move, k: Future) -> tuple[Machine, Future]:
-        """What follows a move in a future: there TLBIs complete at once on those that stand still.
-
-        On some that is so (`_is_quiet`); the others are not independent of a TLBI anyway.
-        """
-        after = self.machine.apply(state, move)
-        if move.effect.tlbi:  # type: ignore[attr-defined]
-            change = self.machine.shared.cpus.change
-            cpus = (
-                new if k.active >> i & 1 else change(new, inbox=old.inbox)
-                for i, (old, new) in enumerate(zip(state.cpus, after.cpus, strict=True))
-            )
-            after = after._replace(cpus=tuple(cpus))
-        return self._located(after, k.active)
-
-    def _visit(self, state: Machine, k: Future) -> _Visit:
-        visit = _Visit(state)
+    def _visit(self, future: Future) -> _Visit:
+        state, active = future
+        visit = _Visit()
         owed = owed_mask(state)
-        members = [i for i in range(len(state.cpus)) if k.active >> i & 1]
+        members = [i for i in range(len(state.cpus)) if active >> i & 1]
         for i in members:
             visit.add(self._step(state, i, owed).cells)
-        if self.machine.problem(state):
+        if self.standing.problem(future):
             return visit  # A run ends here.
-        chosen = self._choose(state, k.active)
+        chosen = self._choose(state, active)
         for i in members if chosen is None else [chosen]:
             visit.left += self._step(state, i, owed).moves
         return visit
@@ -227,10 +190,9 @@ class Ample:
 class _Visit:
     """A state on the way of a look-ahead: moves that are left, and cells so far."""
 
-    __slots__ = ("cells", "left", "state")
+    __slots__ = ("cells", "left")
 
-    def __init__(self, state: Machine) -> None:
-        self.state = state
+    def __init__(self) -> None:
         self.left: list[Move] = []
         self.cells: Cells = (0, 0)
 
@@ -247,7 +209,7 @@ def _after(move: Move) -> CpuState:
     return move.effect.cpu  # type: ignore[attr-defined,no-any-return]
 
 
-def _is_quiet(cpu: CpuState) -> bool:
+def is_quiet(cpu: CpuState) -> bool:
     """Whether there is nothing that a TLBI could take away, mark, or have to wait for."""
     mmu = cpu.mmu
     return not (

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from simbbm.arm64.footprints import own_cell
 from simbbm.check.verdict import Verdict
 from simbbm.core.graph import Graph
 from simbbm.core.system import Move
@@ -77,7 +78,8 @@ def _candidates(run: Run) -> Iterator[Labels]:
 def _slice(run: Run) -> Labels:
     """What the last step and the state of the CPU that is to blame depend on."""
     *earlier, last = run.taken
-    needed = {*last.footprint.reads, *last.footprint.writes, f"cpu{run.blamed}"}
+    blamed = () if run.blamed is None else (own_cell(run.blamed),)
+    needed = {*last.footprint.reads, *last.footprint.writes, *blamed}
     kept = [last.label]
     for move in reversed(earlier):
         if needed & move.footprint.writes:

@@ -7,10 +7,8 @@ decided whether they apply.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import blake2b
 
 from simbbm.arm64.machine import Arm64, Machine
-from simbbm.arm64.memory import Memory
 from simbbm.arm64.symmetry import Symmetry
 from simbbm.core.system import Move
 from simbbm.explore.ample import Ample
@@ -23,7 +21,6 @@ class Space:
         self.machine = machine
         self.symmetry = Symmetry(machine, wanted=symmetry and machine.uniform)
         self.ample = Ample(machine, self.symmetry) if ample and _can_reduce(machine) else None
-        self._memories: dict[Memory, bytes] = {}
 
     @property
     def reductions(self) -> tuple[str, ...]:
@@ -48,13 +45,8 @@ class Space:
         return self.symmetry.canonical(self.machine.apply(state, move))
 
     def fingerprint(self, state: Machine) -> bytes:
-        """128 bits that identify a state by content."""
-        memory = self._memories.get(state.memory)
-        if memory is None:
-            memory = self._memories[state.memory] = self.machine.memory_digest(state.memory)
-        keys = (self.symmetry.key(cpu, i) for i, cpu in enumerate(state.cpus))
-        text = "".join(keys) + repr(state.failure)
-        return blake2b(memory + text.encode(), digest_size=16).digest()
+        """128 bits that identify a state by content: its digest, so nothing can be missing."""
+        return bytes.fromhex(self.machine.digest(state))
 
 
 def _can_reduce(machine: Arm64) -> bool:
