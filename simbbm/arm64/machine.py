@@ -305,12 +305,12 @@ class Arm64:
         return digest(state.memory.content(), cpus, state.failure)
 
 
-def owed_mask(state: Machine) -> int:
-    """Mask of the CPUs whose TLBIs others have not completed."""
+def owed_mask(state: Machine, by: int = -1) -> int:
+    """Mask of the CPUs whose TLBIs others (of the mask `by`) have not completed."""
     mask = 0
     for i, cpu in enumerate(state.cpus):
         for pending in cpu.inbox:
-            if pending.issuer != i:
+            if pending.issuer != i and by >> i & 1:
                 mask |= 1 << pending.issuer
     return mask
 

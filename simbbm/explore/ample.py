@@ -4,29 +4,46 @@ In a state, all enabled moves of one CPU (its program's and its hardware's) are 
 whatever the other CPUs can do without it commutes with them and gives it no other moves
 (Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", LNCS 1032, 1996,
 ch. 4; Valmari, "Stubborn sets for reduced state space generation", 1990). A search that takes a
-persistent set in every state meets every state in which nothing can happen any more. What the
-others can do is not guessed from their programs' text but found out: by searching, in the same
-reduced way, the machine in which this CPU stands still. That search is remembered by what it
-depends on (memory, the moving CPUs, which of them are owed a TLBI by those that stand still, what
-these hold where TLBs are shared), so that it costs little where CPUs are alike and waits are many,
-as in a rendezvous.
+persistent set in every state meets every state in which nothing can happen any more.
 
-Why properties of states survive, not only endings:
-* a property that looks at one CPU at a time is one more move of that CPU, which reads what the CPU
-  holds and every table that its walks can come upon, and ends the run. `cpu_footprint` has these
-  cells, so whatever could change its answer is ordered against it;
-* a run ends at its first violation, and so do the looks ahead. If a move that is taken alone ends
-  the run, or one of the others' does, it does so in every order; so a search that meets no
-  violation has not overlooked one (it may meet another one than a search of everything would);
-* every move that is possible in some order is met in the reduced search too, unless it is put off
-  for ever in a cycle. Every cycle of states contains a step in which some program goes back to an
-  older control point; where that step is taken, all moves are (the sticky proviso of Kurshan,
-  Levin, Minea, Peled, Yenigün, "Static partial order reduction", TACAS'98).
+The argument, and the test that is false if a sentence is (in tests/explore/test_persistent_sets.py
+unless another file is named; its `require_persistent` tries the definition itself):
+
+1. Moves of different CPUs commute if neither writes a cell that the other reads or writes, and what
+   could give a CPU another move is among its cells (`footprints`): the word that it polls, its
+   monitor, the event register, tables that its walks can come upon. `test_random_programs`,
+   `test_a_store_that_links_...`, `test_who_polls_...`, `test_words_may_have_any_name`; pairwise
+   tests/arm64/test_hardware.py.
+2. What the others can do is not guessed from their programs' text but found out, by searching the
+   machine in which this CPU stands still, in the same reduced way: all moves that are possible in
+   some order are met (5). `test_one_word_that_all_use_...` (test_reductions.py).
+3. A property that looks at one CPU is one more move of it, which reads what the CPU holds and every
+   table that its walks can come upon, and ends the run. So a look ahead ends where one of those
+   that move fails, and not where the CPU that stands still does: a TLBI is never delivered to it
+   there, and what fails may be fictitious. `test_what_fails_on_a_cpu_that_stands_still_...`,
+   `test_who_waits_is_looked_at_all_the_same` (test_reductions.py).
+4. A look ahead is remembered under all that it was given (`standing.Future`): those that move,
+   memory, and of the others whom they owe a TLBI and, where TLBs are in common, what they hold.
+   `test_a_look_ahead_knows_...` (two).
+5. A move is not put off for ever. Every cycle of states contains a step in which some program goes
+   back to an older control point, or to the same; where that is possible, its CPU's moves are not
+   taken alone (the sticky proviso of Kurshan, Levin, Minea, Peled, Yenigün, "Static partial order
+   reduction", TACAS'98). `test_who_goes_round_...` (test_reductions.py).
+6. A broadcast TLBI gives every CPU a move. It commutes with the moves of one that holds nothing it
+   could take away, mark or wait for (`is_quiet`), before and after; with others it does not. So
+   TLBIs may complete at once on who stands still. `test_a_tlbi_may_act_before_an_isb_...`,
+   `test_a_tlbi_does_not_wait_...` (test_reductions.py).
+7. Who waits in a DSB for others to complete goes on when they do: that is one more move.
+   `test_who_waits_for_others_to_complete_...`.
+8. What is optional need not happen: a CPU that may be interrupted is not taken alone.
+
+A run ends at its first violation. If a move that is taken alone ends the run, or one of the others'
+does, it does so in every order; so a search that meets no violation has not overlooked one (it may
+meet another one than a search of everything would).
 
 Together with symmetry: Emerson, Jha, Peled, "Combining partial order and symmetry reductions",
-TACAS'97. Counterexamples may be longer than the shortest.
-
-Where a CPU may be interrupted its moves are never taken alone: what is optional need not happen.
+TACAS'97. Counterexamples may be longer than the shortest. The whole is compared with a search that
+reduces nothing, on random programs, in tests/differential.
 
 Not reduced: machines with concrete TLBs, listings, programs with a load window, properties that
 look at several CPUs at once.

@@ -53,7 +53,7 @@ class Standing:
 
         Of like CPUs it does not matter which of them move: a representative is taken.
         """
-        owed = owed_mask(state) & active
+        owed = owed_mask(state, by=~active) & active
         cpus = tuple(
             cpu if active >> i & 1 else self._statue(cpu, owed) for i, cpu in enumerate(state.cpus)
         )
@@ -89,7 +89,7 @@ class Standing:
         return Future(self.symmetry.arranged(state, numbers), mask)
 
     def _statue(self, cpu: CpuState, owed: int) -> CpuState:
-        """What a CPU is to the others while it stands still; `owed`: to whom any of them owes."""
+        """What a CPU is to the others; `owed`: whom one of those that stand still owes a TLBI."""
         if not self.machine.common:
             statue = self._statues.get(owed)
             if statue is None:
