@@ -111,14 +111,14 @@ def named(system: Arm64, state: Machine, label: str) -> Move:
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(THREADS, min_size=2, max_size=3), st.sampled_from(["", "common", "ets2"]))
 def test_random_programs(threads: list[tuple[tuple[object, ...], ...]], kind: str) -> None:
-    own = [steps[:2] if len(threads) == 3 else steps for steps in threads]  # noqa: PLR2004
+    own = [steps[:2] if len(threads) == 3 else steps for steps in threads]
     more: dict[str, Any] = {"features": Features(ets2=True)} if kind == "ets2" else {}
     chosen(_little(*own, common=kind == "common", **more))
 
 
 @pytest.mark.parametrize("layout", ["pmd", "contpmd"])
 def test_the_merged_protocol(layout: str) -> None:
-    assert chosen(GOOD.system({"cpus": 2, "layout": layout}), limit=200) > 50  # noqa: PLR2004
+    assert chosen(GOOD.system({"cpus": 2, "layout": layout}), limit=200) > 50
 
 
 FORGET = (("tlbi", "vmalle1"), ("dsb", "nsh"), ("isb",))

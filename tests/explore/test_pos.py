@@ -20,7 +20,7 @@ class Racing(Toy):
     """A toy in which every move writes one and the same cell."""
 
     def _move(self, agent: str, label: str) -> Move:
-        footprint = Footprint(frozenset(), frozenset({"x"}))
+        footprint = Footprint(frozenset(), frozenset({(0, 0)}))
         return super()._move(agent, label)._replace(footprint=footprint)
 
 

@@ -19,7 +19,7 @@ from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.symmetry import NotAlikeError, Symmetry
 from simbbm.arm64.view import Hit
 from simbbm.core.choice import Tape
-from simbbm.core.program import repeat_until
+from simbbm.core.program import repeat_until, routine
 from simbbm.core.system import Problem
 from simbbm.explore.space import Space
 from simbbm.scenario import Scenario
@@ -207,6 +207,40 @@ def test_programs_that_tell_cpus_apart_are_no_class() -> None:
 
     with pytest.raises(NotAlikeError, match=r"tells\.mrs\.mpidr_el1 tells CPUs apart"):
         Symmetry(system).canonical(system.initial())
+
+
+@routine
+async def is_the_last(cpu: Cpu) -> bool:
+    """Forgets the number."""
+    return await cpu.mrs_mpidr() == 3
+
+
+async def switches_and_tells(cpu: Cpu) -> None:
+    """Go to the same tables as everybody; then CPU 3 alone does something else."""
+    await cpu.msr("ttbr0_el1", Ttbr(OTHER, asid=1))
+    await cpu.isb()
+    await cpu.tlbi("vmalle1")
+    await cpu.dsb("nsh")
+    await cpu.isb()
+    if await is_the_last(cpu):
+        await cpu.nop()
+
+
+def test_each_class_is_asked_whether_it_tells_its_members_apart() -> None:
+    """Two classes come to one and the same state; what is so of the first is not of the second."""
+    tables = {ROOT: (table(0x44), leaf(4), INV, INV), OTHER: (INV, leaf(4), INV, INV)}
+    other = REGIME._replace(ttbr0=(Ttbr(SPARE, asid=1),))
+    system = machine(
+        *((switches_and_tells,),) * 4,
+        tables=tables | {PTES: (INV,) * 4, SPARE: (INV,) * 4},
+        regime=(REGIME, REGIME, other, other),
+        uniform=True,
+    )
+    symmetry = Symmetry(system)
+    assert ((0, 1), (2, 3)) == symmetry.classes
+
+    with pytest.raises(NotAlikeError):
+        walk(system, symmetry=True, ample=False)
 
 
 def test_one_word_that_all_use_is_not_taken_alone() -> None:

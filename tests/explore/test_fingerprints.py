@@ -1,0 +1,102 @@
+"""What stands for a state when it is not kept: 128 bits of all its content, and of nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from simbbm.arm64.descriptor import leaf
+from simbbm.arm64.features import Features
+from simbbm.arm64.machine import Arm64
+from simbbm.arm64.ops import Cpu
+from simbbm.core.program import repeat_until
+from simbbm.explore import search as searching
+from simbbm.explore.search import Search
+from simbbm.explore.space import Space
+from tests.support import FLAG, FLAG2, INV, NEW, OLD, PX, X, explore, little, machine
+from tests.support import TABLES as AT
+
+TABLES = {
+    AT: little().spec.tables[AT],
+    AT + 4: (leaf(OLD), INV, INV, INV),
+    AT + 8: (INV,) * 4,
+    AT + 12: (INV,) * 4,
+}
+
+
+def is_two(value: int) -> bool:
+    return value == 2
+
+
+async def takes_a_ticket(cpu: Cpu, who: int) -> None:
+    """The first two flush, one of them waits for both; the third looks at what they changed."""
+    ticket = await cpu.ldaddal(FLAG, 1)
+    if ticket == 2:
+        await cpu.ldr(X)
+        return
+    await cpu.tlbi("vmalle1is")
+    await cpu.ldaddal(FLAG2, 1)
+    if ticket == who:
+        await cpu.wait(FLAG2, is_two, acquire=True)
+        await cpu.str(PX, INV)
+        await cpu.dsb("ish")
+
+
+async def turn(cpu: Cpu) -> bool:
+    """Try to take the lock."""
+    if await cpu.ldaxr(FLAG) != 0:
+        return False
+    return await cpu.stxr(FLAG, 1) == 0
+
+
+async def takes_a_lock(cpu: Cpu) -> None:
+    """Change and flush under a lock."""
+    await repeat_until(turn, cpu)
+    await cpu.str(PX, leaf(NEW))
+    await cpu.tlbi("vaae1is", 0)
+    await cpu.stlr(FLAG, 0)
+
+
+async def flushes(cpu: Cpu) -> None:
+    """A broadcast TLBI, which its issuer need not wait for."""
+    await cpu.tlbi("vmalle1is")
+    await cpu.nop()
+
+
+MACHINES: dict[str, tuple[tuple[Any, ...], int, dict[str, Any]]] = {
+    "tickets": ((takes_a_ticket, 1), 3, {}),
+    "a lock": ((takes_a_lock,), 2, {}),
+    "broadcast TLBIs": ((flushes,), 3, {}),
+    "erratum": ((takes_a_lock,), 2, {"features": Features(erratum_4118414=True)}),
+}
+
+
+def system(name: str) -> Arm64:
+    program, cpus, more = MACHINES[name]
+    return machine(*(program,) * cpus, tables=TABLES, uniform=True, **more)
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_as_many_states_are_met_by_fingerprint_as_in_the_exact_store(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exact = Search(Space(system(name), ample=False)).run()
+    monkeypatch.setattr(searching, "EXACT", 1)
+    hashed = Search(Space(system(name), ample=False)).run()
+
+    assert hashed.hashed > 1
+    assert (exact.states, exact.transitions, exact.ends) == (
+        hashed.states,
+        hashed.transitions,
+        hashed.ends,
+    )
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_different_states_have_different_digests(name: str) -> None:
+    one = system(name)
+    one.keeps_values = True
+    states = explore(one).states
+
+    assert len(states) == len({one.digest(state) for state in states})
