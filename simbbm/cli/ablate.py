@@ -126,7 +126,10 @@ class Page:
         """Print one row, and keep its counterexample."""
         proof, kept = ablation.proof, None
         if self.as_json and proof is not None and proof.run is not None:
-            kept = keep(witness_along(ablation.scenario, ablation.params, proof.run), witness_dir)
+            witness = witness_along(
+                ablation.scenario, ablation.params, proof.run, way=(proof.verdict, proof.property)
+            )
+            kept = keep(witness, witness_dir)
         row = AblationRow(
             scenario=self.scenario.id,
             params=ablation.params,

@@ -85,7 +85,10 @@ def prove(scenario: Scenario, params: Mapping[str, Any], bounds: Bounds) -> Prov
         ).prove()
     kept = None
     if proof.run is not None:
-        kept = keep(witness_along(scenario, params, proof.run), bounds.witness_dir)
+        kept = keep(
+            witness_along(scenario, params, proof.run, way=(proof.verdict, proof.property)),
+            bounds.witness_dir,
+        )
     row, how = _row(scenario, params, proof, kept), _how(proof)
     if kept and bounds.explains:
         row, how = _explained(row, how, kept.witness, scenario)

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from simbbm.check.verdict import Verdict
+from simbbm.core.errors import ModelError
 from simbbm.core.graph import Node
 from simbbm.explore.attempt import Attempt
 from simbbm.explore.coverage import never_awaited
@@ -174,10 +175,23 @@ class _Along:
 
 
 def witness_along(
-    scenario: Scenario, params: Mapping[str, Any], run: tuple[int, ...], found_by: str = "explore"
+    scenario: Scenario,
+    params: Mapping[str, Any],
+    run: tuple[int, ...],
+    found_by: str = "explore",
+    *,
+    way: tuple[Verdict, str | None] | None = None,
 ) -> Witness:
-    """The witness of a counterexample; one that does not end goes round for ever from there."""
+    """The witness of a counterexample; one that does not end goes round for ever from there.
+
+    Raise ModelError if it does not fail in this way, when one is given.
+    """
     runner = Runner(scenario, params, "polite", seed=0, max_steps=len(run))
     recorder = Recorder(_Along(run))
     result = runner.result(runner.run(recorder))
+    if way is not None and (result.verdict, result.property) != way:
+        raise ModelError(
+            f"{scenario.id} is {way[0]}:{way[1]} for a search, and {result.verdict}:"
+            f"{result.property} for the run that it found"
+        )
     return witness_from(scenario, runner, recorder, result, Found(found_by, 0, 0))

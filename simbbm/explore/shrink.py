@@ -59,7 +59,7 @@ def shrink(witness: Witness, scenario: Scenario, states: int = STATES) -> Shrunk
     certified = run is not None
     if run is None:
         run = _shorter(before, scenario, way)
-    return Shrunk(before, witness_along(scenario, params, run, "shrink"), certified)
+    return Shrunk(before, witness_along(scenario, params, run, "shrink", way=way), certified)
 
 
 def _reproduced(witness: Witness, scenario: Scenario) -> Witness:

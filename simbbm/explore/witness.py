@@ -12,6 +12,7 @@ from simbbm import __version__
 from simbbm.core.choice import Polite
 from simbbm.core.graph import Graph, Node
 from simbbm.core.trace import trace_digest
+from simbbm.explore.confirm import FAILURES, confirm
 from simbbm.explore.files import load, read, save, save_as
 from simbbm.explore.record import SCHEMA, STATE_EVERY, Decision, Found, Witness
 from simbbm.explore.run import MAX_STEPS, Recorder, Runner, RunResult
@@ -46,7 +47,10 @@ def witness_from(
     result: RunResult,
     found: Found | None = None,
 ) -> Witness:
-    """Make a witness of a run that a recorder saw."""
+    """Make a witness of a run that a recorder saw; of a failure once it has been confirmed."""
+    if result.verdict in FAILURES:
+        labels = [node.moves[k].label for node, k in recorder.taken]
+        confirm(scenario, runner.params, labels, result.verdict, result.property)
     return Witness(
         scenario=scenario.id,
         params=runner.params,
