@@ -24,7 +24,7 @@ from simbbm.cli.options import (
     strategy_option,
     witness_dir_option,
 )
-from simbbm.cli.proving import Bounds, Proven, limit_options
+from simbbm.cli.proving import Bounds, Proven, cross_check_option, limit_options
 from simbbm.cli.sampling import Sampled, Wanted
 from simbbm.cli.searches import Found, jobs_option, searches
 from simbbm.cli.verdicts import exit_of, terminal_width, verdict_text
@@ -85,6 +85,7 @@ class Outcome(NamedTuple):
 @strategy_option
 @max_steps_option
 @jobs_option
+@cross_check_option
 @click.option("--require-proof", is_flag=True, help="A sample is not enough: exit with 3.")
 @kill_options
 @witness_dir_option
@@ -104,6 +105,7 @@ def command(
     strategy: str,
     max_steps: int | None,
     jobs: int | None,
+    cross_check: bool,
     require_proof: bool,
     kill_table: bool,
     trials: int | None,
@@ -133,7 +135,14 @@ def command(
         states=max_states or MAX_STATES, seconds=max_seconds or MAX_SECONDS, memory=max_memory
     )
     asked = Asked(
-        Bounds(limits, symmetry=True, ample=True, witness_dir=witness_dir, log_format=log_format),
+        Bounds(
+            limits,
+            symmetry=True,
+            ample=True,
+            witness_dir=witness_dir,
+            log_format=log_format,
+            cross_check=cross_check,
+        ),
         Wanted(runs, time, seed, name, max_steps, jobs, "first", witness_dir, log_format),
         require_proof,
     )
@@ -269,6 +278,12 @@ def _conclude(outcomes: list[Outcome], asked: int, *, require_proof: bool) -> No
     if left := asked - len(outcomes) + counts[Exit.INTERRUPTED]:
         parts.append(f"interrupted, {left} not finished")
     click.echo(f"\n{click.style(', '.join(parts), bold=True)}.")
+    if crossed := [c for o in outcomes if o.answer and (c := _cross_checked(o.answer.row))]:
+        whole = sum(c["same"] for c in crossed)
+        click.echo(
+            f"Cross-checked without reductions: {len(crossed)}, none with another answer; "
+            f"{whole} came to the same one, {len(crossed) - whole} to the limits first."
+        )
     if any(o.answer and o.answer.row.verdict == "SAMPLED" for o in outcomes):
         click.echo(SAMPLE_IS_NO_PROOF)
         if require_proof:
@@ -282,6 +297,10 @@ def _conclude(outcomes: list[Outcome], asked: int, *, require_proof: bool) -> No
     first = next((answer for answer in unexpected if answer.kept), None)
     if first:
         _show(first)
+
+
+def _cross_checked(row: VerdictRow) -> dict[str, bool] | None:
+    return (row.coverage or {}).get("cross_check")
 
 
 def _show(answer: Proven | Sampled) -> None:

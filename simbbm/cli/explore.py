@@ -15,7 +15,7 @@ from simbbm.cli.options import (
     parameters_option,
     witness_dir_option,
 )
-from simbbm.cli.proving import Bounds, limit_options
+from simbbm.cli.proving import Bounds, cross_check_option, limit_options
 from simbbm.cli.searches import jobs_option, searches
 from simbbm.cli.verdicts import say
 from simbbm.core.errors import ScenarioError
@@ -35,6 +35,7 @@ from simbbm.explore.search import Limits
 @limit_options
 @click.option("--no-symmetry", is_flag=True, help="Tell CPUs apart that are alike.")
 @click.option("--no-ample", is_flag=True, help="Take every move in every state.")
+@cross_check_option
 @jobs_option
 @witness_dir_option
 @common
@@ -47,6 +48,7 @@ def command(
     max_memory: int | None,
     no_symmetry: bool,
     no_ample: bool,
+    cross_check: bool,
     jobs: int | None,
     witness_dir: Path,
     as_json: bool,
@@ -60,7 +62,15 @@ def command(
     scenarios = discovery.select(ids)
     every_params = [s.parameters_from(dict(given)) for s in scenarios]
     limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
-    bounds = Bounds(limits, not no_symmetry, not no_ample, witness_dir, log_format, explains=True)
+    bounds = Bounds(
+        limits,
+        symmetry=not no_symmetry,
+        ample=not no_ample,
+        witness_dir=witness_dir,
+        log_format=log_format,
+        explains=True,
+        cross_check=cross_check,
+    )
     codes: list[Exit] = []
     searched = searches(zip(scenarios, every_params, strict=True), bounds, jobs)
     for found in searched:

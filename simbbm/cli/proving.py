@@ -15,6 +15,7 @@ from simbbm.cli.exits import Exit
 from simbbm.cli.logs import searching
 from simbbm.cli.options import Count, Duration, Size
 from simbbm.cli.verdicts import Kept, exit_of, keep
+from simbbm.explore.cross_check import cross_check
 from simbbm.explore.prove import Proof, Prover, collision_bound, witness_along
 from simbbm.explore.run import run_one
 from simbbm.explore.search import Limits
@@ -39,6 +40,8 @@ class Bounds(NamedTuple):
     """Whether a counterexample is explained, which takes a few more searches."""
     alone: bool = True
     """Whether no other search is made at the same time."""
+    cross_check: bool = False
+    """Whether everything is searched once more without reductions."""
 
 
 class Proven(NamedTuple):
@@ -68,6 +71,12 @@ def limit_options(function: F) -> F:
     return function
 
 
+def cross_check_option(function: F) -> F:
+    """Give a command `--cross-check`."""
+    text = "Search again without reductions, as far as the limits go: two answers must not differ."
+    return click.option("--cross-check", is_flag=True, help=text)(function)
+
+
 def prove(scenario: Scenario, params: Mapping[str, Any], bounds: Bounds) -> Proven:
     """Search a scenario's states, and keep a counterexample as a witness."""
 
@@ -83,6 +92,9 @@ def prove(scenario: Scenario, params: Mapping[str, Any], bounds: Bounds) -> Prov
             symmetry=bounds.symmetry,
             ample=bounds.ample,
         ).prove()
+        crossed = None
+        if bounds.cross_check and not proof.interrupted:
+            crossed = cross_check(scenario, params, proof, bounds.limits, tell)
     kept = None
     if proof.run is not None:
         kept = keep(
@@ -90,9 +102,13 @@ def prove(scenario: Scenario, params: Mapping[str, Any], bounds: Bounds) -> Prov
             bounds.witness_dir,
         )
     row, how = _row(scenario, params, proof, kept), _how(proof)
+    if crossed:
+        coverage = {**(row.coverage or {}), "cross_check": msgspec.to_builtins(crossed)}
+        row = msgspec.structs.replace(row, coverage=coverage)
+        how = f"{how}\n  {crossed.told}"
     if kept and bounds.explains:
         row, how = _explained(row, how, kept.witness, scenario)
-    return Proven(row, kept, how, proof.interrupted)
+    return Proven(row, kept, how, proof.interrupted or bool(crossed and crossed.interrupted))
 
 
 def _explained(

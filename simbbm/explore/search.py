@@ -137,7 +137,7 @@ class Search:
         return Searched(
             tuple(sorted(self._failed.values(), key=lambda failure: len(failure.walk))),
             stopped,
-            len(self._met),
+            len(self._parents),
             self._transitions,
             self._depth,
             self._hashed,
@@ -149,8 +149,9 @@ class Search:
         """Go through the states by distance; say why it ended early, if it did."""
         self.space.machine.keeps_values = True
         initial = self.space.initial()
-        layer = [(self._add(initial, 0, 0), initial)]
-        stopped = self._judge(*layer[0])
+        number = self._add(initial, 0, 0)
+        stopped = self._judge(number, initial)
+        layer = [] if self._ended else [(number, initial)]
         while layer and not stopped:
             following: list[tuple[int, Machine]] = []
             for i, (number, state) in enumerate(layer):
@@ -216,7 +217,7 @@ class Search:
         return distances
 
     def _add(self, state: Machine, parent: int, k: int) -> int:
-        index = len(self._met)
+        index = len(self._parents)
         if index == EXACT:
             self._hashed = index
             self.space.machine.keeps_values = False

@@ -1,0 +1,44 @@
+"""`--cross-check` of `check` and `explore`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from simbbm.arm64.machine import Machine
+from simbbm.core.system import Move
+from simbbm.explore.space import Space
+from tests.cli.commandline import Cli
+
+GOOD = "linear_map_split::good"
+SMALL = ("-p", "cpus=2", "-p", "layout=pmd", "--cross-check")
+
+
+def test_what_it_came_to_is_said(simbbm: Cli) -> None:
+    assert "cross-checked: the same answer without reductions, in" in simbbm.ok(
+        "explore", GOOD, *SMALL
+    )
+    assert "Cross-checked without reductions: 1, none with another answer; 1 came" in simbbm.ok(
+        "check", GOOD, *SMALL
+    )
+    assert "; 0 came to the same one, 1 to the limits first" in simbbm.ok(
+        "check", GOOD, "-p", "cpus=3", "--cross-check", "--max-states", "700"
+    )
+    assert simbbm.row("check", GOOD, *SMALL)["coverage"]["cross_check"]["same"]
+
+
+def test_a_contradiction_is_an_internal_error(simbbm: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reduction to states in which hardware comes first loses the failure."""
+    moves = Space.moves
+
+    def one(space: Space, state: Machine) -> Sequence[tuple[int, Move]]:
+        found = moves(space, state)
+        return found[-1:] if space.ample else found
+
+    monkeypatch.setattr(Space, "moves", one)
+    monkeypatch.setattr("simbbm.explore.prove.NEAR", 1)
+    found = simbbm("explore", "linear_map_split::m10_no_dsb_after_tlbi", *SMALL)
+
+    assert 5 == found.exit_code
+    assert "one without reductions found VIOLATED:no_size_change_seen" in found.stderr

@@ -1,0 +1,54 @@
+"""`--cross-check`: a search without reductions stands beside the verdict, and must not differ."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from simbbm.arm64.machine import Machine
+from simbbm.core.errors import ModelError
+from simbbm.core.system import Move
+from simbbm.explore.cross_check import cross_check
+from simbbm.explore.prove import Prover
+from simbbm.explore.search import NO_LIMITS, Limits
+from simbbm.explore.space import Space
+from tests.scenarios.everything import GOOD, twin
+
+SMALL = {"cpus": 2, "layout": "pmd"}
+M10 = twin("m10_no_dsb_after_tlbi")
+
+
+def test_two_answers_that_agree() -> None:
+    for scenario in (GOOD, M10):
+        crossed = cross_check(scenario, SMALL, Prover(scenario, SMALL).prove(), NO_LIMITS)
+
+        assert crossed.same
+
+
+def test_a_limit_is_no_answer_and_is_said() -> None:
+    crossed = cross_check(GOOD, SMALL, Prover(GOOD, SMALL).prove(), Limits(states=50))
+
+    assert (False, "--max-states 50 reached") == (crossed.same, crossed.stopped)
+    assert "no other answer (--max-states 50 reached)" in crossed.told
+
+
+def test_a_proof_of_what_fails_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where sets are reduced, hardware comes first in each state: the failure is lost."""
+    moves = Space.moves
+
+    def one(space: Space, state: Machine) -> Sequence[tuple[int, Move]]:
+        found = moves(space, state)
+        return found[-1:] if space.ample else found
+
+    monkeypatch.setattr(Space, "moves", one)
+    monkeypatch.setattr("simbbm.explore.prove.NEAR", 1)
+    proof = Prover(M10, SMALL).prove()
+    with pytest.raises(ModelError, match=r"says \w+.*, one without reductions found VIOLATED"):
+        cross_check(M10, SMALL, proof, NO_LIMITS)
+
+
+def test_a_failure_of_what_holds_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    proof = Prover(M10, SMALL).prove()
+    with pytest.raises(ModelError, match="found nothing that fails, in all"):
+        cross_check(GOOD, SMALL, proof, NO_LIMITS)
