@@ -18,13 +18,14 @@ from simbbm.arm64.flight import takeoff
 from simbbm.arm64.footprints import footprint
 from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
 from simbbm.arm64.hardware import act, hardware_moves
-from simbbm.arm64.memory import Memory, Tables
+from simbbm.arm64.memory import Memory, Tables, Unreadable
 from simbbm.arm64.overtaking import overwritten
 from simbbm.arm64.sharing import groups, share
 from simbbm.arm64.storebuffer import StoreBuffer, Word
 from simbbm.arm64.view import Hit
 from simbbm.arm64.window import window_moves
 from simbbm.core.automaton import Automaton
+from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Program
 from simbbm.core.system import Footprint, Move, Problem
 from simbbm.core.values import digest
@@ -247,8 +248,14 @@ class Arm64:
         fine = self._fine.setdefault(state.memory.tables, set())
         if fine.issuperset(state.cpus):
             return None
+        seen = state._replace(memory=Memory(state.memory.tables, Unreadable()))
         for check in self.checks:
-            if problem := check(self.shared, state):
+            alone = (seen._replace(cpus=(cpu,)) for cpu in state.cpus if cpu not in fine)
+            one = next((p for machine in alone if (p := check(self.shared, machine))), None)
+            problem = check(self.shared, seen)
+            if found := problem or one:
+                if not (problem and one):
+                    raise _not_uniform(found)
                 return problem
         fine.update(state.cpus)
         return None
@@ -303,6 +310,14 @@ class Arm64:
         """Identify a state by content, equally on every machine."""
         cpus = tuple(cpu.content() for cpu in state.cpus)
         return digest(state.memory.content(), cpus, state.failure)
+
+
+def _not_uniform(problem: Problem) -> ScenarioError:
+    return ScenarioError(
+        f"property {problem.property} says uniform=True, but not the same of all CPUs together as "
+        "of each alone",
+        "leave out uniform=True",
+    )
 
 
 def owed_mask(state: Machine, by: int = -1) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
+from simbbm.core.errors import ScenarioError
 from simbbm.core.values import Encoded, digest, encode
 
 
@@ -96,6 +97,19 @@ class Memory:
         if self._content is None:
             self._content = Encoded(encode((self.tables.digest, tuple(self.data.items()))))
         return self._content
+
+
+class Unreadable(dict[int, int]):
+    """In place of data, for who may look at tables alone."""
+
+    def get(self, key: int, default: object = None) -> int:  # noqa: ARG002 - a dict's
+        """Refuse to be read."""
+        raise ScenarioError(
+            f"a property that says uniform=True looks at the word {key:#x} of memory",
+            "such a property judges a CPU by what it holds and by tables; leave out uniform=True",
+        )
+
+    __getitem__ = get
 
 
 class MemoryPool:

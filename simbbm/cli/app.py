@@ -32,6 +32,7 @@ COMMANDS = {
     "shrink": "simbbm.cli.shrink:command",
     "show": "simbbm.cli.show:command",
     "litmus": "simbbm.cli.litmus:command",
+    "guide": "simbbm.cli.guide:command",
 }
 WHOLE_TRACEBACK = "SIMBBM_TRACEBACK"
 

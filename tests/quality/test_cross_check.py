@@ -15,6 +15,6 @@ pytestmark = pytest.mark.quality
 def test_every_shipped_scenario_has_the_same_answer_without_reductions(tmp_path: Path) -> None:
     """`simbbm check --all --cross-check`; a contradiction would exit with 5."""
     told = Cli(tmp_path).ok("check", "--all", "--cross-check", "--witness-dir", tmp_path)
-    print(told.splitlines()[-1])
+    print(told.splitlines()[-1])  # noqa: T201 - what this is for
 
     assert "none with another answer" in told
