@@ -229,6 +229,8 @@ class Table:
             click.echo(encode(row))
             return
         told = f"{verdict_text(row):<30} {_seen(row):>15} {row.seconds or 0:6.1f} s"
+        if bound := (row.coverage or {}).get("collision"):
+            told += f"  two states taken for one: p < {bound:.1g}"
         if outcome.exit is Exit.UNEXPECTED:
             told += f"  expected {row.expect}"
         elif row.message and row.verdict == "INCONCLUSIVE":
