@@ -1,8 +1,7 @@
 """arm64 Linux repaints its linear map from blocks to pages on a mixed machine (v6.18).
 
-The boot CPU may change block sizes of a live map (BBML2_NOABORT), the others may not: they wait in
-the idmap, without the swapper tables, and must never be able to see a size change. The bad twins
-are numbered as in the catalogue of mutants; each changes one thing.
+The boot CPU may change block sizes of a live map (BBML2_NOABORT); the others wait in the idmap,
+without the swapper tables, and must never see one change. Bad twins have the catalogue's numbers.
 """
 
 from __future__ import annotations
@@ -61,6 +60,7 @@ def good(
     hardware: Literal["delayed", "eager"] = "delayed",
     tlb: Literal["closure", "concrete"] = "closure",
     window: Annotated[int, Range(1, 16)] = 1,
+    event_stream: Literal["no", "yes"] = "no",
 ) -> Setup:
     """The merged protocol: no secondary can see a size change, nobody faults, everybody resumes."""
     at = lay_out(
@@ -92,7 +92,7 @@ def good(
             context_restored(at.regime),
             tables_linked_once(at.regime),
         ),
-        hardware=hardware_for(hardware, tlb, window),
+        hardware=hardware_for(hardware, tlb, window, event_stream),
         symbols=at.symbols,
         regions=at.regions,
         table_names=at.table_names,

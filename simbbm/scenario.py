@@ -23,6 +23,7 @@ from simbbm.arm64.listing import Listing
 from simbbm.arm64.machine import Arm64, Landmark, MachineSpec
 from simbbm.arm64.ops import CPU, Cpu
 from simbbm.arm64.registers import Regime
+from simbbm.arm64.walks import mapped_pages
 from simbbm.check.properties import Property
 from simbbm.check.verdict import Expectation
 from simbbm.core.automaton import Automaton, Edits, edits
@@ -34,9 +35,12 @@ HARDWARE: dict[str, Hardware] = {"delayed": DELAYED, "eager": EAGER}
 TLB: dict[str, Hardware] = {"closure": DELAYED, "concrete": CONCRETE}
 
 
-def hardware_for(kind: str, tlb: str = "closure", window: int = 1) -> Hardware:
-    """The hardware that the parameters `hardware`, `tlb` and `window` name."""
-    return (EAGER if kind == "eager" else TLB[tlb])._replace(window=window)
+def hardware_for(
+    kind: str, tlb: str = "closure", window: int = 1, event_stream: str = "no"
+) -> Hardware:
+    """The hardware that the parameters `hardware`, `tlb`, `window` and `event_stream` name."""
+    hardware = EAGER if kind == "eager" else TLB[tlb]
+    return hardware._replace(window=window, event_stream=event_stream == "yes")
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,7 @@ class Setup:
     regions: tuple[Region, ...] = ()
     table_names: frozenset[int] = frozenset()
     speculative: tuple[int, ...] = ()
+    """Pages that concrete walkers speculate on; none: one of each leaf that is mapped."""
     landmarks: Mapping[str, Landmark] = field(default_factory=dict)
     """Kinds of states, by name, whose number says that a proof has content."""
 
@@ -261,7 +266,7 @@ class Scenario:
             setup.symbols,
             setup.regions,
             setup.table_names,
-            setup.speculative,
+            setup.speculative or _walked(setup),
         )
         return Arm64(
             spec,
@@ -280,6 +285,15 @@ def _replaced(scenario: Scenario, **changes: Any) -> Scenario:
 def _cpu_spec(automaton: Automaton, cpu: CpuSetup) -> CpuSpec:
     start = automaton.start(cpu.program, CPU, *cpu.args)
     return CpuSpec(start, cpu.regime, cpu.features, cpu.pc, cpu.vbar, cpu.el, cpu.listing)
+
+
+def _walked(setup: Setup) -> tuple[int, ...]:
+    """What walkers speculate on if nobody says it; a closure needs no such list."""
+    if setup.hardware.closure or not setup.hardware.speculation:
+        return ()
+    contexts = (context for cpu in setup.cpus for context in cpu.regime.contexts())
+    roots = dict.fromkeys(root for context in contexts for root in context.roots())
+    return mapped_pages(setup.geometry, setup.tables, roots)
 
 
 def _redefined(parameter: Parameter, defaults: Mapping[str, Any]) -> Parameter:

@@ -142,12 +142,15 @@ class LocalMove(NamedTuple):
     agent: str
     """What follows `cpuN` in the agent's name; `dvm` stands for `dvm.cpuN`."""
     label: str
+    """Of what `dvm` does without its issuer, which comes before the last colon."""
     effect: Effect
     reads: tuple[int, ...] = ()
     """Words, by physical address, that the effect depends on (`footprints`)."""
     completes: tuple[int, ...] = ()
     """CPUs a TLBI of which acts or completes."""
     optional: bool = False
+    early: bool = False
+    """It uses a translation or a value from earlier on (`core.system.Move`)."""
 
 
 class CpuSpec(NamedTuple):

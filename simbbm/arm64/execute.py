@@ -16,22 +16,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from simbbm.arm64.building import ACQUIRES, Building
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import NOTHING, CpuState, Effect, LocalMove
 from simbbm.arm64.descriptor import leaves
-from simbbm.arm64.exceptions import check_not_left, exception_return, take_exception
+from simbbm.arm64.exceptions import exception_return
 from simbbm.arm64.memory import Memory
-from simbbm.arm64.mistakes import check_address, check_fits, satisfied
+from simbbm.arm64.mistakes import satisfied
 from simbbm.arm64.ops import Aborted
-from simbbm.arm64.overtaking import Reading, accessed, executed, readings
+from simbbm.arm64.overtaking import accessed
 from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.arm64.translate import FETCH, READ, WRITE, Translation, translations
-from simbbm.arm64.walks import CONFLICT
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Op
 from simbbm.core.system import Problem
-
-ACQUIRES = {"ldar", "ldapr", "ldaxr", "ldaddal", "wait.acquire"}
 
 
 def program_moves(
@@ -41,17 +39,8 @@ def program_moves(
     return Execution(shared, state, memory, cpu, owed=owed).moves()
 
 
-class Execution:
+class Execution(Building):
     """One CPU about to execute the operation at its control point."""
-
-    def __init__(
-        self, shared: Shared, state: CpuState, memory: Memory, cpu: int, *, owed: bool
-    ) -> None:
-        self.shared = shared
-        self.state = state
-        self.memory = memory
-        self.cpu = cpu
-        self.owed = owed
 
     def moves(self) -> list[LocalMove]:
         """Every way in which the operation may go now."""
@@ -60,7 +49,9 @@ class Execution:
         fetched = self._fetch()
         faults = [t for t in fetched if t.fault]
         moves = [
-            self._move(f"!fetch{t.suffix}", self._abort(t, self.state.pc or 0, FETCH))
+            self._move(
+                f"!fetch{t.suffix}", self._abort(t, self.state.pc or 0, FETCH), early=t.early
+            )
             for t in faults
         ]
         if len(faults) < len(fetched) or self.state.pc is None:
@@ -92,25 +83,38 @@ class Execution:
                 yield self._observe(reading, t, physical, acquire=name in ACQUIRES, **changes)
 
     def wait(self, op: Op) -> Iterator[LocalMove]:
-        """A poll: a move if the predicate holds, the access may fault, or it leaves a trace."""
+        """A poll: a move if the predicate holds, the access may fault, or it leaves a trace.
+
+        If it may go on, but only by another translation than the one that hardware uses, the poll
+        that changes nothing is a move too: it need not happen, and may happen again and again.
+        """
         address, predicate, args = op.args
         acquire = op.mnemonic in ACQUIRES
         if self.state.buffer.holds_loads or (acquire and self.state.buffer.holds_release):
             return
+        in_vain = []
+        goes_on = False
         for t in self._translated(address, READ):
             if t.fault:
+                goes_on = True
                 yield self._fault(t, address, READ)
                 continue
             physical = self._physical(t, address)
             for reading in self._readings(physical, early=not acquire):
                 if satisfied(self.state, predicate, reading.value, args):
+                    goes_on = True
                     yield self._observe(reading, t, physical, acquire=acquire)
                 elif not reading.suffix:
                     polled = self._after_access(t, self.state)
                     if reading.past != polled.past:  # What it has read is the oldest from now on.
                         polled = self.shared.cpus.change(polled, past=reading.past)
+                    poll = self._move(t.suffix, Effect(polled), reads=(physical,), early=t.early)
                     if polled is not self.state:
-                        yield self._move(t.suffix, Effect(polled), reads=(physical,))
+                        yield poll
+                    elif not t.early:
+                        in_vain.append(poll._replace(optional=True))
+        if goes_on:
+            yield from in_vain
 
     def store(self, op: Op) -> Iterator[LocalMove]:
         """STR, STLR and `fill`: translate, then wait in the store buffer."""
@@ -272,105 +276,6 @@ class Execution:
         yield self._move(
             "", exception_return(self.shared, self.state, self.memory, retry=op.args[0])
         )
-
-    # Building moves
-
-    def _translated(self, address: int, access: str) -> tuple[Translation, ...]:
-        check_address(self.state, address)
-        page = self.shared.geometry.page(address)
-        results = translations(self.shared, self.state, self.memory, page, access)
-        if self.state.features.ets2 and self.state.buffer.stores:
-            # A walk that ends in a Translation or AF fault comes after all earlier accesses (R17b).
-            results = tuple(
-                t for t in results if not t.fault or t.fault.kind in ("permission", CONFLICT)
-            )
-        return results
-
-    def _physical(self, t: Translation, address: int) -> int:
-        words = self.shared.geometry.page_words
-        return t.page * words + address % words
-
-    def _writable(self, t: Translation, address: int, words: tuple[Any, ...]) -> int:
-        """Return where a store goes; refuse to mix up tables and data."""
-        physical = self._physical(t, address)
-        check_fits(self.shared, self.state, self.memory, physical, words)
-        return physical
-
-    def _read(self, physical: int) -> Any:
-        forwarded = self.state.buffer.forward(physical)
-        read = self.shared.memories.read
-        return read(self.memory, physical) if forwarded is None else forwarded
-
-    def _readings(self, physical: int, *, early: bool) -> Iterator[Reading]:
-        """What a load may get: what is there now, and if it may be `early`, what was there."""
-        past = self.state.past
-        yield Reading(self._read(physical), accessed(past, physical))
-        if early:
-            yield from readings(past, physical)
-
-    def _after_access(self, t: Translation | None, state: CpuState) -> CpuState:
-        """What the access itself leaves behind: a demand fill, and under ETS2 no older fault."""
-        mmus, mmu = self.shared.mmus, state.mmu
-        if t and t.entry and not self.shared.hardware.closure:
-            mmu = mmus.filled(mmu, t.entry)
-        if state.features.ets2 and t and mmu.early_faults:
-            mmu = mmus.without_early_faults(mmu)
-        return state if mmu is state.mmu else self.shared.cpus.change(state, mmu=mmu)
-
-    def _observe(self, reading: Reading, t: Translation, physical: int, **more: Any) -> LocalMove:
-        """A load is done."""
-        value, past, suffix = reading
-        return self._proceed(value, t, suffix=suffix, reads=(physical,), past=past, **more)
-
-    def _proceed(
-        self,
-        value: Any,
-        t: Translation | None = None,
-        *,
-        suffix: str = "",
-        reads: tuple[int, ...] = (),
-        write: tuple[int, tuple[Any, ...]] | None = None,
-        tlbi: Any = None,
-        sev: bool = False,
-        acquire: bool = False,
-        **changes: Any,
-    ) -> LocalMove:
-        """The operation is done, observed `value`, and the program goes on."""
-        point = self.state.point.after(value)
-        if past := changes.get("past", self.state.past):
-            ended = acquire or point.finished
-            changes["past"] = () if ended else executed(past, self.shared.hardware.window)
-        state = self.shared.cpus.change(self.state, point=point, **changes)
-        check_not_left(state)
-        if acquire and state.mmu.early_faults:
-            mmu = self.shared.mmus.without_early(state.mmu, marked_only=True)
-            state = self.shared.cpus.change(state, mmu=mmu)
-        state = self._after_access(t, state)
-        problem = None
-        if t and t.stale and self.shared.watch_stale:
-            problem = Problem(
-                "no_stale_translation",
-                f"cpu{self.cpu} got page {t.page:#x} where the tables now give {t.stale}",
-                self.cpu,
-            )
-        effect = Effect(state, write, tlbi, sev, problem)
-        return self._move(f"{t.suffix if t else ''}{suffix}", effect, reads=reads)
-
-    def _fault(self, t: Translation, address: int, access: str) -> LocalMove:
-        return self._move(t.suffix, self._abort(t, self.shared.geometry.page(address), access))
-
-    def _abort(self, t: Translation, page: int, access: str) -> Effect:
-        assert t.fault is not None
-        return self._exception(Aborted(t.fault.kind, t.fault.level, page, access), resume=False)
-
-    def _exception(self, aborted: Aborted, *, resume: bool) -> Effect:
-        return take_exception(
-            self.shared, self.state, self.memory, self.cpu, aborted, resume=resume
-        )
-
-    def _move(self, suffix: str, effect: Effect, *, reads: tuple[int, ...] = ()) -> LocalMove:
-        label = f"{self.state.point.label}{suffix}"
-        return LocalMove("", label, effect, reads)
 
 
 _REGIME = {"ttbr0_el1": "ttbr0", "ttbr1_el1": "ttbr1", "tcr_el1": "tcr"}

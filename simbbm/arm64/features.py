@@ -64,6 +64,8 @@ class Hardware(NamedTuple):
     """Listings: take at once the steps that only enable others (`window`)."""
     interrupts: str = ""
     """What may arrive once on each CPU, at any time: `irq`, `nmi`, `serror`, or nothing."""
+    event_stream: bool = False
+    """Every WFE is woken in the end, by the timer, as Linux asks for; no protocol may need it."""
     ablations: tuple[str, ...] = ()
     """Rules that are switched off, to show that a test would notice. Not for users."""
 

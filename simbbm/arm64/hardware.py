@@ -1,6 +1,7 @@
 """What hardware does by itself on one CPU: drains, TLBIs that arrive, concrete walks and evictions.
 
-Obligatory: drains, arrival and completion of TLBIs, late system registers. Optional: interrupts,
+Obligatory: drains, arrival and completion of TLBIs, late system registers, and the event stream if
+there is one, which the polite schedule has come last of all. Optional: interrupts,
 fills and evictions. The latter two only exist in concrete mode; the closure stands for all of them
 at once.
 """
@@ -18,6 +19,7 @@ from simbbm.arm64.shootdown import flight_holds_up, overlooked, stores_hold_up, 
 from simbbm.arm64.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
 from simbbm.arm64.walks import is_leaf, is_table, leaf_entries
 from simbbm.arm64.window import ordered
+from simbbm.core.system import LAST_RESORT
 
 
 def hardware_moves(
@@ -26,6 +28,8 @@ def hardware_moves(
     """Everything that this CPU's hardware may do now."""
     yield from _drains(shared, state)
     yield from _invalidations(shared, state, memory, cpu)
+    if shared.hardware.event_stream:
+        yield from _event_stream(shared, state)
     if shared.hardware.interrupts:
         yield from _interrupts(shared, state, memory, cpu)
     if not shared.hardware.closure:
@@ -47,6 +51,17 @@ def _drains(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
         agent = f".drain[{name}]"
         effect = Effect(after, write=(store.address, store.words))
         yield LocalMove(agent, agent, effect)
+
+
+def _event_stream(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
+    """The generic timer's event stream (CNTKCTL_EL1.EVNTEN) sets the event register of who waits.
+
+    Sooner it would change nothing that a WFE which goes on at once does not show.
+    """
+    op = state.point.op
+    if op is not None and op.mnemonic == "wfe" and not state.event:
+        effect = Effect(shared.cpus.change(state, event=True))
+        yield LocalMove(LAST_RESORT, LAST_RESORT, effect)
 
 
 def _interrupts(shared: Shared, state: CpuState, memory: Memory, cpu: int) -> Iterator[LocalMove]:
@@ -85,7 +100,7 @@ def _invalidations(
 ) -> Iterator[LocalMove]:
     """TLBIs that arrive here or, having acted, complete."""
     for pending in dict.fromkeys(state.inbox):
-        what = f" {shared.tlbi_name(pending.tlbi)} from cpu{pending.issuer}"
+        what = f" {shared.tlbi_name(pending.tlbi)}"
         if not pending.acted:
             effect = Effect(act(shared, state, memory, pending, cpu))
             yield LocalMove("dvm", f"{what}: acts", effect, completes=(pending.issuer,))

@@ -27,7 +27,7 @@ from simbbm.arm64.window import window_moves
 from simbbm.core.automaton import Automaton
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Program
-from simbbm.core.system import Footprint, Move, Problem
+from simbbm.core.system import LAST_RESORT, Footprint, Move, Problem
 from simbbm.core.values import digest
 
 MAX_REMEMBERED = 400_000
@@ -86,6 +86,8 @@ class Arm64:
         self.keeps_values = False
         """Equal values stay one object for ever: for a search that compares them by identity."""
         self.landmarks = dict(landmarks)
+        if spec.hardware.event_stream:
+            self.landmarks["delayed_wakeups"] = self.waits_for_event_stream
         self.common = groups(spec.cpus) if spec.hardware.common_tlb else ()
         """Who has a TLB in common with whom."""
         self.uniform = uniform
@@ -202,6 +204,11 @@ class Arm64:
             pools = self.shared.mmus, self.shared.cpus
             cpus = share(*pools, cpus, memory.tables, self.common)
         return Machine(memory, tuple(cpus), effect.problem)
+
+    def waits_for_event_stream(self, state: Machine) -> bool:
+        """Whether nothing but the event stream lets anybody go on: a wake-up was lost."""
+        due = {move.duty for move in self.moves(state) if not move.optional}
+        return due == {LAST_RESORT}
 
     def _deliver(self, cpu: CpuState, memory: Memory, pending: Pending, number: int) -> CpuState:
         waiting = self.shared.cpus.change(cpu, inbox=tuple(sorted((*cpu.inbox, pending))))
@@ -332,13 +339,16 @@ def owed_mask(state: Machine, by: int = -1) -> int:
 
 def _named(move: LocalMove, cpu: int, cells: Footprint) -> Move:
     """Put the CPU's number into a local move's names."""
+    issuer = next(iter(move.completes), -1)
     if move.agent == "dvm":
-        agent, label = f"dvm.cpu{cpu}", f"dvm.cpu{cpu}{move.label}"
+        what, _, done = move.label.rpartition(": ")
+        agent, label = f"dvm.cpu{cpu}", f"dvm.cpu{cpu}{what} from cpu{issuer}: {done}"
     elif move.agent:
         agent, label = f"cpu{cpu}{move.agent}", f"cpu{cpu}{move.label}"
     else:
         agent, label = f"cpu{cpu}", f"cpu{cpu}:{move.label}"
-    return Move(agent, label, cpu, move.optional, cells, move.effect)
+    duty = move.label if move.agent else ""
+    return Move(agent, label, cpu, move.optional, cells, move.effect, duty, issuer, move.early)
 
 
 def constant_pages(spec: MachineSpec) -> tuple[frozenset[int], ...]:

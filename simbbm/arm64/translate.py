@@ -35,6 +35,8 @@ class Translation(NamedTuple):
     stale: str | None = None
     """What the current tables say instead, if this result is not theirs."""
     attributes: Attributes | None = None
+    early: bool = False
+    """It was made early: an access may use it, but not accesses without end."""
 
 
 def translations(
@@ -66,6 +68,7 @@ def _translate(
     now = _by_current_tables(shared, state, memory, page)
     results: dict[object, Translation] = {}
     for result, origin in found:
+        early = origin == "~early"
         if isinstance(result, Hit):
             denied = not permitted(result.attributes, access, state.el)
             level = result.entry.level if result.entry else 0
@@ -74,7 +77,7 @@ def _translate(
             fault = result
         if fault is not None:
             suffix = f"!{fault.kind}{fault.level}{origin}"
-            results.setdefault(fault, Translation(0, None, fault, suffix))
+            results.setdefault(fault, Translation(0, None, fault, suffix, early=early))
         else:
             assert isinstance(result, Hit)
             suffix = f"~{result.page:#x}{origin}" if results else ""
@@ -91,6 +94,7 @@ def _translate(
                     suffix,
                     told if stale else None,
                     result.attributes,
+                    early,
                 ),
             )
     return list(results.values())

@@ -6,7 +6,7 @@ cached (R1), so a fault is always a fault of the current tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
@@ -211,6 +211,24 @@ def _cut(geometry: Geometry, leaf: LeafEntry, other: LeafEntry) -> list[LeafEntr
         return [leaf]
     parts = leaf.part(0, first, geometry), leaf.part(end, leaf.count - end, geometry)
     return [part for part in parts if part.count > 0]
+
+
+def mapped_pages(
+    geometry: Geometry,
+    tables: Mapping[int, Sequence[Descriptor]],
+    roots: Iterable[tuple[int, int, int]],
+) -> tuple[int, ...]:
+    """The first page of every leaf below roots: table, first page, and page-number bits of each."""
+    found: dict[int, None] = {}
+    waiting = [(baddr, geometry.start_level(bits), first) for baddr, first, bits in roots]
+    for baddr, level, first in waiting:
+        for index, descriptor in enumerate(tables.get(baddr, ())):
+            page = first + index * geometry.pages(level)
+            if is_table(descriptor, level):
+                waiting.append((descriptor.output, level + 1, page))
+            elif is_leaf(descriptor, level):
+                found[page] = None
+    return tuple(sorted(found))
 
 
 def walk(

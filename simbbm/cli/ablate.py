@@ -127,7 +127,11 @@ class Page:
         proof, kept = ablation.proof, None
         if self.as_json and proof is not None and proof.run is not None:
             witness = witness_along(
-                ablation.scenario, ablation.params, proof.run, way=(proof.verdict, proof.property)
+                ablation.scenario,
+                ablation.params,
+                proof.run,
+                loop=proof.loop,
+                way=(proof.verdict, proof.property),
             )
             kept = keep(witness, witness_dir)
         row = AblationRow(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -97,11 +97,10 @@ def prove(scenario: Scenario, params: Mapping[str, Any], bounds: Bounds) -> Prov
             crossed = cross_check(scenario, params, proof, bounds.limits, tell)
     kept = None
     if proof.run is not None:
-        kept = keep(
-            witness_along(scenario, params, proof.run, way=(proof.verdict, proof.property)),
-            bounds.witness_dir,
-        )
-    row, how = _row(scenario, params, proof, kept), _how(proof)
+        way = proof.verdict, proof.property
+        witness = witness_along(scenario, params, proof.run, loop=proof.loop, way=way)
+        kept = keep(witness, bounds.witness_dir)
+    row, how = _row(scenario, params, proof, kept), _how(params, proof)
     if crossed:
         coverage = {**(row.coverage or {}), "cross_check": msgspec.to_builtins(crossed)}
         row = msgspec.structs.replace(row, coverage=coverage)
@@ -141,6 +140,8 @@ def _row(
         states=proof.states,
         transitions=proof.transitions,
         length=len(proof.run) if proof.run is not None else None,
+        loop=proof.loop,
+        termination=msgspec.to_builtins(proof.termination),
         certified=proof.certified,
         reductions=list(proof.reductions),
         coverage={
@@ -158,7 +159,7 @@ def _row(
     )
 
 
-def _how(proof: Proof) -> str:
+def _how(params: Mapping[str, Any], proof: Proof) -> str:
     """How the answer came about: what was visited, and what stands for what."""
     exact = "an exact store"
     if proof.hashed:
@@ -169,14 +170,44 @@ def _how(proof: Proof) -> str:
         f"{exact}; " + (f"reduced by {reduced}" if reduced else "no reductions")
     ]
     if proof.run is not None:
-        certified = "no shorter one exists" if proof.certified else "a shorter one may exist"
-        lines.append(f"{len(proof.run)} steps, {certified}")
+        lines.append(_length(proof.run, proof.loop, certified=proof.certified is True))
     if proof.also:
         lines.append("also met: " + ", ".join(f"{verdict}:{name}" for verdict, name in proof.also))
     if proof.verdict is Verdict.PROVED:
         lines += [f"{count:,} states: {name}" for name, count in proof.landmarks.items()]
         lines.append(f"{proof.labels} steps of the programs were reached{_missed(proof)}")
+        lines += _ends(params, proof)
     return "\n  ".join(lines)
+
+
+def _length(run: tuple[int, ...], loop: int | None, *, certified: bool) -> str:
+    if loop is None:
+        return f"{len(run)} steps, " + (
+            "no shorter one exists" if certified else "a shorter one may exist"
+        )
+    shortest = "no shorter way leads into one" if certified else "a shorter way may exist"
+    around = len(run) - loop
+    return f"{loop} steps, then a round of {around} that may go on for ever; {shortest}"
+
+
+def _ends(params: Mapping[str, Any], proof: Proof) -> Iterator[str]:
+    """Whether a run may go on for ever."""
+    known = proof.termination
+    if known is None:
+        return
+    if known.cycles == 0:
+        yield "no run can go on for ever: its states have no cycle"
+        return
+    if known.cpus is not None:
+        yield (
+            f"no run may stay in a round for ever, whatever hardware chooses (cpus={known.cpus}: "
+            f"{known.cycles:,} components of states with a cycle, none of them fair)"
+        )
+    if known.cpus is None or known.cpus < params.get("cpus", 0):
+        yield (
+            "here an end can be reached from every state; whether hardware can keep a run from it "
+            "was not found out: too many states (--max-states)"
+        )
 
 
 def _missed(proof: Proof) -> str:

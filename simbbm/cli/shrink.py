@@ -98,6 +98,8 @@ def _say(shrunk: Shrunk, kept: Kept, explained: Explanation, *, as_json: bool) -
     minimal = "locally minimal: leaving out any one step makes it no shorter"
     if shrunk.certified:
         minimal = "certified minimal: no shorter run fails like this"
+    if shrunk.certified and small.loop is not None:
+        minimal = f"certified: no shorter way than {small.loop} leads into a round without end"
     click.echo(f"{small.scenario}: {click.style(f'{small.verdict}:{small.property}', fg='red')}")
     click.echo(f"  {before.steps} -> {small.steps} steps, {minimal}")
     changed = [

@@ -13,6 +13,7 @@ from struct import unpack, unpack_from
 from typing import Any, Protocol
 
 from simbbm.core.graph import Node
+from simbbm.core.system import LAST_RESORT
 
 _BLOCK, _SHORT = 256, 64
 
@@ -58,7 +59,8 @@ class Polite:
     """The default schedule: hardware does everything at once and nothing optional happens.
 
     Obligatory hardware goes first, in canonical order; then the CPU that moved last goes on, and
-    when it waits the lowest one. Witnesses record only where they differ from this.
+    when it waits the lowest one. The event stream, which is slow, comes when nobody else moves.
+    Witnesses record only where they differ from this.
     """
 
     __slots__ = ("cpu",)
@@ -76,6 +78,8 @@ class Polite:
         best, best_rank = 0, (9, 0)
         for k, move in enumerate(node.moves):
             if move.optional:
+                rank = (4, k)
+            elif move.duty == LAST_RESORT:
                 rank = (3, k)
             elif move.agent[:3] != "cpu" or "." in move.agent:
                 rank = (0, k)

@@ -15,6 +15,9 @@ S = TypeVar("S")
 Cell = tuple[int, int]
 """A part of a state that moves read and write: its kind, and which of that kind it is."""
 
+LAST_RESORT = ".event"
+"""Duty of hardware that is slow, and ends waits that nothing else ends: WFE's event stream."""
+
 
 class Footprint(NamedTuple):
     """Which cells a move reads and writes.
@@ -38,6 +41,10 @@ class Move(NamedTuple):
     `agent` is whoever takes it (`cpu2`, `cpu2.drain[flag]`, `dvm.cpu2`). `label` is its stable
     semantic name, unique among the moves of one state. An optional move need never happen
     (speculation, spurious wake-ups); an obligatory one eventually does.
+
+    A move that can be taken all the time is taken some time: that is an obligation of somebody's,
+    named by `cpu`, `duty` and `issuer`. Several moves may meet one and the same: which of them is
+    nobody's duty.
     """
 
     agent: str
@@ -46,6 +53,12 @@ class Move(NamedTuple):
     optional: bool
     footprint: Footprint
     effect: object
+    duty: str = ""
+    """What hardware does, in the words of every CPU; empty: the next step of the CPU's program."""
+    issuer: int = -1
+    """Whose TLBI it is about, if it is about one."""
+    early: bool = False
+    """It uses what was done in advance, which is never long ago: nobody does so for ever."""
 
 
 class Problem(NamedTuple):

@@ -19,7 +19,7 @@ from simbbm.check.verdict import Verdict
 from simbbm.core.graph import Graph
 from simbbm.core.system import Move
 from simbbm.explore.attempt import Attempt, Way, way_of
-from simbbm.explore.livelock import ended_if_lost
+from simbbm.explore.livelock import ended_if_lost, ended_if_round
 from simbbm.explore.record import Witness
 from simbbm.explore.search import Limits
 from simbbm.scenario import Scenario
@@ -59,7 +59,8 @@ def allowances(
 
 
 def _can_be_followed(scenario: Scenario, witness: Witness, run: Sequence[Move], way: Way) -> bool:
-    """Whether a run leads to the same failure here."""
+    """Whether a run leads to the same failure here; of one that goes round, its way in."""
+    run = run[: witness.loop]
     graph = Graph(scenario.system(witness.params))
     node = graph.initial
     for step in run:
@@ -71,7 +72,8 @@ def _can_be_followed(scenario: Scenario, witness: Witness, run: Sequence[Move], 
         elif step.agent == f"cpu{step.cpu}":
             return False
     if way[0] is Verdict.STUCK:
-        node = ended_if_lost(graph, node)
+        stuck = ended_if_lost if witness.loop is None else ended_if_round
+        node = stuck(graph, node)
     return way_of(node) == way
 
 

@@ -4,7 +4,10 @@ What searches and runs share, the graph of states and the memos of moves and jud
 fast; a mistake in it would show failures that do not exist. Here each step computes its moves anew,
 from values that are made anew, and the end is judged by the properties themselves.
 
-Not confirmed: that nobody can come to an end from where a run goes round for ever.
+A run that goes round has to come back to the state in which its loop began, and to keep nobody
+waiting on the way who could go on all the time (`fairness`).
+
+Not confirmed: that nobody can come to an end from where a run without a loop goes round for ever.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from typing import Any
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ModelError
 from simbbm.core.graph import judge
+from simbbm.core.system import Move
+from simbbm.explore.fairness import kept_waiting
 from simbbm.scenario import Scenario
 
 FAILURES = (Verdict.VIOLATED, Verdict.STUCK)
@@ -26,8 +31,14 @@ def confirm(
     labels: Iterable[str],
     verdict: Verdict,
     name: str | None,
+    loop: int | None = None,
 ) -> None:
-    """Raise ModelError if these steps do not lead to this verdict; `name` is the property's."""
+    """Raise ModelError if these steps do not lead to this verdict.
+
+    `name` is the property's, `loop` the step to which they come back.
+    """
+    around: list[tuple[tuple[Move, ...], Move]] = []
+    began = ""
     system = scenario.system(params)
     state, claimed = system.initial(), f"{scenario.id} is {verdict}:{name}"
     for step, label in enumerate(labels):
@@ -38,8 +49,16 @@ def confirm(
         move = next((move for move in judged.moves if move.label == label), None)
         if move is None:
             raise ModelError(f"{claimed}, but step {step}, {label}, is not possible")
+        if loop is not None and step >= loop:
+            began = began or system.digest(state)
+            around.append((judged.moves, move))
         state = system.apply(state, move)
     system.forget()
+    if loop is not None:
+        if began != system.digest(state):
+            raise ModelError(f"{claimed}, but it does not come back to step {loop}")
+        if any(move.early for _, move in around) or kept_waiting(around):
+            raise ModelError(f"{claimed}, but what follows step {loop} does not go on for ever")
     judged = judge(system, state)
     if judged.ended is None and verdict is Verdict.STUCK:
         return  # It goes round from here.

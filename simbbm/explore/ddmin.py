@@ -19,8 +19,11 @@ from simbbm.check.verdict import Verdict
 from simbbm.core.graph import Graph
 from simbbm.core.system import Move
 from simbbm.explore.attempt import Way, way_of
-from simbbm.explore.livelock import ended_if_lost
+from simbbm.explore.livelock import ended_if_lost, ended_if_round
 from simbbm.explore.walk import Walk, enabled
+
+AROUND = 2_000
+"""States in which a round is looked for that a run may stay in from where its labels lead."""
 
 Labels = tuple[str, ...]
 
@@ -43,21 +46,21 @@ class Run(NamedTuple):
         return len(self.labels), len(self.decisions)
 
 
-def ddmin(graph: Graph[Any], labels: Sequence[str], way: Way) -> Run:
-    """Make a failing run shorter until nothing gives."""
-    run = _followed(graph, tuple(labels), way)
+def ddmin(graph: Graph[Any], labels: Sequence[str], way: Way, *, around: bool = False) -> Run:
+    """Make a failing run shorter until nothing gives; `around`: the way into a round."""
+    run = _followed(graph, tuple(labels), way, around=around)
     assert run is not None
     better: Run | None = run
     while better:
         run = better
-        better = _better(graph, run, way)
+        better = _better(graph, run, way, around=around)
     return run
 
 
-def _better(graph: Graph[Any], run: Run, way: Way) -> Run | None:
+def _better(graph: Graph[Any], run: Run, way: Way, *, around: bool) -> Run | None:
     """The first candidate that fails alike and is smaller."""
     for labels in _candidates(run):
-        found = _followed(graph, labels, way, len(run.labels))
+        found = _followed(graph, labels, way, len(run.labels), around=around)
         if found and found.size < run.size:
             return found
     return None
@@ -89,7 +92,12 @@ def _slice(run: Run) -> Labels:
 
 
 def _followed(
-    graph: Graph[Any], labels: Labels, way: Way, longest: int | None = None
+    graph: Graph[Any],
+    labels: Labels,
+    way: Way,
+    longest: int | None = None,
+    *,
+    around: bool = False,
 ) -> Run | None:
     """The run that labels lead to, if it fails in this way and is no longer than that."""
     walk, decisions = Walk(graph), []
@@ -100,6 +108,8 @@ def _followed(
             break
         k = next((k for label in wanted if (k := enabled(walk.node, label)) is not None), None)
         if k is None and way[0] is Verdict.STUCK:
+            if around:
+                break
             walk.node = ended_if_lost(graph, walk.node)
             if walk.ended:
                 break
@@ -109,7 +119,7 @@ def _followed(
         walk.take(default if k is None else k)
     node = walk.node
     if way[0] is Verdict.STUCK:
-        node = ended_if_lost(graph, node)
+        node = ended_if_round(graph, node, AROUND) if around else ended_if_lost(graph, node)
     if way_of(node) != way or node.problem is None:
         return None
     taken = tuple(node.moves[k] for node, k in walk.path)

@@ -24,7 +24,7 @@ class Explanation(NamedTuple):
     allowances: Allowances
     curve: Curve | None
     surprises: int | None
-    """The fewest with which it fails like this (`fewest`); None if that was not found out."""
+    """The fewest with which it fails like this (`fewest`); None: not found out, or no number."""
 
 
 def explain(witness: Witness, scenario: Scenario, states: int = STATES) -> Explanation | None:
@@ -37,7 +37,9 @@ def explain(witness: Witness, scenario: Scenario, states: int = STATES) -> Expla
         states,
         allowances(witness, scenario, run, states),
         curve(witness, scenario, run, states),
-        fewest_surprises(
+        None
+        if witness.loop is not None
+        else fewest_surprises(
             scenario.system(witness.params), Ended(witness.verdict.value), witness.property, states
         ),
     )

@@ -104,6 +104,8 @@ def _check_order(path: Path, witness: Witness) -> None:
     steps = [decision.step for decision in witness.decisions]
     if steps != sorted(set(steps)) or (steps and not 0 <= steps[0] <= steps[-1] < witness.steps):
         raise UsageError(f"{path}: not a witness: its decisions are out of order")
+    if witness.loop is not None and not 0 <= witness.loop < witness.steps:
+        raise UsageError(f"{path}: not a witness: no step {witness.loop} to go back to")
 
 
 def read(text: str) -> Witness:

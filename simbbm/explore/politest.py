@@ -29,14 +29,15 @@ def politest(search: Search, failure: Failure) -> tuple[int, ...]:
     machine, canonical = search.space.machine, search.space.symmetry.canonical
     wanted = search.on_the_way(failure)
     ways: dict[tuple[Machine, int], _Way] = {(machine.initial(), 0): _Way(0, ())}
-    for _ in failure.walk:
+    for distance, _ in enumerate(failure.walk, start=1):
         following: dict[tuple[Machine, int], _Way] = {}
         for (state, cpu), way in ways.items():
             node = Node(state, machine.moves(state))
             default = Polite(cpu).default(node)
             for k, move in enumerate(node.moves):
                 after = machine.apply(state, move)
-                if search.number(canonical(after)) not in wanted:
+                number = search.number(canonical(after))
+                if number is None or wanted.get(number) != distance:
                     continue
                 polite = Polite(cpu)
                 polite.observe(node, k)

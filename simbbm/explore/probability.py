@@ -16,9 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from simbbm.check.verdict import Verdict
 from simbbm.core.system import Move
 from simbbm.explore.attempt import Attempt
-from simbbm.explore.livelock import reaching
+from simbbm.explore.digraph import backwards, following, postorder, reaching
 from simbbm.explore.record import Witness
 from simbbm.explore.search import Limits, Search
 from simbbm.scenario import Scenario
@@ -35,7 +36,7 @@ class Curve(NamedTuple):
     @property
     def no_return(self) -> int:
         """The first step before which it is certain; the number of steps if none is."""
-        return self.chances.index(1.0)
+        return next((i for i, chance in enumerate(self.chances) if chance == 1), len(self.chances))
 
 
 def curve(witness: Witness, scenario: Scenario, run: Sequence[Move], states: int) -> Curve | None:
@@ -45,8 +46,10 @@ def curve(witness: Witness, scenario: Scenario, run: Sequence[Move], states: int
     if not attempt.searched.complete:
         return None
     search = attempt.search
-    goals = set(search.failing((witness.verdict, witness.property)))
-    chances = _chances(_following(search), goals)
+    goals = set(search.lost) if witness.verdict is Verdict.STUCK else set[int]()
+    if witness.loop is None:  # A round that can be left is left, with probability 1.
+        goals.update(search.failing((witness.verdict, witness.property)))
+    chances = _chances(following(search.met, search.pairs()), goals)
     return Curve(tuple(chances[number] for number in _numbers(search, run)))
 
 
@@ -63,48 +66,23 @@ def _numbers(search: Search, run: Sequence[Move]) -> Iterable[int]:
             state = machine.apply(state, move)
 
 
-def _following(search: Search) -> list[list[int]]:
-    """Where the moves of each state lead, one entry a move."""
-    following: list[list[int]] = [[] for _ in range(search.met)]
-    for source, target in search.pairs():
-        following[source].append(target)
-    return following
+def _chances(graph: list[list[int]], goals: set[int]) -> list[float]:
+    """The probability of each state that one of the goals is reached from it.
 
-
-def _chances(following: list[list[int]], goals: set[int]) -> list[float]:
-    """The probability of each state that one of the goals is reached from it."""
-    before: list[list[int]] = [[] for _ in following]
-    for source, targets in enumerate(following):
-        for target in targets:
-            before[target].append(source)
+    `graph` has the states that the moves of each lead to, one entry a move.
+    """
+    before = backwards(graph)
     possible = reaching(before, goals)
-    escaping = reaching(before, (i for i in range(len(following)) if i not in possible))
-    chances = [float(i in possible and i not in escaping) for i in range(len(following))]
-    open_ = [i for i in _after_those_that_follow(following) if i in possible and i in escaping]
+    escaping = reaching(before, (i for i in range(len(graph)) if i not in possible))
+    chances = [float(i in possible and i not in escaping) for i in range(len(graph))]
+    open_ = [i for i in postorder(graph) if i in possible and i in escaping]
     changes = True
     while changes:
         changes = False
         for i in open_:
             # A move that changes nothing is drawn again.
-            others = [chances[target] for target in following[i] if target != i]
+            others = [chances[target] for target in graph[i] if target != i]
             chance = sum(others) / len(others)
             changes |= chance - chances[i] > PRECISION * chance
             chances[i] = chance
     return chances
-
-
-def _after_those_that_follow(following: list[list[int]]) -> list[int]:
-    """All states that the first one leads to, each after what it leads to but for cycles."""
-    order, met = [], {0}
-    open_ = [(0, iter(following[0]))]
-    while open_:
-        state, left = open_[-1]
-        for target in left:
-            if target not in met:
-                met.add(target)
-                open_.append((target, iter(following[target])))
-                break
-        else:
-            order.append(state)
-            open_.pop()
-    return order

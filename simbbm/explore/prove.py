@@ -3,6 +3,11 @@
 A scenario that should hold is searched with every reduction; only a failure is looked for again
 without ample sets, which alone make counterexamples longer than they need be. A bad twin is first
 searched without ample sets: the nearest failure is usually near, and then it is certified at once.
+
+Whether a run may go on for ever is settled by a reduced search only if it meets no cycle at all
+(`fairness`). If it does, all states are searched without ample sets, as far as `AROUND` or the
+limits allow; if that is not far enough, those of the same scenario on fewer CPUs, and the proof
+says on how many.
 """
 
 from __future__ import annotations
@@ -14,11 +19,12 @@ from typing import Any
 import msgspec
 
 from simbbm.check.verdict import Verdict
-from simbbm.core.errors import ModelError
+from simbbm.core.errors import ModelError, UsageError
 from simbbm.core.graph import Node
 from simbbm.explore.attempt import Attempt
+from simbbm.explore.counterexample import counterexample
 from simbbm.explore.coverage import never_awaited
-from simbbm.explore.politest import politest
+from simbbm.explore.livelock import closes
 from simbbm.explore.record import Found, Witness
 from simbbm.explore.run import Recorder, Runner
 from simbbm.explore.search import INTERRUPTED, NO_LIMITS, Limits, Progress, Searched
@@ -30,6 +36,22 @@ NEAR = 20_000
 """States in which a bad twin's failure is looked for before reductions are tried."""
 
 
+AROUND = 200_000
+"""States in which rounds are looked for that can be stayed in, if there is no other limit."""
+
+
+class Termination(msgspec.Struct, frozen=True):
+    """What is known of runs that might go on for ever, if none is known that does."""
+
+    cycles: int
+    """Strongly connected components of the states that were searched, those with an edge inside."""
+    cpus: int | None
+    """On so many CPUs every fair run ends, whatever hardware chooses; None: that is not known.
+
+    On more, an end can be reached from every state.
+    """
+
+
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """The answer of an exhaustive search."""
 
@@ -39,6 +61,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     run: tuple[int, ...] | None = None
     """The counterexample, as indices of moves."""
+    loop: int | None = None
+    """The step to which it comes back after the last, if it goes round for ever."""
     certified: bool | None = None
     """Of a counterexample: no shorter one exists."""
     also: tuple[tuple[Verdict, str], ...] = ()
@@ -51,6 +75,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     reductions: tuple[str, ...]
     landmarks: dict[str, int]
+    termination: Termination | None
+    """Of PROVED."""
     labels: int
     """Steps of the programs that were come to."""
     never: tuple[str, ...]
@@ -101,25 +127,58 @@ class Prover:
     def _hope(self) -> Proof:
         """Search with every reduction; look again for the nearest of what it finds."""
         reduced = self._attempt(ample=True, states=self.limits.states)
-        if not reduced.searched.failures or reduced.searched.stopped == INTERRUPTED:
+        if reduced.searched.stopped == INTERRUPTED:
             return self._proof(reduced)
+        if not reduced.searched.failures:
+            known = reduced.searched.rounds
+            return self._proof(reduced) if known is None or known.left else self._around(reduced)
         whole = self._attempt(ample=False, states=self.limits.states)
         proof = self._proof(whole if self._found(whole) else reduced)
         interrupted = whole.searched.stopped == INTERRUPTED
         return msgspec.structs.replace(proof, interrupted=interrupted)
 
+    def _around(self, reduced: Attempt) -> Proof:
+        """Nothing fails, but runs can go round: find out whether one may do so for ever."""
+        whole = self._attempt(ample=False, states=self.limits.states or AROUND)
+        if whole.searched.failures:
+            return self._proof(whole)
+        proof = self._proof(reduced)
+        if whole.searched.complete:
+            return msgspec.structs.replace(proof, termination=_termination(whole))
+        if whole.searched.stopped == INTERRUPTED:
+            return msgspec.structs.replace(proof, interrupted=True)
+        return self._on_fewer(proof)
+
+    def _on_fewer(self, proof: Proof) -> Proof:
+        """The same with what is known of fewer CPUs."""
+        fewest = next((p.min or 1 for p in self.scenario.parameters if p.name == "cpus"), 0)
+        for cpus in range(fewest, self.params["cpus"] if fewest else 0):
+            try:
+                fewer = self._attempt(ample=False, states=self.limits.states or AROUND, cpus=cpus)
+            except UsageError:
+                continue  # Other parameters name CPUs that are not there.
+            if failure := fewer.failure(self.wanted):
+                told = f"with cpus={cpus}: {failure.problem.message}"
+                return msgspec.structs.replace(proof, verdict=Verdict.INCONCLUSIVE, message=told)
+            if fewer.searched.stopped == INTERRUPTED:
+                return msgspec.structs.replace(proof, interrupted=True)
+            if not fewer.searched.complete:
+                break
+            proof = msgspec.structs.replace(proof, termination=_termination(fewer))
+        return proof
+
     def _found(self, attempt: Attempt) -> bool:
         failure = attempt.failure(self.wanted)
         return failure is not None and (self.wanted is None or failure.way in self.wanted)
 
-    def _attempt(self, *, ample: bool, states: int | None) -> Attempt:
+    def _attempt(self, *, ample: bool, states: int | None, cpus: int | None = None) -> Attempt:
         seconds = self.limits.seconds
         if seconds is not None:
             seconds = max(0.0, seconds - (monotonic() - self.began))
         limits = Limits(states=states, seconds=seconds, memory=self.limits.memory)
         return Attempt(
             self.scenario,
-            self.params,
+            self.params if cpus is None else self.params | {"cpus": cpus},
             limits,
             self.wanted,
             self.tell,
@@ -135,12 +194,14 @@ class Prover:
             verdict, message = failure.verdict, failure.problem.message
         elif not searched.complete:
             verdict, message = Verdict.INCONCLUSIVE, _cut_short(searched, space)
+        run = counterexample(attempt.search, failure) if failure else None
         automaton = space.machine.spec.automaton
         return Proof(
             verdict=verdict,
             property=failure.problem.property if failure else None,
-            message=message,
-            run=politest(attempt.search, failure) if failure else None,
+            message=run.message if run else message,
+            run=run.moves if run else None,
+            loop=run.loop if run else None,
             certified=space.ample is None if failure else None,
             also=tuple(f.way for f in searched.failures if f is not failure),
             interrupted=searched.stopped == INTERRUPTED,
@@ -151,9 +212,18 @@ class Prover:
             seconds=monotonic() - self.began,
             reductions=space.reductions,
             landmarks=dict(searched.counts),
+            termination=_termination(attempt) if verdict is Verdict.PROVED else None,
             labels=len(automaton.labels),
             never=tuple(never_awaited(automaton)),
         )
+
+
+def _termination(attempt: Attempt) -> Termination:
+    """What one complete search says of runs that might go on for ever."""
+    known = attempt.searched.rounds
+    assert known is not None
+    cpus = len(attempt.space.machine.spec.cpus)
+    return Termination(known.components, cpus if known.left else None)
 
 
 def _cut_short(searched: Searched, space: Space) -> str:
@@ -180,18 +250,26 @@ def witness_along(
     run: tuple[int, ...],
     found_by: str = "explore",
     *,
+    loop: int | None = None,
     way: tuple[Verdict, str | None] | None = None,
 ) -> Witness:
     """The witness of a counterexample; one that does not end goes round for ever from there.
 
-    Raise ModelError if it does not fail in this way, when one is given.
+    With a `loop` it has been round once, from that step on. Raise ModelError if it does not fail in
+    this way, when one is given.
     """
     runner = Runner(scenario, params, "polite", seed=0, max_steps=len(run))
     recorder = Recorder(_Along(run))
-    result = runner.result(runner.run(recorder))
+    if loop is None:
+        end = runner.run(recorder)
+    else:
+        end = runner.engine.run(recorder, len(run))
+        closed = closes(runner.engine.graph, recorder.taken[loop:], end.node)
+        end = end._replace(node=closed)
+    result = runner.result(end)
     if way is not None and (result.verdict, result.property) != way:
         raise ModelError(
             f"{scenario.id} is {way[0]}:{way[1]} for a search, and {result.verdict}:"
             f"{result.property} for the run that it found"
         )
-    return witness_from(scenario, runner, recorder, result, Found(found_by, 0, 0))
+    return witness_from(scenario, runner, recorder, result, Found(found_by, 0, 0), loop)

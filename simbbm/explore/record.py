@@ -49,6 +49,8 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True):
     property: str | None
     message: str = ""
     steps: int
+    loop: int | None = None
+    """The step to which a run that goes round for ever comes back after its last; None: it ends."""
     digest: str
     """Of the trace; a token keeps its beginning only."""
     found: Found | None = None

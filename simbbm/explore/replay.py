@@ -26,10 +26,11 @@ from simbbm.core.errors import ReplayDivergence, UsageError
 from simbbm.core.graph import Graph, Node
 from simbbm.core.trace import trace_digest
 from simbbm.explore.goal import Goal
-from simbbm.explore.livelock import ended_if_lost
+from simbbm.explore.livelock import closes, ended_if_lost, into_round
 from simbbm.explore.record import STATE_EVERY, Witness
 from simbbm.explore.run import MAX_STEPS
 from simbbm.explore.semantic import Manner, Missed, Semantic, follow
+from simbbm.explore.walk import Walk
 from simbbm.explore.witness import refreshed
 from simbbm.scenario import Scenario
 
@@ -108,13 +109,41 @@ def _loosely(
     witness: Witness, graph: Graph[Any], manner: Manner
 ) -> tuple[Replay, tuple[Missed, ...]]:
     """Follow the decisions as a manner finds them, and which of them it does not."""
+    if witness.loop is not None:
+        return _round_again(witness, graph, manner)
     rounds = witness.steps if witness.verdict is Verdict.STUCK else None
     walk, missed = follow(witness.decisions, graph, manner, rounds)
+    return _refreshed(witness, graph, walk, manner), missed
+
+
+def _round_again(
+    witness: Witness, graph: Graph[Any], manner: Manner
+) -> tuple[Replay, tuple[Missed, ...]]:
+    """Follow the decisions on the way into a round; then look for a round that is near."""
+    assert witness.loop is not None
+    into = [decision for decision in witness.decisions if decision.step < witness.loop]
+    walk, missed = follow(into, graph, manner, steps=witness.loop)
+    way = into_round(graph, walk.node)
+    loop = None
+    if way is not None:
+        for k in way.stem:
+            walk.take(k)
+        loop = len(walk.path)
+        for k in way.loop:
+            walk.take(k)
+        walk.node = closes(graph, walk.path[loop:], walk.node)
+    return _refreshed(witness, graph, walk, manner, loop), missed
+
+
+def _refreshed(
+    witness: Witness, graph: Graph[Any], walk: Walk, manner: Manner, loop: int | None = None
+) -> Replay:
+    """What a walk shows, with a witness of it if it is what was recorded."""
     again = _judge(witness, walk.node, [node.moves[k].label for node, k in walk.path], manner.how)
-    if again.result is Result.REPRODUCED:
-        fresh = refreshed(witness, graph, walk.path, walk.node)
-        again = msgspec.structs.replace(again, refreshed=fresh)
-    return again, missed
+    if again.result is not Result.REPRODUCED:
+        return again
+    fresh = refreshed(witness, graph, walk.path, walk.node, loop)
+    return msgspec.structs.replace(again, refreshed=fresh)
 
 
 def _stale(exact: Replay, goal: Replay, missed: tuple[Missed, ...]) -> Replay:
@@ -144,7 +173,7 @@ def _exactly(witness: Witness, graph: Graph[Any]) -> Replay:
             got=error.got,
             steps=len(labels),
         )
-    return _judge(witness, node or _come_to(witness, graph, 0, graph.initial), labels)
+    return _judge(witness, node or _come_to(witness, graph, [], graph.initial), labels)
 
 
 def _judge(witness: Witness, node: Node[Any], labels: list[str], how: str = EXACT) -> Replay:
@@ -192,10 +221,10 @@ def steps_of(witness: Witness, scenario: Scenario) -> Iterator[ReplayStep]:
 def _steps(witness: Witness, graph: Graph[Any]) -> Iterator[ReplayStep]:
     decisions = {decision.step: decision for decision in witness.decisions}
     last = max(decisions, default=-1)
-    limit = (
-        witness.steps if witness.verdict is Verdict.INCONCLUSIVE else max(MAX_STEPS, witness.steps)
-    )
-    node, polite, taken = _come_to(witness, graph, 0, graph.initial), Polite(), Counter[str]()
+    cut_short = witness.verdict is Verdict.INCONCLUSIVE or witness.loop is not None
+    limit = witness.steps if cut_short else max(MAX_STEPS, witness.steps)
+    path: list[tuple[Node[Any], int]] = []
+    node, polite, taken = _come_to(witness, graph, path, graph.initial), Polite(), Counter[str]()
     for step in range(limit):
         if step % STATE_EVERY == 0 and step // STATE_EVERY < len(witness.states):
             _check_state(graph, node, step, witness.states[step // STATE_EVERY])
@@ -212,15 +241,21 @@ def _steps(witness: Witness, graph: Graph[Any]) -> Iterator[ReplayStep]:
                 raise Diverged(step, wanted, (f"{taken[decision.label] + 1}th time",))
         polite.observe(node, k)
         taken[node.moves[k].label] += 1
-        following = _come_to(witness, graph, step + 1, graph.follow(node, k))
+        path.append((node, k))
+        following = _come_to(witness, graph, path, graph.follow(node, k))
         yield ReplayStep(step, node, k, following)
         node = following
 
 
-def _come_to(witness: Witness, graph: Graph[Any], step: int, node: Node[Any]) -> Node[Any]:
-    """What a step leads to: where the run was stopped, it may go round for ever."""
-    stopped = step == witness.steps and witness.verdict is Verdict.STUCK
-    return ended_if_lost(graph, node) if stopped else node
+def _come_to(
+    witness: Witness, graph: Graph[Any], path: list[tuple[Node[Any], int]], node: Node[Any]
+) -> Node[Any]:
+    """What a path leads to: where the run was stopped, it may go round for ever."""
+    if len(path) != witness.steps or witness.verdict is not Verdict.STUCK:
+        return node
+    if witness.loop is not None:
+        return closes(graph, path[witness.loop :], node)
+    return ended_if_lost(graph, node)
 
 
 def _find(node: Node[Any], step: int, label: str) -> int:

@@ -13,9 +13,10 @@ import resource
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,7 +24,9 @@ from simbbm.arm64.machine import Machine
 from simbbm.check.verdict import Verdict
 from simbbm.core.graph import judge
 from simbbm.core.system import Problem
-from simbbm.explore.livelock import for_ever, nobody_ends, reaching
+from simbbm.explore.digraph import backwards, following, reaching
+from simbbm.explore.fairness import Edge, Rounds, rounds
+from simbbm.explore.livelock import for_ever, nobody_ends
 from simbbm.explore.space import Space
 
 EXACT = 1_000_000
@@ -64,6 +67,8 @@ class Failure(NamedTuple):
     problem: Problem
     walk: tuple[int, ...]
     """Indices of moves, of representatives (`politest` makes a run of the machine of them)."""
+    goes_round: bool = False
+    """There a round begins in which a run may stay for ever (`fairness`)."""
 
     @property
     def way(self) -> tuple[Verdict, str]:
@@ -87,6 +92,8 @@ class Searched(NamedTuple):
     """In how many states the scenario's landmarks were met."""
     ends: int
     """States in which every program has finished as it should."""
+    rounds: Rounds | None
+    """Where runs can go round; None if not every state was visited."""
 
     @property
     def complete(self) -> bool:
@@ -123,6 +130,9 @@ class Search:
         self._transitions = 0
         self._counts = Counter[str]()
         self._ends = 0
+        self.rounds: Rounds | None = None
+        self.lost: list[int] = []
+        """States from which no end can be reached."""
 
     def run(self) -> Searched:
         """Search until there is nothing left, or a reason to stop; Ctrl-C is one."""
@@ -143,6 +153,7 @@ class Search:
             self._hashed,
             self._counts,
             self._ends,
+            self.rounds,
         )
 
     def _layers(self) -> str | None:
@@ -199,8 +210,8 @@ class Search:
         """The numbers of all states that were met and fail in this way."""
         return [i for i, other in self._failing if other == way]
 
-    def on_the_way(self, failure: Failure) -> set[int]:
-        """The states on all shortest ways to the nearest failures of this kind."""
+    def on_the_way(self, failure: Failure) -> dict[int, int]:
+        """The states on all shortest ways to the nearest failures of this kind, with distances."""
         depth = len(failure.walk)
         goals = self.failing(failure.way)
         distances = self._distances()
@@ -208,7 +219,8 @@ class Search:
         for source, target in self.pairs():
             if distances[target] == distances[source] + 1:
                 before[target].append(source)
-        return reaching(before, (i for i in goals if distances[i] == depth))
+        found = reaching(before, (i for i in goals if distances[i] == depth))
+        return {i: distances[i] for i in found}
 
     def _distances(self) -> array[int]:
         distances = array("I", bytes(4 * len(self._parents)))
@@ -274,17 +286,34 @@ class Search:
         return None
 
     def _find_livelock(self) -> None:
-        """Every state is known: look for those from which nobody ever comes to an end."""
-        lost = nobody_ends(self._parents, self._edges, self._ended)
-        if not lost:
+        """Every state is known: look for rounds that a run may stay in, and for who never ends.
+
+        The nearest counts, if nobody gets stuck in another way.
+        """
+        graph = following(len(self._met), self.pairs())
+        states = [] if self._hashed else list(self._met)
+        keeps_fairness = self.space.ample is None and not self._hashed
+        self.rounds = rounds(graph, partial(self._edges_of, states) if keeps_fairness else None)
+        if self.rounds.components == 0:
             return
-        walk = tuple(self._walk_to(lost[0]))
+        self.lost = nobody_ends(backwards(graph), self._ended)
+        fair = sorted(i for part in self.rounds.fair or () for i in part)
+        way = Verdict.STUCK, "terminates"
+        if way in self._failed or not (failing := fair or self.lost):
+            return
+        self._failing += ((i, way) for i in failing)
+        walk = tuple(self._walk_to(failing[0]))
         state = self.space.initial()
         for k in walk:
             state = self.space.after(state, self.space.machine.moves(state)[k])
-        failure = Failure(Verdict.STUCK, for_ever(self.space.machine, state), walk)
-        self._failing += ((i, failure.way) for i in lost)
-        self._failed.setdefault(failure.way, failure)
+        problem = for_ever(self.space.machine, state)
+        self._failed[way] = Failure(Verdict.STUCK, problem, walk, bool(fair))
+
+    def _edges_of(self, states: list[Any], number: int) -> Iterator[Edge]:
+        for move, after, places in self.space.steps(states[number]):
+            target = self.number(after)
+            assert target is not None
+            yield Edge(move, target, places)
 
 
 def _memory() -> int:

@@ -87,8 +87,11 @@ def follow(
     graph: Graph[Any],
     manner: Manner,
     rounds: int | None = None,
+    steps: int = MAX_STEPS,
 ) -> Followed:
     """Walk from the start through the decisions that can be placed, then politely to the end.
+
+    Politely not beyond so many `steps`.
 
     After so many steps as `rounds` says the run may go round for ever: it is looked whether it
     does, and later again.
@@ -103,7 +106,7 @@ def follow(
             missed.append(Missed(decision, labels(walk.node.moves)))
         else:
             walk = after
-    while not walk.ended and len(walk.path) < MAX_STEPS:
+    while not walk.ended and len(walk.path) < steps:
         if rounds is not None and len(walk.path) >= rounds:
             walk.node = ended_if_lost(graph, walk.node)
             rounds = 2 * len(walk.path) + LOOK_AHEAD

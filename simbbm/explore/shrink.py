@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 from simbbm.core.errors import ReplayDivergence, UsageError
 from simbbm.core.graph import Graph
 from simbbm.explore.attempt import Attempt, Way
-from simbbm.explore.ddmin import ddmin
-from simbbm.explore.politest import politest
+from simbbm.explore.counterexample import Counterexample, counterexample
+from simbbm.explore.ddmin import AROUND, ddmin
+from simbbm.explore.livelock import into_round
 from simbbm.explore.prove import witness_along
 from simbbm.explore.record import Witness
 from simbbm.explore.replay import COUNTEREXAMPLES, Result, replay, steps_of
@@ -34,7 +35,7 @@ class Shrunk(NamedTuple):
     before: Witness
     witness: Witness
     certified: bool
-    """No shorter run fails alike with these parameters."""
+    """No shorter run fails alike with these parameters; no shorter way leads into a round."""
 
 
 def shrink(witness: Witness, scenario: Scenario, states: int = STATES) -> Shrunk:
@@ -42,9 +43,9 @@ def shrink(witness: Witness, scenario: Scenario, states: int = STATES) -> Shrunk
     before = _reproduced(witness, scenario)
     assert before.property is not None
     way = before.verdict, before.property
-    nearest: dict[str, tuple[int, ...] | None] = {}
+    nearest: dict[str, Counterexample | None] = {}
 
-    def run_for(params: Mapping[str, Any]) -> tuple[int, ...] | None:
+    def run_for(params: Mapping[str, Any]) -> Counterexample | None:
         key = repr(params)
         if key not in nearest:
             nearest[key] = _nearest(scenario, params, way, states)
@@ -52,14 +53,15 @@ def shrink(witness: Witness, scenario: Scenario, states: int = STATES) -> Shrunk
 
     def steps_to(params: Mapping[str, Any]) -> int | None:
         run = run_for(params)
-        return None if run is None else len(run)
+        return None if run is None else len(run.moves)
 
     params = simplest(scenario, before.params, steps_to)
     run = run_for(params)
     certified = run is not None
     if run is None:
         run = _shorter(before, scenario, way)
-    return Shrunk(before, witness_along(scenario, params, run, "shrink", way=way), certified)
+    small = witness_along(scenario, params, run.moves, "shrink", loop=run.loop, way=way)
+    return Shrunk(before, small, certified)
 
 
 def _reproduced(witness: Witness, scenario: Scenario) -> Witness:
@@ -75,15 +77,23 @@ def _reproduced(witness: Witness, scenario: Scenario) -> Witness:
 
 def _nearest(
     scenario: Scenario, params: Mapping[str, Any], way: Way, states: int
-) -> tuple[int, ...] | None:
+) -> Counterexample | None:
     """The politest of the nearest failures of this kind, if a search comes to them."""
     attempt = Attempt(scenario, params, Limits(states=states), frozenset({way}))
     failure = attempt.found(way)
-    return politest(attempt.search, failure) if failure else None
+    return counterexample(attempt.search, failure) if failure else None
 
 
-def _shorter(witness: Witness, scenario: Scenario, way: Way) -> tuple[int, ...]:
+def _shorter(witness: Witness, scenario: Scenario, way: Way) -> Counterexample:
     """The run of a witness, made shorter by leaving things out."""
     labels = [step.before.moves[step.k].label for step in steps_of(witness, scenario)]
     graph = Graph(scenario.system(witness.params))
-    return ddmin(graph, labels, way).moves
+    around = witness.loop is not None
+    stem = ddmin(graph, labels[: witness.loop], way, around=around).moves
+    node = graph.initial
+    for k in stem:
+        node = graph.follow(node, k)
+    found = into_round(graph, node, AROUND) if around else None
+    if found is None:
+        return Counterexample(stem, "")
+    return Counterexample((*stem, *found.stem, *found.loop), "", len(stem + found.stem))

@@ -6,7 +6,7 @@ decided whether they apply.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.arm64.symmetry import Symmetry
@@ -43,6 +43,17 @@ class Space:
     def after(self, state: Machine, move: Move) -> Machine:
         """The representative of what is then."""
         return self.symmetry.canonical(self.machine.apply(state, move))
+
+    def steps(self, state: Machine) -> Iterator[tuple[Move, Machine, tuple[int, ...] | None]]:
+        """All moves of a state, what follows each, and by CPU its place in that; None: its own."""
+        for move in self.machine.moves(state):
+            after = self.machine.apply(state, move)
+            numbers = self.symmetry.arrangement(after)
+            if numbers == sorted(numbers):
+                yield move, after, None
+                continue
+            places = tuple(numbers.index(cpu) for cpu in range(len(numbers)))
+            yield move, self.symmetry.arranged(after, numbers), places
 
     def fingerprint(self, state: Machine) -> bytes:
         """128 bits that identify a state by content: its digest, so nothing can be missing."""

@@ -22,6 +22,7 @@ from typing import Any
 from simbbm.core.choice import Chooser, Tape
 from simbbm.core.errors import UsageError
 from simbbm.core.graph import Node
+from simbbm.core.system import LAST_RESORT
 from simbbm.explore.menu import Menu, menu_of
 from simbbm.explore.pct import Priorities, change_points
 from simbbm.explore.profile import UNKNOWN, Profile
@@ -81,17 +82,21 @@ class SurpriseChooser:
                 del waiting[gone]
         for name in menu.hardware:
             if name not in waiting:
-                self._arrive(name, optional=node.moves[menu.moves_of[name][0]].optional)
+                move = node.moves[menu.moves_of[name][0]]
+                self._arrive(name, waits=move.optional or move.duty == LAST_RESORT)
             if waiting[name] <= self._step:
                 return name
         return None
 
-    def _arrive(self, name: str, *, optional: bool) -> None:
-        """Decide how long a newcomer waits; what is optional happens only as a surprise."""
+    def _arrive(self, name: str, *, waits: bool) -> None:
+        """Decide how long a newcomer waits; what `waits` happens only as a surprise.
+
+        That is what is optional, and the event stream; that also if nobody else can move.
+        """
         wait = self._waits.get(self._arrivals)
         self._arrivals += 1
         self.surprises += wait is not None
-        if optional:
+        if waits:
             self._waiting[name] = _NEVER if wait is None else self._step
         else:
             self._waiting[name] = self._step + (wait or 0)

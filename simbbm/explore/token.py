@@ -3,7 +3,8 @@
 `sb2` and a packed text, then a checksum. The text keeps what a replay needs and what it is held
 against: scenario, parameters, decisions, verdict, and the beginning of the trace's digest. What a
 replay finds out anyway is left out: message, states, who found it. What a decision was instead of
-is kept as two letters, by which a replay of an edited program finds the place.
+is kept as two letters, by which a replay of an edited program finds the place. Of a run that goes
+round it says to which step it comes back.
 
 The format is versioned by its first characters. The dictionary belongs to the version: a change of
 it is a new version, and old tokens are read for ever. Version 1 had no such letters.
@@ -76,6 +77,8 @@ def _header(witness: Witness) -> str:
     )
     outcome = f"{witness.verdict}:{witness.property or ''}"
     ending = f"{witness.steps} {witness.digest[:_DIGEST_CHARACTERS]}"
+    if witness.loop is not None:
+        ending += f" {witness.loop}"
     return ";".join((_escaped(witness.scenario), *params, outcome, ending))
 
 
@@ -83,7 +86,7 @@ def _read(text: str) -> Witness:
     header, *fields = text.split("\t")
     scenario, *params, outcome, ending = header.split(";")
     verdict, _, name = outcome.partition(":")
-    steps, digest = ending.split(" ")
+    steps, digest, *loop = ending.split(" ")
     decisions = []
     step, letters = -1, ""
     for moved, label in zip(fields[::2], fields[1::2], strict=True):
@@ -101,6 +104,7 @@ def _read(text: str) -> Witness:
         verdict=Verdict(verdict),
         property=name or None,
         steps=int(steps),
+        loop=int(loop[0]) if loop else None,
         digest=digest,
     )
 

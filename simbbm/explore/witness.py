@@ -46,11 +46,15 @@ def witness_from(
     recorder: Recorder,
     result: RunResult,
     found: Found | None = None,
+    loop: int | None = None,
 ) -> Witness:
-    """Make a witness of a run that a recorder saw; of a failure once it has been confirmed."""
+    """Make a witness of a run that a recorder saw; of a failure once it has been confirmed.
+
+    `loop`: the step that it comes back to.
+    """
     if result.verdict in FAILURES:
         labels = [node.moves[k].label for node, k in recorder.taken]
-        confirm(scenario, runner.params, labels, result.verdict, result.property)
+        confirm(scenario, runner.params, labels, result.verdict, result.property, loop)
     return Witness(
         scenario=scenario.id,
         params=runner.params,
@@ -60,13 +64,16 @@ def witness_from(
         property=result.property,
         message=result.message,
         steps=result.steps,
+        loop=loop,
         digest=result.digest,
         found=found,
         version=__version__,
     )
 
 
-def refreshed(witness: Witness, graph: Graph[Any], taken: Path, end: Node[Any]) -> Witness:
+def refreshed(
+    witness: Witness, graph: Graph[Any], taken: Path, end: Node[Any], loop: int | None = None
+) -> Witness:
     """Record another way to what a witness shows; `graph` is of its scenario as it is now."""
     return msgspec.structs.replace(
         witness,
@@ -75,6 +82,7 @@ def refreshed(witness: Witness, graph: Graph[Any], taken: Path, end: Node[Any]) 
         states=_states(graph, taken),
         message=end.problem.message if end.problem else "",
         steps=len(taken),
+        loop=loop,
         digest=trace_digest(node.moves[k].label for node, k in taken),
         version=__version__,
     )

@@ -21,6 +21,8 @@ class TraceRow(Row, tag="trace", tag_field="type", frozen=True, kw_only=True):
     message: str
     because: list[str]
     steps: int
+    loop: int | None
+    """The step to which a run that goes round for ever comes back."""
     digest: str
     cpus: list[str]
     events: list[dict[str, Any]]
@@ -44,6 +46,7 @@ def trace_json(story: Story) -> str:
         message=story.problem.message if story.problem else witness.message,
         because=list(story.because),
         steps=len(story.events),
+        loop=witness.loop,
         digest=story.digest,
         cpus=list(story.cpus),
         events=[e._asdict() | {"telling": e.step in story.telling} for e in story.events],

@@ -60,6 +60,9 @@ def _head(story: Story, width: int) -> Iterator[Line]:
 def _end(story: Story, width: int) -> Iterator[Line]:
     witness = story.witness
     steps = f"{len(story.events)} steps"
+    if witness.loop is not None:
+        yield from _wrapped(f"and so on, for ever, from step {witness.loop}", width, " " * MARGIN)
+        steps += f", the last {len(story.events) - witness.loop} of them over and over"
     yield Line("")
     if witness.property is None:
         yield Line(f"{witness.verdict} after {steps}", "head")
@@ -116,13 +119,15 @@ def listed(event: TraceEvent) -> str:
 
 
 def _stretches(story: Story, *, everything: bool) -> Iterator[TraceEvent | str]:
-    """The events, with a sentence for each stretch that is left out."""
-    if everything or len(story.events) <= SHOWN_WHOLE:
-        yield from story.events
-        return
+    """The events, with a sentence for each stretch that is left out and where a round begins."""
+    whole = everything or len(story.events) <= SHOWN_WHOLE
     quiet: list[TraceEvent] = []
     for event in story.events:
-        if event.step not in story.telling:
+        if event.step == story.witness.loop:
+            yield from _told_shortly(quiet)
+            quiet = []
+            yield "--- from here on it goes round:"
+        if not whole and event.step not in story.telling:
             quiet.append(event)
             continue
         yield from _told_shortly(quiet)

@@ -28,6 +28,12 @@ def sentences(explained: Explanation) -> Iterator[str]:
             "(simbbm shrink makes it smaller)"
         )
         return
+    if explained.curve.chances[-1] == 0:
+        yield (
+            "a scheduler that draws uniformly leaves the round sooner or later; hardware that "
+            "chooses so need not"
+        )
+        return
     yield from _likely(explained.curve)
     yield no_return(explained.curve)
 

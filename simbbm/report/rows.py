@@ -64,7 +64,12 @@ class VerdictRow(Row, tag="verdict", tag_field="type", frozen=True, kw_only=True
     """Steps of the run, or of all runs."""
     length: int | None = None
     """Steps of the counterexample."""
+    loop: int | None = None
+    """The step to which a counterexample comes back that goes round for ever."""
     certified: bool | None = None
+    termination: dict[str, Any] | None = None
+    """Of PROVED: `cycles` (components of states), and up to how many `cpus` none can be stayed in,
+    whatever hardware chooses; null: that is not known."""
     reductions: list[str] | None = None
     coverage: dict[str, Any] | None = None
     seed: int | None = None

@@ -7,9 +7,12 @@ from typing import NamedTuple
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import Effect
+from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.features import Features
 from simbbm.arm64.machine import Machine
 from simbbm.arm64.tlb import LeafEntry
+from simbbm.arm64.translate import READ, WRITE, permitted
+from simbbm.arm64.walks import Fault, walk_root
 from simbbm.check.properties import CATALOGUE
 from simbbm.core.system import Problem
 from simbbm.core.trace import TraceEvent, trace_digest
@@ -22,6 +25,9 @@ from simbbm.scenario import Scenario
 LAST_STEPS = 12
 LAST_STEPS_OF_EACH = 4
 """What leads up to the end is told in full."""
+ACCESSES = frozenset(
+    ("ldr", "ldar", "ldapr", "ldxr", "ldaxr", "wait", "str", "stlr", "stxr", "stlxr", "ldaddal")
+)
 CONFLICTS = {"no_size_change_seen": "size_conflict", "no_tlb_conflict": "output_conflict"}
 """Properties that are broken by two entries, and the question that finds them in a view."""
 
@@ -39,7 +45,7 @@ class Story(NamedTuple):
     meaning: str
     """What the broken property says."""
     because: tuple[str, ...]
-    """Since when the two entries that disagree have been there."""
+    """Since when the two entries that disagree have been there, or those that keep a run going."""
     digest: str
     """Of the whole trace, which a token does not keep."""
     explained: Explanation | None = None
@@ -61,6 +67,8 @@ def of_steps(
     events = tuple(event(shared, step) for step in steps)
     problem = steps[-1].after.problem if steps else None
     telling = set(_telling(shared, steps, problem))
+    around = [] if witness.loop is None else steps[witness.loop :]
+    telling.update(step.step for step in around)
     cpus: tuple[str, ...] = ()
     if steps:
         features = (cpu.features for cpu in steps[0].before.state.cpus)
@@ -72,7 +80,7 @@ def of_steps(
         frozenset(telling | set(_issued(steps, telling))),
         problem,
         CATALOGUE.get(problem.property, "") if problem and problem.cpu is not None else "",
-        tuple(_because(shared, steps, problem)),
+        (*_because(shared, steps, problem), *dict.fromkeys(_kept(shared, steps, around))),
         trace_digest(e.label for e in events),
         explained,
     )
@@ -133,6 +141,40 @@ def _because(shared: Shared, steps: list[ReplayStep], problem: Problem | None) -
         since = _held_since(shared, steps, problem.cpu, one)
         when = "from the start" if since is None else f"since step {since}"
         yield f"cpu{problem.cpu} may hold {_entry(shared, one)} {when}"
+
+
+def _kept(shared: Shared, steps: list[ReplayStep], around: list[ReplayStep]) -> Iterator[str]:
+    """What the accesses of a round may find in the TLB though the tables say otherwise now."""
+    for step in around:
+        move, state = step.before.moves[step.k], step.before.state
+        cpu = state.cpus[move.cpu]
+        op = cpu.point.op
+        if move.duty or op is None or op.mnemonic.partition(".")[0] not in ACCESSES:
+            continue
+        page = shared.geometry.page(op.args[0])
+        *_, newest = cpu.mmu.regime.contexts()
+        now = walk_root(shared.geometry, state.memory.tables, newest, page)
+        access = READ if op.mnemonic.startswith(("ld", "wait")) else WRITE
+        for entry in shared.view(cpu, state.memory).matching(page):
+            if "!" in move.label and permitted(entry.attributes, access, cpu.el):
+                continue  # It does not explain the fault.
+            if not _says(shared, now, entry, page):
+                since = _held_since(shared, steps, move.cpu, entry)
+                when = "from the start" if since is None else f"since step {since}"
+                rights = entry.attributes.text or "rw"
+                yield (
+                    f"cpu{move.cpu} may hold {_entry(shared, entry)} ({rights}) {when}, "
+                    "and nothing in the round invalidates it"
+                )
+
+
+def _says(shared: Shared, now: tuple[Descriptor, int] | Fault, entry: LeafEntry, page: int) -> bool:
+    """Whether the tables give for a page what an entry gives."""
+    if isinstance(now, Fault):
+        return False
+    descriptor, level = now
+    output = descriptor.output + page % shared.geometry.pages(level)
+    return (output, descriptor.attributes) == (entry.page + page - entry.va, entry.attributes)
 
 
 def _held_since(shared: Shared, steps: list[ReplayStep], cpu: int, entry: LeafEntry) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from simbbm.core.graph import Ended, Graph
 from simbbm.core.program import repeat_until, routine
 from simbbm.explore.allowances import allowances
 from simbbm.explore.ddmin import ddmin
+from simbbm.explore.digraph import backwards, following
 from simbbm.explore.explain import explain
 from simbbm.explore.kill import Trials, kills
 from simbbm.explore.livelock import ended_if_lost, nobody_ends
@@ -89,6 +89,10 @@ async def two_steps(cpu: Cpu) -> None:
     await cpu.nop()
 
 
+async def nobody(cpu: Cpu) -> None:
+    """Has nothing to do."""
+
+
 EARLY = early
 MENDED = EARLY.twin("It tells itself.", expect="HOLDS", replace={notice: notice_and_tell})
 EDITED = EARLY.twin(
@@ -100,31 +104,48 @@ def found(which: Scenario = EARLY) -> Witness:
     """The nearest counterexample."""
     proof = Prover(which, {}).prove()
     assert proof.run is not None
-    return witness_along(which, {}, proof.run)
+    return witness_along(which, {}, proof.run, loop=proof.loop)
 
 
-def test_the_counterexample_is_one() -> None:
+def test_the_counterexample_is_a_way_into_a_round_and_once_round() -> None:
+    """The writer is done in three steps, the reader looks before; a turn has three steps."""
     witness = found()
 
-    assert ("STUCK", "terminates", 1) == (witness.verdict, witness.property, witness.steps)
-    assert witness.message.startswith("goes round for ever, whatever the others do: cpu0 waits")
-    assert "cpu1 waits in reader/retry.nop" in witness.message
+    assert ("STUCK", "terminates", 7, 4) == (
+        witness.verdict,
+        witness.property,
+        witness.steps,
+        witness.loop,
+    )
+    assert "may go round for ever: cpu1 waits in reader/retry.nop: nop" == witness.message
 
 
 @pytest.mark.parametrize("kept", [lambda w: w, lambda w: from_token(token(w))])
 def test_it_replays_exactly_where_it_was_recorded(kept: Any) -> None:
     again = replay(kept(found()), EARLY)
 
-    assert (Result.REPRODUCED, "exact", 1) == (again.result, again.how, again.steps)
+    assert (Result.REPRODUCED, "exact", 7) == (again.result, again.how, again.steps)
+
+
+def test_one_that_stops_where_no_end_can_be_reached_is_read_for_ever() -> None:
+    """As they were before a round was part of them; a shrunk one has it."""
+    node = Graph(EARLY.system({})).initial
+    [k] = [k for k, move in enumerate(node.moves) if move.cpu == 1]
+    witness = witness_along(EARLY, {}, (k,))
+
+    assert ("STUCK", 1, None) == (witness.verdict, witness.steps, witness.loop)
+    assert witness.message.startswith("goes round for ever, whatever the others do: cpu0 waits")
+    assert replay(witness, EARLY).how == "exact"
+    assert 4 == shrink(witness, EARLY).witness.loop
 
 
 def test_there_may_be_no_step_before_it() -> None:
-    hopeless = EARLY.twin("No writer, no way out.", expect="STUCK:terminates", drop=["writer.str"])
+    hopeless = EARLY.twin("No way out.", expect="STUCK:terminates", replace={writer: nobody})
     witness = found(hopeless)
 
-    assert ("STUCK", 0) == (witness.verdict, witness.steps)
+    assert ("STUCK", 4, 1) == (witness.verdict, witness.steps, witness.loop)
     assert replay(witness, hopeless).how == "exact"
-    assert shrink(witness, hopeless).witness.steps == 0
+    assert shrink(witness, hopeless).witness.steps == 4
 
 
 def test_it_replays_in_an_edited_program() -> None:
@@ -159,22 +180,23 @@ def test_too_many_states_say_nothing() -> None:
 
 
 def test_how_likely_it_is_and_that_nothing_can_prevent_it_then() -> None:
-    """The reader has to come before the writer's nop, store and drain: 1/2, then 1/4, then 1/8."""
+    """The reader has to come before the drain: 1/2 before it alone, once the store is issued."""
     explained = explain(found(), EARLY)
 
     assert explained is not None
     assert explained.curve is not None
     chances = explained.curve.chances
-    assert chances == pytest.approx((1 / 2 + 1 / 4 + 1 / 8, 1.0))
-    assert 1 == explained.curve.no_return
+    assert chances == pytest.approx((7 / 8, 3 / 4, 1 / 2, *[1.0] * 5))
+    assert 3 == explained.curve.no_return
 
 
 def test_it_needs_no_freedom_of_the_hardware() -> None:
+    """It uses that the store drains late, and could do without."""
     witness = found()
     run = [step.before.moves[step.k] for step in steps_of(witness, EARLY)]
     spared = allowances(witness, EARLY, run, 1_000)
 
-    assert ((), ()) == (spared.used, spared.needed)
+    assert (("late drain",), ()) == (spared.used, spared.needed)
     assert Hardware().freedoms
 
 
@@ -188,8 +210,10 @@ def test_it_shrinks_by_search_and_by_hand() -> None:
     witness = witness_along(EARLY, {}, tuple(run))
     assert ("STUCK", 4) == (witness.verdict, witness.steps)
 
-    assert 1 == shrink(witness, EARLY).witness.steps
+    assert 7 == shrink(witness, EARLY).witness.steps
     assert 1 == shrink(witness, EARLY, states=1).witness.steps
+    small = shrink(found(), EARLY, states=1)
+    assert (7, 4, False) == (small.witness.steps, small.witness.loop, small.certified)
     way = witness.verdict, "terminates"
     for labels in (("cpu0:writer.nop", "cpu1:reader.ldr"), ("cpu1:reader.ldr", "cpu0:writer.nop")):
         assert 1 == len(ddmin(Graph(EARLY.system({})), labels, way).labels)
@@ -197,8 +221,9 @@ def test_it_shrinks_by_search_and_by_hand() -> None:
 
 def test_all_states_without_an_end_are_found() -> None:
     """0 leads to 1 and 2, which is an end; 1 and 3 lead to one another."""
-    assert [1, 3] == nobody_ends(array("I", (0, 0, 0, 1)), array("I", (3, 1)), array("I", (2,)))
-    assert [] == nobody_ends(array("I", (0, 0, 0, 1)), array("I", (3, 0)), array("I", (2,)))
+    pairs = [(0, 1), (0, 2), (1, 3)]
+    assert [1, 3] == nobody_ends(backwards(following(4, [*pairs, (3, 1)])), [2])
+    assert [] == nobody_ends(backwards(following(4, [*pairs, (3, 0)])), [2])
 
 
 def test_a_run_that_is_cut_short_may_be_seen_to_go_round() -> None:
@@ -220,7 +245,7 @@ def test_such_a_run_replays_and_shrinks() -> None:
     for kept in (witness, from_token(token(witness))):
         again = replay(kept, EARLY)
         assert (Result.REPRODUCED, "exact", 60) == (again.result, again.how, again.steps)
-    assert 1 == shrink(witness, EARLY).witness.steps
+    assert 7 == shrink(witness, EARLY).witness.steps
 
 
 def test_strategies_are_held_against_it() -> None:

@@ -1,0 +1,453 @@
+"""Termination that hardware cannot spoil: machines whose programs come back, and may or may not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from simbbm import discovery
+from simbbm.arm64.descriptor import RO, RW, Descriptor, leaf, table
+from simbbm.arm64.features import CONCRETE, DELAYED, Hardware
+from simbbm.arm64.geometry import SCALED4
+from simbbm.arm64.ops import Aborted, Cpu
+from simbbm.check.properties import terminates
+from simbbm.core.program import repeat_until, routine
+from simbbm.explore.explain import explain
+from simbbm.explore.prove import Proof, Prover, witness_along
+from simbbm.explore.replay import Result, replay
+from simbbm.explore.search import Limits
+from simbbm.explore.shrink import shrink
+from simbbm.explore.witness import from_token, token
+from simbbm.report.columns import render
+from simbbm.report.explanation import sentences
+from simbbm.report.story import tell
+from simbbm.scenario import CpuSetup, Range, Scenario, Setup, scenario
+from tests.support import DATA, FLAG, FLAG2, INV, NEW, OLD, OTHER, PTES, PX, REGIME, ROOT, X
+
+TABLES = {ROOT: (table(PTES), leaf(4), INV, INV), PTES: (INV,) * 4, OTHER: (INV,) * 4}
+
+
+async def retry(cpu: Cpu, aborted: Aborted) -> None:
+    """A handler that finds nothing to do."""
+    await cpu.eret()
+
+
+def setup(*programs: Any, x: Descriptor = INV, **more: Any) -> Setup:
+    """A machine whose page 0 starts as `x`."""
+    return Setup(
+        geometry=SCALED4,
+        cpus=tuple(CpuSetup(program, REGIME) for program in programs),
+        tables=TABLES | {PTES: (x, INV, INV, INV)},
+        properties=(terminates,),
+        data=DATA,
+        **more,
+    )
+
+
+def made(*programs: Any, **more: Any) -> Scenario:
+    """A scenario of them."""
+
+    @scenario()
+    def mine() -> Setup:
+        """A test."""
+        return setup(*programs, **more)
+
+    return mine
+
+
+def proved(mine: Scenario) -> Proof:
+    """Search with every reduction, without any, and with either alone: all must agree."""
+    every = [
+        Prover(mine, {}, symmetry=symmetry, ample=ample).prove()
+        for symmetry in (True, False)
+        for ample in (True, False)
+    ]
+    assert len({proof.verdict for proof in every}) == 1, [proof.verdict for proof in every]
+    return every[0]
+
+
+# Stale entries
+
+
+@routine
+async def make_writable(cpu: Cpu) -> None:
+    """RO to RW."""
+    await cpu.str(PX, leaf(OLD, RW))
+    await cpu.dsb("ishst")
+    await cpu.tlbi("vaale1is", 0)
+    await cpu.dsb("ish")
+    await cpu.isb()
+
+
+async def user(cpu: Cpu) -> None:
+    """Write to what was read-only."""
+    await make_writable(cpu)
+    await cpu.str(X, 1)
+
+
+STALE = made(user, x=leaf(OLD, RO), handler=retry)
+NOT_INVALIDATED = STALE.twin(
+    "No TLBI.", expect="STUCK:terminates", drop=["make_writable.tlbi.vaale1is"]
+)
+
+
+@pytest.mark.parametrize("hardware", [DELAYED, CONCRETE], ids=["closure", "concrete"])
+def test_a_stale_entry_may_stay_for_ever(hardware: Hardware) -> None:
+    """Nobody has to evict it; with a TLBI there is no cycle at all."""
+    good, bad = (
+        Prover(which.on(lambda _: hardware), {}).prove() for which in (STALE, NOT_INVALIDATED)
+    )
+
+    assert ("PROVED", 0, 1) == (good.verdict, good.termination.cycles, good.termination.cpus)  # type: ignore[union-attr]
+    assert ("STUCK", "terminates", True) == (bad.verdict, bad.property, bad.certified)
+    assert "!permission3 every time, and never cpu0:user.str" in bad.message
+
+
+def witness_of_round() -> Any:
+    proof = Prover(NOT_INVALIDATED, {}).prove()
+    assert proof.run is not None
+    return witness_along(NOT_INVALIDATED, {}, proof.run, loop=proof.loop)
+
+
+def test_the_lasso_replays_shrinks_and_is_explained() -> None:
+    witness = witness_of_round()
+    for kept in (witness, from_token(token(witness))):
+        again = replay(kept, NOT_INVALIDATED)
+        assert (Result.REPRODUCED, "exact") == (again.result, again.how)
+    small = shrink(witness, NOT_INVALIDATED)
+    by_hand = shrink(witness, NOT_INVALIDATED, states=1)
+
+    assert (witness.steps, witness.loop, True) == (
+        small.witness.steps,
+        small.witness.loop,
+        small.certified,
+    )
+    assert (witness.loop, False) == (by_hand.witness.loop, by_hand.certified)
+    explained = explain(witness, NOT_INVALIDATED)
+    assert explained is not None
+    assert "speculative walk" in explained.allowances.needed
+    assert any(text.startswith("a scheduler that draws") for text in sentences(explained))
+
+
+def test_the_lasso_is_told_as_one() -> None:
+    witness = witness_of_round()
+    text = "\n".join(line.text for line in render(tell(witness, NOT_INVALIDATED)))
+
+    assert text.index("--- from here on it goes round:") < text.index("and so on, for ever, from")
+    assert f"from step {witness.loop}" in text
+    assert "(ro) from the start, and nothing in the round invalidates it" in text
+
+
+@pytest.mark.parametrize("change", [{"loop": 0}, {"loop": 4}, {"loop": 5}])
+def test_a_loop_that_does_not_close_is_not_believed(change: dict[str, int]) -> None:
+    """It is looked for again from where its way leads, and what is found is another witness."""
+    witness = witness_of_round()
+    assert witness.loop not in change.values()
+    again = replay(msgspec.structs.replace(witness, **change), NOT_INVALIDATED)
+
+    assert again.how != "exact"
+    assert again.refreshed is None or replay(again.refreshed, NOT_INVALIDATED).how == "exact"
+
+
+def test_the_lasso_is_stale_where_the_entry_is_invalidated() -> None:
+    assert replay(witness_of_round(), STALE).result is Result.STALE
+
+
+# Waits are polls
+
+
+def is_new(value: int) -> bool:
+    """What the new page has."""
+    return value == NEW
+
+
+async def waits_for_new(cpu: Cpu) -> None:
+    """Map another page, and wait for what is on it."""
+    await remap(cpu)
+    await cpu.wait(X, is_new)
+
+
+@routine
+async def remap(cpu: Cpu) -> None:
+    """Break, make."""
+    await cpu.str(PX, INV)
+    await cpu.dsb("ishst")
+    await cpu.tlbi("vaale1is", 0)
+    await cpu.dsb("ish")
+    await cpu.str(PX, leaf(NEW))
+    await cpu.dsb("ishst")
+    await cpu.isb()
+
+
+def test_a_wait_may_look_through_a_stale_entry_for_ever() -> None:
+    good = made(waits_for_new, x=leaf(OLD), handler=retry)
+    bad = good.twin("No TLBI.", expect="STUCK:terminates", drop=["remap.tlbi.vaale1is"])
+
+    assert "PROVED" == proved(good).verdict
+    found = proved(bad)
+    assert ("STUCK", 1) == (found.verdict, len(found.run or ()) - (found.loop or 0))
+
+
+@routine
+async def look(cpu: Cpu) -> bool:
+    """One turn."""
+    return bool(await cpu.ldr(X) == NEW)
+
+
+async def spins_without_isb(cpu: Cpu) -> None:
+    """A stale translation that was made early is used up."""
+    await remap(cpu)
+    await repeat_until(look, cpu)
+
+
+def test_what_was_translated_early_is_not_used_for_ever() -> None:
+    mine = made(spins_without_isb, x=leaf(OLD), handler=retry)
+    late = mine.twin("No ISB.", expect="HOLDS", drop=["remap.isb"])
+    found = proved(late)
+
+    assert "PROVED" == found.verdict
+    assert found.termination is not None
+    assert 0 < found.termination.cycles
+
+
+# Who is scheduled
+
+
+async def sets(cpu: Cpu) -> None:
+    """Set the flag."""
+    await cpu.str(FLAG, 1)
+
+
+@routine
+async def two_looks(cpu: Cpu) -> bool:
+    """A turn of three steps."""
+    await cpu.nop()
+    await cpu.nop()
+    return bool(await cpu.ldr(FLAG) == 1)
+
+
+async def spins(cpu: Cpu) -> None:
+    """Until the flag is set."""
+    await repeat_until(two_looks, cpu)
+
+
+async def first_spins(cpu: Cpu) -> None:
+    """Alike CPUs: who comes first goes round until the second comes."""
+    if await cpu.ldaddal(FLAG2, 1) == 0:
+        await repeat_until(two_looks, cpu)
+    else:
+        await leave(cpu)
+
+
+@routine
+async def leave(cpu: Cpu) -> None:
+    """Let the first one go."""
+    await cpu.str(FLAG, 1)
+
+
+@pytest.mark.parametrize(
+    "programs", [(spins, sets), (spins, spins, sets), (first_spins, first_spins)]
+)
+def test_who_can_go_on_all_the_time_is_not_kept_from_it(programs: Any) -> None:
+    found = proved(made(*programs))
+
+    assert "PROVED" == found.verdict
+    assert found.termination is not None
+    assert (len(programs), True) == (found.termination.cpus, found.termination.cycles > 0)
+
+
+@pytest.mark.parametrize("programs", [(spins,), (spins, spins), (first_spins,) * 3])
+def test_who_spins_for_nothing_is_stuck(programs: Any) -> None:
+    mine = made(*programs)
+    without = mine.twin("Nobody sets it.", expect="STUCK:terminates", drop=["leave.str"])
+
+    assert "STUCK" == proved(without).verdict
+
+
+@routine
+async def looks_for_it(cpu: Cpu) -> bool:
+    """One turn."""
+    return bool(await cpu.ldr(FLAG2) == 1)
+
+
+async def spins_for_it(cpu: Cpu) -> None:
+    """Until the other flag is set."""
+    await repeat_until(looks_for_it, cpu)
+
+
+# Exclusives
+
+
+@routine
+async def takes(cpu: Cpu) -> bool:
+    """Store what is there: only the monitor changes."""
+    value = await cpu.ldxr(FLAG)
+    return not await cpu.stxr(FLAG, value)
+
+
+@routine
+async def takes_again(cpu: Cpu) -> bool:
+    """Until the other one has got it once."""
+    await cpu.stxr(FLAG, await cpu.ldxr(FLAG))
+    return bool(await cpu.ldr(FLAG2) == 1)
+
+
+async def once(cpu: Cpu) -> None:
+    """One exclusive, then say so."""
+    await repeat_until(takes, cpu)
+    await cpu.str(FLAG2, 1)
+
+
+async def often(cpu: Cpu) -> None:
+    """Exclusives until the other one has got it."""
+    await repeat_until(takes_again, cpu)
+
+
+def test_of_contending_exclusives_one_gets_on() -> None:
+    found = proved(made(once, once))
+    assert "PROVED" == found.verdict
+    assert found.termination is not None
+    assert 0 == found.termination.cycles
+
+
+def test_the_others_may_fail_for_ever() -> None:
+    found = proved(made(once, often))
+    assert "STUCK" == found.verdict
+    assert "takes.ldxr" in found.message or "takes.stxr" in found.message
+
+
+# How far it was looked
+
+
+@scenario()
+def many(*, cpus: Annotated[int, Range(2, 8)] = 4) -> Setup:
+    """All but the first spin."""
+    return setup(sets, *[spins] * (cpus - 1))
+
+
+def test_a_proof_says_up_to_how_many_cpus() -> None:
+    """The reduced search is small enough for 4 CPUs, the one for rounds is not."""
+    whole = Prover(many, {}, ample=False).prove()
+    reduced = Prover(many, {}).prove()
+    assert (4, 4) == (whole.termination.cpus, reduced.termination.cpus)  # type: ignore[union-attr]
+    assert reduced.states < whole.states
+
+    limited = Prover(many, {}, Limits(states=whole.states - 1)).prove()
+    assert ("PROVED", 3) == (limited.verdict, limited.termination.cpus)  # type: ignore[union-attr]
+
+
+@scenario(expect="STUCK:terminates")
+def starves(*, cpus: Annotated[int, Range(2, 8)] = 4) -> Setup:
+    """One gets no exclusive, others go round until it has one."""
+    return setup(once, often, *[spins_for_it] * (cpus - 2))
+
+
+def test_what_fails_on_fewer_cpus_is_no_proof() -> None:
+    whole = Prover(starves, {}, ample=False).prove()
+    hopeful = starves.twin("Not expected to fail.", expect="HOLDS")
+    limited = Prover(hopeful, {}, Limits(states=whole.states - 1)).prove()
+
+    assert "STUCK" == whole.verdict
+    assert "INCONCLUSIVE" == limited.verdict
+    assert limited.message.startswith("with cpus=2: ")
+
+
+def test_a_reduced_search_without_cycles_settles_it() -> None:
+    proof = Prover(discovery.find("linear_map_split::good"), {"cpus": 4}).prove()
+
+    assert ("PROVED", ("symmetry", "ample")) == (proof.verdict, proof.reductions)
+    assert (0, 4) == (proof.termination.cycles, proof.termination.cpus)  # type: ignore[union-attr]
+
+
+# Every reduction says the same
+
+
+@routine
+async def turn(cpu: Cpu, steps: tuple[tuple[Any, ...], ...], word: int, value: int) -> bool:
+    """Do these steps; again, unless a word has this value."""
+    for name, *operands in steps:
+        await getattr(cpu, name)(*operands)
+    return bool(await cpu.ldr(word) == value)
+
+
+async def turns(
+    cpu: Cpu,
+    before: tuple[tuple[Any, ...], ...],
+    steps: tuple[tuple[Any, ...], ...],
+    word: int,
+    value: int,
+) -> None:
+    """Something, and then a loop."""
+    for name, *operands in before:
+        await getattr(cpu, name)(*operands)
+    await repeat_until(turn, cpu, steps, word, value)
+
+
+WORDS = st.sampled_from([FLAG, FLAG2])
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("nop")),
+        st.tuples(st.just("str"), WORDS, st.integers(0, 2)),
+        st.tuples(st.just("ldxr"), WORDS),
+        st.tuples(st.just("stxr"), WORDS, st.integers(0, 2)),
+        st.tuples(st.just("dsb"), st.just("ish")),
+        st.tuples(st.just("wfe")),
+        st.tuples(st.just("sev")),
+    ),
+    max_size=2,
+).map(tuple)
+LOOPING = st.tuples(st.just(turns), STEPS, STEPS, WORDS, st.integers(0, 2))
+
+
+def bounded(program: tuple[Any, ...]) -> bool:
+    """Whether its store buffer stays small: a store in a loop is waited for."""
+    *_, steps, _, _ = program
+    return "str" not in {name for name, *_ in steps} or steps[-1][0] == "dsb"
+
+
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@given(LOOPING.filter(bounded), LOOPING.filter(bounded), st.booleans())
+def test_all_searches_agree_on_random_loops(
+    one: tuple[Any, ...], other: tuple[Any, ...], three: bool
+) -> None:
+    """Two CPUs that are alike, perhaps a third that is not."""
+
+    @scenario()
+    def mine() -> Setup:
+        """A test."""
+        programs = [one, one, *[other] * three]
+        cpus = tuple(CpuSetup(program, REGIME, tuple(args)) for program, *args in programs)
+        return replace(setup(), cpus=cpus)
+
+    proof = proved(mine)
+    if proof.loop is not None:
+        assert proof.run is not None
+        assert "STUCK" == witness_along(mine, {}, proof.run, loop=proof.loop).verdict
+
+
+# The event stream
+
+
+@pytest.mark.parametrize("twin", ["m29_plain_load_in_wait", "m30_no_sevl"])
+def test_with_an_event_stream_a_lost_wakeup_is_a_delay(twin: str) -> None:
+    given = {"cpus": 2, "layout": "pages", "event_stream": "yes"}
+    late, good = (
+        Prover(discovery.find(f"linear_map_split::{name}"), given).prove()
+        for name in (twin, "good")
+    )
+
+    assert ("PROVED", "PROVED") == (late.verdict, good.verdict)
+    assert (True, 0) == (late.landmarks["delayed_wakeups"] > 0, good.landmarks["delayed_wakeups"])
+
+
+def test_the_event_stream_is_no_way_out_of_what_never_comes() -> None:
+    given = {"cpus": 3, "layout": "pages", "event_stream": "yes"}
+    proof = Prover(discovery.find("linear_map_split::m14_plain_increment"), given).prove()
+
+    assert "STUCK" == proof.verdict
+    assert proof.loop is not None
