@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from simbbm import discovery
 from simbbm.arm64.descriptor import RO, RW, Descriptor, leaf, table
@@ -16,12 +13,14 @@ from simbbm.arm64.features import CONCRETE, DELAYED, Hardware
 from simbbm.arm64.geometry import SCALED4
 from simbbm.arm64.ops import Aborted, Cpu
 from simbbm.check.properties import terminates
+from simbbm.core.choice import Tape
 from simbbm.core.program import repeat_until, routine
 from simbbm.explore.explain import explain
 from simbbm.explore.prove import Proof, Prover, witness_along
 from simbbm.explore.replay import Result, replay
 from simbbm.explore.search import Limits
 from simbbm.explore.shrink import shrink
+from simbbm.explore.space import Space
 from simbbm.explore.witness import from_token, token
 from simbbm.report.columns import render
 from simbbm.report.explanation import sentences
@@ -357,97 +356,24 @@ def test_what_fails_on_fewer_cpus_is_no_proof() -> None:
     assert limited.message.startswith("with cpus=2: ")
 
 
+def test_edges_say_where_each_cpu_goes() -> None:
+    """Three that are alike: one may overtake two, and then the way there is not the way back."""
+    space = Space(discovery.find("linear_map_split::good").system({"cpus": 4, "layout": "pages"}))
+    state, tape, turned = space.initial(), Tape(b"places"), 0
+    for _ in range(120):
+        steps = list(space.steps(state))
+        for move, after, places in steps:
+            plain = space.machine.apply(state, move)
+            for cpu, place in enumerate(places or range(4)):
+                assert plain.cpus[cpu].point is after.cpus[place].point
+                assert plain.cpus[cpu].mmu is after.cpus[place].mmu
+            turned += places is not None and places[places[1]] != 1
+        state = steps[tape.below(len(steps))][1]
+    assert turned
+
+
 def test_a_reduced_search_without_cycles_settles_it() -> None:
     proof = Prover(discovery.find("linear_map_split::good"), {"cpus": 4}).prove()
 
     assert ("PROVED", ("symmetry", "ample")) == (proof.verdict, proof.reductions)
     assert (0, 4) == (proof.termination.cycles, proof.termination.cpus)  # type: ignore[union-attr]
-
-
-# Every reduction says the same
-
-
-@routine
-async def turn(cpu: Cpu, steps: tuple[tuple[Any, ...], ...], word: int, value: int) -> bool:
-    """Do these steps; again, unless a word has this value."""
-    for name, *operands in steps:
-        await getattr(cpu, name)(*operands)
-    return bool(await cpu.ldr(word) == value)
-
-
-async def turns(
-    cpu: Cpu,
-    before: tuple[tuple[Any, ...], ...],
-    steps: tuple[tuple[Any, ...], ...],
-    word: int,
-    value: int,
-) -> None:
-    """Something, and then a loop."""
-    for name, *operands in before:
-        await getattr(cpu, name)(*operands)
-    await repeat_until(turn, cpu, steps, word, value)
-
-
-WORDS = st.sampled_from([FLAG, FLAG2])
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("nop")),
-        st.tuples(st.just("str"), WORDS, st.integers(0, 2)),
-        st.tuples(st.just("ldxr"), WORDS),
-        st.tuples(st.just("stxr"), WORDS, st.integers(0, 2)),
-        st.tuples(st.just("dsb"), st.just("ish")),
-        st.tuples(st.just("wfe")),
-        st.tuples(st.just("sev")),
-    ),
-    max_size=2,
-).map(tuple)
-LOOPING = st.tuples(st.just(turns), STEPS, STEPS, WORDS, st.integers(0, 2))
-
-
-def bounded(program: tuple[Any, ...]) -> bool:
-    """Whether its store buffer stays small: a store in a loop is waited for."""
-    *_, steps, _, _ = program
-    return "str" not in {name for name, *_ in steps} or steps[-1][0] == "dsb"
-
-
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
-@given(LOOPING.filter(bounded), LOOPING.filter(bounded), st.booleans())
-def test_all_searches_agree_on_random_loops(
-    one: tuple[Any, ...], other: tuple[Any, ...], three: bool
-) -> None:
-    """Two CPUs that are alike, perhaps a third that is not."""
-
-    @scenario()
-    def mine() -> Setup:
-        """A test."""
-        programs = [one, one, *[other] * three]
-        cpus = tuple(CpuSetup(program, REGIME, tuple(args)) for program, *args in programs)
-        return replace(setup(), cpus=cpus)
-
-    proof = proved(mine)
-    if proof.loop is not None:
-        assert proof.run is not None
-        assert "STUCK" == witness_along(mine, {}, proof.run, loop=proof.loop).verdict
-
-
-# The event stream
-
-
-@pytest.mark.parametrize("twin", ["m29_plain_load_in_wait", "m30_no_sevl"])
-def test_with_an_event_stream_a_lost_wakeup_is_a_delay(twin: str) -> None:
-    given = {"cpus": 2, "layout": "pages", "event_stream": "yes"}
-    late, good = (
-        Prover(discovery.find(f"linear_map_split::{name}"), given).prove()
-        for name in (twin, "good")
-    )
-
-    assert ("PROVED", "PROVED") == (late.verdict, good.verdict)
-    assert (True, 0) == (late.landmarks["delayed_wakeups"] > 0, good.landmarks["delayed_wakeups"])
-
-
-def test_the_event_stream_is_no_way_out_of_what_never_comes() -> None:
-    given = {"cpus": 3, "layout": "pages", "event_stream": "yes"}
-    proof = Prover(discovery.find("linear_map_split::m14_plain_increment"), given).prove()
-
-    assert "STUCK" == proof.verdict
-    assert proof.loop is not None

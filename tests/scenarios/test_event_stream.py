@@ -1,0 +1,61 @@
+"""WFE with an event stream: a lost wake-up is a delay, and is counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from simbbm import discovery
+from simbbm.core.graph import Ended
+from simbbm.explore.fewest import fewest_surprises
+from simbbm.explore.prove import Prover
+from simbbm.explore.run import run_one
+
+SMALL = {"cpus": 2, "layout": "pages"}
+ON = SMALL | {"event_stream": "yes"}
+
+
+@pytest.mark.parametrize("twin", ["m29_plain_load_in_wait", "m30_no_sevl"])
+def test_with_an_event_stream_a_lost_wakeup_is_a_delay(twin: str) -> None:
+    late, good = (
+        Prover(discovery.find(f"linear_map_split::{name}"), ON).prove() for name in (twin, "good")
+    )
+
+    assert ("PROVED", "PROVED") == (late.verdict, good.verdict)
+    assert (True, 0) == (late.landmarks["delayed_wakeups"] > 0, good.landmarks["delayed_wakeups"])
+
+
+def test_the_event_stream_is_no_way_out_of_what_never_comes() -> None:
+    given = ON | {"cpus": 3}
+    proof = Prover(discovery.find("linear_map_split::m14_plain_increment"), given).prove()
+
+    assert "STUCK" == proof.verdict
+    assert proof.loop is not None
+
+
+def test_the_polite_schedule_has_it_come_last() -> None:
+    """Else a CPU that waits would look again and again, and nobody else would move."""
+    good = discovery.find("linear_map_split::good")
+    steps = {name: run_one(good, given, "polite", 0).steps for name, given in CASES.items()}
+    lost = run_one(discovery.find("linear_map_split::m30_no_sevl"), ON, "polite", 0)
+
+    assert steps["off"] == steps["on"]
+    assert ("HOLDS", True) == (lost.verdict, lost.steps < 2 * steps["on"])
+
+
+CASES = {"off": SMALL, "on": ON}
+
+
+def test_it_is_no_surprise_to_wait_for_it() -> None:
+    bad = discovery.find("linear_map_split::m07_count_before_switch")
+    fewest = {
+        fewest_surprises(bad.system(given | {"layout": "pmd"}), Ended.VIOLATED, SIZE, 20_000)
+        for given in CASES.values()
+    }
+    run = run_one(bad, ON | {"layout": "pmd"}, "surprise:budget=0", 0)
+
+    assert len(fewest) == 1
+    assert None not in fewest
+    assert run.steps < 300
+
+
+SIZE = "no_size_change_seen"
