@@ -9,15 +9,16 @@ promise? Asked because it works through the map that it is splitting: tables and
 it. Assumed: the others have level 0 and park as always; an access that meets two sizes may abort;
 vectors, stack and what the handler runs on are mapped by the kernel image, which is not split.
 Found: it can. Today an abort is fatal (`level_2`): the next load of the walk may be
-it. A handler that invalidates its own TLB and tries again would do (`handler_flushes`), proved on
-every layout. It must not touch the linear map before it has invalidated: else it may abort in turn,
-within itself, as deep as one likes (`handler_looks_first`). That is the proof that Linux spares
-itself by asking for the promise: of every handler, and of all that it comes by.
+it. A handler that invalidates its own TLB and tries again would do (`handler_flushes`), proved
+where blocks are split. It must not touch the linear map before it has invalidated: else it may
+abort in turn, within itself, as deep as one likes (`handler_looks_first`). That is the proof that
+Linux spares itself by asking for the promise: of every handler, and of all that it comes by.
 
-Not shown: a handler that comes back again and again because hardware caches both sizes each time
-(`contpmd`, `contpte`: while CONT is cleared entry by entry, the tables themselves have both), or
-because it invalidates nothing. An abort is always optional here, so such a round can be left, and
-is no livelock (errs towards misses).
+Where the tables that are worked on lie in a contiguous group themselves it would not do
+(`handler_flushes` with `-p layout=contpmd` or `contpte`: STUCK). While CONT is cleared entry by
+entry the tables have both sizes, so after each flush hardware may cache both again; the load that
+would clear the next entry may abort every time, and the handler come back for ever. Nothing in the
+architecture makes an abort, which level 2 allows, come a bounded number of times only.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ MAX_SECONDS = 60.0
 SAMPLE_IS_NO_PROOF = (
     "SAMPLED: so many schedules were tried and none failed. That is evidence, not a proof."
 )
+NOT_KNOWN = "  whether hardware can keep runs from ending is not known"
 MARKS = {
     Exit.EXPECTED: ("ok", "green"),
     Exit.UNEXPECTED: ("FAIL", "red"),
@@ -231,6 +232,8 @@ class Table:
         told = f"{verdict_text(row):<30} {_seen(row):>15} {row.seconds or 0:6.1f} s"
         if bound := (row.coverage or {}).get("collision"):
             told += f"  two states taken for one: p < {bound:.1g}"
+        if (known := row.termination) and known["cpus"] != row.params.get("cpus", known["cpus"]):
+            told += f"  termination up to cpus={known['cpus']}" if known["cpus"] else NOT_KNOWN
         if outcome.exit is Exit.UNEXPECTED:
             told += f"  expected {row.expect}"
         elif row.message and row.verdict == "INCONCLUSIVE":

@@ -195,15 +195,16 @@ def _ends(params: Mapping[str, Any], proof: Proof) -> Iterator[str]:
     known = proof.termination
     if known is None:
         return
-    if known.cycles == 0:
+    here = known.cpus is not None and known.cpus >= params.get("cpus", known.cpus)
+    if here and known.cycles == 0:
         yield "no run can go on for ever: its states have no cycle"
         return
     if known.cpus is not None:
         yield (
-            f"no run may stay in a round for ever, whatever hardware chooses (cpus={known.cpus}: "
-            f"{known.cycles:,} components of states with a cycle, none of them fair)"
+            f"cpus={known.cpus}: no run may stay in a round for ever, whatever hardware chooses "
+            f"({known.cycles:,} components of states with a cycle, none of them fair)"
         )
-    if known.cpus is None or known.cpus < params.get("cpus", 0):
+    if not here:
         yield (
             "here an end can be reached from every state; whether hardware can keep a run from it "
             "was not found out: too many states (--max-states)"

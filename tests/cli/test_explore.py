@@ -133,3 +133,86 @@ def test_progress_says_how_far_it_has_to_go(simbbm: Cli, monkeypatch: pytest.Mon
     said = [line for line in result.stderr.splitlines() if "searching" in line]
     assert "left at distance 50 of about 108" in said[50]
     assert " states/s" in said[50]
+
+
+ENDLESS = '''
+from simbbm.arm64.ops import Cpu
+from simbbm.core.program import repeat_until, routine
+from simbbm.scenario import CpuSetup, Setup, scenario
+from simbbm.arm64.descriptor import leaf, table
+from simbbm.arm64.geometry import SCALED4
+from simbbm.arm64.registers import Regime, Tcr, Ttbr
+from simbbm.check.properties import terminates
+
+FLAG = 20
+REGIME = Regime((Ttbr(16),), (Ttbr(24),), (Tcr(4, 0, a1=False, epd1=True),))
+
+
+@routine
+async def look(cpu: Cpu) -> bool:
+    return bool(await cpu.ldr(FLAG) == 1)
+
+
+async def spin(cpu: Cpu) -> None:
+    await repeat_until(look, cpu)
+
+
+async def sets(cpu: Cpu) -> None:
+    await store(cpu)
+
+
+@routine
+async def store(cpu: Cpu) -> None:
+    await cpu.str(FLAG, 1)
+
+
+@scenario()
+def good() -> Setup:
+    """A flag is set."""
+    return Setup(
+        geometry=SCALED4,
+        cpus=(CpuSetup(spin, REGIME), CpuSetup(sets, REGIME)),
+        tables={16: (table(20), leaf(4), leaf(4), leaf(4)), 20: (leaf(0),) * 4, 24: (leaf(0),) * 4},
+        properties=(terminates,),
+    )
+
+
+bad = good.twin("It is not.", expect="STUCK:terminates", drop=["store.str"])
+'''
+
+
+def test_a_round_without_end_is_told_as_one(simbbm: Cli) -> None:
+    """In the row, in the text, by show, and by what replays it."""
+    (simbbm.directory / "endless.py").write_text(ENDLESS)
+    row = simbbm.row("explore", "endless.py::bad")
+    shown = simbbm.ok("explore", "endless.py::bad")
+
+    assert ("STUCK", "terminates", True) == (row["verdict"], row["property"], row["expected"])
+    assert (row["length"] - 1, None) == (row["loop"], row["termination"])
+    assert f"{row['loop']} steps, then a round of 1 that may go on for ever; no shorter" in shown
+    for named in (row["witness"], row["token"]):
+        assert "REPRODUCED" in simbbm.ok("replay", named)
+        assert f"and so on, for ever, from step {row['loop']}" in simbbm.ok("show", named)
+        assert row["loop"] == simbbm.row("show", named)["loop"]
+        assert "leads into a round without end" in simbbm.ok("shrink", named)
+
+
+def test_a_proof_says_how_it_knows_that_runs_end(simbbm: Cli) -> None:
+    (simbbm.directory / "endless.py").write_text(ENDLESS)
+    row = simbbm.row("explore", "endless.py::good")
+
+    assert ("PROVED", 2) == (row["verdict"], row["termination"]["cpus"])
+    assert row["termination"]["cycles"]
+    assert "none of them fair" in simbbm.ok("explore", "endless.py::good")
+    assert "its states have no cycle" in simbbm.ok("explore", GOOD, *SMALL)
+
+
+def test_a_proof_that_looked_at_fewer_cpus_says_so(simbbm: Cli) -> None:
+    """One more state than the reduced search needs is not enough for the other one."""
+    states = simbbm.row("explore", "preempt_rt::good")["states"]
+    limited = ("preempt_rt::good", "--max-states", str(states + 1))
+    row = simbbm.row("explore", *limited)
+
+    assert ("PROVED", 2) == (row["verdict"], row["termination"]["cpus"])
+    assert "an end can be reached from every state" in simbbm.ok("explore", *limited)
+    assert "termination up to cpus=2" in simbbm.ok("check", *limited)

@@ -96,11 +96,21 @@ def test_a_handler_that_touches_the_map_aborts_within_itself() -> None:
     assert "in do_conflict_looking_first" in proof("conflict_aborts::handler_looks_first").message
 
 
-@pytest.mark.parametrize("layout", ["pud", "contpmd", "contpte", "pmd", "sides"])
+@pytest.mark.parametrize("layout", ["pud", "pmd", "sides", "mixed"])
 def test_a_handler_that_flushes_gets_through(layout: str) -> None:
     found = proof("conflict_aborts::handler_flushes", layout=layout)
 
     assert found.verdict == "PROVED"
+
+
+@pytest.mark.parametrize("layout", ["contpmd", "contpte"])
+def test_where_the_tables_have_both_sizes_it_may_come_back_for_ever(layout: str) -> None:
+    """While CONT is cleared, in the group that holds the tables: a flush does not last."""
+    found = proof("conflict_aborts::handler_flushes", layout=layout)
+
+    assert ("STUCK", "terminates") == (found.verdict, found.property)
+    assert "clear_cont.ldr#2!conflict" in found.message
+    assert "every time, and never cpu0:" in found.message
 
 
 def test_the_others_are_still_watched() -> None:
