@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import pytest
 
-from simbbm import discovery
 from simbbm.arm64.descriptor import RO, RW, Descriptor, leaf, table
 from simbbm.arm64.features import CONCRETE, DELAYED, Hardware
 from simbbm.arm64.geometry import SCALED4
 from simbbm.arm64.ops import Aborted, Cpu
 from simbbm.check.properties import terminates
-from simbbm.core.choice import Tape
+from simbbm.check.verdict import Verdict
+from simbbm.core.choice import Polite
+from simbbm.core.errors import ModelError
+from simbbm.core.graph import Graph
 from simbbm.core.program import repeat_until, routine
+from simbbm.explore.confirm import confirm
 from simbbm.explore.explain import explain
 from simbbm.explore.prove import Proof, Prover, witness_along
-from simbbm.explore.replay import Result, replay
-from simbbm.explore.search import Limits
+from simbbm.explore.replay import Result, replay, steps_of
 from simbbm.explore.shrink import shrink
-from simbbm.explore.space import Space
 from simbbm.explore.witness import from_token, token
 from simbbm.report.columns import render
 from simbbm.report.explanation import sentences
 from simbbm.report.story import tell
-from simbbm.scenario import CpuSetup, Range, Scenario, Setup, scenario
+from simbbm.scenario import CpuSetup, Scenario, Setup, scenario
 from tests.support import DATA, FLAG, FLAG2, INV, NEW, OLD, OTHER, PTES, PX, REGIME, ROOT, X
 
 TABLES = {ROOT: (table(PTES), leaf(4), INV, INV), PTES: (INV,) * 4, OTHER: (INV,) * 4}
@@ -90,17 +91,13 @@ async def user(cpu: Cpu) -> None:
 
 
 STALE = made(user, x=leaf(OLD, RO), handler=retry)
-NOT_INVALIDATED = STALE.twin(
-    "No TLBI.", expect="STUCK:terminates", drop=["make_writable.tlbi.vaale1is"]
-)
+WITHOUT = STALE.twin("No TLBI.", expect="STUCK:terminates", drop=["make_writable.tlbi.vaale1is"])
 
 
 @pytest.mark.parametrize("hardware", [DELAYED, CONCRETE], ids=["closure", "concrete"])
 def test_a_stale_entry_may_stay_for_ever(hardware: Hardware) -> None:
     """Nobody has to evict it; with a TLBI there is no cycle at all."""
-    good, bad = (
-        Prover(which.on(lambda _: hardware), {}).prove() for which in (STALE, NOT_INVALIDATED)
-    )
+    good, bad = (Prover(which.on(lambda _: hardware), {}).prove() for which in (STALE, WITHOUT))
 
     assert ("PROVED", 0, 1) == (good.verdict, good.termination.cycles, good.termination.cpus)  # type: ignore[union-attr]
     assert ("STUCK", "terminates", True) == (bad.verdict, bad.property, bad.certified)
@@ -108,18 +105,18 @@ def test_a_stale_entry_may_stay_for_ever(hardware: Hardware) -> None:
 
 
 def witness_of_round() -> Any:
-    proof = Prover(NOT_INVALIDATED, {}).prove()
+    proof = Prover(WITHOUT, {}).prove()
     assert proof.run is not None
-    return witness_along(NOT_INVALIDATED, {}, proof.run, loop=proof.loop)
+    return witness_along(WITHOUT, {}, proof.run, loop=proof.loop)
 
 
 def test_the_lasso_replays_shrinks_and_is_explained() -> None:
     witness = witness_of_round()
     for kept in (witness, from_token(token(witness))):
-        again = replay(kept, NOT_INVALIDATED)
+        again = replay(kept, WITHOUT)
         assert (Result.REPRODUCED, "exact") == (again.result, again.how)
-    small = shrink(witness, NOT_INVALIDATED)
-    by_hand = shrink(witness, NOT_INVALIDATED, states=1)
+    small = shrink(witness, WITHOUT)
+    by_hand = shrink(witness, WITHOUT, states=1)
 
     assert (witness.steps, witness.loop, True) == (
         small.witness.steps,
@@ -127,7 +124,7 @@ def test_the_lasso_replays_shrinks_and_is_explained() -> None:
         small.certified,
     )
     assert (witness.loop, False) == (by_hand.witness.loop, by_hand.certified)
-    explained = explain(witness, NOT_INVALIDATED)
+    explained = explain(witness, WITHOUT)
     assert explained is not None
     assert "speculative walk" in explained.allowances.needed
     assert any(text.startswith("a scheduler that draws") for text in sentences(explained))
@@ -135,7 +132,7 @@ def test_the_lasso_replays_shrinks_and_is_explained() -> None:
 
 def test_the_lasso_is_told_as_one() -> None:
     witness = witness_of_round()
-    text = "\n".join(line.text for line in render(tell(witness, NOT_INVALIDATED)))
+    text = "\n".join(line.text for line in render(tell(witness, WITHOUT)))
 
     assert text.index("--- from here on it goes round:") < text.index("and so on, for ever, from")
     assert f"from step {witness.loop}" in text
@@ -147,10 +144,10 @@ def test_a_loop_that_does_not_close_is_not_believed(change: dict[str, int]) -> N
     """It is looked for again from where its way leads, and what is found is another witness."""
     witness = witness_of_round()
     assert witness.loop not in change.values()
-    again = replay(msgspec.structs.replace(witness, **change), NOT_INVALIDATED)
+    again = replay(msgspec.structs.replace(witness, **change), WITHOUT)
 
     assert again.how != "exact"
-    assert again.refreshed is None or replay(again.refreshed, NOT_INVALIDATED).how == "exact"
+    assert again.refreshed is None or replay(again.refreshed, WITHOUT).how == "exact"
 
 
 def test_the_lasso_is_stale_where_the_entry_is_invalidated() -> None:
@@ -279,6 +276,42 @@ async def spins_for_it(cpu: Cpu) -> None:
     await repeat_until(looks_for_it, cpu)
 
 
+# Nobody is shown what is no fair loop
+
+
+def labels_of(mine: Scenario, wanted: tuple[str, ...]) -> list[str]:
+    """The labels of a polite run up to these, which are its last."""
+    graph, polite = Graph(mine.system({})), Polite()
+    node, labels = graph.initial, list[str]()
+    while not {move.label for move in node.moves} & set(wanted):
+        k = polite.choose(node)
+        labels.append(node.moves[k].label)
+        node = graph.follow(node, k)
+    return [*labels, *wanted]
+
+
+def refused(mine: Scenario, labels: list[str], loop: int, told: str) -> bool:
+    with pytest.raises(ModelError, match=told):
+        confirm(mine, {}, labels, Verdict.STUCK, "terminates", loop)
+    return True
+
+
+def test_a_loop_is_confirmed_on_a_machine_without_memory() -> None:
+    steps = [step.before.moves[step.k].label for step in steps_of(witness_of_round(), WITHOUT)]
+    confirm(WITHOUT, {}, steps, Verdict.STUCK, "terminates", witness_of_round().loop)
+    assert refused(WITHOUT, steps, 0, "does not come back to step 0")
+
+    mine = made(spins, sets)
+    around = labels_of(mine, tuple(f"cpu0:spins/two_looks.{m}" for m in ("nop", "nop#2", "ldr")))
+    assert refused(mine, around, len(around) - 3, "does not go on for ever")
+
+    early = made(spins_without_isb, x=leaf(OLD), handler=retry).twin(
+        "No ISB.", expect="HOLDS", drop=["remap.isb"]
+    )
+    again = labels_of(early, (f"cpu0:spins_without_isb/look.ldr~{OLD:#x}~early",))
+    assert refused(early, again, len(again) - 1, "does not go on for ever")
+
+
 # Exclusives
 
 
@@ -318,62 +351,3 @@ def test_the_others_may_fail_for_ever() -> None:
     found = proved(made(once, often))
     assert "STUCK" == found.verdict
     assert "takes.ldxr" in found.message or "takes.stxr" in found.message
-
-
-# How far it was looked
-
-
-@scenario()
-def many(*, cpus: Annotated[int, Range(2, 8)] = 4) -> Setup:
-    """All but the first spin."""
-    return setup(sets, *[spins] * (cpus - 1))
-
-
-def test_a_proof_says_up_to_how_many_cpus() -> None:
-    """The reduced search is small enough for 4 CPUs, the one for rounds is not."""
-    whole = Prover(many, {}, ample=False).prove()
-    reduced = Prover(many, {}).prove()
-    assert (4, 4) == (whole.termination.cpus, reduced.termination.cpus)  # type: ignore[union-attr]
-    assert reduced.states < whole.states
-
-    limited = Prover(many, {}, Limits(states=whole.states - 1)).prove()
-    assert ("PROVED", 3) == (limited.verdict, limited.termination.cpus)  # type: ignore[union-attr]
-
-
-@scenario(expect="STUCK:terminates")
-def starves(*, cpus: Annotated[int, Range(2, 8)] = 4) -> Setup:
-    """One gets no exclusive, others go round until it has one."""
-    return setup(once, often, *[spins_for_it] * (cpus - 2))
-
-
-def test_what_fails_on_fewer_cpus_is_no_proof() -> None:
-    whole = Prover(starves, {}, ample=False).prove()
-    hopeful = starves.twin("Not expected to fail.", expect="HOLDS")
-    limited = Prover(hopeful, {}, Limits(states=whole.states - 1)).prove()
-
-    assert "STUCK" == whole.verdict
-    assert "INCONCLUSIVE" == limited.verdict
-    assert limited.message.startswith("with cpus=2: ")
-
-
-def test_edges_say_where_each_cpu_goes() -> None:
-    """Three that are alike: one may overtake two, and then the way there is not the way back."""
-    space = Space(discovery.find("linear_map_split::good").system({"cpus": 4, "layout": "pages"}))
-    state, tape, turned = space.initial(), Tape(b"places"), 0
-    for _ in range(120):
-        steps = list(space.steps(state))
-        for move, after, places in steps:
-            plain = space.machine.apply(state, move)
-            for cpu, place in enumerate(places or range(4)):
-                assert plain.cpus[cpu].point is after.cpus[place].point
-                assert plain.cpus[cpu].mmu is after.cpus[place].mmu
-            turned += places is not None and places[places[1]] != 1
-        state = steps[tape.below(len(steps))][1]
-    assert turned
-
-
-def test_a_reduced_search_without_cycles_settles_it() -> None:
-    proof = Prover(discovery.find("linear_map_split::good"), {"cpus": 4}).prove()
-
-    assert ("PROVED", ("symmetry", "ample")) == (proof.verdict, proof.reductions)
-    assert (0, 4) == (proof.termination.cycles, proof.termination.cpus)  # type: ignore[union-attr]

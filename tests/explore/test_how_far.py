@@ -1,0 +1,69 @@
+"""How far a proof looked for rounds without end: it says so, and what is no proof is none."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from simbbm import discovery
+from simbbm.core.choice import Tape
+from simbbm.explore.prove import Prover
+from simbbm.explore.search import Limits
+from simbbm.explore.space import Space
+from simbbm.scenario import Range, Setup, scenario
+from tests.explore.test_rounds import often, once, sets, setup, spins, spins_for_it
+
+
+@scenario()
+def many(*, cpus: Annotated[int, Range(2, 8)] = 4) -> Setup:
+    """All but the first spin."""
+    return setup(sets, *[spins] * (cpus - 1))
+
+
+def test_a_proof_says_up_to_how_many_cpus() -> None:
+    """The reduced search is small enough for 4 CPUs, the one for rounds is not."""
+    whole = Prover(many, {}, ample=False).prove()
+    reduced = Prover(many, {}).prove()
+    assert (4, 4) == (whole.termination.cpus, reduced.termination.cpus)  # type: ignore[union-attr]
+    assert reduced.states < whole.states
+
+    limited = Prover(many, {}, Limits(states=whole.states - 1)).prove()
+    assert ("PROVED", 3) == (limited.verdict, limited.termination.cpus)  # type: ignore[union-attr]
+
+
+@scenario(expect="STUCK:terminates")
+def starves(*, cpus: Annotated[int, Range(2, 8)] = 4) -> Setup:
+    """One gets no exclusive, others go round until it has one."""
+    return setup(once, often, *[spins_for_it] * (cpus - 2))
+
+
+def test_what_fails_on_fewer_cpus_is_no_proof() -> None:
+    whole = Prover(starves, {}, ample=False).prove()
+    hopeful = starves.twin("Not expected to fail.", expect="HOLDS")
+    limited = Prover(hopeful, {}, Limits(states=whole.states - 1)).prove()
+
+    assert "STUCK" == whole.verdict
+    assert "INCONCLUSIVE" == limited.verdict
+    assert limited.message.startswith("with cpus=2: ")
+
+
+def test_edges_say_where_each_cpu_goes() -> None:
+    """Three that are alike: one may overtake two, and then the way there is not the way back."""
+    space = Space(discovery.find("linear_map_split::good").system({"cpus": 4, "layout": "pages"}))
+    state, tape, turned = space.initial(), Tape(b"places"), 0
+    for _ in range(120):
+        steps = list(space.steps(state))
+        for move, after, places in steps:
+            plain = space.machine.apply(state, move)
+            for cpu, place in enumerate(places or range(4)):
+                assert plain.cpus[cpu].point is after.cpus[place].point
+                assert plain.cpus[cpu].mmu is after.cpus[place].mmu
+            turned += places is not None and places[places[1]] != 1
+        state = steps[tape.below(len(steps))][1]
+    assert turned
+
+
+def test_a_reduced_search_without_cycles_settles_it() -> None:
+    proof = Prover(discovery.find("linear_map_split::good"), {"cpus": 4}).prove()
+
+    assert ("PROVED", ("symmetry", "ample")) == (proof.verdict, proof.reductions)
+    assert (0, 4) == (proof.termination.cycles, proof.termination.cpus)  # type: ignore[union-attr]
