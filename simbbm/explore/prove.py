@@ -6,8 +6,7 @@ searched without ample sets: the nearest failure is usually near, and then it is
 
 Whether a run may go on for ever is settled by a reduced search only if it meets no cycle at all
 (`fairness`). If it does, all states are searched without ample sets, as far as `AROUND` or the
-limits allow; if that is not far enough, those of the same scenario on fewer CPUs, and the proof
-says on how many.
+limits allow, on few CPUs first; if that is not far enough for all, the proof says for how many.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ NEAR = 20_000
 """States in which a bad twin's failure is looked for before reductions are tried."""
 
 
-AROUND = 200_000
+AROUND = 100_000
 """States in which rounds are looked for that can be stayed in, if there is no other limit."""
 
 
@@ -138,33 +137,34 @@ class Prover:
         return msgspec.structs.replace(proof, interrupted=interrupted)
 
     def _around(self, reduced: Attempt) -> Proof:
-        """Nothing fails, but runs can go round: find out whether one may do so for ever."""
-        whole = self._attempt(ample=False, states=self.limits.states or AROUND)
-        if whole.searched.failures:
-            return self._proof(whole)
-        proof = self._proof(reduced)
-        if whole.searched.complete:
-            return msgspec.structs.replace(proof, termination=_termination(whole))
-        if whole.searched.stopped == INTERRUPTED:
-            return msgspec.structs.replace(proof, interrupted=True)
-        return self._on_fewer(proof)
+        """Nothing fails, but runs can go round: find out whether one may do so for ever.
 
-    def _on_fewer(self, proof: Proof) -> Proof:
-        """The same with what is known of fewer CPUs."""
+        On few CPUs first, which costs little, and on more as long as the limits allow.
+        """
+        proof, told, asked = self._proof(reduced), "", self.params.get("cpus")
         fewest = next((p.min or 1 for p in self.scenario.parameters if p.name == "cpus"), 0)
-        for cpus in range(fewest, self.params["cpus"] if fewest else 0):
+        for cpus in (*range(fewest, asked or 0), asked):
+            if told and cpus != asked:
+                continue
             try:
-                fewer = self._attempt(ample=False, states=self.limits.states or AROUND, cpus=cpus)
+                attempt = self._attempt(ample=False, states=self.limits.states or AROUND, cpus=cpus)
             except UsageError:
                 continue  # Other parameters name CPUs that are not there.
-            if failure := fewer.failure(self.wanted):
+            if failure := attempt.failure(self.wanted):
+                if cpus == asked:
+                    return self._proof(attempt)
                 told = f"with cpus={cpus}: {failure.problem.message}"
-                return msgspec.structs.replace(proof, verdict=Verdict.INCONCLUSIVE, message=told)
-            if fewer.searched.stopped == INTERRUPTED:
+                continue
+            if attempt.searched.stopped == INTERRUPTED:
                 return msgspec.structs.replace(proof, interrupted=True)
-            if not fewer.searched.complete:
+            if not attempt.searched.complete:
                 break
-            proof = msgspec.structs.replace(proof, termination=_termination(fewer))
+            proof = msgspec.structs.replace(proof, termination=_termination(attempt))
+            if cpus == asked:
+                return proof
+        if told:
+            verdict = Verdict.INCONCLUSIVE
+            return msgspec.structs.replace(proof, verdict=verdict, message=told, termination=None)
         return proof
 
     def _found(self, attempt: Attempt) -> bool:

@@ -51,11 +51,12 @@ def test_it_is_no_surprise_to_wait_for_it() -> None:
         fewest_surprises(bad.system(given | {"layout": "pmd"}), Ended.VIOLATED, SIZE, 20_000)
         for given in CASES.values()
     }
-    run = run_one(bad, ON | {"layout": "pmd"}, "surprise:budget=0", 0)
+    good = discovery.find("linear_map_split::good")
+    steps = [run_one(good, ON, "surprise:budget=0", seed).steps for seed in range(5)]
 
     assert len(fewest) == 1
     assert None not in fewest
-    assert run.steps < 300
+    assert max(steps) - min(steps) < 10
 
 
 SIZE = "no_size_change_seen"
