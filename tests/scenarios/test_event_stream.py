@@ -46,17 +46,14 @@ CASES = {"off": SMALL, "on": ON}
 
 
 def test_it_is_no_surprise_to_wait_for_it() -> None:
-    bad = discovery.find("linear_map_split::m07_count_before_switch")
+    """The failure comes after a wait for the release: cpu0 goes on meanwhile."""
+    bad = discovery.find("linear_map_split::m22_ttbr1_not_restored")
     fewest = {
-        fewest_surprises(bad.system(given | {"layout": "pmd"}), Ended.VIOLATED, SIZE, 20_000)
-        for given in CASES.values()
+        name: fewest_surprises(bad.system(given), Ended.VIOLATED, "no_fault_on_live_map", 20_000)
+        for name, given in CASES.items()
     }
     good = discovery.find("linear_map_split::good")
     steps = [run_one(good, ON, "surprise:budget=0", seed).steps for seed in range(5)]
 
-    assert len(fewest) == 1
-    assert None not in fewest
+    assert {"off": 0, "on": 0} == fewest
     assert max(steps) - min(steps) < 10
-
-
-SIZE = "no_size_change_seen"
