@@ -81,7 +81,8 @@ def _is_possible(scenario: Scenario, witness: Witness, way: Way, states: int) ->
     """Whether any run fails in this way; None if that is not known.
 
     With persistent sets a search may meet another failure in place of one that it is looking for
-    (`ample`): only one that meets none has shown that there is none.
+    (`ample`), and rounds that can be left are not looked for: only a search that meets neither
+    failures nor cycles has shown that there is none.
     """
     for ample in (True, False):
         attempt = Attempt(
@@ -91,6 +92,7 @@ def _is_possible(scenario: Scenario, witness: Witness, way: Way, states: int) ->
             return True
         if not attempt.searched.complete:
             return None
-        if not attempt.searched.failures:
+        known = attempt.searched.rounds
+        if not attempt.searched.failures and known is not None and known.left:
             break
     return False

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from simbbm.core.graph import Ended, Graph, Node
-from simbbm.core.system import LAST_RESORT, System
+from simbbm.core.system import System
 
 Waiting = frozenset[str]
 """Hardware that has surprised and has not acted yet."""
@@ -48,11 +48,7 @@ def fewest_surprises(system: System[Any], ended: Ended, name: str, limit: int) -
 
 def _choices(node: Node[Any], waiting: Waiting) -> Iterator[tuple[int, int, Waiting]]:
     """Surprises that each move is, its index, and what waits after it."""
-    hardware = {
-        m.agent
-        for m in node.moves
-        if not m.optional and m.duty != LAST_RESORT and m.agent != f"cpu{m.cpu}"
-    }
+    hardware = {m.agent for m in node.moves if not m.optional and m.agent != f"cpu{m.cpu}"}
     waiting &= hardware
     prompt = hardware - waiting
     for k, move in enumerate(node.moves):
