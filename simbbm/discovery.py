@@ -202,13 +202,16 @@ def _entry_module(name: str) -> ModuleType:
 
 @cache
 def _user_module(path: Path) -> ModuleType:
-    """Run a user's file. Leaves no bytecode beside it, and never meets an outdated one."""
+    """Run a user's file. Leaves no bytecode beside it, and never meets an outdated one.
+
+    Its assertions count, whatever Python was told to leave out (`-O`): programs make them.
+    """
     module = ModuleType(f"{USER_PACKAGE}.{path.stem}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
     with _AuthorsErrors(path):
         source = path.read_bytes()
-        exec(compile(source, str(path), "exec"), vars(module))  # noqa: S102 - what it is for
+        exec(compile(source, str(path), "exec", optimize=0), vars(module))  # noqa: S102 - what it is for
     return module
 
 

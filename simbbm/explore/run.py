@@ -63,7 +63,8 @@ class Runner:
         max_steps: int = MAX_STEPS,
     ) -> None:
         self.params = scenario.parameters_from(params)
-        self.engine = Engine(Graph(scenario.system(self.params)))
+        self.system = scenario.system(self.params)
+        self.engine = Engine(Graph(self.system))
         self._lost: dict[Any, Node[Any]] = {}
         """What came of runs that were cut short, by where they were."""
         self.seed = seed
@@ -79,6 +80,7 @@ class Runner:
     def run(self, chooser: Chooser) -> RunEnd:
         """Run one schedule. One that is cut short may be seen to go round for ever: it is STUCK."""
         end = self.engine.run(chooser, self.max_steps)
+        self.system.spec.automaton.recheck()
         if end.node.ended is not None:
             return end
         lost = self._lost.get(end.node.state)
