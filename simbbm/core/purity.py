@@ -225,6 +225,8 @@ class Purity:
         self._all(defaults, f"{at}: {function.__name__} has a default argument")
 
     def _class(self, kind: type, said: str) -> None:
+        if id(kind) in _PURE:
+            return
         if type(kind) not in (type, enum.EnumType, abc.ABCMeta, type(typing.Protocol)):
             raise _refusal(said, f"a class of the class {type(kind).__name__}")
         for base in kind.__mro__:
