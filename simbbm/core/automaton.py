@@ -365,7 +365,7 @@ def matches(pattern: str, label: str) -> bool:
     The pattern may leave out leading callers. Where it has no `#n` it names every occurrence, of a
     step as of a routine's call.
     """
-    wanted, names = _components(pattern), _components(label)
+    wanted, names = parts(pattern), parts(label)
     return len(wanted) <= len(names) and all(
         part in (name, name.partition("#")[0], f"{name}#1")
         for part, name in zip(reversed(wanted), reversed(names), strict=False)
@@ -374,12 +374,12 @@ def matches(pattern: str, label: str) -> bool:
 
 def exact_pattern(label: str, callers: int = 2) -> str:
     """The pattern that names the step with this label, in these innermost routines, alone."""
-    *routines, step = _components(label)
+    *routines, step = parts(label)
     kept = [name if "#" in name else f"{name}#1" for name in routines[-callers:]]
     return f"{'/'.join(kept)}.{step}"
 
 
-def _components(label: str) -> list[str]:
+def parts(label: str) -> list[str]:
     """Routines from the outermost to the innermost, and the step."""
     *callers, last = label.split("/")
     routine, _, step = last.partition(".")

@@ -26,6 +26,7 @@ _FRAMES = {
     *("ag_frame", "ag_code", "ag_await", "tb_frame", "tb_next", "tb_lasti", "tb_lineno"),
     *("f_back", "f_globals", "f_locals", "f_builtins", "f_code", "f_lasti", "f_lineno", "f_trace"),
 }
+_ASSERTS = ("LOAD_ASSERTION_ERROR", "LOAD_COMMON_CONSTANT")
 _BY_NAME = ("getattr", "hasattr")
 _HARMLESS = {"__name__", "__qualname__", "__init__", "__new__", "__class__", "__contains__"}
 
@@ -66,6 +67,7 @@ class Scan(NamedTuple):
     names: tuple[Name, ...]
     mistakes: tuple[Mistake, ...]
     methods: tuple[Method, ...]
+    asserts: bool
     words: frozenset[str]
     """All text among its constants, as names of arguments are."""
 
@@ -88,8 +90,13 @@ def scan(code: CodeType) -> Scan:
             *(m for scanned in inner for m in scanned.mistakes),
         ),
         (*_methods(instructions), *(m for scanned in inner for m in scanned.methods)),
+        any(map(_asserts, instructions)) or any(scanned.asserts for scanned in inner),
         words.union(*(scanned.words for scanned in inner)),
     )
+
+
+def _asserts(instruction: dis.Instruction) -> bool:
+    return instruction.opname in _ASSERTS or instruction.argval == "AssertionError"
 
 
 def _words(consts: Iterable[Any]) -> Iterator[str]:

@@ -111,8 +111,11 @@ class Purity:
         self._here: list[Reached] = self.values
 
     def require(self, value: Any, said: str) -> None:
-        """Raise ScenarioError if `value` is not constant, or leads to something that is not."""
-        self._visit(value, said)
+        """Raise ScenarioError if a function or value leads to something that is not constant."""
+        if isinstance(value, FunctionType):
+            self._function(value, said)
+        else:
+            self._visit(value, said)
         while self._waiting:
             function = self._waiting.pop()
             self._here = self.functions[function]
