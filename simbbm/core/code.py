@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dis
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 from types import CodeType
@@ -113,7 +114,7 @@ def _is_attribute(instruction: dis.Instruction) -> bool:
 
 def _is_method(instruction: dis.Instruction) -> bool:
     """Whether an attribute is looked up to be called at once."""
-    merged = "LOAD_METHOD" not in dis.opmap
+    merged = sys.version_info >= (3, 12)
     return instruction.opname == "LOAD_METHOD" or (merged and bool((instruction.arg or 0) & CALLED))
 
 

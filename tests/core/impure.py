@@ -20,7 +20,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 from typing import Any, NamedTuple
 
 from simbbm.core.program import repeat_until, routine
@@ -266,6 +266,8 @@ __builtins__ | len(gc.get_objects()) | (lambda: len(NOTES))() | cpu.op.__globals
 WRITTEN = tuple(
     value
     for name, value in sorted(vars().items())
-    if inspect.iscoroutinefunction(value) and value not in (inner_turn, helps)
+    if isinstance(value, FunctionType)
+    and value.__code__.co_flags & inspect.CO_COROUTINE
+    and value not in (inner_turn, helps)
 )
 """Programs that are written out above."""
