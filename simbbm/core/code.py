@@ -20,7 +20,7 @@ CALLED = 1
 LATER = ("CACHE", "PUSH_NULL", "PRECALL", "NOP", "EXTENDED_ARG", "NOT_TAKEN")
 """Instructions that say nothing about what is loaded."""
 
-_INSIDE = re.compile(r"__\w+__|_[a-z]\w*_|_field_defaults")
+_INSIDE = re.compile(r"__\w+__|_[a-z]\w*_|_field_defaults|_abc_impl")
 """Names that Python, its enums and its named tuples keep for themselves."""
 _FRAMES = {
     *("cr_frame", "cr_await", "cr_code", "cr_origin", "gi_frame", "gi_code", "gi_yieldfrom"),
@@ -154,16 +154,16 @@ def _mistakes(
             yield Mistake(at, f"imports {op.argval}", "import it at the top of the file")
         elif op.opname == "LOAD_BUILD_CLASS":
             yield Mistake(at, "defines a class", "define it at the top of the file")
-        elif op.opname in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR") and _inside(op.argval):
+        elif op.opname in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR") and is_inside(op.argval):
             yield Mistake(at, f"looks at {op.argval}", known)
-        elif op.opname == "LOAD_GLOBAL" and op.argval in _BY_NAME and any(map(_inside, words)):
-            yield Mistake(at, f"looks at {min(filter(_inside, words))}", known)
+        elif op.opname == "LOAD_GLOBAL" and op.argval in _BY_NAME and any(map(is_inside, words)):
+            yield Mistake(at, f"looks at {min(filter(is_inside, words))}", known)
         elif (op.opname == "BUILD_SET" or _is_unordered(op)) and after.opname != "CONTAINS_OP":
             hint = "its order is the hash seed's: use a tuple, or dict.fromkeys(...)"
             yield Mistake(at, "makes a set", hint)
 
 
-def _inside(name: str) -> bool:
+def is_inside(name: str) -> bool:
     """Whether an attribute leads to the inside of Python."""
     return name in _FRAMES or (name not in _HARMLESS and bool(_INSIDE.fullmatch(name)))
 

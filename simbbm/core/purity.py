@@ -32,7 +32,7 @@ from functools import WRAPPER_ASSIGNMENTS
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from simbbm.core.code import Name, scan
+from simbbm.core.code import Name, is_inside, scan
 from simbbm.core.errors import ScenarioError, Where
 from simbbm.core.program import Routine
 
@@ -154,6 +154,16 @@ class Purity:
             space = vars(value)
         if isinstance(value, ModuleType):
             raise ScenarioError(f"{told}, a module", "name what you need of it: module.name")
+        if value is _NOTHING and space is not names:
+            raise _refusal(told, "which is not there until the module computes it")
+        if name.path[0] != "__name__" and is_inside(name.path[0]):
+            raise _refusal(told, "which is Python's own")
+        if (
+            space is not names
+            and type(value) in _SCALARS
+            and _of_machine(space.get("__name__", ""))
+        ):
+            raise _refusal(told, "which is of this machine")
         if isinstance(value, frozenset) and not name.tested and not _in_order(value):
             raise ScenarioError(
                 f"{told}, a set", "its order is the hash seed's: make it a tuple, or only ask `in`"
@@ -257,7 +267,7 @@ class Purity:
                     self._all(wrapped.__defaults__ or (), f"{said} {name}")
             elif isinstance(value, property):
                 self._all(filter(None, (value.fget, value.fset, value.fdel)), f"{said} {name}")
-            elif not (name.startswith("_") or isinstance(value, _SLOTS)):
+            elif not (is_inside(name) or isinstance(value, _SLOTS)):
                 self._visit(value, f"{said} {name}")
                 self._bindings[id(kind), name] = Binding(vars(kind), name, value, said)
 
@@ -280,6 +290,11 @@ def _made_by_python(function: FunctionType) -> bool:
     """Whether a method of a class was made by dataclass, NamedTuple or Enum."""
     generated = function.__code__.co_filename.startswith("<")
     return generated or _of_python(function.__globals__.get("__name__", ""))
+
+
+def _of_machine(module: str) -> bool:
+    """Whether the constants of a module of Python's tell of the machine that it runs on."""
+    return _of_python(module) and module not in ("math", "string", "errno")
 
 
 def _is_hint(kind: type) -> bool:

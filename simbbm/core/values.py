@@ -9,12 +9,15 @@ hash seed.
 from __future__ import annotations
 
 import dataclasses
+import re
 from enum import Enum
 from hashlib import blake2b
 from types import FunctionType
 from typing import Any
 
 _LARGE = 16
+_ADDRESS = re.compile("<[^>]* at 0x[0-9a-f]{8}")
+"""What Python calls an object that has no text of its own: another one in every process."""
 _members: dict[int, Enum] = {}
 """Members of enums that were found frozen."""
 _frozen: dict[int, tuple[Any, ...]] = {}
@@ -32,6 +35,8 @@ def why_not_frozen(value: Any) -> str | None:
     Frozen data are int, bool, str, bytes, None, enum members, tuples (named ones too), frozen
     dataclasses without hidden state, and module-level functions.
     """
+    if type(value) is str and _ADDRESS.search(value):
+        return "there is an object's address in a text"
     if type(value) in (int, bool, str, bytes, type(None)):
         return None
     if isinstance(value, Enum):

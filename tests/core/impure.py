@@ -20,7 +20,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from types import FunctionType, SimpleNamespace
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 from simbbm.core.program import repeat_until, routine
@@ -63,6 +63,16 @@ class Box:
 
 BOX = Box()
 WEAK = weakref.ref(BOX)
+
+
+class Private:
+    """A class with a list that is nobody's business."""
+
+    _notes: list[int] = []
+
+
+lazy = ModuleType("lazy")
+lazy.__getattr__ = NOTES.__getitem__  # type: ignore[method-assign, assignment]
 
 
 class Shared(NamedTuple):
@@ -257,6 +267,7 @@ Shared(1).note() | Kept(1).note() | Colour.RED.name | FULL.notes | noted(1) | le
 read_cell() | write_cell() | sys._getframe().f_lineno | inspect.stack() | BOUND(1)
 len(list(NAMES))
 [n for n in {"a", "b"}][0] | len(set()) | Frozen().__dict__ | noted.__defaults__ | sys.modules
+__file__ | sys.platform | sys.maxsize | os.sep | lazy.computed | Private._notes
 __builtins__ | len(gc.get_objects()) | (lambda: len(NOTES))() | cpu.op.__globals__
 """,
     )
