@@ -143,7 +143,7 @@ class Tagged(Enum):
 Tagged.NOTED.note = [1]  # type: ignore[attr-defined]
 
 
-class Subclass(tuple[int, ...]):
+class Subclass(tuple[int, ...]):  # noqa: SLOT001
     """A tuple with attributes."""
 
 
