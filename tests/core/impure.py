@@ -18,10 +18,10 @@ import time
 import weakref
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from types import FunctionType, ModuleType, SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from simbbm.core.program import repeat_until, routine
 from tests.core.mistakes import Handle
@@ -110,7 +110,31 @@ class Frozen:
         return self
 
 
-FULL = Frozen([])
+@dataclass(frozen=True, slots=True)
+class Slotted:
+    """Frozen, without a __dict__."""
+
+    notes: Any = ()
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """Each gets another number."""
+
+    number: int = field(default_factory=NUMBERS.__next__)
+
+
+class Counted:
+    """Its class counts."""
+
+    count = 0
+
+    def __new__(cls) -> Self:
+        cls.count = 1
+        return super().__new__(cls)
+
+
+FULL, SLOTTED = Frozen([]), Slotted([])
 
 
 def closure() -> tuple[Callable[[], int], Callable[[], None]]:
@@ -165,6 +189,11 @@ async def writes_an_attribute(cpu: Handle) -> None:
 async def writes_a_class(cpu: Handle) -> None:
     Box.v += 1
     await cpu.op(Box.v)
+
+
+async def writes_a_function(cpu: Handle) -> None:
+    closure.mark = 1  # type: ignore[attr-defined]
+    await cpu.op(1)
 
 
 async def writes_by_name(cpu: Handle) -> None:
@@ -263,7 +292,8 @@ next(NUMBERS) | next(GENERATOR) | DICE.random() | random.random() | random.randi
 time.time() | time.monotonic_ns() | os.getpid() | os.environ.get("HOME") | os.urandom(1)
 id(cpu) | hash("x") | open("/") | input() | vars(BOX) | len(globals()) | len(locals()) | dir()
 eval("1") | CONTEXT.get() | LOCAL.v | WEAK().v | BOX.v | BOX.own | SPACE.v | COPIES[0]
-Shared(1).note() | Kept(1).note() | Colour.RED.name | FULL.notes | noted(1) | len(remembered())
+Shared(1).note() | Kept(1).note() | Colour.RED.name | FULL.notes | SLOTTED.notes
+Numbered().number | Counted().count | max({len("a"), 1}) | noted(1) | len(remembered())
 read_cell() | write_cell() | sys._getframe().f_lineno | inspect.stack() | BOUND(1)
 len(list(NAMES))
 [n for n in {"a", "b"}][0] | len(set()) | Frozen().__dict__ | noted.__defaults__ | sys.modules
