@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -11,13 +11,13 @@ from simbbm import discovery
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Aborted, Cpu
 from simbbm.arm64.steps import Steps
-from simbbm.core.automaton import Automaton, Edits, exact_pattern
+from simbbm.core.automaton import Automaton, Edits, edits, exact_pattern
 from simbbm.core.errors import EditError
 from simbbm.core.program import repeat_until, routine
 from simbbm.explore.live import _politely, explored
 from simbbm.linux import mmu, proc
 from simbbm.linux.split import split_pud
-from simbbm.scenario import Scenario, _steps
+from simbbm.scenario import NO_EDITS, Scenario, _steps
 from tests.scenarios.everything import SHIPPED
 from tests.support import skip
 
@@ -154,8 +154,20 @@ def is_one(value: int) -> bool:
     return value == 1
 
 
+class Record(NamedTuple):
+    """Hands on what it does not know: no step comes of that."""
+
+    inner: tuple[int, ...] = ()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+RECORD = Record()
+
+
 async def calls(cpu: Cpu) -> None:
-    await forms(cpu, "x", handed)
+    await forms(cpu, "x", handed if RECORD.inner else plain)
     await by_name(cpu, "isb")
 
 
@@ -164,12 +176,23 @@ async def handed(cpu: Cpu) -> None:
     await cpu.sevl()
 
 
+async def plain(cpu: Cpu) -> None:
+    """Handed on, and awaited without a frame of its own."""
+    await cpu.sev()
+    await cpu.ldaxr(0)
+
+
+async def instead(cpu: Cpu) -> None:
+    """In place of a program: it keeps the program's name."""
+    await cpu.daifset()
+
+
 async def handler(cpu: Cpu, aborted: Aborted) -> None:
     await cpu.eret()
 
 
-def unknown(*patterns: str) -> list[str]:
-    automaton = Automaton()
+def unknown(*patterns: str, replace: Edits = NO_EDITS) -> list[str]:
+    automaton = Automaton(replace)
     automaton.purity.require(calls, "x")
     automaton.purity.require(handler, "x")
     steps = Steps(automaton, [calls, handler])
@@ -177,11 +200,18 @@ def unknown(*patterns: str) -> list[str]:
 
 
 def test_steps_are_read_in_every_form() -> None:
-    known = ["dsb.ish", "dsb.nsh", "dmb.ishst", "dmb.sy", "wait", "sev", "ldar", "panic"]
+    known = ["dsb.ish", "dsb.nsh", "dmb.ishst", "dmb.sy", "wait", "sev", "ldar", "ldaxr", "panic"]
     others = ["dsb.sy", "dmb.nothing", "wait.acquire", "wfe", "isb"]
 
     assert [] == unknown(*(f"forms.{step}" for step in known))
     assert [f"forms.{step}" for step in others] == unknown(*(f"forms.{step}" for step in others))
+
+
+def test_a_program_keeps_its_name_where_another_runs_in_its_place() -> None:
+    other = edits({calls: instead})
+
+    assert ["calls.daifset"] == unknown("calls.daifset")
+    assert [] == unknown("calls.daifset", "calls/forms.ldar", replace=other)
 
 
 def test_who_calls_whom_is_read_in_every_form() -> None:
