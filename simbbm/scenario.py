@@ -11,7 +11,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -25,7 +24,7 @@ from simbbm.arm64.machine import Arm64, Landmark, MachineSpec
 from simbbm.arm64.ops import CPU, Cpu
 from simbbm.arm64.registers import Regime
 from simbbm.arm64.steps import Edit, Steps
-from simbbm.check.given import built, guarded, require_kind
+from simbbm.check.given import built, guarded, require_sound
 from simbbm.check.properties import CATALOGUE, Property
 from simbbm.check.verdict import Expectation
 from simbbm.core.automaton import Automaton, Edits, edits
@@ -148,20 +147,6 @@ class Setup:
     """Kinds of states, by name, whose number says that a proof has content."""
 
 
-_KINDS: dict[str, Any] = {
-    "geometry": Geometry,
-    "cpus": CpuSetup,
-    "properties": Property,
-    "regions": Region,
-    "hardware": Hardware,
-    "tables": Mapping,
-    "data": Mapping,
-    "symbols": Mapping,
-    "landmarks": Mapping,
-    "table_names": AbstractSet,
-}
-"""What a `Setup` has to be made of."""
-
 Build = Callable[..., Setup]
 
 
@@ -262,9 +247,7 @@ class Scenario:
         setup = built(self.id, self.build, self.parameters_from(parameters))
         if not isinstance(setup, Setup):
             raise ScenarioError(f"{self.id} returned a {type(setup).__name__}, not a Setup")
-        for name, kind in _KINDS.items():
-            each = name in ("cpus", "properties", "regions")
-            require_kind(self.id, name, getattr(setup, name), kind, each=each)
+        require_sound(self.id, setup, CpuSetup)
         return setup
 
     def system(self, parameters: Mapping[str, Any] | None = None) -> Arm64:

@@ -17,7 +17,7 @@ from simbbm.core.errors import EditError
 from simbbm.core.graph import Graph
 from simbbm.explore.attempt import Attempt
 from simbbm.explore.search import INTERRUPTED, Limits
-from simbbm.scenario import NO_EDITS, Scenario
+from simbbm.scenario import Scenario
 
 LIMITS = Limits(states=10_000)
 """How far a step is looked for that the polite schedule does not come to."""
@@ -45,15 +45,16 @@ def require_live(
     Of several edits of a twin some may idle with these parameters, if they do not with the default
     ones. A change that is part of the id (`~remove~...`) was asked of these parameters.
     """
-    if scenario.edits == NO_EDITS:
+    if not (every := named(scenario.edits)):
         return None
-    every = named(scenario.edits)
     asked = every.keys() - named(_declared(scenario).edits).keys()
     idle, certain = set(every), True
     if searched:
         idle = _left(idle, scenario, searched)
     if idle and not complete:
         idle, certain = _idle(scenario, [params], idle)
+    if not idle:
+        return None
     if idle & asked or idle == every.keys():
         if not certain:
             return _doubt(scenario, idle)
@@ -61,7 +62,7 @@ def require_live(
     here = scenario.parameters_from(params)
     defaults = [whose.parameters_from({}) for whose in (scenario, scenario.root)]
     elsewhere = [each for n, each in enumerate(defaults) if each not in (here, *defaults[:n])]
-    if idle and elsewhere:
+    if elsewhere:
         idle, sure = _idle(scenario, elsewhere, idle)
         certain = certain and sure
     if idle and certain:

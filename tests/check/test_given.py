@@ -19,6 +19,8 @@ from simbbm.scenario import Scenario, Setup, scenario
 
 MODES = Literal["with", "without"]
 GOOD = discovery.find("bbm_minimal::good")
+FIVE: Any = 5
+CPU0: Any = GOOD.setup({}).cpus[0]
 
 
 def at_the_end(shared: Any, state: Any) -> Problem | None:
@@ -49,8 +51,23 @@ def no_setup() -> Setup:
     [
         (lambda: giving("no_panic"), "properties: 'no_panic' is no Property"),
         (lambda: giving(no_fault_on_live_map), r"no_fault_on_live_map\(\.\.\.\) may give one"),
-        (lambda: giving(terminates, cpus=[]), "cpus is a list"),
+        (lambda: giving(terminates, cpus=[]), r"cpus: \[\] is no tuple"),
         (lambda: giving(terminates, cpus=("x",)), "cpus: 'x' is no CpuSetup"),
+        (lambda: giving(terminates, cpus=CPU0), "cpus: CpuSetup is no tuple"),
+        (lambda: giving(terminates, cpus=()), "the first of its cpus: None is no CpuSetup"),
+        (lambda: giving(cpus=(CPU0._replace(program="x"),)), "cpu0's program: 'x' is no func"),
+        (lambda: giving(cpus=(CPU0._replace(program=str),)), "cpu0's program: str is no func"),
+        (lambda: giving(cpus=(CPU0._replace(regime=None),)), "cpu0's regime: None is no Regime"),
+        (lambda: giving(cpus=(CPU0._replace(features=1),)), "cpu0's features: 1 is no Features"),
+        (lambda: giving(cpus=(CPU0._replace(args=5),)), "cpu0's args: 5 is no tuple"),
+        (lambda: giving(handler=5), "handler: 5 is no function or None"),
+        (lambda: giving(tables={0: (1, 2)}), "the table at 0: 1 is no Descriptor"),
+        (lambda: giving(tables={"a": ()}), "a key of tables: 'a' is no int"),
+        (lambda: giving(data={1: None}), "data at 1: None is no word"),
+        (lambda: giving(symbols={1: 2}), "symbols at 1: 2 is no str"),
+        (lambda: giving(landmarks={"x": 1}), "landmarks at x: 1 is no predicate"),
+        (lambda: giving(Property("own", FIVE)), "own's check: 5 is no predicate or None"),
+        (lambda: giving(Property(FIVE)), "a property's name: 5 is no str"),
         (lambda: giving(terminates, tables=None), "tables: None is no Mapping"),
         (lambda: giving(terminates, geometry="4k"), "geometry: '4k' is no Geometry"),
         (lambda: scenario(story="x")(no_setup), r"test_given.py:\d+: .*TypeError: .*'symbol'"),
