@@ -155,8 +155,9 @@ def read_change(text: str) -> Change:
 def _after(scenario: Scenario, step: str, known: Automaton | None) -> tuple[tuple[str, Op], ...]:
     """An ISB after each step that may follow one."""
     if known is None:
-        known, complete = explored(scenario, scenario.parameters_from({}))
-        if not complete:
+        search = explored(scenario, scenario.parameters_from({}))
+        known = search.space.machine.spec.automaton
+        if not search.searched.complete:
             raise ScenarioError(
                 f"{scenario.id}: what may follow {step} is not known within "
                 f"{LIMITS.states:,} states",

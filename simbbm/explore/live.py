@@ -37,22 +37,23 @@ def require_live(
     searched: Automaton | None = None,
     *,
     complete: bool = False,
+    fails: bool = False,
 ) -> str | None:
     """Raise EditError if an edit changes nothing; say which, if that is not known.
 
     `searched` knows what a search of the scenario came to, if it is complete all that there is.
-    Else a scenario may have failed before it came to a later edit, so that its origin counts too.
-    Of several edits of a twin some may idle with these parameters, if they do not with the default
-    ones. A change that is part of the id (`~remove~...`) was asked of these parameters.
+    One that fails, or should, may do so before it comes to a later edit: then its origin counts
+    too. Of several edits of a twin some may idle with these parameters, if they do not with the
+    default ones. A change that is part of the id (`~remove~...`) was asked of these parameters.
     """
     if not (every := named(scenario.edits)):
         return None
     asked = every.keys() - named(_declared(scenario).edits).keys()
-    idle, certain = set(every), True
+    idle, certain, early = set(every), True, fails or not scenario.expect.holds
     if searched:
         idle = _left(idle, scenario, searched)
     if idle and not complete:
-        idle, certain = _idle(scenario, [params], idle)
+        idle, certain = _idle(scenario, [params], idle, early=early)
     if not idle:
         return None
     if idle & asked or idle == every.keys():
@@ -63,7 +64,7 @@ def require_live(
     defaults = [whose.parameters_from({}) for whose in (scenario, scenario.root)]
     elsewhere = [each for n, each in enumerate(defaults) if each not in (here, *defaults[:n])]
     if elsewhere:
-        idle, sure = _idle(scenario, elsewhere, idle)
+        idle, sure = _idle(scenario, elsewhere, idle, early=early)
         certain = certain and sure
     if idle and certain:
         raise EditError(_told(scenario, idle))
@@ -89,37 +90,46 @@ def _told(scenario: Scenario, idle: set[str]) -> str:
 
 
 def _idle(
-    scenario: Scenario, every: Sequence[Mapping[str, Any]], edits: set[str]
+    scenario: Scenario, every: Sequence[Mapping[str, Any]], edits: set[str], *, early: bool
 ) -> tuple[set[str], bool]:
     """Those of some edits that match nothing with any of some parameters; whether that is certain.
 
-    A twin may fail before it comes to a later edit, so its origin is looked at too.
+    `early`: it may fail before it comes to an edit, so that what its origin comes to counts too.
     """
     certain = True
-    for look in (_politely, explored):
-        for params in every:
-            for looked_at in dict.fromkeys((scenario, scenario.root)):
-                automaton, complete = look(looked_at, params)
-                edits = _left(edits, scenario, automaton)
-                if not edits:
-                    return edits, True
-                certain = certain and complete
+    for params in every:
+        for looked_at in (scenario, scenario.root) if early else (scenario,):
+            edits = _left(edits, scenario, _politely(looked_at, params))
+            if not edits:
+                return edits, True
+    for params in every:
+        whole = explored(scenario, params)
+        edits = _left(edits, scenario, _known(whole))
+        certain = certain and whole.searched.complete
+        if edits and (early or whole.searched.failures):
+            origin = explored(scenario.root, params)
+            edits = _left(edits, scenario, _known(origin))
+            certain = certain and origin.searched.complete
     return edits, certain
 
 
-def _politely(scenario: Scenario, params: Mapping[str, Any]) -> tuple[Automaton, bool]:
-    """What one polite run comes to; no more is asked of it."""
+def _politely(scenario: Scenario, params: Mapping[str, Any]) -> Automaton:
+    """What one polite run comes to."""
     system = scenario.system(params)
     Engine(Graph(system)).run(Polite(), STEPS)
-    return system.spec.automaton, True
+    return system.spec.automaton
 
 
-def explored(scenario: Scenario, params: Mapping[str, Any]) -> tuple[Automaton, bool]:
-    """What any schedule comes to, and whether that is all."""
+def explored(scenario: Scenario, params: Mapping[str, Any]) -> Attempt:
+    """A search that goes on past failures, as far as the limit."""
     whole = Attempt(scenario, params, LIMITS, wanted=frozenset(), ample=True)
     if whole.searched.stopped == INTERRUPTED:
         raise KeyboardInterrupt
-    return whole.space.machine.spec.automaton, whole.searched.complete
+    return whole
+
+
+def _known(attempt: Attempt) -> Automaton:
+    return attempt.space.machine.spec.automaton
 
 
 def _left(edits: set[str], scenario: Scenario, automaton: Automaton) -> set[str]:

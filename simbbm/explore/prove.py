@@ -135,7 +135,7 @@ class Prover:
         verdict, message = Verdict.PROVED, ""
         if failure:
             verdict, message = failure.verdict, failure.problem.message
-            require_live(self.scenario, self.params, automaton)
+            require_live(self.scenario, self.params, automaton, fails=True)
         elif not searched.complete:
             verdict, message = Verdict.INCONCLUSIVE, _cut_short(searched, space)
         elif doubt := require_live(self.scenario, self.params, automaton, complete=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pytest
 
@@ -17,7 +17,7 @@ from simbbm.core.program import repeat_until, routine
 from simbbm.explore.live import _politely, explored
 from simbbm.linux import mmu, proc
 from simbbm.linux.split import split_pud
-from simbbm.scenario import NO_EDITS, Scenario, _steps
+from simbbm.scenario import NO_EDITS, Scenario, Setup, _steps, scenario
 from tests.scenarios.everything import SHIPPED
 from tests.support import skip
 
@@ -26,14 +26,14 @@ SEARCHED = ("linear_map_split::good", "bbm_minimal::good", "memory_hotplug::good
 GOOD = discovery.find("linear_map_split::good")
 
 
-@pytest.mark.parametrize("scenario", ORIGINS, ids=[s.id for s in ORIGINS])
-def test_every_step_that_a_run_comes_to_is_known(scenario: Scenario) -> None:
+@pytest.mark.parametrize("origin", ORIGINS, ids=[s.id for s in ORIGINS])
+def test_every_step_that_a_run_comes_to_is_known(origin: Scenario) -> None:
     """What is read errs towards `can`."""
-    machine: Arm64 = scenario.system({})
-    steps = _steps(machine.spec.automaton, scenario.setup({}))
-    looks = (_politely, explored) if scenario.id in SEARCHED else (_politely,)
-
-    labels = [label for look in looks for label in look(scenario, {})[0].labels]
+    machine: Arm64 = origin.system({})
+    steps = _steps(machine.spec.automaton, origin.setup({}))
+    labels = [*_politely(origin, {}).labels]
+    if origin.id in SEARCHED:
+        labels += explored(origin, {}).space.machine.spec.automaton.labels
     patterns = [exact_pattern(label, callers=99) for label in labels]
 
     assert patterns
@@ -115,6 +115,20 @@ def test_what_the_default_machine_has_may_be_named_on_another() -> None:
     twin = GOOD.twin("x", expect="HOLDS", replace={split_pud: counts})
 
     assert not twin.system({"layout": "pages"}).spec.automaton.used_edits
+
+
+def test_what_the_origin_has_by_default_may_be_named_by_a_twin_without_it() -> None:
+    def build(*, mode: Literal["plain", "handled"] = "handled") -> Setup:
+        setup = discovery.find("bbm_minimal::good").setup({})
+        return setup if mode == "handled" else replace(setup, handler=None)
+
+    build.__annotations__["mode"] = Literal["plain", "handled"]
+    origin = scenario(story="x")(build)
+    twin = origin.twin("x", expect="HOLDS", drop=["retry.eret"], mode="plain")
+
+    assert twin.system().shared.handler is None
+    with pytest.raises(EditError, match="but no step is called that"):
+        origin.twin("x", expect="HOLDS", drop=["retry.iret"], mode="plain").system()
 
 
 # Programs of every form.

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from simbbm import discovery
+from simbbm.arm64.ops import Cpu
 from simbbm.arm64.weaken import As
 from simbbm.campaign.stress import StressRequest, stress
 from simbbm.check.verdict import Verdict
@@ -21,6 +22,7 @@ from simbbm.explore.prove import Prover
 from simbbm.explore.run import run_one
 from simbbm.explore.search import Limits
 from simbbm.linux.split import split_pmd, split_pud
+from simbbm.linux.tlbflush import flush_tlb_all
 from simbbm.scenario import Scenario
 from tests.campaign import finder
 
@@ -29,6 +31,15 @@ SMALL: dict[str, Any] = {"cpus": 2, "layout": "pmd"}
 BY_PAGE = "flush_tlb_kernel_range.tlbi.vaale1is"
 """Only done with flush=pages."""
 LOAD_BEARING = "idmap_cpu_set_reserved_ttbr1.dsb.nsh"
+
+
+@routine
+async def flush_by_page(cpu: Cpu) -> None:
+    """What is dropped is not in here."""
+    await cpu.dsb("ishst")
+    await cpu.tlbi("vmalle1is")
+    await cpu.dsb("ish")
+    await cpu.isb()
 
 
 def dropping(*steps: str, expect: str = "HOLDS") -> Scenario:
@@ -40,6 +51,9 @@ def dropping(*steps: str, expect: str = "HOLDS") -> Scenario:
     [
         dropping(BY_PAGE),
         dropping(BY_PAGE, LOAD_BEARING, expect="VIOLATED:no_size_change_seen"),
+        GOOD.twin("x", expect="HOLDS", replace={flush_tlb_all: flush_by_page}).twin(
+            "x", expect="HOLDS", drop=[BY_PAGE]
+        ),
         replace(GOOD, edits=Edits(weaken=((BY_PAGE, As("tlbi.vaale1")),))),
     ],
 )
@@ -47,6 +61,19 @@ def test_what_no_schedule_comes_to_is_refused(twin: Scenario) -> None:
     """Whatever the rest of the twin does, and whoever asks."""
     with pytest.raises(EditError, match=f"{BY_PAGE}, but no schedule comes to such a step"):
         Prover(twin, SMALL).prove()
+
+
+def test_what_only_the_origin_does_counts_for_twins_that_fail_alone() -> None:
+    """One that holds has come to all that it does; one that fails may have more before it."""
+    other = GOOD.twin("x", expect="HOLDS", replace={flush_tlb_all: flush_by_page}, **SMALL)
+    step = "flush_tlb_all.isb"
+
+    with pytest.raises(EditError, match=f"{step}, but no schedule comes to"):
+        Prover(other.twin("x", expect="HOLDS", drop=[step], cpus=3, layout="mixed"), {}).prove()
+    failing = other.twin(
+        "x", expect="VIOLATED:no_size_change_seen", drop=[step, LOAD_BEARING], **SMALL
+    )
+    assert Verdict.VIOLATED is Prover(failing, {}).prove().verdict
 
 
 def test_it_is_refused_before_a_campaign_and_after_any_run(monkeypatch: pytest.MonkeyPatch) -> None:
