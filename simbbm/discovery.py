@@ -25,6 +25,7 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 
 from simbbm.core.errors import ScenarioError, SimbbmError, UsageError
+from simbbm.core.fresh import require_same_constants
 from simbbm.scenario import Scenario
 
 PACKAGE = "simbbm_scenarios"
@@ -202,13 +203,20 @@ def _entry_module(name: str) -> ModuleType:
 
 @cache
 def _user_module(path: Path) -> ModuleType:
-    """Run a user's file. Leaves no bytecode beside it, and never meets an outdated one."""
+    """Run a user's file, twice. Leaves no bytecode beside it, and never meets an outdated one.
+
+    Its assertions count, whatever Python was told to leave out (`-O`): programs make them.
+    """
     module = ModuleType(f"{USER_PACKAGE}.{path.stem}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
     with _AuthorsErrors(path):
-        source = path.read_bytes()
-        exec(compile(source, str(path), "exec"), vars(module))  # noqa: S102 - what it is for
+        code = compile(path.read_bytes(), str(path), "exec", optimize=0)
+        exec(code, vars(module))  # noqa: S102 - what it is for
+        again = ModuleType(module.__name__)
+        again.__file__ = str(path)
+        exec(code, vars(again))  # noqa: S102 - the same once more, to compare
+        require_same_constants(vars(module), vars(again))
     return module
 
 

@@ -23,11 +23,14 @@ from simbbm.arm64.listing import Listing
 from simbbm.arm64.machine import Arm64, Landmark, MachineSpec
 from simbbm.arm64.ops import CPU, Cpu
 from simbbm.arm64.registers import Regime
+from simbbm.arm64.steps import Edit, Steps
 from simbbm.arm64.walks import mapped_pages
-from simbbm.check.properties import Property
+from simbbm.check.given import built, guarded, require_sound
+from simbbm.check.properties import CATALOGUE, Property
 from simbbm.check.verdict import Expectation
 from simbbm.core.automaton import Automaton, Edits, edits
 from simbbm.core.errors import ScenarioError, UsageError
+from simbbm.core.frames import start_of
 from simbbm.core.program import Program
 
 NO_EDITS = Edits()
@@ -211,7 +214,7 @@ class Scenario:
         return _replaced(
             self,
             story=story,
-            expect=Expectation.parse(expect),
+            expect=Expectation.parse(expect, own=True),
             parameters=changed,
             edits=self.edits.merged(edits(replace, drop)),
             parent=self,
@@ -246,19 +249,25 @@ class Scenario:
 
     def setup(self, parameters: Mapping[str, Any]) -> Setup:
         """Build the machine's description for these parameters."""
-        setup = self.build(**self.parameters_from(parameters))
+        setup = built(self.id, self.build, self.parameters_from(parameters))
         if not isinstance(setup, Setup):
             raise ScenarioError(f"{self.id} returned a {type(setup).__name__}, not a Setup")
+        require_sound(self.id, setup, CpuSetup)
         return setup
 
     def system(self, parameters: Mapping[str, Any] | None = None) -> Arm64:
         """Build the transition system for these parameters."""
         setup = self.setup(parameters or {})
+        self._require_expectable(setup)
         automaton = Automaton(self.edits)
+        cpus = tuple(_cpu_spec(automaton, cpu) for cpu in setup.cpus)
+        steps = _steps(automaton, setup)
+        if unknown := steps.unknown(self.edits):
+            self._require_known(unknown, steps)
         spec = MachineSpec(
             setup.geometry,
             automaton,
-            tuple(_cpu_spec(automaton, cpu) for cpu in setup.cpus),
+            cpus,
             dict(setup.tables),
             dict(setup.data),
             setup.hardware,
@@ -270,12 +279,46 @@ class Scenario:
         )
         return Arm64(
             spec,
-            [p.check for p in setup.properties if p.check],
-            [p.final for p in setup.properties if p.final],
+            [guarded(p.name, p.check) for p in setup.properties if p.check],
+            [guarded(p.name, p.final) for p in setup.properties if p.final],
             watch_stale=any(p.watch_stale for p in setup.properties),
             uniform=all(p.uniform for p in setup.properties),
             landmarks=setup.landmarks,
         )
+
+    def _require_expectable(self, setup: Setup) -> None:
+        """Raise ScenarioError if it expects what no property of it, here or by default, can say."""
+        own = [p.name for p in setup.properties]
+        if any(name not in (*CATALOGUE, *own) for _, name in self.expect.failures):
+            own += [p.name for p in self.setup(self.parameters_from({})).properties]
+        self.expect.require_known(self.id, own)
+
+    def _require_known(self, unknown: list[Edit], steps: Steps) -> None:
+        """Raise EditError unless these edits name something with the default parameters.
+
+        The twin's, or its origin's: a machine without exceptions has no handler's steps.
+        """
+        left = unknown
+        for whose in (self, self.root):
+            setup = self.setup(whose.parameters_from({}))
+            automaton = Automaton(self.edits)
+            for cpu in setup.cpus:
+                automaton.start(cpu.program, CPU, *cpu.args)
+            known = _steps(automaton, setup)
+            left = [edit for edit in left if edit in known.unknown(self.edits)]
+        if left:
+            raise steps.error(self.id, left[0])
+
+
+def _steps(automaton: Automaton, setup: Setup) -> Steps:
+    """The steps that all the code of a machine can come to; none of it may be impure."""
+    roots = [cpu.program for cpu in setup.cpus]
+    if setup.handler:
+        roots.append(setup.handler)
+    functions = [getattr(root, "__wrapped__", root) for root in roots]
+    for function in functions:
+        automaton.purity.require(function, f"{start_of(function)}: {function.__name__}")
+    return Steps(automaton, functions)
 
 
 def _replaced(scenario: Scenario, **changes: Any) -> Scenario:
@@ -316,7 +359,8 @@ def scenario(
         if not line:
             raise ScenarioError(f"{build.__name__}: a scenario needs a docstring or a story")
         parameters = _parameters(build)
-        return Scenario(build, line, Expectation.parse(expect), parameters, evidence=evidence)
+        expected = Expectation.parse(expect, own=True)
+        return Scenario(build, line, expected, parameters, evidence=evidence)
 
     return decorate
 

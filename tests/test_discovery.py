@@ -233,3 +233,29 @@ def test_loading_leaves_no_bytecode_beside_a_users_file(mine: Path) -> None:
     discovery.select([str(mine)])
 
     assert [p.name for p in mine.parent.iterdir()] == ["mine.py"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "time.perf_counter_ns()",
+        "(1, random.random())",
+        "MappingProxyType({1: random.randint(1, 10**9)})",
+        "f'{time.perf_counter_ns()}'",
+        "frozenset((time.perf_counter_ns(),))",
+    ],
+)
+def test_a_constant_that_is_another_one_each_time_is_refused(mine: Path, value: str) -> None:
+    """In every process that loads the file its programs would be others."""
+    imports = "import random\nimport time\nfrom types import MappingProxyType\n"
+    text = imports + mine.read_text().replace("WORDS = ", f"SEED = {value}\nWORDS = ")
+    mine.write_text(text)
+
+    assert discovery.select([str(mine)])  # nobody looks at it
+
+    line = text.replace("cpu.ldr(X)", "cpu.ldr(X) in (SEED,)", 1)
+    other = mine.with_name("other.py")
+    other.write_text(line)
+    at = line.splitlines().index("    await cpu.ldr(X) in (SEED,)") + 1
+    with pytest.raises(ScenarioError, match=f"other.py:{at}: reader looks at SEED, which is anoth"):
+        discovery.select([str(other)])

@@ -313,6 +313,10 @@ class Arm64:
                 return self.shared.memories.read(state.memory, physical)
         return "unmapped"
 
+    def recheck(self) -> None:
+        """Run the programs' steps again, in another order than they were met."""
+        self.spec.automaton.recheck()
+
     def digest(self, state: Machine) -> str:
         """Identify a state by content, equally on every machine."""
         cpus = tuple(cpu.content() for cpu in state.cpus)

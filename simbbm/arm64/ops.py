@@ -7,13 +7,14 @@ program learns which CPU it runs on by `mrs_mpidr`, an observation like any othe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.arm64.storebuffer import Word
 from simbbm.arm64.tlb import Tlbi
+from simbbm.core.code import NO_OPERAND, UNKNOWN
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Op, Step
 
@@ -210,3 +211,35 @@ class Cpu(NamedTuple):
 
 
 CPU = Cpu()
+_VARIANTS = {
+    "dmb": BARRIERS,
+    "dsb": BARRIERS,
+    "tlbi": tuple(op + shared for op in TLBI_OPERANDS for shared in ("", "is")),
+    "msr": REGISTERS,
+    "mrs": REGISTERS,
+}
+"""Operations whose first operand is part of the mnemonic, and what it may be."""
+
+
+def mnemonics(method: Text | None, operand: object, words: Collection[Text]) -> Iterator[Text]:
+    """What a method of `Cpu` may ask for; any method, if its name is not known (None).
+
+    `operand` is the first one if code says what it is, NO_OPERAND if there is none. `words` are
+    among all that code says: without the word nothing is waited for with acquire.
+    """
+    if method is None:
+        for name in Cpu.__dict__:
+            yield from mnemonics(name, UNKNOWN, ("acquire",))
+    elif method in _VARIANTS:
+        if operand is NO_OPERAND:
+            operand = "ish"
+        for variant in (operand,) if isinstance(operand, Text) else _VARIANTS[method]:
+            yield f"{method}.{variant}"
+    elif method == "wait":
+        yield "wait"
+        if "acquire" in words:
+            yield "wait.acquire"
+    elif method == "mrs_mpidr":
+        yield "mrs.mpidr_el1"
+    elif method in Cpu.__dict__ and not method.startswith("_"):
+        yield method

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from simbbm.arm64.tlb import Tlbi
+from simbbm.core.errors import EditError
 from simbbm.core.program import Op
 
 _LADDER: dict[str, tuple[str, ...]] = {
@@ -37,7 +38,12 @@ class As:
     mnemonic: str
 
     def __call__(self, op: Op) -> Op:
-        """Return the operation in its other form."""
+        """Return the operation in its other form; it has to be a weaker one."""
+        if self.mnemonic not in (known := weaker_forms(op)):
+            raise EditError(
+                f"weaken: {self.mnemonic} is no weaker form of {op.mnemonic}",
+                f"weaker forms of it: {', '.join(known) or 'none'}",
+            )
         if self.mnemonic.startswith("tlbi."):
             name = self.mnemonic.removeprefix("tlbi.")
             tlbi: Tlbi = op.args[0]

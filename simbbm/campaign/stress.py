@@ -12,11 +12,12 @@ import msgspec
 from simbbm.campaign.orchestrator import conduct
 from simbbm.campaign.planner import Planner
 from simbbm.campaign.pool import Pool, available_cpus
-from simbbm.campaign.worker import Job
+from simbbm.campaign.worker import Job, find_scenario
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import UsageError
 from simbbm.explore.bound import PctBound
 from simbbm.explore.estimate import Estimate, estimate
+from simbbm.explore.live import require_live
 from simbbm.explore.run import MAX_STEPS, RunResult
 from simbbm.explore.strategies import strategy
 
@@ -97,6 +98,8 @@ def stress(
         request.max_steps,
         request.stop == "first",
     )
+    scenario = find_scenario(request.finder, request.scenario_id)
+    doubt = require_live(scenario, scenario.parameters_from(request.params))
     jobs = request.jobs or available_cpus()
     planner = Planner(request.runs, jobs, job.stop_first)
     began = monotonic()
@@ -106,7 +109,7 @@ def stress(
             on_progress(_progress(planner, monotonic() - began))
 
     asyncio.run(conduct(planner, Pool(job, jobs), request.time, tell))
-    return _result(planner, name, monotonic() - began)
+    return _result(planner, name, monotonic() - began, doubt)
 
 
 def _progress(planner: Planner, seconds: float) -> Progress:
@@ -120,7 +123,7 @@ def _progress(planner: Planner, seconds: float) -> Progress:
     )
 
 
-def _result(planner: Planner, name: str, seconds: float) -> StressResult:
+def _result(planner: Planner, name: str, seconds: float, doubt: str | None) -> StressResult:
     total = planner.total()
     if total.broke:
         raise total.broke.error
@@ -128,12 +131,12 @@ def _result(planner: Planner, name: str, seconds: float) -> StressResult:
     verdict = Verdict.INCONCLUSIVE
     if failure:
         verdict = failure.verdict
-    elif planner.complete and not total.inconclusive:
+    elif planner.complete and not total.inconclusive and not doubt:
         verdict = Verdict.SAMPLED
     return StressResult(
         verdict=verdict,
         property=failure.property if failure else None,
-        message=failure.message if failure else "",
+        message=failure.message if failure else doubt or "",
         runs=total.runs,
         runs_requested=planner.runs,
         failures=dict(sorted(total.failures.items())),

@@ -90,14 +90,15 @@ def run_chunk(job: Job, start: int, stop: int) -> Report:
 def _runner(job: Job) -> Runner:
     runner = _kept.get(job)
     if runner is None:
-        scenario = _finder(job.finder)(job.scenario_id)
+        scenario = find_scenario(job.finder, job.scenario_id)
         runner = Runner(scenario, dict(job.params), job.strategy, job.seed, job.max_steps)
         _kept.clear()
         _kept[job] = runner
     return runner
 
 
-def _finder(name: str) -> Callable[[str], Scenario]:
-    module, _, function = name.partition(":")
-    finder: Callable[[str], Scenario] = getattr(import_module(module), function)
-    return finder
+def find_scenario(finder: str, scenario_id: str) -> Scenario:
+    """Find a scenario by the finder's name, `module:function`."""
+    module, _, function = finder.partition(":")
+    find: Callable[[str], Scenario] = getattr(import_module(module), function)
+    return find(scenario_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -27,14 +29,19 @@ class Expectation(NamedTuple):
     failures: tuple[tuple[Verdict, str], ...] = ()
 
     @staticmethod
-    def parse(text: str) -> Expectation:
-        """Read `HOLDS`, or alternatives like `VIOLATED:no_tlb_conflict|STUCK:terminates`."""
+    def parse(text: str, *, own: bool = False) -> Expectation:
+        """Read `HOLDS`, or alternatives like `VIOLATED:no_tlb_conflict|STUCK:terminates`.
+
+        `own`: a property that the catalogue does not have may be one of the scenario's own, to be
+        checked once these are known (`require_known`).
+        """
         if text == "HOLDS":
             return Expectation()
         failures = []
         for alternative in text.split("|"):
             verdict, _, name = alternative.partition(":")
-            if verdict not in ("VIOLATED", "STUCK") or name not in CATALOGUE:
+            known = name in CATALOGUE or (own and name.isidentifier())
+            if verdict not in ("VIOLATED", "STUCK") or not known:
                 raise ScenarioError(
                     f"expectation {text!r}: {alternative!r} is not VIOLATED:property or "
                     "STUCK:terminates",
@@ -44,6 +51,17 @@ class Expectation(NamedTuple):
                 raise ScenarioError(f"expectation {text!r}: terminates goes with STUCK alone")
             failures.append((Verdict(verdict), name))
         return Expectation(tuple(failures))
+
+    def require_known(self, said: str, own: Iterable[str]) -> None:
+        """Raise ScenarioError if a property is neither in the catalogue nor one of these."""
+        known = [*CATALOGUE, *own]
+        for verdict, name in self.failures:
+            if name not in known:
+                close = get_close_matches(name, known, n=1, cutoff=0.0)
+                raise ScenarioError(
+                    f"{said}: expectation {verdict}:{name}: there is no such property",
+                    f"did you mean {close[0]}? The scenario's own are named in its Setup",
+                )
 
     def __str__(self) -> str:
         return "|".join(f"{v}:{name}" for v, name in self.failures) or "HOLDS"

@@ -12,10 +12,10 @@ from click.core import ParameterSource
 from simbbm import discovery
 from simbbm.cli import logs
 from simbbm.cli.exits import Exit, worst
-from simbbm.cli.unused import check_edits
 from simbbm.cli.verdicts import terminal_width
 from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.explore.kill import COMPARED, CONTROL, FEWEST_TRIALS, Kills, Trials, kills
+from simbbm.explore.live import require_live
 from simbbm.explore.run import MAX_STEPS
 from simbbm.report.rows import ErrorRow, KillRow, encode
 from simbbm.scenario import Scenario
@@ -65,7 +65,7 @@ def look(target: Target) -> Found:
     """Make all campaigns of one twin."""
     scenario = discovery.find(target.scenario)
     try:
-        check_edits(scenario, target.params)
+        require_live(scenario, target.params)
         return Found(target, kills(scenario, target.params, target.strategies, target.trials))
     except ScenarioError as error:
         return Found(target, {}, str(error), Exit.USAGE)

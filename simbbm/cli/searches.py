@@ -11,7 +11,6 @@ import simbbm
 from simbbm import discovery
 from simbbm.check.verdict import Verdict
 from simbbm.cli.proving import Bounds, Proven, prove
-from simbbm.cli.unused import check_edits
 from simbbm.core.errors import ScenarioError
 from simbbm.report.rows import VerdictRow
 from simbbm.scenario import Scenario
@@ -47,7 +46,6 @@ def search(wanted: Wanted) -> Found:
     """Make one search."""
     scenario = discovery.find(wanted.scenario)
     try:
-        check_edits(scenario, wanted.params)
         return prove(scenario, wanted.params, wanted.bounds)
     except ScenarioError as error:
         return error

@@ -96,7 +96,7 @@ def run_row(
 ) -> VerdictRow:
     """The row of one run. HOLDS is said of this schedule alone: it convicts no bad twin."""
     expected = scenario.expect.met_by(result.verdict, result.property, complete=False)
-    if result.verdict is Verdict.HOLDS and scenario.expect.holds:
+    if result.verdict is Verdict.HOLDS and scenario.expect.holds and not result.doubt:
         expected = True
     failed = result.verdict in FAILURES
     return VerdictRow(
@@ -105,7 +105,7 @@ def run_row(
         verdict=result.verdict,
         property=result.property,
         expected=expected,
-        message=result.message or None,
+        message=result.message or result.doubt,
         runs=1,
         runs_requested=1,
         failures=int(failed),

@@ -5,8 +5,9 @@ A control point is a stack of frames; a frame is (function, arguments, values ob
 walks a small graph, states that contain control points are hashable, and restoring a snapshot
 costs nothing. A finished routine's history is dropped; its caller's gains only the returned value.
 
-Every new control point is run twice from its history and must give the same operation: a program
-that looks at anything else (a clock, a global, a mutated argument) is refused with file and line.
+A program that could look at anything else (a clock, a global that changes) is refused with file and
+line when it is first entered (`purity`). Every new control point is run twice from its history and
+must give the same operation; after a search it is run again, in another order (`recheck`).
 
 Edits change a program without copying it: `replace` swaps one routine for another, `drop` leaves
 out the steps with a given label, `weaken` does something else in their place, `insert` does
@@ -23,8 +24,9 @@ from typing import Any, TypeVar
 
 from simbbm.core import frames
 from simbbm.core.errors import ScenarioError, Where
-from simbbm.core.frames import Raised
+from simbbm.core.frames import Raised, Turn
 from simbbm.core.program import Call, Loop, Op, Program, Request, Step, require_module_level
+from simbbm.core.purity import Purity
 from simbbm.core.values import digest, key, qualified_name, why_not_frozen
 
 E = TypeVar("E")
@@ -143,6 +145,11 @@ class Automaton:
         """What is done at each label; of several operands those that were met first."""
         self.awaited: dict[CodeType, set[int]] = {}
         """The lines at which functions were met awaiting something."""
+        self.purity = Purity()
+        self._ran: list[tuple[ControlPoint, Turn]] = []
+        """What was run since the last recheck, and what it did."""
+        for replaced, function in edits.replace:
+            self.purity.require(function, f"{frames.start_of(function)}: in place of {replaced}")
 
     def start(self, function: Any, *args: Any) -> ControlPoint:
         """Return the first control point of a program."""
@@ -152,7 +159,20 @@ class Automaton:
             if why := why_not_frozen(arg):
                 where = frames.start_of(function)
                 raise ScenarioError(f"{where}: argument of {function.__name__}: {why}")
+        self.purity.require(args, f"{frames.start_of(function)}: argument of {function.__name__}")
         return self._settle(self._enter(None, function, args, function.__name__))
+
+    def recheck(self) -> None:
+        """Run what is new once more, the latest first; raise ScenarioError if anything differs.
+
+        What a program does must not depend on what was run before it, nor on names that somebody
+        changes meanwhile.
+        """
+        self.purity.require_unchanged()
+        while self._ran:
+            point, turn = self._ran.pop()
+            root = point.parent is None
+            frames.require_same(turn, point.function, point.args, point.history, root=root)
 
     def follow(self, point: ControlPoint, value: Any) -> ControlPoint:
         """Return the control point after `point` observed `value` (not memoised)."""
@@ -201,6 +221,8 @@ class Automaton:
     ) -> ControlPoint:
         """Return the first point of a new frame, before anything has run in it."""
         function = self._edited(function, caller)
+        if function not in self.purity.functions:
+            self.purity.require(function, f"{frames.start_of(function)}: {function.__name__}")
         k = (id(caller), function, key(args), path, loop)
         point = self._points.get(k)
         if point is None:
@@ -266,6 +288,7 @@ class Automaton:
         if point.loop:
             return self._enter(point, point.function, point.args, point.path)
         turn = frames.run(point.function, point.args, point.history, root=point.parent is None)
+        self._ran.append((point, turn))
         request, point.where = turn.request, turn.where
         self._count_streak(point, request)
         self.awaited.setdefault(point.function.__code__, set())
@@ -342,7 +365,7 @@ def matches(pattern: str, label: str) -> bool:
     The pattern may leave out leading callers. Where it has no `#n` it names every occurrence, of a
     step as of a routine's call.
     """
-    wanted, names = _components(pattern), _components(label)
+    wanted, names = parts(pattern), parts(label)
     return len(wanted) <= len(names) and all(
         part in (name, name.partition("#")[0], f"{name}#1")
         for part, name in zip(reversed(wanted), reversed(names), strict=False)
@@ -351,12 +374,12 @@ def matches(pattern: str, label: str) -> bool:
 
 def exact_pattern(label: str, callers: int = 2) -> str:
     """The pattern that names the step with this label, in these innermost routines, alone."""
-    *routines, step = _components(label)
+    *routines, step = parts(label)
     kept = [name if "#" in name else f"{name}#1" for name in routines[-callers:]]
     return f"{'/'.join(kept)}.{step}"
 
 
-def _components(label: str) -> list[str]:
+def parts(label: str) -> list[str]:
     """Routines from the outermost to the innermost, and the step."""
     *callers, last = label.split("/")
     routine, _, step = last.partition(".")

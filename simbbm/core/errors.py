@@ -38,6 +38,10 @@ class ScenarioError(SimbbmError):
     """The author of a scenario made a mistake; the message names file and line."""
 
 
+class EditError(ScenarioError):
+    """An edit of a twin names what no program does."""
+
+
 class UsageError(SimbbmError):
     """The command line or a parameter is wrong."""
 

@@ -10,12 +10,13 @@ import inspect
 import sys
 from collections import Counter
 from collections.abc import Coroutine, Iterator
+from pathlib import PurePath
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
 from simbbm.core import program
 from simbbm.core.errors import ScenarioError, Where
-from simbbm.core.program import Call, Program, Request, Step
+from simbbm.core.program import Call, Op, Program, Request, Step
 from simbbm.core.values import key, qualified_name, why_not_frozen
 
 MAX_LINES_PER_STEP = 200_000
@@ -59,13 +60,20 @@ def run(function: Program, args: tuple[Any, ...], history: tuple[Any, ...], *, r
     first = _replay(function, args, history, root=root, guarded=True)
     if first.request is not None:
         first.request.require_frozen()
-    second = _replay(function, args, history, root=root, guarded=False)
-    if _content(first) != _content(second):
+    require_same(first, function, args, history, root=root)
+    return first
+
+
+def require_same(
+    turn: Turn, function: Program, args: tuple[Any, ...], history: tuple[Any, ...], *, root: bool
+) -> None:
+    """Run a frame again from its history; raise ScenarioError if it does something else now."""
+    again = _replay(function, args, history, root=root, guarded=False)
+    if _content(turn) != _content(again):
         raise ScenarioError(
-            f"{first.where}: {function.__name__} did something else when it was run again",
+            f"{turn.where}: {function.__name__} did something else when it was run again",
             "a program may look at nothing but its arguments and what its awaits return",
         )
-    return first
 
 
 def kind(request: Request[Any]) -> str:
@@ -124,9 +132,11 @@ def _replay(
         raise ScenarioError(str(endless), "an endless loop that awaits nothing") from None
     except Exception as error:  # noqa: BLE001 - whatever the author's code raised is an outcome
         where = vars(error).get(_WHERE) or _raised_at(function, error)
-        if root:
+        if not root:
+            return Turn(None, 0, _outcome(error, where), where)
+        if not isinstance(error, AssertionError):
             raise ScenarioError(f"{where}: {type(error).__name__}: {error}") from None
-        return Turn(None, 0, _outcome(error, where), where)
+        return Turn(_panic(error, where), counts["panic"] + 1, None, where)
     finally:
         if guarded:
             sys.settrace(previous)
@@ -146,6 +156,18 @@ def _outcome(error: Exception, where: Where) -> Raised:
             "an exception leaves a routine only if its arguments are frozen data and all it has",
         ) from None
     return Raised(type(error), error.args, where)
+
+
+def _panic(error: AssertionError, where: Where) -> Step[None]:
+    """What becomes of an assertion that fails and that nobody catches: the kernel's BUG_ON().
+
+    Of the file only the name is told: a state's digest is the same wherever the file lies.
+    """
+    said = f": {error}".partition("\n")[0] if str(error) else ""
+    told = f"assertion failed at {PurePath(where.file).name}:{where.line}{said}"
+    step = Step[None](Op("panic", (told,)))
+    step.where = where
+    return step
 
 
 def _checked(coroutine: Coroutine[Any, Any, Any], request: Any) -> Request[Any]:

@@ -90,5 +90,8 @@ class System(Protocol[S]):
     def unfinished(self, state: S) -> tuple[str, ...]:
         """Who has not finished and what each waits for; empty when every program is done."""
 
+    def recheck(self) -> None:
+        """Raise ScenarioError if a program was no function of what it has observed."""
+
     def digest(self, state: S) -> str:
         """32 hexadecimal digits that identify the state by content."""

@@ -9,12 +9,17 @@ hash seed.
 from __future__ import annotations
 
 import dataclasses
+import re
 from enum import Enum
 from hashlib import blake2b
 from types import FunctionType
 from typing import Any
 
 _LARGE = 16
+_ADDRESS = re.compile("<[^>]* at 0x[0-9a-f]{8}")
+"""What Python calls an object that has no text of its own: another one in every process."""
+_members: dict[int, Enum] = {}
+"""Members of enums that were found frozen."""
 _frozen: dict[int, tuple[Any, ...]] = {}
 """Large tuples that were found frozen: a kernel's addresses are an argument of every call."""
 
@@ -30,9 +35,15 @@ def why_not_frozen(value: Any) -> str | None:
     Frozen data are int, bool, str, bytes, None, enum members, tuples (named ones too), frozen
     dataclasses without hidden state, and module-level functions.
     """
-    if type(value) in (int, bool, str, bytes, type(None)) or isinstance(value, Enum):
+    if type(value) is str and _ADDRESS.search(value):
+        return "there is an object's address in a text"
+    if type(value) in (int, bool, str, bytes, type(None)):
         return None
+    if isinstance(value, Enum):
+        return None if id(value) in _members else _why_not_member(value)
     if isinstance(value, tuple):
+        if type(value) is not tuple and getattr(value, "__dict__", None):
+            return f"a {type(value).__name__} has hidden state"
         if len(value) < _LARGE:
             return next((why for item in value if (why := why_not_frozen(item))), None)
         if id(value) not in _frozen:
@@ -44,6 +55,8 @@ def why_not_frozen(value: Any) -> str | None:
         if not value.__dataclass_params__.frozen:  # type: ignore[attr-defined]
             return f"dataclass {type(value).__name__} is not frozen"
         fields = dataclasses.fields(value)
+        if getattr(value, "__dict__", {}).keys() - {f.name for f in fields}:
+            return f"a {type(value).__name__} has hidden state"
         return next((why for f in fields if (why := why_not_frozen(getattr(value, f.name)))), None)
     if isinstance(value, FunctionType) or hasattr(value, "__wrapped__"):
         function = getattr(value, "__wrapped__", value)
@@ -51,6 +64,16 @@ def why_not_frozen(value: Any) -> str | None:
             return f"function {function.__qualname__} is a closure or a lambda"
         return None
     return f"a {type(value).__name__} is not frozen data"
+
+
+def _why_not_member(value: Enum) -> str | None:
+    """Say what makes an enum's member unfit; those that are fit are remembered."""
+    own = {name: held for name, held in vars(value).items() if not name.startswith("__")}
+    own.pop("_sort_order_", None)
+    if why := next((why for held in own.values() if (why := why_not_frozen(held))), None):
+        return f"{value}: {why}"
+    _members[id(value)] = value
+    return None
 
 
 def key(value: Any) -> Any:

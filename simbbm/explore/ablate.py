@@ -22,9 +22,10 @@ import msgspec
 
 from simbbm.arm64.weaken import ACQUIRES, As, weaker_forms
 from simbbm.core.automaton import Automaton, Edits, exact_pattern
-from simbbm.core.errors import ScenarioError, UsageError
+from simbbm.core.errors import EditError, ScenarioError, UsageError
 from simbbm.core.program import Op
 from simbbm.explore.attempt import Attempt
+from simbbm.explore.live import LIMITS, explored
 from simbbm.explore.prove import Proof, Prover
 from simbbm.explore.search import NO_LIMITS, Limits
 from simbbm.scenario import Scenario
@@ -97,6 +98,8 @@ class Ablator:
                 params["window"] = WINDOW
         try:
             proof = Prover(changed, params, self.limits, doubtful=True).prove()
+        except EditError:
+            raise  # There is no such step: that says nothing of the program.
         except ScenarioError as error:
             observed = any(_observes(change.step) for change in changes)
             what = "its value" if observed else "it"
@@ -123,15 +126,22 @@ class Ablator:
 
 def with_change(scenario: Scenario, change: Change, automaton: Automaton | None = None) -> Scenario:
     """The scenario with one change; its id says which."""
-    edits = _edits(scenario, change, automaton)
-    return replace(
+    first = Edits(drop=(change.step,))
+    if change.change.startswith(WEAKEN):
+        first = Edits(weaken=((change.step, As(change.change.removeprefix(WEAKEN))),))
+    changed = replace(
         scenario,
         id=scenario.id + change.name,
         story=f"{change.change} {change.step}, of {scenario.id}",
-        edits=scenario.edits.merged(edits),
+        edits=scenario.edits.merged(first),
         parent=scenario,
         twin_of=scenario.id,
     )
+    if change.change != DELAY:
+        return changed
+    changed.system()  # Refuses a step that is not there: nothing comes after it.
+    insert = Edits(insert=_after(scenario, change.step, automaton))
+    return replace(changed, edits=changed.edits.merged(insert))
 
 
 def read_change(text: str) -> Change:
@@ -142,15 +152,19 @@ def read_change(text: str) -> Change:
     return Change(step, change)
 
 
-def _edits(scenario: Scenario, change: Change, automaton: Automaton | None) -> Edits:
-    if change.change == REMOVE:
-        return Edits(drop=(change.step,))
-    if change.change != DELAY:
-        return Edits(weaken=((change.step, As(change.change.removeprefix(WEAKEN))),))
-    known = automaton or _automaton(scenario, scenario.parameters_from({}))
-    later = dict.fromkeys(known.following(change.step))
-    insert = tuple((exact_pattern(label, callers=99), Op("isb")) for label in later)
-    return Edits(drop=(change.step,), insert=insert)
+def _after(scenario: Scenario, step: str, known: Automaton | None) -> tuple[tuple[str, Op], ...]:
+    """An ISB after each step that may follow one."""
+    if known is None:
+        search = explored(scenario, scenario.parameters_from({}))
+        known = search.space.machine.spec.automaton
+        if not search.searched.complete:
+            raise ScenarioError(
+                f"{scenario.id}: what may follow {step} is not known within "
+                f"{LIMITS.states:,} states",
+                "simbbm ablate delays steps with parameters of your choice",
+            )
+    later = dict.fromkeys(known.following(step))
+    return tuple((exact_pattern(label, callers=99), Op("isb")) for label in later)
 
 
 def _observes(step: str) -> bool:

@@ -45,6 +45,7 @@ class Attempt:
             self.space = Space(scenario.system(params), symmetry=False, ample=ample)
             self.search = Search(self.space, limits, wanted, tell)
             self.searched = self.search.run()
+        self.space.machine.recheck()
 
     def found(self, way: Way) -> Failure | None:
         """The nearest failure of this kind, if one was met."""

@@ -23,6 +23,7 @@ from simbbm.core.graph import Node
 from simbbm.explore.attempt import Attempt
 from simbbm.explore.counterexample import counterexample
 from simbbm.explore.coverage import never_awaited
+from simbbm.explore.live import require_live
 from simbbm.explore.livelock import closes
 from simbbm.explore.record import Found, Witness
 from simbbm.explore.run import Recorder, Runner
@@ -189,13 +190,16 @@ class Prover:
     def _proof(self, attempt: Attempt) -> Proof:
         searched, space = attempt.searched, attempt.space
         failure = attempt.failure(self.wanted)
+        automaton = space.machine.spec.automaton
         verdict, message = Verdict.PROVED, ""
         if failure:
             verdict, message = failure.verdict, failure.problem.message
+            require_live(self.scenario, self.params, automaton, fails=True)
         elif not searched.complete:
             verdict, message = Verdict.INCONCLUSIVE, _cut_short(searched, space)
+        elif doubt := require_live(self.scenario, self.params, automaton, complete=True):
+            verdict, message = Verdict.INCONCLUSIVE, doubt
         run = counterexample(attempt.search, failure) if failure else None
-        automaton = space.machine.spec.automaton
         return Proof(
             verdict=verdict,
             property=failure.problem.property if failure else None,

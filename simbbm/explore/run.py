@@ -12,6 +12,7 @@ from simbbm.core.choice import Chooser, run_seed
 from simbbm.core.engine import Engine, RunEnd
 from simbbm.core.graph import Graph, Node
 from simbbm.explore.calibrate import calibrate
+from simbbm.explore.live import require_live
 from simbbm.explore.livelock import ended_if_lost
 from simbbm.explore.strategies import Strategy, strategy
 from simbbm.scenario import Scenario
@@ -32,6 +33,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """The index of each move taken, if it was asked for."""
     labels: tuple[str, ...] | None = None
     """Likewise the labels."""
+    doubt: str | None = None
+    """Of a twin: which edit changes nothing, in this run or any other, as far as is known."""
 
 
 class Recorder:
@@ -79,6 +82,7 @@ class Runner:
     def run(self, chooser: Chooser) -> RunEnd:
         """Run one schedule. One that is cut short may be seen to go round for ever: it is STUCK."""
         end = self.engine.run(chooser, self.max_steps)
+        self.engine.graph.system.recheck()
         if end.node.ended is not None:
             return end
         lost = self._lost.get(end.node.state)
@@ -117,4 +121,6 @@ def run_one(
     runner = Runner(scenario, params, strategy, seed, max_steps)
     chooser = runner.chooser(number)
     recorder = Recorder(chooser) if record else None
-    return runner.result(runner.run(recorder or chooser), recorder)
+    result = runner.result(runner.run(recorder or chooser), recorder)
+    doubt = require_live(scenario, runner.params)
+    return msgspec.structs.replace(result, doubt=doubt)

@@ -137,11 +137,13 @@ def test_a_defect_of_ours_in_another_process_is_an_internal_error(
     simbbm: Cli, mine: Path, command: str
 ) -> None:
     """It is told as it would be here: where it happened."""
-    ids = (deadly(mine, 'raise KeyError("k")'), f"{mine}::good")
+    defect = "from simbbm.explore.search import Search; Search.run = None"
+    ids = (deadly(mine, defect), f"{mine}::good")
 
     refused = simbbm.refused(command, *ids, "-j", "2", code=5)
 
-    assert refused.startswith("internal error: KeyError: 'k' at mine.py:")
+    assert refused.startswith("internal error: TypeError: 'NoneType' object is not callable at ")
+    assert "attempt.py:" in refused
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not count so")

@@ -136,3 +136,16 @@ def test_same_seed_same_digest(simbbm: Cli) -> None:
     assert digest("--seed", "7") == digest("--seed", "0x7")
     assert len({digest("--seed", str(n)) for n in range(5)}) > 1
     assert digest("--strategy", "polite") == digest("--strategy", "polite", "--seed", "9")
+
+
+def test_an_assertion_that_fails_is_a_violation_with_a_witness(simbbm: Cli, mine: Path) -> None:
+    text = mine.read_text().replace("await cpu.ldr(X)\n", "assert await cpu.ldr(X) != 0\n")
+    mine.write_text(text)
+    line = text.splitlines().index("    assert await cpu.ldr(X) != 0") + 1
+
+    row = simbbm.row("explore", f"{mine}::good", code=1)
+
+    assert ("VIOLATED", "no_panic") == (row["verdict"], row["property"])
+    assert f"cpu1 panics: assertion failed at mine.py:{line}" == row["message"]
+    assert "REPRODUCED" in simbbm.ok("replay", row["witness"])
+    assert f"assertion failed at mine.py:{line}" in simbbm.ok("show", row["witness"])

@@ -75,10 +75,13 @@ def test_json_has_the_error_beside_stderr(simbbm: Cli) -> None:
     ("reader", "message"),
     [
         ("    cpu.ldr(X)\n    await cpu.ldr(X)\n", "2: ldr was created but not awaited (write"),
-        ("    await asyncio.sleep(0)\n", "2: awaited a NoneType, which is not a step (await only"),
-        ("    await cpu.str(X, time_ns())\n", "2: reader did something else when it was run agai"),
-        ("    N.append(0)\n    await cpu.str(X, len(N))\n", "3: reader did something else when"),
-        ("    while True:\n        N.clear()\n", "3: reader ran 200000 lines without a step (an"),
+        ("    await asyncio.sleep(0)\n", "2: reader looks at asyncio.sleep, which is not known to"),
+        ("    await cpu.str(X, time_ns())\n", "2: reader looks at time_ns, which is not known to"),
+        (
+            "    N.append(0)\n    await cpu.str(X, len(N))\n",
+            "2: reader looks at N, a list, which is",
+        ),
+        ("    while True:\n        abs(1)\n", "3: reader ran 200000 lines without a step (an"),
         ("    await cpu.ldr(X)\n    {}[1]\n", "3: KeyError: 1"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from simbbm.core.automaton import Automaton, edits
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import repeat_until, routine
+from simbbm.core.values import why_not_frozen
 from tests.core.mistakes import CPU, Handle, refusal
 
 
@@ -129,3 +131,46 @@ def test_partial_is_refused_as_a_program() -> None:
 def test_closure_is_refused_as_a_replacement() -> None:
     with pytest.raises(ScenarioError, match="closure"):
         edits({helper: mutated_closure()})
+
+
+class Tagged(Enum):
+    """Its member's value is not frozen, or it got a note."""
+
+    LIST = [1]  # noqa: RUF012
+    NOTED = 2
+
+
+Tagged.NOTED.note = [1]  # type: ignore[attr-defined]
+
+
+class Subclass(tuple[int, ...]):  # noqa: SLOT001
+    """A tuple with attributes."""
+
+
+@dataclass(frozen=True)
+class Hides:
+    """Frozen, as far as one can see."""
+
+    shown: int
+
+
+WITH_STATE = Subclass((1, 2))
+WITH_STATE.note = 1  # type: ignore[attr-defined]
+HIDING = Hides(1)
+object.__setattr__(HIDING, "hidden", [1])
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (Tagged.LIST, "Tagged.LIST: a list is not frozen data"),
+        (Tagged.NOTED, "Tagged.NOTED: a list is not frozen data"),
+        (WITH_STATE, "a Subclass has hidden state"),
+        (HIDING, "a Hides has hidden state"),
+        (f"got {object()!r}", "there is an object's address in a text"),
+        (f"got {mutated_closure}", "there is an object's address in a text"),
+    ],
+)
+def test_state_that_hides_is_not_frozen(value: object, why: str) -> None:
+    assert why == why_not_frozen(value)
+    assert why == why_not_frozen((1, value))

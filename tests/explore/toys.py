@@ -56,6 +56,9 @@ class Toy:
     def final_problem(self, state: tuple[str, ...]) -> Problem | None:  # noqa: ARG002
         return None
 
+    def recheck(self) -> None:
+        """Nothing: there are no programs."""
+
     def unfinished(self, state: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG002
         return ("nobody says why",) if self.stuck else ()
 

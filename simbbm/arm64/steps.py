@@ -1,0 +1,139 @@
+"""Which steps a scenario's programs can come to, read from their code: nothing is run.
+
+An edit names routines and steps. One that no code can produce is a slip of the pen, and is refused
+before anything is searched; one that code could produce and no schedule comes to is a matter for
+the search (`explore.live`).
+
+What is read errs towards "can": both sides of a branch, every variant of a barrier whose name is
+computed, and a function that is handed on as a value may be called by anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from inspect import iscoroutinefunction
+from typing import Any, NamedTuple
+
+from simbbm.arm64.ops import mnemonics
+from simbbm.core.automaton import Automaton, Edits, parts
+from simbbm.core.code import scan
+from simbbm.core.errors import EditError
+from simbbm.core.values import qualified_name
+
+Function = Any
+"""A Python function, compared by identity."""
+
+
+class Edit(NamedTuple):
+    """What an edit does, and to which step or routine."""
+
+    done: str
+    name: str
+
+
+class Steps:
+    """The routines and steps of an automaton's programs, as far as their code tells."""
+
+    def __init__(self, automaton: Automaton, roots: Iterable[Function]) -> None:
+        self._reached = automaton.purity.functions
+        values = [r for each in self._reached.values() for r in each if not r.called]
+        self._values = {r.function: r.framed for r in (*values, *automaton.purity.values)}
+        """Functions that anybody may call, and whether they are routines."""
+        self._replaced = dict(automaton.edits.replace)
+        self._frames: dict[str, set[Function]] = {}
+        """What may be a frame of its own, by the name that it has in labels."""
+        for root in roots:
+            # A program keeps its name where another one runs in its place.
+            self._frames.setdefault(root.__name__, set()).update((root, self._edited(root)))
+        named = (r for each in self._reached.values() for r in each)
+        for function in (*(r.function for r in named if r.framed), *self._values):
+            for each in filter(iscoroutinefunction, (function, self._edited(function))):
+                self._frames.setdefault(each.__name__, set()).add(each)
+        self._inlined: dict[Function, set[Function]] = {}
+
+    def _edited(self, function: Function) -> Function:
+        return self._replaced.get(qualified_name(function), function)
+
+    def unknown(self, edits: Edits) -> list[Edit]:
+        """The edits that name what no code can produce."""
+        steps = [
+            *(Edit("drops", pattern) for pattern in edits.drop),
+            *(Edit("weakens", pattern) for pattern, _ in edits.weaken),
+            *(Edit("goes on after", pattern) for pattern, _ in edits.insert),
+        ]
+        routines = self._routines()
+        replaced = (Edit("replaces", name) for name, _ in edits.replace if name not in routines)
+        return [*(edit for edit in steps if not self._can(edit.name)), *replaced]
+
+    def error(self, scenario: str, edit: Edit) -> EditError:
+        """What is to be said of such an edit: what it names, and what comes near."""
+        if edit.done == "replaces":
+            near, why = _closest(edit.name, self._routines()), "nothing calls it"
+        else:
+            near, why = self._nearest(edit.name), "no step is called that"
+        return EditError(f"{scenario} {edit.done} {edit.name}, but {why}", f"nearest: {near}")
+
+    def _routines(self) -> set[str]:
+        return {qualified_name(f) for functions in self._frames.values() for f in functions}
+
+    def _nearest(self, pattern: str) -> str:
+        """First of all a step of the same routine; of those first one that begins like it."""
+        *callers, routine, step = parts(pattern)
+        path = "".join(f"{caller}/" for caller in callers)
+        named = {name: {f"{name}.{s}" for s in self._steps(name)} for name in self._frames}
+        near = routine if named.get(routine) else _closest(routine, filter(named.get, named))
+        own, wanted = named.get(near, set()), f"{near}.{step}"
+        longer = sorted(known for known in own if known.startswith(wanted))
+        found = longer[0] if longer else _closest(wanted, own)
+        return path + found if path and self._can(path + found) else found
+
+    def _can(self, pattern: str) -> bool:
+        """Whether a step may have this name."""
+        *routines, step = (part.partition("#")[0] for part in parts(pattern))
+        frames = self._frames.get(routines[0], set())
+        for name in routines[1:]:
+            callees = self._frames.get(name, set())
+            frames = {f for f in callees if any(f in self._calls(caller) for caller in frames)}
+        return bool(frames) and step in self._steps_of(frames)
+
+    def _calls(self, function: Function) -> set[Function]:
+        """Whom a frame may call: what it names, and whatever was handed to it."""
+        named = (r.function for f in self._inline(function) for r in self._reached[f])
+        return {each for f in (*named, *self._values) for each in (f, self._edited(f))}
+
+    def _steps(self, name: str) -> set[str]:
+        return self._steps_of(self._frames.get(name, set()))
+
+    def _steps_of(self, frames: Iterable[Function]) -> set[str]:
+        return {step for frame in frames for f in self._inline(frame) for step in _own_steps(f)}
+
+    def _inline(self, function: Function) -> set[Function]:
+        """A frame's function, and those that it may await without a frame of their own."""
+        known = self._inlined.get(function)
+        if known is None:
+            known, waiting = set(), [function]
+            waiting += [f for f, framed in self._values.items() if not framed]
+            while waiting:
+                here = waiting.pop()
+                if here in self._reached and here not in known:
+                    known.add(here)
+                    waiting += [r.function for r in self._reached[here] if not r.framed]
+            self._inlined[function] = known
+        return known
+
+
+def _own_steps(function: Function) -> Iterator[str]:
+    """The steps that a function's own code asks its CPU for."""
+    scanned = scan(function.__code__)
+    if scanned.computes_names and function.__name__ != "__getattr__":
+        # A record's __getattr__ hands on a name that is in the code of whoever asks.
+        yield from mnemonics(None, None, scanned.words)
+    for method in scanned.methods:
+        yield from mnemonics(method.name, method.operand, scanned.words)
+    if scanned.asserts:
+        yield "panic"
+
+
+def _closest(name: str, known: Iterable[str]) -> str:
+    return next(iter(get_close_matches(name, sorted(known), n=1, cutoff=0.0)), "none")

@@ -1,0 +1,131 @@
+"""What an author's scenario gives, held against what it should: one line says what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from textwrap import shorten
+from types import FunctionType, TracebackType
+from typing import Any
+
+from simbbm.arm64.context import Region
+from simbbm.arm64.descriptor import Descriptor
+from simbbm.arm64.features import Features, Hardware
+from simbbm.arm64.geometry import Geometry
+from simbbm.arm64.listing import Listing
+from simbbm.arm64.registers import Regime
+from simbbm.check.properties import Property
+from simbbm.core.errors import ScenarioError, SimbbmError, Where
+from simbbm.core.program import Routine
+from simbbm.core.system import Problem
+
+
+def require_sound(said: str, setup: Any, cpu_setup: type) -> None:
+    """Raise ScenarioError if a `Setup` holds anything that no machine can be made of."""
+    for name, value, kind in _parts(setup, cpu_setup):
+        if isinstance(value, _KINDS.get(kind, kind)):
+            continue
+        given = shorten(getattr(value, "__name__", repr(value)), 60)
+        wanted = kind if isinstance(kind, str) else kind.__name__
+        hint = f"it takes a {wanted}"
+        if kind is Property and callable(value):
+            hint = f"{given}(...) may give one"
+        raise ScenarioError(f"{said}: {name}: {given} is no {wanted}", hint)
+
+
+_KINDS: dict[Any, Any] = {
+    "function": (FunctionType, Routine),
+    "function or None": (FunctionType, Routine, type(None)),
+    "predicate": Callable,
+    "predicate or None": (Callable, type(None)),
+    "number or None": (int, type(None)),
+    "listing or None": (Listing, type(None)),
+    "word": (int, Descriptor),
+    "set": AbstractSet,
+}
+
+
+def _parts(setup: Any, cpu_setup: type) -> Iterator[tuple[str, object, Any]]:
+    """Everything in a `Setup`, by name, and what it should be; what holds others comes first."""
+    yield "geometry", setup.geometry, Geometry
+    yield "hardware", setup.hardware, Hardware
+    yield "handler", setup.handler, "function or None"
+    yield "table_names", setup.table_names, "set"
+    yield from _each("cpus", setup.cpus, cpu_setup)
+    yield "the first of its cpus", next(iter(setup.cpus), None), cpu_setup
+    for n, cpu in enumerate(setup.cpus):
+        yield f"cpu{n}'s program", cpu.program, "function"
+        yield f"cpu{n}'s regime", cpu.regime, Regime
+        yield f"cpu{n}'s args", cpu.args, tuple
+        yield f"cpu{n}'s features", cpu.features, Features
+        yield f"cpu{n}'s pc", cpu.pc, "number or None"
+        yield f"cpu{n}'s vbar", cpu.vbar, "number or None"
+        yield f"cpu{n}'s listing", cpu.listing, "listing or None"
+    yield from _each("properties", setup.properties, Property)
+    for held in setup.properties:
+        yield "a property's name", held.name, str
+        yield f"{held.name}'s check", held.check, "predicate or None"
+        yield f"{held.name}'s final", held.final, "predicate or None"
+    yield from _each("regions", setup.regions, Region)
+    yield from _each("speculative", setup.speculative, int)
+    yield from _all("tables", setup.tables, int, tuple)
+    for address, table in setup.tables.items():
+        yield from _each(f"the table at {address}", table, Descriptor)
+    yield from _all("data", setup.data, int, "word")
+    yield from _all("symbols", setup.symbols, int, str)
+    yield from _all("landmarks", setup.landmarks, str, "predicate")
+
+
+def _each(name: str, values: Any, kind: Any) -> Iterator[tuple[str, object, Any]]:
+    yield name, values, tuple
+    if isinstance(values, kind):  # A named tuple alone, in place of a tuple of such.
+        yield name, type(values), tuple
+    yield from ((name, v, kind) for v in values if not isinstance(v, kind))
+
+
+def _all(name: str, values: Any, key: type, kind: Any) -> Iterator[tuple[str, object, Any]]:
+    yield name, values, Mapping
+    for k, value in values.items():
+        yield f"a key of {name}", k, key
+        yield f"{name} at {k}", value, kind
+
+
+def built(said: str, build: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
+    """Call an author's function; whatever it raises is the author's mistake, with file and line."""
+    try:
+        return build(**parameters)
+    except (SimbbmError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - an author's code
+        raise _told(said, error) from None
+
+
+def guarded(name: str, check: Callable[..., Any]) -> Callable[..., Any]:
+    """A property's predicate of an author's, which may raise or return what it should not."""
+    if getattr(check, "__module__", "").startswith("simbbm."):
+        return check
+
+    def judge(shared: Any, state: Any) -> Problem | None:
+        try:
+            problem = check(shared, state)
+        except (SimbbmError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - an author's code
+            raise _told(f"property {name}", error) from None
+        if problem is not None and not isinstance(problem, Problem):
+            told = f"property {name} returned a {type(problem).__name__}"
+            raise ScenarioError(told, "it returns a Problem, or None where all is well")
+        return problem
+
+    return judge
+
+
+def _told(said: str, error: Exception) -> ScenarioError:
+    """The last line that is not of simbbm's own, on the way to the error."""
+    where = ""
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None:
+        if not trace.tb_frame.f_globals.get("__name__", "").startswith("simbbm."):
+            where = f"{Where(trace.tb_frame.f_code.co_filename, trace.tb_lineno)}: "
+        trace = trace.tb_next
+    return ScenarioError(f"{where}{said}: {type(error).__name__}: {error}")

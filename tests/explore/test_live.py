@@ -1,0 +1,154 @@
+"""Edits that change nothing are refused, or doubted; which runs came first does not matter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from simbbm import discovery
+from simbbm.arm64.ops import Cpu
+from simbbm.arm64.weaken import As
+from simbbm.campaign.stress import StressRequest, stress
+from simbbm.check.verdict import Verdict
+from simbbm.core.automaton import Edits
+from simbbm.core.errors import EditError, ScenarioError
+from simbbm.core.program import routine
+from simbbm.explore import live
+from simbbm.explore.ablate import Ablator, Change, with_change
+from simbbm.explore.live import require_live
+from simbbm.explore.prove import Prover
+from simbbm.explore.run import run_one
+from simbbm.explore.search import Limits
+from simbbm.linux.split import split_pmd, split_pud
+from simbbm.linux.tlbflush import flush_tlb_all
+from simbbm.scenario import Scenario
+from tests.campaign import finder
+
+GOOD = discovery.find("linear_map_split::good")
+SMALL: dict[str, Any] = {"cpus": 2, "layout": "pmd"}
+BY_PAGE = "flush_tlb_kernel_range.tlbi.vaale1is"
+"""Only done with flush=pages."""
+LOAD_BEARING = "idmap_cpu_set_reserved_ttbr1.dsb.nsh"
+
+
+@routine
+async def flush_by_page(cpu: Cpu) -> None:
+    """What is dropped is not in here."""
+    await cpu.dsb("ishst")
+    await cpu.tlbi("vmalle1is")
+    await cpu.dsb("ish")
+    await cpu.isb()
+
+
+def dropping(*steps: str, expect: str = "HOLDS") -> Scenario:
+    return replace(GOOD.twin("x", expect=expect, drop=steps, **SMALL), id="mine.py::x")
+
+
+@pytest.mark.parametrize(
+    "twin",
+    [
+        dropping(BY_PAGE),
+        dropping(BY_PAGE, LOAD_BEARING, expect="VIOLATED:no_size_change_seen"),
+        GOOD.twin("x", expect="HOLDS", replace={flush_tlb_all: flush_by_page}).twin(
+            "x", expect="HOLDS", drop=[BY_PAGE]
+        ),
+        replace(GOOD, edits=Edits(weaken=((BY_PAGE, As("tlbi.vaale1")),))),
+    ],
+)
+def test_what_no_schedule_comes_to_is_refused(twin: Scenario) -> None:
+    """Whatever the rest of the twin does, and whoever asks."""
+    with pytest.raises(EditError, match=f"{BY_PAGE}, but no schedule comes to such a step"):
+        Prover(twin, SMALL).prove()
+
+
+def test_what_only_the_origin_does_counts_for_twins_that_fail_alone() -> None:
+    """One that holds has come to all that it does; one that fails may have more before it."""
+    other = GOOD.twin("x", expect="HOLDS", replace={flush_tlb_all: flush_by_page}, **SMALL)
+    step = "flush_tlb_all.isb"
+
+    with pytest.raises(EditError, match=f"{step}, but no schedule comes to"):
+        Prover(other.twin("x", expect="HOLDS", drop=[step], cpus=3, layout="mixed"), {}).prove()
+    failing = other.twin(
+        "x", expect="VIOLATED:no_size_change_seen", drop=[step, LOAD_BEARING], **SMALL
+    )
+    assert Verdict.VIOLATED is Prover(failing, {}).prove().verdict
+
+
+def test_it_is_refused_before_a_campaign_and_after_any_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finder, "find", lambda _: dropping(BY_PAGE))
+    request = StressRequest(
+        scenario_id="x", params=SMALL, runs=10, jobs=1, finder="tests.campaign.finder:find"
+    )
+
+    with pytest.raises(EditError, match="no schedule comes to"):
+        stress(request)
+    with pytest.raises(EditError, match="no schedule comes to"):
+        run_one(dropping(BY_PAGE), SMALL, "random", seed=1)
+
+
+@routine
+async def nothing(*_: object) -> None:
+    """In place of what never runs."""
+
+
+def test_own_edits_may_idle_where_they_do_not_by_default() -> None:
+    """Of several edits; at other parameters than its own, where a twin has such."""
+    twin = dropping(BY_PAGE, "flush_tlb_all.tlbi.vmalle1is").twin(
+        "x", expect="HOLDS", flush="pages"
+    )
+    here = SMALL | {"flush": "all"}
+
+    assert Verdict.PROVED == Prover(twin, here, Limits(states=20_000)).prove().verdict
+    assert require_live(twin, SMALL | {"flush": "pages"}) is None
+    with pytest.raises(EditError, match="split_pmd, but nothing calls it with these parameters"):
+        require_live(
+            GOOD.twin("x", expect="HOLDS", replace={split_pmd: nothing, split_pud: nothing}),
+            {"cpus": 2, "layout": "pages"},
+        )
+
+
+def test_a_change_in_the_id_was_asked_of_these_parameters() -> None:
+    """It may not idle, though it acts by default."""
+    step = "split_pud.dsb.ishst"
+    changed = with_change(dropping("flush_tlb_all.tlbi.vmalle1is"), Change(step, "remove"))
+
+    assert require_live(changed, GOOD.parameters_from({})) is None
+    with pytest.raises(EditError, match=f"~remove~{step} drops {step}, but no schedule"):
+        Prover(changed, SMALL).prove()
+
+
+def test_what_is_beyond_the_limit_is_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither as expected nor the author's mistake."""
+    monkeypatch.setattr(live, "LIMITS", Limits(states=5))
+    twin = dropping(BY_PAGE)
+    run = run_one(twin, SMALL, "polite", seed=0)
+    assert run.verdict is Verdict.HOLDS
+    assert run.doubt
+    assert run.doubt.endswith("no schedule comes to such a step within 5 states")
+
+
+@pytest.mark.parametrize("change", ["remove", "delay", "weaken:dmb.nsh"])
+def test_an_ablation_of_what_is_not_there_is_refused(change: str) -> None:
+    """At once, and not taken for a step that the program cannot go on without."""
+    step = "idmap_cpu_set_reserved_ttbr1.dsb.nhs"
+
+    with pytest.raises(EditError, match="nearest: idmap_cpu_set_"):
+        Ablator(GOOD, SMALL, Limits(states=5)).ablate(Change(step, change))
+    with pytest.raises(EditError, match="nearest: idmap_cpu_set_"):
+        discovery.find(f"linear_map_split::good~{change}~{step}").system()
+
+
+def test_what_is_no_weaker_form_is_refused() -> None:
+    changed = with_change(GOOD, Change(LOAD_BEARING, "weaken:dsb.sy"))
+
+    with pytest.raises(EditError, match=r"dsb.sy is no weaker form of dsb.nsh .*: dmb.nsh"):
+        Prover(changed, SMALL).prove()
+
+
+def test_a_delay_is_not_searched_for_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LIMITS", Limits(states=5))
+
+    with pytest.raises(ScenarioError, match="what may follow"):
+        discovery.find("linear_map_split::good~delay~idmap_cpu_set_reserved_ttbr1.isb#1")
