@@ -199,8 +199,8 @@ class Search:
         """The numbers of all states that were met and fail in this way."""
         return [i for i, other in self._failing if other == way]
 
-    def on_the_way(self, failure: Failure) -> set[int]:
-        """The states on all shortest ways to the nearest failures of this kind."""
+    def on_the_way(self, failure: Failure) -> dict[int, int]:
+        """The states on all shortest ways to the nearest failures of this kind, and how far."""
         depth = len(failure.walk)
         goals = self.failing(failure.way)
         distances = self._distances()
@@ -208,7 +208,8 @@ class Search:
         for source, target in self.pairs():
             if distances[target] == distances[source] + 1:
                 before[target].append(source)
-        return reaching(before, (i for i in goals if distances[i] == depth))
+        found = reaching(before, (i for i in goals if distances[i] == depth))
+        return {i: distances[i] for i in found}
 
     def _distances(self) -> array[int]:
         distances = array("I", bytes(4 * len(self._parents)))
