@@ -125,11 +125,10 @@ def _same(mode: str, everything: Everything, found: Searched) -> None:
         for kind in ("ends", "deadlocks", "livelocks")
     }
     for kind, (expected, states) in kinds.items():
-        got = _orbits(states, found.alike)
-        if extra := len(got - expected):
+        if extra := len({structure(state) for state in states} - expected):
             raise DisagreementError(f"{mode}: {extra} {kind} that there are not")
         keeps = whole or (kind in ("ends", "deadlocks") and not violated)
-        if keeps and (missing := len(expected - got)):
+        if keeps and (missing := len(expected - _orbits(states, found.alike))):
             raise DisagreementError(f"{mode}: {missing} of {len(expected)} {kind} are missing")
 
 

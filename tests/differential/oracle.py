@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from itertools import permutations, product
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from simbbm.arm64.cpu import CpuState, Pending
@@ -29,9 +30,10 @@ Way = tuple[str, str]
 HOLDS: Way = ("HOLDS", "")
 STUCK: Way = ("STUCK", "terminates")
 
-CPU_PARTS = tuple(f.name for f in fields(CpuState) if f.name != "_content")
-MMU_PARTS = tuple(f.name for f in fields(Mmu) if f.name not in ("views", "_content"))
-"""All but what is remembered about them."""
+# All parts, but what is remembered about them, and what is written down in a way of its own.
+_own_way = {"point", "saved", "mmu", "inbox", "_content"}
+_cpu_parts = attrgetter(*(f.name for f in fields(CpuState) if f.name not in _own_way))
+_mmu_parts = attrgetter(*(f.name for f in fields(Mmu) if f.name not in {"views", "_content"}))
 
 
 class TooLargeError(Exception):
@@ -151,12 +153,9 @@ def permuted(state: Machine, alike: Iterable[Sequence[int]]) -> Iterator[Structu
 
 
 def _cpu(cpu: CpuState, place: dict[int, int]) -> Structure:
-    parts = {name: getattr(cpu, name) for name in CPU_PARTS}
-    parts["point"] = _point(cpu.point)
-    parts["saved"] = tuple((_point(frame.point), *frame[1:]) for frame in cpu.saved)
-    parts["mmu"] = tuple(getattr(cpu.mmu, name) for name in MMU_PARTS)
-    parts["inbox"] = _inbox(cpu.inbox, place)
-    return tuple(parts.values())
+    saved = tuple((_point(frame.point), *frame[1:]) for frame in cpu.saved)
+    inbox = _inbox(cpu.inbox, place)
+    return _point(cpu.point), saved, _mmu_parts(cpu.mmu), inbox, *_cpu_parts(cpu)
 
 
 def _inbox(inbox: Iterable[Pending], place: dict[int, int]) -> Structure:

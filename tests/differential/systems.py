@@ -199,6 +199,11 @@ class System(NamedTuple):
             speculative=tuple(names[f"page {name}"] for name in ("x", "b")),
         )
 
+    @property
+    def params(self) -> dict[str, Any]:
+        """A drawn system has no parameters."""
+        return {}
+
     def scenario(self) -> Scenario:
         """The scenario, which nobody expects to fail."""
         return Scenario(self.setup, "Drawn at random.", Expectation.parse("HOLDS"), ())
