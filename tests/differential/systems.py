@@ -152,7 +152,7 @@ class System(NamedTuple):
             tables[base] = tuple(words)
         return tables
 
-    def property(self, name: str) -> check.Property:
+    def promise(self, name: str) -> check.Property:
         """A property by its name here."""
         base = KERNEL_PAGE if self.upper else 0
         match name:
@@ -191,7 +191,7 @@ class System(NamedTuple):
                 for n, features in self.members
             ),
             tables=self.tables,
-            properties=(*map(self.property, self.properties), check.terminates),
+            properties=(*map(self.promise, self.properties), check.terminates),
             data=DATA,
             hardware=hardware._replace(window=self.window, interrupts=self.interrupts),
             handler=HANDLERS[self.handler],
