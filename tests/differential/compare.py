@@ -79,9 +79,7 @@ def searched(
     scenario: Scenario, params: Mapping[str, Any], *, symmetry: bool, ample: bool
 ) -> Searched:
     """Search to the end, past every failure."""
-    attempt = Attempt(
-        scenario, params, NO_LIMITS, frozenset(), symmetry=symmetry, ample=ample
-    )
+    attempt = Attempt(scenario, params, NO_LIMITS, frozenset(), symmetry=symmetry, ample=ample)
     one = attempt.search
     states: list[Any] = list(one._met)
     ended, failing = set(one._ended), {i: (str(v), p) for i, (v, p) in one._failing}
@@ -114,7 +112,7 @@ def _same(mode: str, everything: Everything, found: Searched) -> None:
     # A violation ends a run: persistent sets may leave out what comes in other orders only.
     violated = bool(everything.ways.keys() - {STUCK})
     expected, got = everything.ways.keys(), found.ways.keys()
-    if not got <= expected or (whole or not violated) and got != expected:
+    if not got <= expected or ((whole or not violated) and got != expected):
         raise DisagreementError(f"{mode}: {sorted(got)}, by brute force {sorted(expected)}")
     if violated and not got - {STUCK}:
         raise DisagreementError(f"{mode}: {sorted(got)}, by brute force {sorted(expected)}")
@@ -153,9 +151,7 @@ def _same_beyond_exact(
         )
 
 
-def _same_verdict(
-    scenario: Scenario, params: Mapping[str, Any], everything: Everything
-) -> None:
+def _same_verdict(scenario: Scenario, params: Mapping[str, Any], everything: Everything) -> None:
     """The prover says what brute force does, and its counterexample is one."""
     proof = Prover(scenario, params).prove()
     if proof.verdict == Verdict.PROVED:
@@ -174,4 +170,6 @@ def _same_verdict(
     if end != way and structure(state) not in everything.livelocks:
         raise DisagreementError(f"{way}: its counterexample ends in {end}")
     if proof.certified and len(proof.run) != everything.ways.get(way):
-        raise DisagreementError(f"{way} in {len(proof.run)} steps, {everything.ways} by brute force")
+        raise DisagreementError(
+            f"{way} in {len(proof.run)} steps, {everything.ways} by brute force"
+        )

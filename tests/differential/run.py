@@ -27,7 +27,7 @@ from tests.differential.oracle import TooLargeError
 from tests.differential.systems import System, shown
 
 ROUND = 200
-"""Systems of a round: after it comes another seed, so that Hypothesis does not dwell on one kind."""
+"""Systems of a round; then another seed, so that Hypothesis does not dwell on one kind."""
 STATES = 1_000
 """States of a system; larger ones are left out and counted."""
 
@@ -58,7 +58,7 @@ def round_of(
     over: Callable[[], bool] = lambda: False,
     *,
     examples: int = ROUND,
-    shrink: bool = True,
+    states: int = STATES,
 ) -> str | None:
     """One round; what disagreed, shrunk, for people."""
     last: list[Any] = []
@@ -68,7 +68,7 @@ def round_of(
         max_examples=examples,
         database=None,
         deadline=None,
-        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+        phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
         print_blob=False,
     )
@@ -77,7 +77,7 @@ def round_of(
         if over() and not last:
             return
         try:
-            examine(drawn, tally)
+            examine(drawn, tally, states)
         except Exception as error:
             last[:] = [drawn, error]
             raise

@@ -135,7 +135,7 @@ class System(NamedTuple):
     def tables(self) -> dict[int, tuple[Descriptor, ...]]:
         """Every table as it starts."""
         code = leaf(CODE, ROX)
-        tables = {
+        tables: dict[int, tuple[Descriptor, ...]] = {
             ROOT: (table(PTES), leaf(4), INV, code),
             PTES: (leaf(8), INV, INV, INV),
             SPARE: (leaf(8), leaf(9), leaf(10), leaf(11)),
