@@ -7,8 +7,9 @@ every end. Nobody may meet what cannot happen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import permutations, product
 from typing import Any, NamedTuple
 
 from simbbm.arm64.machine import Machine
@@ -25,7 +26,6 @@ from tests.differential.oracle import (
     Way,
     explore,
     judged,
-    permuted,
     structure,
 )
 
@@ -128,6 +128,17 @@ def _same(mode: str, everything: Everything, found: Searched) -> None:
         keeps = whole or (kind in ("ends", "deadlocks") and not violated)
         if keeps and (missing := len(expected - _orbits(states, found.alike))):
             raise DisagreementError(f"{mode}: {missing} of {len(expected)} {kind} are missing")
+
+
+def permuted(state: Machine, alike: Iterable[Sequence[int]]) -> Iterator[Structure]:
+    """Every state that a permutation of CPUs that are alike makes of this one."""
+    alike = list(alike)
+    for orders in product(*(permutations(numbers) for numbers in alike)):
+        order = list(range(len(state.cpus)))
+        for numbers, others in zip(alike, orders, strict=True):
+            for number, other in zip(numbers, others, strict=True):
+                order[number] = other
+        yield structure(state, order)
 
 
 def _orbits(states: list[Machine], alike: tuple[tuple[int, ...], ...]) -> set[Structure]:

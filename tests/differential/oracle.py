@@ -9,13 +9,12 @@ moves are made anew in each.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from itertools import permutations, product
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from simbbm.arm64.cpu import CpuState, Pending
+from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.arm64.mmu import Mmu
 from simbbm.core.automaton import ControlPoint
@@ -120,9 +119,6 @@ def _backwards(
     return found
 
 
-# What states are made of.
-
-
 def structure(state: Machine, order: Sequence[int] = ()) -> Structure:
     """All that a state is made of, with CPU `order[place]` at each place.
 
@@ -137,25 +133,10 @@ def structure(state: Machine, order: Sequence[int] = ()) -> Structure:
     return tables, tuple(state.memory.data.items()), cpus, failure
 
 
-def permuted(state: Machine, alike: Iterable[Sequence[int]]) -> Iterator[Structure]:
-    """Every state that a permutation of CPUs that are alike makes of this one."""
-    alike = list(alike)
-    for orders in product(*(permutations(numbers) for numbers in alike)):
-        order = list(range(len(state.cpus)))
-        for numbers, others in zip(alike, orders, strict=True):
-            for number, other in zip(numbers, others, strict=True):
-                order[number] = other
-        yield structure(state, order)
-
-
 def _cpu(cpu: CpuState, place: dict[int, int]) -> Structure:
     saved = tuple((_point(frame.point), *frame[1:]) for frame in cpu.saved)
-    inbox = _inbox(cpu.inbox, place)
+    inbox = tuple(sorted(p._replace(issuer=place[p.issuer]) for p in cpu.inbox))
     return _point(cpu.point), saved, _mmu_parts(cpu.mmu), inbox, *_cpu_parts(cpu)
-
-
-def _inbox(inbox: Iterable[Pending], place: dict[int, int]) -> Structure:
-    return tuple(sorted(p._replace(issuer=place[p.issuer]) for p in inbox))
 
 
 def _point(point: ControlPoint | None) -> Structure:

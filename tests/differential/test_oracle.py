@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from simbbm.arm64.machine import Arm64
-from tests.differential.oracle import STUCK, Everything, TooLargeError, explore, permuted, structure
+from tests.differential.compare import permuted
+from tests.differential.oracle import STUCK, Everything, TooLargeError, explore, structure
 from tests.differential.programs import Steps
 from tests.differential.systems import Member, System
 from tests.scenarios.everything import SHIPPED, walk
