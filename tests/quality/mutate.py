@@ -52,7 +52,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/arm64/test_rules_tlbi.py",
         "tests/litmus/test_rows.py",
     ),
-    "simbbm/check/properties.py": ("tests/check", "tests/scenarios"),
+    "simbbm/check/properties.py": ("tests/check",),
 }
 """Which tests should notice a change of a file, the quick ones first."""
 
