@@ -69,7 +69,7 @@ register = st.one_of(
     _step("nop daifset daifclr sev sevl wfe"),
 )
 step = st.one_of(access, barrier, tlbi, register)
-flag = _of("flag", "flag2")
+flag = _of("flag", "flag", "flag", "flag2")
 awaiting = st.one_of(
     _step("await", flag, _of(1)),
     _step("until", _of(1), flag.map(lambda name: (("ldr", name),))),
@@ -252,7 +252,8 @@ def systems(draw: st.DrawFn) -> System:
     # What is to stay mapped has to be so at the start.
     mapped = ("pte x", "inv") not in entries
     known = [name for name in PROPERTIES[:-1] if mapped or name != "fault"]
-    checked = st.lists(_of("conflict", "conflict", "conflict", *known), max_size=3, unique=True)
+    checked = st.lists(_of(*known), max_size=2)
+    always = draw(_of(("conflict",), ("conflict",), ()))
     return System(
         programs,
         tuple(Member(n, has) for n in cast),
@@ -265,6 +266,8 @@ def systems(draw: st.DrawFn) -> System:
         interrupts=draw(_of("irq", "nmi", "serror")) if draw(_sometimes(12)) else "",
         handler=draw(_of("skip", "skip", "retry", "flush", "panic", "none")),
         fetches=draw(_sometimes(8)),
-        properties=tuple(draw(checked)) + ("one table",) * draw(_sometimes(15)),
+        properties=tuple(
+            dict.fromkeys((*always, *draw(checked), *("one table",) * draw(_sometimes(15))))
+        ),
         symbols=tuple(draw(named).items()) if draw(_sometimes(2)) else (),
     )
