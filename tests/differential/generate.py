@@ -246,7 +246,8 @@ def systems(draw: st.DrawFn) -> System:
     cnp = draw(_sometimes(5))
     has = draw(features) if draw(_sometimes(2)) else Features()
     has = has._replace(tlb=int(cnp))
-    named = st.dictionaries(_of(*WORDS, *SLOTS), _of(*CALLED), max_size=5)
+    named = st.dictionaries(_of(*WORDS, *SLOTS), _of(*CALLED), max_size=4)
+    symbols = draw(named) | {"flag": draw(_of(*CALLED))} if draw(_sometimes(2)) else {}
     hardware = draw(_sometimes(6))
     entries = draw(_entries())
     # What is to stay mapped has to be so at the start.
@@ -269,5 +270,5 @@ def systems(draw: st.DrawFn) -> System:
         properties=tuple(
             dict.fromkeys((*always, *draw(checked), *("one table",) * draw(_sometimes(15))))
         ),
-        symbols=tuple(draw(named).items()) if draw(_sometimes(2)) else (),
+        symbols=tuple(symbols.items()),
     )

@@ -28,7 +28,7 @@ from tests.differential.systems import System, shown
 
 ROUND = 200
 """Systems of a round; then another seed, so that Hypothesis does not dwell on one kind."""
-STATES = 1_000
+STATES = 500
 """States of a system; larger ones are left out and counted."""
 
 Drawn = System | Edited
