@@ -61,6 +61,13 @@ def quality(session: nox.Session) -> None:
 
 
 @nox.session
+def differential(session: nox.Session) -> None:
+    """Hold searches against brute force on random systems: `-- --seconds 1800 --seed 7 -j 2`."""
+    session.install("-e", ".[dev]")
+    session.run("python", "-m", "tests.differential.run", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure speed: each tests/bench/bench_*.py."""
     session.install("-e", ".")

@@ -132,6 +132,7 @@ class Arm64:
                 cpu.features,
                 flight,
                 (),
+                False,  # noqa: FBT003
             )
             for cpu, flight in zip(self.spec.cpus, self._flights, strict=True)
         )

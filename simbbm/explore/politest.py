@@ -29,7 +29,7 @@ def politest(search: Search, failure: Failure) -> tuple[int, ...]:
     machine, canonical = search.space.machine, search.space.symmetry.canonical
     wanted = search.on_the_way(failure)
     ways: dict[tuple[Machine, int], _Way] = {(machine.initial(), 0): _Way(0, ())}
-    for distance, _ in enumerate(failure.walk, start=1):
+    for distance in range(1, len(failure.walk) + 1):
         following: dict[tuple[Machine, int], _Way] = {}
         for (state, cpu), way in ways.items():
             node = Node(state, machine.moves(state))
@@ -38,7 +38,7 @@ def politest(search: Search, failure: Failure) -> tuple[int, ...]:
                 after = machine.apply(state, move)
                 number = search.number(canonical(after))
                 if number is None or wanted.get(number) != distance:
-                    continue
+                    continue  # Not on the way, or no step further: who polls may go round.
                 polite = Polite(cpu)
                 polite.observe(node, k)
                 new = _Way(way.decisions + (k != default), (*way.run, k))

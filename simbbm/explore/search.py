@@ -211,7 +211,7 @@ class Search:
         return [i for i, other in self._failing if other == way]
 
     def on_the_way(self, failure: Failure) -> dict[int, int]:
-        """The states on all shortest ways to the nearest failures of this kind, with distances."""
+        """The states on all shortest ways to the nearest failures of this kind, and how far."""
         depth = len(failure.walk)
         goals = self.failing(failure.way)
         distances = self._distances()

@@ -1,0 +1,186 @@
+"""Searches held against brute force, on one scenario.
+
+Symmetry has to keep every way to fail and every state up to permutation; so has a store of
+fingerprints. Persistent sets have to find a failure iff there is one, and where there is none,
+every end. Nobody may meet what cannot happen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import permutations, product
+from typing import Any, NamedTuple
+
+from simbbm.arm64.machine import Machine
+from simbbm.check.verdict import Verdict
+from simbbm.explore import search
+from simbbm.explore.attempt import Attempt
+from simbbm.explore.prove import Prover
+from simbbm.explore.search import NO_LIMITS
+from simbbm.scenario import Scenario
+from tests.differential.oracle import (
+    STUCK,
+    Everything,
+    Structure,
+    Way,
+    explore,
+    judged,
+    structure,
+)
+
+MODES = {"symmetry": (True, False), "persistent sets": (False, True), "both": (True, True)}
+"""Which reductions are wanted: symmetry, persistent sets."""
+
+
+class DisagreementError(AssertionError):
+    """A search says something else than brute force."""
+
+
+class Compared(NamedTuple):
+    """What was compared, for statistics."""
+
+    states: int
+    ways: frozenset[Way]
+    reduced: bool
+    """A search with all reductions met fewer states."""
+
+
+class Searched(NamedTuple):
+    """What one search met."""
+
+    states: list[Machine]
+    transitions: int
+    ways: dict[Way, int]
+    ends: list[Machine]
+    deadlocks: list[Machine]
+    livelocks: list[Machine]
+    alike: tuple[tuple[int, ...], ...]
+    whole: bool
+    """Without persistent sets."""
+
+
+def compare(scenario: Scenario, params: Mapping[str, Any] = {}, limit: int = 3_000) -> Compared:
+    """Raise DisagreementError if any search disagrees with brute force; TooLargeError beyond."""
+    everything = explore(scenario.system(params), limit)
+    fewest = len(everything.states)
+    for mode, (symmetry, ample) in MODES.items():
+        found = searched(scenario, params, symmetry=symmetry, ample=ample)
+        _same(mode, everything, found)
+        _same_beyond_exact(mode, scenario, params, found)
+        fewest = min(fewest, len(found.states))
+    _same_verdict(scenario, params, everything)
+    return Compared(
+        len(everything.states), frozenset(everything.ways), fewest < len(everything.states)
+    )
+
+
+def searched(
+    scenario: Scenario, params: Mapping[str, Any], *, symmetry: bool, ample: bool
+) -> Searched:
+    """Search to the end, past every failure."""
+    attempt = Attempt(scenario, params, NO_LIMITS, frozenset(), symmetry=symmetry, ample=ample)
+    one = attempt.search
+    states: list[Any] = list(one._met)
+    ended, failing = set(one._ended), {i: (str(v), p) for i, (v, p) in one._failing}
+    return Searched(
+        states,
+        attempt.searched.transitions,
+        {(str(f.verdict), f.problem.property): len(f.walk) for f in attempt.searched.failures},
+        [states[i] for i in sorted(ended - failing.keys())],
+        [states[i] for i in sorted(ended) if failing.get(i) == STUCK],
+        [states[i] for i in sorted(failing.keys() - ended)],
+        attempt.space.symmetry.classes,
+        attempt.space.ample is None,
+    )
+
+
+@contextmanager
+def exact_store(states: int) -> Iterator[None]:
+    """Let searches keep so many states whole."""
+    before = search.EXACT
+    search.EXACT = states
+    try:
+        yield
+    finally:
+        search.EXACT = before
+
+
+def _same(mode: str, everything: Everything, found: Searched) -> None:
+    """Hold one search against all that can happen."""
+    whole = found.whole
+    # A violation ends a run: persistent sets may leave out what comes in other orders only.
+    violated = bool(everything.ways.keys() - {STUCK})
+    expected, got = everything.ways.keys(), found.ways.keys()
+    if not got <= expected or ((whole or not violated) and got != expected):
+        raise DisagreementError(f"{mode}: {sorted(got)}, by brute force {sorted(expected)}")
+    if violated and not got - {STUCK}:
+        raise DisagreementError(f"{mode}: {sorted(got)}, by brute force {sorted(expected)}")
+    if whole and found.ways != everything.ways:
+        raise DisagreementError(f"{mode}: {found.ways} steps, by brute force {everything.ways}")
+    kinds = {"states": (everything.states, found.states)} | {
+        kind: (getattr(everything, kind), getattr(found, kind))
+        for kind in ("ends", "deadlocks", "livelocks")
+    }
+    for kind, (expected, states) in kinds.items():
+        if extra := len({structure(state) for state in states} - expected):
+            raise DisagreementError(f"{mode}: {extra} {kind} that there are not")
+        keeps = whole or (kind in ("ends", "deadlocks") and not violated)
+        if keeps and (missing := len(expected - _orbits(states, found.alike))):
+            raise DisagreementError(f"{mode}: {missing} of {len(expected)} {kind} are missing")
+
+
+def permuted(state: Machine, alike: Iterable[Sequence[int]]) -> Iterator[Structure]:
+    """Every state that a permutation of CPUs that are alike makes of this one."""
+    alike = list(alike)
+    for orders in product(*(permutations(numbers) for numbers in alike)):
+        order = list(range(len(state.cpus)))
+        for numbers, others in zip(alike, orders, strict=True):
+            for number, other in zip(numbers, others, strict=True):
+                order[number] = other
+        yield structure(state, order)
+
+
+def _orbits(states: list[Machine], alike: tuple[tuple[int, ...], ...]) -> set[Structure]:
+    return {other for state in states for other in permuted(state, alike)}
+
+
+def _same_beyond_exact(
+    mode: str, scenario: Scenario, params: Mapping[str, Any], found: Searched
+) -> None:
+    """A search that keeps fingerprints only meets as many states."""
+    symmetry, ample = MODES[mode]
+    with exact_store(1):
+        hashed = Attempt(
+            scenario, params, NO_LIMITS, frozenset(), symmetry=symmetry, ample=ample
+        ).searched
+    met = len(found.states), found.transitions
+    if met != (hashed.states, hashed.transitions):
+        raise DisagreementError(
+            f"{mode}: {met[0]} states and {met[1]} transitions, "
+            f"beyond the exact store {hashed.states} and {hashed.transitions}"
+        )
+
+
+def _same_verdict(scenario: Scenario, params: Mapping[str, Any], everything: Everything) -> None:
+    """The prover says what brute force does, and its counterexample is one."""
+    proof = Prover(scenario, params).prove()
+    if proof.verdict == Verdict.PROVED:
+        if everything.ways:
+            raise DisagreementError(f"PROVED, by brute force {sorted(everything.ways)}")
+        return
+    way = str(proof.verdict), proof.property or ""
+    if way not in everything.ways:
+        raise DisagreementError(f"{way}, by brute force {sorted(everything.ways)}")
+    assert proof.run is not None
+    system = scenario.system(params)
+    state = system.initial()
+    for k in proof.run:
+        state = system.apply(state, system.moves(state)[k])
+    end = judged(system, state, system.moves(state))
+    if end != way and structure(state) not in everything.livelocks:
+        raise DisagreementError(f"{way}: its counterexample ends in {end}")
+    if proof.certified and len(proof.run) != everything.ways.get(way):
+        raise DisagreementError(
+            f"{way} in {len(proof.run)} steps, {everything.ways} by brute force"
+        )

@@ -1,0 +1,274 @@
+"""Strategies: random systems of few states, rich in what searches may get wrong.
+
+Programs are made of fragments that people write (break-before-make, parking, locks, counters,
+flags, loops) and of random steps between them; a fragment may lose a step. What is drawn first is
+the plainest, so that Hypothesis shrinks towards it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from simbbm.arm64.features import Features
+from tests.differential.programs import Step, Steps
+from tests.differential.systems import HARDWARE, PROPERTIES, SLOTS, WORDS, Member, System
+
+STEPS_MAX = {2: 12, 3: 5, 4: 2}
+"""Steps of a program, by number of CPUs."""
+
+
+def _sometimes(one_in: int) -> st.SearchStrategy[bool]:
+    return st.sampled_from((False,) * (one_in - 1) + (True,))
+
+
+def _of(*values: Any) -> st.SearchStrategy[Any]:
+    return st.sampled_from(values)
+
+
+def _step(name: str, *operands: st.SearchStrategy[Any]) -> st.SearchStrategy[Step]:
+    return st.tuples(_of(*name.split()), *operands)
+
+
+word = _of("flag", "flag", "flag2", "count")
+place = _of("x", "x", "y", "b")
+pte = _of("old", "new", "inv", "third", "ro", "private", "cold", "cont x")
+change = st.one_of(
+    st.tuples(_of("pte x"), pte),
+    st.tuples(_of("pte y"), _of("new", "inv", "cont y")),
+    st.tuples(_of("pblock"), _of("spare", "inv", "old")),
+    st.tuples(_of("ptable"), _of("inv", "spare", "ptes", "old")),
+    st.tuples(_of("ptop"), _of("inv", "root")),
+)
+tlbi = st.one_of(
+    _step("tlbi", _of("vmalle1is", "vmalle1")),
+    _step("tlbi", _of("vaae1is", "vaale1is", "vaae1"), _of("page x", "page b")),
+    _step("tlbi", _of("vae1is", "vale1"), _of("page x"), _of(1, 2)),
+    _step("tlbi", _of("aside1is"), _of(None), _of(1, 2)),
+)
+barrier = st.one_of(
+    _step("dsb", _of("ish", "nsh", "ishst", "ishld")),
+    _step("isb"),
+    _step("dmb", _of("ish", "ishst", "ishld")),
+)
+load = _step("ldr", st.one_of(word, place))
+access = st.one_of(
+    load,
+    _step("str", word, _of(1, 2)),
+    _step("str", place, _of(1)),
+    _step("stlr", word, _of(1, 2)),
+    _step("ldar ldapr", word),
+    _step("ldaddal", word, _of(1)),
+    _step("ldxr", word),
+    _step("stxr stlxr", word, _of(1)),
+    change.map(lambda at: ("str", *at)),
+)
+register = st.one_of(
+    _step("msr", _of("ttbr"), _of("away", "here", "here alone", "here as 2", "away as 2")),
+    _step("nop daifset daifclr sev sevl wfe"),
+)
+step = st.one_of(access, barrier, tlbi, register)
+flag = _of("flag", "flag", "flag", "flag2")
+awaiting = st.one_of(
+    _step("await", flag, _of(1)),
+    _step("until", _of(1), flag.map(lambda name: (("ldr", name),))),
+    _step("doze", flag, _of(1)),
+)
+AWAITING = ("await", "until", "doze")
+telling = _step("str stlr", flag, _of(1))
+EVERYBODY = "everybody"
+"""In place of the number of CPUs."""
+DSB, ISB = ("dsb", "ish"), ("isb",)
+LEAVE: Steps = (("msr", "ttbr", "away"), ISB, ("tlbi", "vmalle1"), ("dsb", "nsh"), ISB)
+
+
+@st.composite
+def _change(draw: st.DrawFn) -> Steps:
+    """A descriptor changes, by break-before-make or while it is live."""
+    slot, value = draw(change)
+    middle = (("str", slot, "inv"), DSB, draw(tlbi), DSB) if draw(st.booleans()) else ()
+    end = () if middle else (draw(tlbi), DSB)
+    return (*middle, ("str", slot, value), DSB, *end)
+
+
+@st.composite
+def _park(draw: st.DrawFn) -> Steps:
+    """Leave the live map, forget it, wait somewhere else, and perhaps come back."""
+    steps: Steps = LEAVE
+    if draw(st.booleans()):
+        steps += (draw(st.one_of(telling, _of(("ldaddal", "count", 1), ("add", "count")))),)
+    steps += (draw(st.one_of(awaiting, load)),)
+    if draw(st.booleans()):
+        steps += (("msr", "ttbr", draw(_of("here", "here alone"))), ISB)
+    return steps
+
+
+@st.composite
+def _meet(draw: st.DrawFn) -> Steps:
+    """A rendezvous: count in, and wait for everybody."""
+    count = draw(_of(("ldaddal", "count", 1), ("add", "count")))
+    return count, ("await", "count", EVERYBODY)
+
+
+@st.composite
+def _exclude(draw: st.DrawFn) -> Steps:
+    """A lock or a ticket around something."""
+    inside = tuple(draw(st.lists(step, min_size=1, max_size=2)))
+    if draw(st.booleans()):
+        return ("ticket", "count", "turn"), *inside, ("pass", "turn")
+    return ("lock", "turn"), *inside, ("stlr", "turn", 0)
+
+
+@st.composite
+def _first(draw: st.DrawFn) -> Steps:
+    """Who comes first does something else than the others."""
+    taken = draw(_of(("ldaddal", "count", 1), ("ldaddal", "count", 1), ("ldr", "flag")))
+    then, otherwise = (tuple(draw(st.lists(step, min_size=1, max_size=3))) for _ in range(2))
+    return taken, ("if", draw(_of(0, 1)), then, otherwise)
+
+
+@st.composite
+def _look(draw: st.DrawFn) -> Steps:
+    """Loads, and a panic for what they might give."""
+    one = _step("ldr", st.one_of(flag, word, place))
+    loads = draw(st.lists(one, min_size=1, max_size=2))
+    values = [draw(_of(*((1, 0) if at in WORDS else (8, 9, 1, None)))) for _, at in loads]
+    wanted = enumerate(reversed(values), 1)
+    return *loads, ("panic_if", *wanted)
+
+
+steps = st.lists(step, min_size=1, max_size=3).map(tuple)
+fragment = st.one_of(
+    steps,
+    _change(),
+    _park(),
+    _look(),
+    _meet(),
+    _exclude(),
+    _first(),
+    telling.map(lambda one: (one,)),
+    awaiting.map(lambda one: (one,)),
+    steps.map(lambda inner: (("call", inner),)),
+)
+
+
+@st.composite
+def _damaged(draw: st.DrawFn) -> Steps:
+    """A fragment, which has perhaps lost a step."""
+    whole: Steps = draw(fragment)
+    if len(whole) > 1 and draw(_sometimes(4)):
+        lost = draw(st.integers(0, len(whole) - 1))
+        return whole[:lost] + whole[lost + 1 :]
+    return whole
+
+
+@st.composite
+def _program(draw: st.DrawFn, most: int) -> Steps:
+    parts = draw(st.lists(_damaged(), min_size=1, max_size=3))
+    return sum(parts, ())[:most]
+
+
+@st.composite
+def _changer(draw: st.DrawFn) -> Steps:
+    """A descriptor changes, and others are told so before and after."""
+    before = (draw(telling), DSB) if draw(st.booleans()) else ()
+    usual = _of((("str", "pte x", "inv"), DSB, ("tlbi", "vmalle1is"), DSB, ("str", "pte x", "new")))
+    changed = draw(st.one_of(usual, usual, _change()))
+    return (*before, *changed, *draw(_of((DSB,), (DSB,), ())), draw(telling))
+
+
+@st.composite
+def _leaver(draw: st.DrawFn) -> Steps:
+    """Out of the live map, and then a look at who has come how far."""
+    leave = draw(st.one_of(_of(LEAVE), _of(LEAVE), _park(), steps))
+    return (*leave, *draw(st.one_of(_look(), _look(), load.map(lambda one: (one,)))))
+
+
+PROTOCOL = (_changer(), _leaver(), fragment)
+"""Who does what where one CPU changes tables and the others keep out of the way."""
+
+features = st.builds(
+    Features,
+    bbm=_of(0, 0, 0, 1, 2, 3),
+    noabort=_sometimes(6),
+    ets2=_sometimes(4),
+    conflict=_of("abort", "abort", "either", "amalgam"),
+    erratum_4118414=_sometimes(8),
+)
+CASTS = (
+    *((0, 1),) * 6,
+    *((0, 0),) * 2,
+    *((0, 1, 1),) * 2,
+    *((0, 1, 2),) * 2,
+    *((0, 0, 1), (0, 0, 0), (0, 0, 0, 0), (0, 1, 1, 1)),
+)
+"""Which program each CPU runs: alike CPUs run the same."""
+CALLED = ("cpu0", "cpu1", "cpu2", "dvm0", "dvm1", "every inbox", "event", "past", "table 0x40", "a")
+"""What words may be called: also as the parts of a machine are, and two of them alike."""
+
+
+def _answered(programs: tuple[Steps, ...]) -> tuple[Steps, ...]:
+    """Let somebody tell what somebody waits for, if nobody does, so that few systems are stuck."""
+    steps = [step for steps in programs for step in steps]
+    told = {step[1] for step in steps if step[0] in ("str", "stlr")}
+    found = list(programs)
+    for i, own in enumerate(programs):
+        for name in ("flag", "flag2"):
+            if name not in told and any(name in str(one) for one in own if one[0] in AWAITING):
+                told.add(name)
+                found[i - 1] = (*found[i - 1], ("str", name, 1))
+    return tuple(found)
+
+
+@st.composite
+def _entries(draw: st.DrawFn) -> tuple[tuple[str, str], ...]:
+    """What the live map starts as where it is not as usual."""
+    entries = {}
+    if draw(_sometimes(3)):
+        entries["pte x"], entries["pte y"] = draw(
+            _of(("inv", "new"), ("cont x", "cont y"), ("private", "inv"), ("old", "new"))
+        )
+    if draw(_sometimes(2)):
+        entries["pblock"] = draw(_of("old", "spare"))
+    return tuple(entries.items())
+
+
+@st.composite
+def systems(draw: st.DrawFn) -> System:
+    """A small system."""
+    cast = draw(st.sampled_from(CASTS))
+    most = STEPS_MAX[len(cast)]
+    roles = PROTOCOL if draw(st.booleans()) else (_program(most),) * 3
+    programs = tuple(draw(roles[n])[:most] for n in range(max(cast) + 1))
+    if not draw(_sometimes(6)):
+        programs = _answered(programs)
+    cnp = draw(_sometimes(5))
+    has = draw(features) if draw(_sometimes(2)) else Features()
+    has = has._replace(tlb=int(cnp))
+    named = st.dictionaries(_of(*WORDS, *SLOTS), _of(*CALLED), max_size=4)
+    symbols = draw(named) | {"flag": draw(_of(*CALLED))} if draw(_sometimes(2)) else {}
+    hardware = draw(_sometimes(6))
+    entries = draw(_entries())
+    # What is to stay mapped has to be so at the start.
+    mapped = ("pte x", "inv") not in entries
+    known = [name for name in PROPERTIES[:-1] if mapped or name != "fault"]
+    checked = st.lists(_of(*known), max_size=2)
+    always = draw(_of(("conflict",), ("conflict",), ()))
+    return System(
+        programs,
+        tuple(Member(n, has) for n in cast),
+        upper=draw(_sometimes(2)),
+        deep=draw(_sometimes(5)),
+        cnp=cnp,
+        entries=entries,
+        hardware=draw(st.sampled_from(sorted(HARDWARE))) if hardware else "delayed",
+        window=draw(_of(2, 3)) if draw(_sometimes(12)) else 1,
+        interrupts=draw(_of("irq", "nmi", "serror")) if draw(_sometimes(12)) else "",
+        handler=draw(_of("skip", "skip", "retry", "flush", "panic", "none")),
+        fetches=draw(_sometimes(8)),
+        properties=tuple(
+            dict.fromkeys((*always, *draw(checked), *("one table",) * draw(_sometimes(15))))
+        ),
+        symbols=tuple(symbols.items()),
+    )

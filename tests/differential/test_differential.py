@@ -1,0 +1,66 @@
+"""Searches against brute force: what was found once, and some hundreds of random systems."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from simbbm.explore.search import Search
+from tests.differential.compare import DisagreementError, compare
+from tests.differential.planted import DSB, PLANTED, TWO
+from tests.differential.run import round_of
+from tests.differential.systems import Member, System
+
+POLL = (("until", 1, (("ldr", "flag"),)),)
+FOUND = {name: planted.shows for name, planted in PLANTED.items()} | {
+    "comes back to how it started": System(
+        ((*POLL, ("str", "flag", 1)),), (Member(0),) * 3, properties=()
+    ),
+    "a counterexample that polls": System(
+        (POLL, (("str", "pte y", "new"), DSB, ("str", "flag", 1))),
+        (Member(0), Member(0), Member(1)),
+        properties=("preserved",),
+    ),
+    "fails at the start": System(
+        ((("nop",),), (("nop",),)), TWO, entries=(("pte x", "inv"),), properties=("fault",)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_was_found_once_is_right_now(name: str) -> None:
+    assert compare(FOUND[name].scenario()).states
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_old_mistakes_show(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant, shows = PLANTED[name]
+    plant(monkeypatch)
+
+    with pytest.raises(DisagreementError):
+        compare(shows.scenario())
+
+
+def test_a_search_that_overlooks_states_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison is of states, ends and ways to fail: each is seen to be missing."""
+    following = Search._expand
+
+    def lazy(self: Search, number: int, state: object, after: list[object]) -> str | None:
+        return None if number == 3 else following(self, number, state, after)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Search, "_expand", lazy)
+    with pytest.raises(DisagreementError, match="are missing"):
+        compare(System(((("str", "flag", 1),), (("ldr", "flag"),)), TWO).scenario())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_systems_agree(seed: int) -> None:
+    """Deterministic; at least a fifth violates something, and half is really reduced."""
+    tally = Counter[str]()
+    disagreement = round_of(seed, tally, examples=70, states=200)
+
+    assert disagreement is None, disagreement
+    assert tally["compared"] >= 30
+    assert tally["violated"] * 5 >= tally["compared"]
+    assert tally["reduced"] * 2 >= tally["compared"]
