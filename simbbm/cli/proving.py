@@ -149,6 +149,7 @@ def _row(
             "landmarks": proof.landmarks,
             "also": [f"{verdict}:{name}" for verdict, name in proof.also],
             "collision": collision_bound(proof),
+            "notes": list(proof.notes),
         },
         geometry=scenario.setup(params).geometry.name,
         witness=str(kept.path) if kept and kept.path else None,
@@ -171,6 +172,7 @@ def _how(proof: Proof) -> str:
     if proof.run is not None:
         certified = "no shorter one exists" if proof.certified else "a shorter one may exist"
         lines.append(f"{len(proof.run)} steps, {certified}")
+    lines += [f"note: {note}" for note in proof.notes]
     if proof.also:
         lines.append("also met: " + ", ".join(f"{verdict}:{name}" for verdict, name in proof.also))
     if proof.verdict is Verdict.PROVED:

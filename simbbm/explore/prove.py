@@ -55,6 +55,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """Steps of the programs that were come to."""
     never: tuple[str, ...]
     """Awaits in functions that ran which were not (`coverage`)."""
+    notes: tuple[str, ...] = ()
+    """What to know of the machine that was searched."""
 
 
 def collision_bound(proof: Proof) -> float:
@@ -153,6 +155,7 @@ class Prover:
             landmarks=dict(searched.counts),
             labels=len(automaton.labels),
             never=tuple(never_awaited(automaton)),
+            notes=space.machine.notes,
         )
 
 
