@@ -19,10 +19,10 @@ from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
 from simbbm.arm64.ops import Cpu
 from simbbm.core.automaton import edits
 from simbbm.core.program import routine
+from simbbm.linux.barrier import equals
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName
 from simbbm.linux.mmu import (
-    equals,
     flush_linear_map,
     repaint,
     secondary_part,

@@ -8,11 +8,13 @@ An open question about today's code: can the boot CPU itself be hurt if it has l
 promise? Asked because it works through the map that it is splitting: tables and new tables lie in
 it. Assumed: the others have level 0 and park as always; an access that meets two sizes may abort;
 vectors, stack and what the handler runs on are mapped by the kernel image, which is not split.
-Found: it can. Today an abort is fatal (`level_2`): the next load of the walk may be
-it. A handler that invalidates its own TLB and tries again would do (`handler_flushes`), proved
-where blocks are split. It must not touch the linear map before it has invalidated: else it may
-abort in turn, within itself, as deep as one likes (`handler_looks_first`). That is the proof that
-Linux spares itself by asking for the promise: of every handler, and of all that it comes by.
+Found: it can. Today an abort is fatal (`level_2`): the next load of the walk may be it, and
+fault.c's entry for it is do_bad(). Linux gives such a boot CPU no blocks to split, so nobody is
+hurt: this is what the promise is asked for. A handler that invalidates its own TLB before all else
+and tries again would do (`handler_flushes`), proved where blocks are split. But no handler in fault.c
+comes before all else: today's entry code has read `current`, which lies in the linear map
+(arm64_enter_from_kernel_mode()), and may abort in turn, within itself, as deep as one likes
+(`handler_behind_entry`, and `handler_looks_first`: the same for whatever else it touches).
 
 Where the tables that are worked on lie in a contiguous group themselves it would not do
 (`handler_flushes` with `-p layout=contpmd` or `contpte`: STUCK). While CONT is cleared entry by
@@ -43,7 +45,7 @@ LINEAR_MAP = KERNEL_PAGE * SCALED.page_words
 
 @routine
 async def do_conflict(cpu: Cpu) -> None:
-    """What a handler in fault.c could do; today the abort is fatal (do_bad)."""
+    """What a handler could do that nothing comes before; today the abort is fatal (do_bad)."""
     await local_flush_tlb_all(cpu)
 
 
@@ -55,7 +57,23 @@ async def vectors(cpu: Cpu, aborted: Aborted) -> None:
     await cpu.eret()
 
 
-HANDLERS: dict[str, Program | None] = {"none": None, "vectors": vectors}
+@routine
+async def arm64_enter_from_kernel_mode(cpu: Cpu) -> None:
+    """entry-common.c:arm64_enter_from_kernel_mode: `current`, a task_struct in the linear map."""
+    await cpu.ldr(LINEAR_MAP)
+
+
+async def el1h_64_sync_handler(cpu: Cpu, aborted: Aborted) -> None:
+    """entry-common.c:el1h_64_sync_handler, el1_abort: what comes before any handler in fault.c."""
+    await arm64_enter_from_kernel_mode(cpu)
+    await vectors(cpu, aborted)
+
+
+HANDLERS: dict[str, Program | None] = {
+    "none": None,
+    "vectors": vectors,
+    "entry": el1h_64_sync_handler,
+}
 
 
 @scenario(expect="VIOLATED:no_tlb_conflict")
@@ -63,7 +81,7 @@ def level_2(
     *,
     cpus: Annotated[int, Range(2, 16)] = 2,
     layout: LayoutName = "pud",
-    handler: Literal["none", "vectors"] = "none",
+    handler: Literal["none", "vectors", "entry"] = "none",
     hardware: Literal["delayed", "eager"] = "delayed",
 ) -> Setup:
     """Open question: level 2 without the promise on the boot CPU; its own walk may abort."""
@@ -101,4 +119,11 @@ handler_looks_first = handler_flushes.twin(
     "A handler that touches the linear map before it has invalidated may abort within itself.",
     expect="VIOLATED:no_tlb_conflict",
     replace={do_conflict: do_conflict_looking_first},
+)
+
+handler_behind_entry = handler_flushes.twin(
+    "The same handler where fault.c has its handlers: entry code reads `current` before it, in the "
+    "linear map, and may abort within itself (arm64_enter_from_kernel_mode, as merged).",
+    expect="VIOLATED:no_tlb_conflict",
+    handler="entry",
 )

@@ -8,10 +8,12 @@ do both twice is enough.
 An open question about today's code: must the TLBI at the end of the split be done twice? Asked
 because X925, which has to be kept from watching where an A725 boots, is one of those cores.
 Assumed: every CPU has the erratum, the first TLBI never waits for a store, the second does, as the
-workaround says. Found: it need not be. No store of a parked CPU is under way when the flush comes:
-its DSBs (S3, S7) have seen to that before it was counted; and the boot CPU's own stores its own DSB
-waits for. The proof is the same with the erratum and without (`good`), and so is every answer of
-`simbbm ablate`: no other step carries the load. It does matter where a page gets a new owner after
+workaround says. Found: it need not be, for the split changes no output address and no permission:
+a store that went by an old entry is where it belongs, whenever it gets there. The proof is the same
+with the erratum and without (`good`), and so is every answer of `simbbm ablate`: no other step
+carries the load. (Kernels that know the erratum repeat TLBI and DSB in flush_tlb_kernel_range()
+anyway. That parked CPUs have executed DSBs is not the reason: that a DSB NSH completes stores for
+others is a simplification of ours.) It does matter where a page gets a new owner after
 it was unmapped, which is the erratum's own story (`reused_page`, mended by a second TLBI in
 `reused_page_flushed_twice`): what is done at run time is not excused by the answer above.
 """

@@ -2,18 +2,21 @@
 
 From the switch to the reserved table to the restore, a parked CPU maps neither its vectors nor its
 stack. What keeps it from taking an exception there is that stop_machine() has masked interrupts
-(PSTATE.I); callers of idmap_cpu_replace_ttbr1() mask all of DAIF. The number is that of the
-catalogue of mutants.
+(PSTATE.I and F, not A and D). The number is that of the catalogue of mutants.
 
 An open question about today's code: is the wait window safe against NMIs and SErrors?
-Asked because PSTATE.I masks neither a pseudo-NMI (with priority masking local_irq_disable() does
-not even set it) nor an SError. Assumed: either may arrive on any CPU at any time, except during
-another exception; the vectors are at their kernel address, and their handler only returns.
-Found: it is not safe. Once the reserved table in TTBR1 is in effect, either is fatal
-(`nmi_in_window`, `serror_in_window`): no instruction of a vector can be fetched. With vectors of
-their own in the idmap the CPUs could take both (`vectors_in_idmap`). Masking all of DAIF would put
-off SErrors, and pseudo-NMIs with them. How likely either is within some milliseconds at boot, the
-model does not say.
+Asked because local_irq_disable() masks neither an SError nor, where the kernel uses interrupt
+priorities, a pseudo-NMI; nothing on the way into the idmap masks more. Assumed: either may arrive
+on any CPU at any time, except during another exception; the vectors are at their kernel address,
+and their handler only returns.
+Found: it is not safe if one arrives. Once the reserved table in TTBR1 is in effect no instruction
+of a vector can be fetched (`nmi_in_window`, `serror_in_window`): the CPU faults for ever on its
+vectors, a silent hang where otherwise do_serror() would panic or survive. A pseudo-NMI takes a
+kernel that was built and booted for it. The mend at hand is what __cpu_replace_ttbr1()'s callers
+do: mask all of DAIF before the switch (`daif_masked`); both are put off until the CPU is back. With
+vectors of their own in the idmap CPUs could take both (`vectors_in_idmap`), as far as the handler
+only returns: it has no stack and no `current` there. KPTI's window is the same. How likely either
+is within some milliseconds at boot, the model does not say.
 
 Simplified: one arrives on each CPU, and handlers touch no memory but their own code (misses).
 """
@@ -26,6 +29,7 @@ from typing import Annotated, Literal
 from simbbm.arm64.ops import INTERRUPT, Aborted, Cpu
 from simbbm.core.program import routine
 from simbbm.linux.kernel import Kernel
+from simbbm.linux.mmu import secondary_part
 from simbbm.linux.proc import wait_linear_map_split_to_ptes
 from simbbm.scenario import Range, Setup, scenario
 
@@ -61,14 +65,15 @@ m31_irqs_not_disabled = good.twin(
 )
 
 nmi_in_window = good.twin(
-    "Open question: a pseudo-NMI in the wait window is fatal; stop_machine() does not mask it.",
+    "Open question: a pseudo-NMI in the wait window is fatal; stop_machine() does not mask it "
+    "(kernels that are built and booted for it).",
     expect="VIOLATED:no_fault_on_live_map",
     layout="pages",
     arrives="nmi",
 )
 
 serror_in_window = good.twin(
-    "Open question: so is an SError.",
+    "Open question: so is an SError, on every kernel: the CPU hangs, and nobody is told.",
     expect="VIOLATED:no_fault_on_live_map",
     layout="pages",
     arrives="serror",
@@ -86,8 +91,25 @@ async def wait_with_vectors_in_idmap(cpu: Cpu, k: Kernel) -> None:
 
 
 vectors_in_idmap = good.twin(
-    "With vectors in the idmap a parked CPU can take an NMI: what would make the window safe.",
+    "With vectors in the idmap a parked CPU can take an NMI, if the handler only returns.",
     expect="HOLDS",
     replace={wait_linear_map_split_to_ptes: wait_with_vectors_in_idmap},
     arrives="nmi",
+)
+
+
+@routine
+async def secondary_part_daif_masked(cpu: Cpu, k: Kernel) -> None:
+    """local_daif_save() before the swapper goes, local_daif_restore() when the CPU is back."""
+    await cpu.daifset("daif")
+    await secondary_part(cpu, k)
+    await cpu.daifclr("da")
+
+
+daif_masked = good.twin(
+    "All of DAIF is masked while a CPU is parked, as around __cpu_replace_ttbr1(): SErrors and "
+    "pseudo-NMIs wait until it is back.",
+    expect="HOLDS",
+    replace={secondary_part: secondary_part_daif_masked},
+    arrives="serror",
 )

@@ -6,10 +6,17 @@ comes online meanwhile. The kernel refuses it if it lacks what the system has.
 
 An open question about today's code: is a refusal early enough?
 Asked because secondary_start_kernel() checks capabilities when the new CPU has been running on the
-swapper's tables for some time. Assumed: leaves are split at any time, without cpu_hotplug_lock
-(split_kernel_leaf_mapping() takes none). Found: it is not. A CPU that will be refused may hold a
-block next to the pages that it was split into, before it gets to the check (`refused`). Checked
-before the swapper's tables are in TTBR1, it holds nothing of them (`refused_in_idmap`).
+swapper's tables for some time, since __enable_mmu. Assumed: another CPU splits a leaf meanwhile (a
+module or a BPF program is loaded): _cpu_up() holds cpu_hotplug_lock for writing, but
+split_kernel_leaf_mapping() takes its mutex alone. Found: it is not. A CPU that will be refused may
+hold a block next to the pages that it was split into, before it gets to the check (`refused`).
+
+Two mends. Checked before the swapper's tables are in TTBR1, it holds nothing of them
+(`refused_in_idmap`). With cpus_read_lock() around splits (`refused_splits_locked`; lock order in
+today's callers not looked at) none comes before it is off. But the second takes a CPU that can be
+switched off: if CPU_OFF fails, cpu_die_early() loops on the swapper's tables for ever, and the next
+split is seen (`refused_not_off`, `refused_not_off_splits_locked`). The guide has a page of it,
+`late_cpu`: how to see it, as a report to whom it may concern.
 """
 
 from __future__ import annotations
@@ -21,11 +28,13 @@ from simbbm.arm64.geometry import GEOMETRIES
 from simbbm.arm64.machine import Landmark, Machine
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Regime, Ttbr
+from simbbm.check.properties import all_ptes_at_end, context_restored
 from simbbm.core.automaton import edits
 from simbbm.core.program import Program, routine
 from simbbm.linux.hotplug import (
     bring_up,
     check_local_cpu_capabilities,
+    cpu_die_early,
     cpus_read_lock,
     cpus_read_unlock,
     cpus_write_lock,
@@ -33,9 +42,9 @@ from simbbm.linux.hotplug import (
 )
 from simbbm.linux.layout import Layout
 from simbbm.linux.layout import layout as lay_out
-from simbbm.linux.mmu import linear_map_split_to_ptes
+from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to_ptes
 from simbbm.linux.set_memory import Caps, RunningKernel, split_kernel_leaf_mapping
-from simbbm.linux.stop_machine import StopFn, is_set, multi_cpu_stop, set_state, stop_machine
+from simbbm.linux.stop_machine import StopFn, cpu_stopper_thread, is_set, stop_machine
 from simbbm.scenario import CpuSet, CpuSetup, Range, Setup, scenario
 
 from . import linear_map_split as merged
@@ -56,7 +65,7 @@ KEPT = (
 def running(setup: Setup, at: Layout, caps: Caps, online: int) -> tuple[Setup, RunningKernel]:
     """Add what changes while a kernel runs, and tables for it to split a leaf with."""
     k = at.kernel
-    names = ("caps", "online", "num_threads", "hotplug_lock")
+    names = ("caps", "online", "hotplug_lock")
     first = k.scratch + 1
     words = {first + i: name for i, name in enumerate(names)}
     by_idmap = {word - k.flag + k.flag_idmap: name for word, name in words.items()}
@@ -72,7 +81,7 @@ def running(setup: Setup, at: Layout, caps: Caps, online: int) -> tuple[Setup, R
             properties=tuple(p for p in changed.properties if p.name in KEPT),
             symbols={**changed.symbols, **words, **by_idmap},
         ),
-        RunningKernel(k, first, first + 1, first + 2, first + 3, spare),
+        RunningKernel(k, first, first + 1, first + 2, spare),
     )
 
 
@@ -90,14 +99,19 @@ async def late(cpu: Cpu, k: RunningKernel, swapper: Ttbr, able: int) -> None:
     await bring_up(cpu, k, swapper, able)
 
 
+async def boot(cpu: Cpu, k: Any) -> None:
+    """CPU 0, which waits for nobody."""
+    await linear_map_maybe_split_to_ptes(cpu, k)
+
+
 async def late_stopper(cpu: Cpu, k: Any, swapper: Ttbr, able: int) -> None:
     """The same, under the lock; then it gets work from stop_machine() if it was counted."""
     await cpus_write_lock(cpu, k.by_idmap())
     await bring_up(cpu, k, swapper, able)
     await cpus_write_unlock(cpu, k)
-    await cpu.wait(k.stop_work, is_set, acquire=True)
-    if await cpu.ldr(k.num_threads) == k.num_online_cpus:
-        await multi_cpu_stop(cpu, k, linear_map_split_to_ptes)
+    threads = await cpu.wait(k.msdata_num_threads, is_set)
+    if threads == k.num_online_cpus:
+        await cpu_stopper_thread(cpu, k, linear_map_split_to_ptes)
 
 
 @routine
@@ -105,17 +119,9 @@ async def stop_machine_locked(cpu: Cpu, k: Any, fn: StopFn) -> None:
     """stop_machine.c:stop_machine, stop_machine_cpuslocked: count under cpus_read_lock()."""
     await cpus_read_lock(cpu, k)
     threads = await cpu.ldr(k.online)
-    await cpu.str(k.num_threads, threads)
     counted_now = k._replace(kernel=k.kernel._replace(num_online_cpus=threads))
     await stop_machine(cpu, counted_now, fn)
     await cpus_read_unlock(cpu, k)
-
-
-@routine
-async def set_state_of_threads(cpu: Cpu, k: Any, state: int) -> None:
-    """stop_machine.c:set_state, with msdata.num_threads in memory."""
-    threads = await cpu.ldr(k.num_threads)
-    await set_state(cpu, k.kernel._replace(num_online_cpus=threads), state)
 
 
 @routine
@@ -197,6 +203,59 @@ refused_in_idmap = refused.twin(
     replace={bring_up: check_and_bring_up},
 )
 
+
+@routine
+async def split_under_read_lock(cpu: Cpu, k: RunningKernel, page: int) -> None:
+    """cpus_read_lock() around the split: no CPU is on its way meanwhile."""
+    await cpus_read_lock(cpu, k)
+    await split_kernel_leaf_mapping(cpu, k, page)
+    await cpus_read_unlock(cpu, k)
+
+
+@routine
+async def cpu_up(cpu: Cpu, k: RunningKernel, swapper: Ttbr, able: int) -> bool:
+    """cpu.c:_cpu_up, which waits for the new CPU under cpus_write_lock(); refused, it is off."""
+    await cpus_write_lock(cpu, k.by_idmap())
+    online = await bring_up(cpu, k, swapper, able)
+    await cpus_write_unlock(cpu, k if online else k.by_idmap())
+    return online
+
+
+refused_splits_locked = refused.twin(
+    "With cpus_read_lock() around splits nothing is split before a CPU that is refused is off.",
+    expect="HOLDS",
+    replace={split_kernel_leaf_mapping: split_under_read_lock, bring_up: cpu_up},
+)
+
+
+@routine
+async def cpu_park_loop(cpu: Cpu, k: RunningKernel) -> None:  # noqa: ARG001 - as cpu_die_early
+    """smp.c:cpu_park_loop, behind a CPU_OFF that failed: WFE and WFI for ever, MMU on."""
+    await cpu.nop()
+
+
+@routine
+async def cpu_up_to_loop(cpu: Cpu, k: RunningKernel, swapper: Ttbr, able: int) -> bool:
+    """_cpu_up() gives up on it and drops the lock."""
+    await cpus_write_lock(cpu, k.by_idmap())
+    online = await bring_up(cpu, k, swapper, able)
+    await cpus_write_unlock(cpu, k)
+    return online
+
+
+refused_not_off = refused.twin(
+    "Open question: one that cannot be powered off loops on the swapper's tables for ever, as "
+    "today (cpu_die_early).",
+    expect="VIOLATED:no_size_change_seen",
+    replace={cpu_die_early: cpu_park_loop},
+)
+
+refused_not_off_splits_locked = refused_not_off.twin(
+    "Then a lock around splits is of no use: the next one is seen, whenever it comes.",
+    expect="VIOLATED:no_size_change_seen",
+    replace={split_kernel_leaf_mapping: split_under_read_lock, bring_up: cpu_up_to_loop},
+)
+
 m36_late_cpu_admitted = refused_in_idmap.twin(
     "A late CPU without BBML2_NOABORT is admitted although the system has it (comment in "
     "cpufeature.c: a late CPU must have it).",
@@ -223,15 +282,24 @@ def repaint(
     )
     at = lay_out(layout, GEOMETRIES["scaled"], cpus)
     setup, k = running(setup, at, Caps.WITHOUT_NOABORT, cpus - 1)
-    early = [cpu._replace(args=(k,)) for cpu in setup.cpus[:-1]]
+    early = [
+        cpu._replace(program=cpu.program if n else boot, args=(k,))
+        for n, cpu in enumerate(setup.cpus[:-1])
+    ]
     return replace(
-        setup, cpus=(*early, switched_off(setup.cpus[-1], at, late_stopper, k, able=False))
+        setup,
+        cpus=(*early, switched_off(setup.cpus[-1], at, late_stopper, k, able=False)),
+        properties=(
+            *setup.properties,
+            all_ptes_at_end(at.regime, at.repainted),
+            context_restored(at.regime),
+        ),
     )
 
 
 counted = replace(
     repaint,
-    edits=edits({stop_machine: stop_machine_locked, set_state: set_state_of_threads}),
+    edits=edits({stop_machine: stop_machine_locked}),
 )
 del repaint
 

@@ -27,18 +27,20 @@ from simbbm.check.properties import (
 )
 from simbbm.core.program import repeat_until, routine
 from simbbm.linux import mmu, proc
+from simbbm.linux.barrier import equals, smp_cond_load_acquire
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName
 from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.pgtable import fill_table, populate
 from simbbm.linux.proc import count_parked, idmap_cpu_set_reserved_ttbr1
 from simbbm.linux.split import Progress, pgd_pgtable_alloc_split, split_pmd, split_pud
-from simbbm.linux.stop_machine import cpu_stopper_thread
+from simbbm.linux.stop_machine import cpu_stopper_thread, stoppers_idle
 from simbbm.scenario import CpuSet, CpuSetup, Range, Setup, cpu_set, hardware_for, scenario
 
 
 async def boot(cpu: Cpu, k: Kernel) -> None:
     """CPU 0, from setup_system_features() on."""
+    await stoppers_idle(cpu, k)
     await mmu.linear_map_maybe_split_to_ptes(cpu, k)
 
 
@@ -81,6 +83,7 @@ def good(
             for n in range(cpus)
         ),
         tables=at.tables,
+        data=at.data,
         properties=(
             no_tlb_conflict,
             no_size_change_seen,
@@ -150,7 +153,7 @@ m02_no_cpu0_test = good.twin(
 @routine
 async def wait_for_one_less(cpu: Cpu, k: Kernel) -> None:
     """The initial 1 that stands for the boot CPU is forgotten in the target."""
-    await cpu.wait(k.flag, mmu.equals, k.num_online_cpus - 1, acquire=True)
+    await smp_cond_load_acquire(cpu, k.flag, equals, k.num_online_cpus - 1)
 
 
 m03_waits_for_one_less = good.twin(

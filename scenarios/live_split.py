@@ -5,14 +5,18 @@ capabilities are final. That is allowed while one CPU is online, and refused (-E
 more (f12b435de2f2). Numbers are those of the catalogue of mutants.
 
 An open question about today's code, asked in the review of that fix: is num_online_cpus() == 1
-enough? Assumed: some task calls set_memory_*() while a CPU is being brought up (the reviewer knew
-of none). Found: it is not enough. A CPU walks the swapper's tables before it counts as online
-(`booting`); with cpus_read_trylock(), as the reviewer suggested, it is (`booting_trylock`).
+enough? Assumed: some task calls set_memory_*() while a CPU is being brought up. Found: it is not
+enough. A CPU walks the swapper's tables before it counts as online (`booting`); with
+cpus_read_trylock(), held until the leaf is split, it is (`booting_trylock`). This is known upstream
+and was left so (April 2026): no such caller was known, so that the test would do. What relies on
+it, the ITS of a realm, does so before smp_init().
 
-Another one: is mutant 35 possible with today's locks? Assumed: a task has passed those tests, has
-filled its table, and sleeps (the allocation may) or is pre-empted until stop_machine() has
-repainted the map. Found: it is. pgtable_split_lock, which the task holds, keeps nobody out: the
-repaint takes no locks. Its stale decision puts contiguous pages where there are pages by now.
+Another one: is mutant 35 possible with today's locks? Assumed: such a caller again. It has passed
+those tests, has filled its table, and sleeps (a GFP_KERNEL allocation lies between its look at the
+entry and its store) or is pre-empted until stop_machine() has repainted the map. Found: it is.
+pgtable_split_lock, which the task holds, keeps nobody out: the repaint takes no locks. Its stale
+decision puts contiguous pages where there are pages by now. That mutex around stop_machine() would
+mend it.
 
 Simplified: in mutant 35 the task sleeps at one point, between filling its table and linking it.
 """
@@ -27,9 +31,10 @@ from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Ttbr
 from simbbm.check.properties import all_ptes_at_end
 from simbbm.core.program import routine
+from simbbm.linux.barrier import equals
 from simbbm.linux.hotplug import bring_up, cpus_read_unlock, cpus_write_lock, cpus_write_unlock
 from simbbm.linux.layout import layout as lay_out
-from simbbm.linux.mmu import equals, linear_map_maybe_split_to_ptes
+from simbbm.linux.mmu import linear_map_maybe_split_to_ptes
 from simbbm.linux.pgtable import arch_leave_lazy_mmu_mode, populate
 from simbbm.linux.set_memory import (
     Caps,

@@ -11,7 +11,8 @@ fault? An entry that becomes valid needs no TLBI, because what is invalid is not
 translation may have been made early, back to the last context synchronisation on the reading CPU,
 and no acquire undoes it. Found: without FEAT_ETS2 it can (`fault_is_fatal`); with FEAT_ETS2, or an
 ISB behind the acquire, it cannot. The kernel has no such ISB. It takes the fault, sees that the
-address is mapped by now (is_spurious_el1_translation_fault()), and tries again.
+address is mapped by now (is_spurious_el1_translation_fault(), by AT S1E1R), and tries again; not
+quietly, it warns, and it does so for loads and stores only.
 
 Simplified: here such a read may fault also where its address has been loaded, as the allocator's
 are, which the architecture forbids (cries wolf). The handler tries again without a look at the

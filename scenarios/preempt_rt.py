@@ -11,7 +11,8 @@ Here a task on every other CPU allocates a page before its stopper runs. Where i
 it looks for the stopper's work, as the scheduler would, and does it: under PREEMPT_RT while it
 waits for the lock, and once while it holds it; else not before it has dropped it.
 
-Simplified: one lock stands for zone->lock and the per-CPU lists', no task on the boot CPU is
+Simplified: a CPU is pre-empted when the first work is queued, be it not its own yet (cries wolf);
+one lock stands for zone->lock and the per-CPU lists', no task on the boot CPU is
 pre-empted with it held, and might_sleep() does not complain of a sleeping lock in fn (misses).
 """
 
@@ -28,7 +29,7 @@ from simbbm.linux.hotplug import try_lock
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to_ptes
 from simbbm.linux.pgtable import fill_table
-from simbbm.linux.stop_machine import cpu_stopper_thread, multi_cpu_stop
+from simbbm.linux.stop_machine import cpu_stopper_thread
 from simbbm.scenario import CpuSet, Range, Setup, scenario
 
 from . import linear_map_split as merged
@@ -54,7 +55,7 @@ async def preempt_schedule(cpu: Cpu, k: Any) -> bool:
     """core.c:preempt_schedule: the stopper runs if it has work; returns whether it did."""
     if await cpu.ldar(k.stop_work) == 0:
         return False
-    await multi_cpu_stop(cpu, k, linear_map_split_to_ptes)
+    await cpu_stopper_thread(cpu, k, linear_map_split_to_ptes)
     return True
 
 
@@ -97,6 +98,11 @@ async def rmqueue_buddy(cpu: Cpu, k: Any) -> bool:
     return stopped
 
 
+async def boot(cpu: Cpu, k: Any) -> None:
+    """CPU 0: it does not look whether the others are idle."""
+    await linear_map_maybe_split_to_ptes(cpu, k)
+
+
 async def task_and_stopper(cpu: Cpu, k: Any) -> None:
     """Any CPU but the boot CPU: a task, and the stopper, if it has not run by then."""
     if not await rmqueue_buddy(cpu, k):
@@ -135,7 +141,7 @@ def locked(
     return replace(
         setup,
         cpus=tuple(
-            cpu._replace(program=task_and_stopper if n else merged.boot, args=(k,))
+            cpu._replace(program=task_and_stopper if n else boot, args=(k,))
             for n, cpu in enumerate(setup.cpus)
         ),
         symbols={**setup.symbols, **names},

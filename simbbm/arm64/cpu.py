@@ -52,7 +52,8 @@ class CpuState:
     mmu: Mmu
     buffer: StoreBuffer
     monitor: int
-    event: bool
+    event: bool | None
+    """The event register; None: it may be set or not (`forget_events`)."""
     masked: bool
     vbar: int | None
     inbox: tuple[Pending, ...]
@@ -63,6 +64,8 @@ class CpuState:
     """What loads of the program may still get that overtake earlier operations."""
     interrupted: bool = False
     """It has taken the one interrupt that arrives on each CPU."""
+    all_masked: bool = False
+    """All of PSTATE.DAIF is set: no SError arrives, and no pseudo-NMI."""
     _content: Encoded | None = field(default=None, init=False)
 
     @property
@@ -95,6 +98,7 @@ class CpuState:
             *((tuple(self.flight[1:]),) if self.flight else ()),
             *((self.past,) if self.past else ()),
             *(("interrupted",) if self.interrupted else ()),
+            *(("all masked",) if self.all_masked else ()),
         )
 
 

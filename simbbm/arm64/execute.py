@@ -230,9 +230,15 @@ class Execution(Building):
     # Events, control
 
     def wfe(self, op: Op) -> Iterator[LocalMove]:  # noqa: ARG002
-        """WFE: goes on when the event register is set."""
-        if self.state.event:
+        """WFE: goes on when the event register is set; if that is not known, it may or may not."""
+        if self.state.event is not False:
             yield self._proceed(None, event=False)
+        if self.state.event is None:
+            yield self._move("!no event", Effect(self.shared.cpus.change(self.state, event=False)))
+
+    def forget_events(self, op: Op) -> Iterator[LocalMove]:  # noqa: ARG002
+        """What waits have left behind is not known any more."""
+        yield self._proceed(None, event=None, monitor=NOTHING)
 
     def sev(self, op: Op) -> Iterator[LocalMove]:
         """SEV and SEVL."""
@@ -243,8 +249,12 @@ class Execution(Building):
         yield self._proceed(None, pc=op.args[0])
 
     def mask(self, op: Op) -> Iterator[LocalMove]:
-        """DAIFSet and DAIFClr: interrupts are off or on."""
-        yield self._proceed(None, masked=op.mnemonic == "daifset")
+        """DAIFSet and DAIFClr: interrupts are off or on, SErrors as well, or these alone."""
+        name, _, what = op.mnemonic.partition(".")
+        off = name == "daifset"
+        masked = self.state.masked if what == "da" else off
+        all_masked = off if what else self.state.all_masked
+        yield self._proceed(None, masked=masked, all_masked=all_masked)
 
     def nop(self, op: Op) -> Iterator[LocalMove]:  # noqa: ARG002
         """NOP."""
@@ -280,25 +290,14 @@ class Execution(Building):
 
 _REGIME = {"ttbr0_el1": "ttbr0", "ttbr1_el1": "ttbr1", "tcr_el1": "tcr"}
 
+_SAME_NAME = "wait dmb dsb isb tlbi msr mrs svc eret wfe forget_events nop panic might_sleep"
 _SEMANTICS: dict[str, Callable[[Execution, Op], Iterator[LocalMove]]] = {
     **dict.fromkeys(("ldr", "ldar", "ldapr", "ldxr", "ldaxr"), Execution.load),
     **dict.fromkeys(("str", "stlr", "fill"), Execution.store),
     **dict.fromkeys(("stxr", "stlxr"), Execution.store_exclusive),
     **dict.fromkeys(("sev", "sevl"), Execution.sev),
     **dict.fromkeys(("daifset", "daifclr"), Execution.mask),
+    **{name: vars(Execution)[name] for name in _SAME_NAME.split()},
     "ldaddal": Execution.atomic_add,
-    "wait": Execution.wait,
-    "dmb": Execution.dmb,
-    "dsb": Execution.dsb,
-    "isb": Execution.isb,
-    "tlbi": Execution.tlbi,
-    "msr": Execution.msr,
-    "mrs": Execution.mrs,
-    "wfe": Execution.wfe,
     "br": Execution.branch,
-    "nop": Execution.nop,
-    "panic": Execution.panic,
-    "might_sleep": Execution.might_sleep,
-    "svc": Execution.svc,
-    "eret": Execution.eret,
 }

@@ -65,12 +65,13 @@ def _event_stream(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
 
 
 def _interrupts(shared: Shared, state: CpuState, memory: Memory, cpu: int) -> Iterator[LocalMove]:
-    """An interrupt, unless PSTATE.I masks it; an NMI or an SError, which it does not mask.
+    """An interrupt, unless PSTATE.I masks it; an NMI or an SError, unless all of DAIF is masked.
 
     One for each CPU, and none while another exception is being handled.
     """
     kind = shared.hardware.interrupts
-    if state.interrupted or state.finished or state.saved or (kind == "irq" and state.masked):
+    masked = state.all_masked or (kind == "irq" and state.masked)
+    if state.interrupted or state.finished or state.saved or masked:
         return
     aborted = Aborted(kind, 0, state.pc or 0, INTERRUPT)
     taken = shared.cpus.change(state, interrupted=True)

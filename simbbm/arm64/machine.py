@@ -20,7 +20,7 @@ from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
 from simbbm.arm64.hardware import act, hardware_moves
 from simbbm.arm64.memory import Memory, Tables, Unreadable
 from simbbm.arm64.overtaking import overwritten
-from simbbm.arm64.sharing import groups, share
+from simbbm.arm64.sharing import groups, share, without_effect
 from simbbm.arm64.storebuffer import StoreBuffer, Word
 from simbbm.arm64.view import Hit
 from simbbm.arm64.window import window_moves
@@ -110,6 +110,12 @@ class Arm64:
         """Of listings, as they start: made once, for threads compare by identity."""
         self._local: dict[tuple[CpuState, Memory, int, bool], tuple[Move, ...]] = {}
         self._fine: dict[Tables, set[CpuState]] = {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What whoever reads a verdict about this machine should know."""
+        told = without_effect(self.spec.cpus, self.common)
+        return (told,) if told else ()
 
     def initial(self) -> Machine:
         """Return the state in which every run starts."""

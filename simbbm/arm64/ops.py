@@ -48,6 +48,14 @@ def _checked(step: Step[T], fits: bool, what: Text, known: Iterable[Text]) -> St
     return step
 
 
+DAIF = ("i", "daif", "da")
+"""What is masked or unmasked: interrupts, everything, everything but interrupts."""
+
+
+def _daif(mnemonic: str, mask: str) -> str:
+    return mnemonic if mask == "i" else f"{mnemonic}.{mask}"
+
+
 INTERRUPT = "interrupt"
 """In place of an access: the exception is asynchronous."""
 
@@ -163,17 +171,25 @@ class Cpu(NamedTuple):
         """SEVL: set this CPU's event register."""
         return Step(Op("sevl"))
 
+    def forget_events(self) -> Step[None]:
+        """Say that the program has no use for what its waits left in event register and monitor.
+
+        From here on the monitor is open and the event register may be set or not: what follows is
+        safe if it sets them itself, by SEVL and LDXR, as every wait of Linux does. Fewer states.
+        """
+        return Step(Op("forget_events"))
+
     def br(self, page: int) -> Step[None]:
         """Branch: from here on instructions are fetched from this page."""
         return Step(Op("br", (page,)))
 
-    def daifset(self) -> Step[None]:
-        """MSR DAIFSet: mask interrupts."""
-        return Step(Op("daifset"))
+    def daifset(self, mask: Text = "i") -> Step[None]:
+        """MSR DAIFSet: mask interrupts (`i`), or SErrors and pseudo-NMIs as well (`daif`)."""
+        return _checked(Step(Op(_daif("daifset", mask))), mask in ("i", "daif"), "masks", DAIF)
 
-    def daifclr(self) -> Step[None]:
-        """MSR DAIFClr: unmask interrupts."""
-        return Step(Op("daifclr"))
+    def daifclr(self, mask: Text = "i") -> Step[None]:
+        """MSR DAIFClr: unmask interrupts (`i`), or all of DAIF; `da` leaves interrupts masked."""
+        return _checked(Step(Op(_daif("daifclr", mask))), mask in DAIF, "masks", DAIF)
 
     def eret(self, *, retry: bool = True) -> Step[None]:
         """ERET from an exception handler: run the faulting operation again, or go on after it."""

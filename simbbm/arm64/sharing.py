@@ -42,6 +42,22 @@ def groups(cpus: Sequence[CpuSpec]) -> Groups:
     return tuple(g for g in members if len(g) > 1)
 
 
+def without_effect(cpus: Sequence[CpuSpec], common: Groups) -> str | None:
+    """What to tell of CPUs that start with CnP set and share with nobody, if there are any."""
+    sharing = {n for group in common for n in group}
+    idle = [
+        f"cpu{n}"
+        for n, cpu in enumerate(cpus)
+        if n not in sharing and any(t.cnp for t in (*cpu.regime.ttbr0, *cpu.regime.ttbr1))
+    ]
+    if not idle:
+        return None
+    return (
+        f"CnP is set in a TTBR of {', '.join(idle)} and has no effect: no other CPU has a TLB in "
+        "common with it (Features.tlb)"
+    )
+
+
 def in_common(one: Regime, other: Regime) -> Halves:
     """What two CPUs may share."""
     return _alike(one.ttbr0, other.ttbr0), _alike(one.ttbr1, other.ttbr1)

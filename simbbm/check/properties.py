@@ -266,7 +266,7 @@ def large_leaf(
 
 
 def context_restored(regime: Regime) -> Property:
-    """At the end every CPU runs under `regime`, with interrupts unmasked."""
+    """At the end every CPU runs under `regime`, with nothing masked."""
 
     def judge(shared: Shared, machine: Machine) -> Problem | None:  # noqa: ARG001 - a Check
         for number, cpu in enumerate(machine.cpus):

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING
 import click
 
 from simbbm import discovery
+from simbbm.cli.ablate_columns import PAIR, Columns, steps_of
 from simbbm.cli.exits import Exit
 from simbbm.cli.options import (
     Duration,
-    ScenarioId,
     common,
     examples,
+    ids_argument,
     parameters_option,
     witness_dir_option,
 )
 from simbbm.cli.verdicts import keep
+from simbbm.core.errors import UsageError
 from simbbm.explore.ablate import Ablation, Ablator, Change
 from simbbm.explore.prove import witness_along
 from simbbm.explore.search import NO_LIMITS, Limits
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from simbbm.scenario import Scenario
 
 COLOURS = {"load-bearing": "red", "redundant": "green", "inconclusive": "yellow"}
-PAIR = " + "
-"""Between the two steps of a pair."""
 
 
 @click.command(
@@ -40,9 +40,10 @@ PAIR = " + "
         "simbbm ablate linear_map_split::good",
         "simbbm ablate linear_map_split::good -p cpus=2 -p layout=pmd --explain",
         "simbbm ablate mine.py::good --as markdown",
+        "simbbm ablate linear_map_split::good idmap::good smt::good -p cpus=2",
     ),
 )
-@click.argument("scenario_id", metavar="ID", type=ScenarioId())
+@ids_argument
 @parameters_option
 @click.option("--pairs", is_flag=True, help="Removals of two steps that can be spared singly, too.")
 @click.option("--explain", is_flag=True, help="Say of each step what goes wrong without it.")
@@ -58,7 +59,7 @@ PAIR = " + "
 @witness_dir_option
 @common
 def command(
-    scenario_id: str,
+    ids: tuple[str, ...],
     *,
     given: tuple[tuple[str, str], ...],
     pairs: bool,
@@ -72,16 +73,26 @@ def command(
     """Take away each step of a scenario, or make it weaker, and search what is left.
 
     A step is load-bearing if something then fails (with the shortest counterexample), and redundant
-    if nothing does: that is proved, for these parameters and this machine.
+    if nothing does: that is proved, for these parameters and this machine. Of several scenarios the
+    answers stand side by side, when all are known.
     """
-    scenario = discovery.find(scenario_id)
-    ablator = Ablator(scenario, scenario.parameters_from(dict(given)))
-    page = Page(scenario, form, explain=explain, as_json=as_json)
+    scenarios = [discovery.find(scenario_id) for scenario_id in dict.fromkeys(ids)]
+    ablators = [Ablator(s, s.parameters_from(dict(given))) for s in scenarios]
+    several = len(scenarios) > 1 and not as_json
+    if several and explain:
+        raise UsageError("--explain goes with one scenario", "or with --json")
+    page = (
+        Columns(tuple(s.id for s in scenarios), markdown=form == "markdown")
+        if several
+        else Page(form, explain=explain, as_json=as_json, witness_dir=witness_dir)
+    )
     counts = Counter[str]()
+    end = None if max_seconds is None else monotonic() + max_seconds
     try:
-        for ablation in _ablations(ablator, max_seconds, pairs=pairs):
-            counts[ablation.result] += 1
-            page.add(ablation, witness_dir)
+        for ablator in ablators:
+            for ablation in _ablations(ablator, end, pairs=pairs):
+                counts[ablation.result] += 1
+                page.add(ablator.scenario, ablation)
     except KeyboardInterrupt:
         page.end(counts, "interrupted: the rest was not looked at")
         return Exit.INTERRUPTED
@@ -89,9 +100,8 @@ def command(
     return Exit.INCONCLUSIVE if counts["inconclusive"] else Exit.EXPECTED
 
 
-def _ablations(ablator: Ablator, max_seconds: float | None, *, pairs: bool) -> Iterator[Ablation]:
+def _ablations(ablator: Ablator, end: float | None, *, pairs: bool) -> Iterator[Ablation]:
     """Every single change, and then pairs, as long as there is time."""
-    end = None if max_seconds is None else monotonic() + max_seconds
     spared: list[Change] = []
     for change in ablator.singles():
         ablation = _in_time(ablator, end, change)
@@ -111,8 +121,8 @@ def _in_time(ablator: Ablator, end: float | None, *changes: Change) -> Ablation:
 class Page:
     """The answer, row by row."""
 
-    def __init__(self, scenario: Scenario, form: str, *, explain: bool, as_json: bool) -> None:
-        self.scenario = scenario
+    def __init__(self, form: str, *, explain: bool, as_json: bool, witness_dir: Path) -> None:
+        self.witness_dir = witness_dir
         self.markdown = form == "markdown"
         self.explain = explain
         self.as_json = as_json
@@ -122,7 +132,7 @@ class Page:
             click.echo(f"| step | change | result | property | steps |{why}")
             click.echo("|---|---|---|---|---:|" + ("---|" if explain else ""))
 
-    def add(self, ablation: Ablation, witness_dir: Path) -> None:
+    def add(self, scenario: Scenario, ablation: Ablation) -> None:
         """Print one row, and keep its counterexample."""
         proof, kept = ablation.proof, None
         if self.as_json and proof is not None and proof.run is not None:
@@ -133,11 +143,11 @@ class Page:
                 loop=proof.loop,
                 way=(proof.verdict, proof.property),
             )
-            kept = keep(witness, witness_dir)
+            kept = keep(witness, self.witness_dir)
         row = AblationRow(
-            scenario=self.scenario.id,
+            scenario=scenario.id,
             params=ablation.params,
-            step=PAIR.join(shown(change.step) for change in ablation.changes),
+            step=steps_of(ablation),
             change=" + ".join(change.change for change in ablation.changes),
             result=ablation.result,
             verdict=proof.verdict if proof else None,
@@ -196,8 +206,3 @@ def _needed(row: AblationRow) -> str:
     if row.verdict is not None:
         return ""
     return "its value is used" if "its value" in (row.why or "") else "needed to go on"
-
-
-def shown(step: str) -> str:
-    """A step's name without the numbers of what occurs once."""
-    return step.replace("#1", "")

@@ -150,6 +150,7 @@ def _row(
             "landmarks": proof.landmarks,
             "also": [f"{verdict}:{name}" for verdict, name in proof.also],
             "collision": collision_bound(proof),
+            "notes": list(proof.notes),
         },
         geometry=scenario.setup(params).geometry.name,
         witness=str(kept.path) if kept and kept.path else None,
@@ -171,6 +172,7 @@ def _how(params: Mapping[str, Any], proof: Proof) -> str:
     ]
     if proof.run is not None:
         lines.append(_length(proof.run, proof.loop, certified=proof.certified is True))
+    lines += [f"note: {note}" for note in proof.notes]
     if proof.also:
         lines.append("also met: " + ", ".join(f"{verdict}:{name}" for verdict, name in proof.also))
     if proof.verdict is Verdict.PROVED:

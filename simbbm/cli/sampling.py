@@ -89,7 +89,9 @@ def sample(scenario: Scenario, params: Mapping[str, Any], wanted: Wanted) -> Sam
         surprises=result.surprises,
         estimate=_estimate(result) if complete else None,
     )
-    return Sampled(row, kept, _how(result, wanted), result.interrupted)
+    notes = (f"note: {note}" for note in scenario.system(params).notes)
+    how = "\n  ".join((_how(result, wanted), *notes))
+    return Sampled(row, kept, how, result.interrupted)
 
 
 def _why_inconclusive(result: StressResult, request: StressRequest) -> str:

@@ -16,7 +16,7 @@ something after them. Twins and ablations are made of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from types import CodeType
@@ -143,6 +143,8 @@ class Automaton:
         self.labels: dict[str, Where] = {}
         self.ops: dict[str, Op] = {}
         """What is done at each label; of several operands those that were met first."""
+        self.sites: dict[str, tuple[Where | None, ...]] = {}
+        """The lines of a label's step and of the calls on the way to it, the innermost first."""
         self.awaited: dict[CodeType, set[int]] = {}
         """The lines at which functions were met awaiting something."""
         self.purity = Purity()
@@ -312,6 +314,7 @@ class Automaton:
         point.full_label = full
         self.labels.setdefault(full, turn.where)
         self.ops.setdefault(full, request.op)
+        self.sites.setdefault(full, tuple(_sites(point)))
         if self._dropped(full):
             return self._extend(point, None)
         weaker = self._edited_step(self.edits.weaken, full)
@@ -352,6 +355,14 @@ class Automaton:
                 self.used_edits.add(pattern)
                 return given
         return None
+
+
+def _sites(point: ControlPoint | None) -> Iterator[Where | None]:
+    """The lines of a step and of its callers; the turns of a loop are where the loop is."""
+    while point is not None:
+        if not point.loop:
+            yield point.where
+        point = point.parent
 
 
 def short_label(label: str) -> str:

@@ -7,8 +7,9 @@ verification and optimization for synchronization primitives on weak memory mode
 here for translation tables, TLBs and system registers.)
 
 A step is a routine's step in the routine that calls it; where that pair occurs more than once, all
-occurrences change together. A load or MRS whose value is used cannot be taken away: the program
-does not know how to go on, and that is reported as such.
+occurrences change together, and so do the turns of a loop: one line is one instruction. A load or
+MRS whose value is used cannot be taken away: the program does not know how to go on, and that is
+reported as such.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from typing import Any
 import msgspec
 
 from simbbm.arm64.weaken import ACQUIRES, As, weaker_forms
-from simbbm.core.automaton import Automaton, Edits, exact_pattern
-from simbbm.core.errors import EditError, ScenarioError, UsageError
+from simbbm.core.automaton import Automaton, Edits, exact_pattern, matches
+from simbbm.core.errors import EditError, ScenarioError, UsageError, Where
 from simbbm.core.program import Op
 from simbbm.explore.attempt import Attempt
 from simbbm.explore.live import LIMITS, explored
@@ -33,6 +34,10 @@ from simbbm.scenario import Scenario
 REMOVE, DELAY, WEAKEN = "remove", "delay", "weaken:"
 WINDOW = 4
 """Operations of a program in flight where an acquire is made relaxed: else nothing could differ."""
+
+
+NOT_STEPS = ("nop", "forget_events")
+"""What does nothing."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -70,17 +75,20 @@ class Ablator:
         self.params = scenario.parameters_from(params)
         self.limits = limits
         self.automaton = _automaton(scenario, self.params)
+        self.steps = steps(self.automaton)
+        """What each label's step is called."""
 
     def singles(self) -> list[Change]:
         """Every change of one step, in the order in which the programs come to the steps."""
         changes: dict[Change, None] = {}
         for label, op in self.automaton.ops.items():
-            step = exact_pattern(label)
-            if op.mnemonic == "nop":
+            step = self.steps[label]
+            if op.mnemonic in NOT_STEPS:
                 continue
             changes[Change(step, REMOVE)] = None
-            for form in weaker_forms(op):
-                changes[Change(step, WEAKEN + form)] = None
+            # Where no load can overtake anything nothing could come of a relaxed acquire.
+            if op.mnemonic not in ACQUIRES or "window" in self.params:
+                changes |= dict.fromkeys(Change(step, WEAKEN + form) for form in weaker_forms(op))
             if op.mnemonic == "isb":
                 changes[Change(step, DELAY)] = None
         return list(changes)
@@ -144,6 +152,41 @@ def with_change(scenario: Scenario, change: Change, automaton: Automaton | None 
     return replace(changed, edits=changed.edits.merged(insert))
 
 
+def steps(automaton: Automaton) -> dict[str, str]:
+    """What the step at each label is called: by exact pattern, without the numbers of turns.
+
+    What occurs several times at one line of one routine is one instruction, in a loop.
+    """
+    lines: dict[tuple[str, str], set[Where | None]] = {}
+    numbers: dict[tuple[str, str], set[str]] = {}
+    for label, sites in automaton.sites.items():
+        for routine, name, number, where in _parts(label, sites):
+            lines.setdefault((routine, name), set()).add(where)
+            numbers.setdefault((routine, name), set()).add(number)
+    called = {}
+    for label, sites in automaton.sites.items():
+        parts = [
+            name if len(numbers[routine, name]) > len(lines[routine, name]) == 1 else name + number
+            for routine, name, number, _ in _parts(label, sites)
+        ]
+        *routines, step = parts
+        called[label] = f"{'/'.join(routines)}.{step}"
+    return called
+
+
+def _parts(label: str, sites: tuple[Where | None, ...]) -> list[tuple[str, str, str, Where | None]]:
+    """Of a step and its two innermost routines: what calls it, name, number, and line."""
+    *callers, last = label.split("/")
+    routine, _, step = last.partition(".")
+    names = [*callers, routine, step]
+    told = []
+    for depth, (name, where) in enumerate(zip(reversed(names), (*sites, None), strict=False)):
+        caller = names[-2 - depth].partition("#")[0] if depth + 1 < len(names) else ""
+        base, _, number = name.partition("#")
+        told.append((caller, base, f"#{number or 1}", where))
+    return told[2::-1]
+
+
 def read_change(text: str) -> Change:
     """Read `change~step`; raise UsageError if it is neither."""
     change, separator, step = text.partition("~")
@@ -174,7 +217,7 @@ def _observes(step: str) -> bool:
 
 def _is_acquire(change: Change, automaton: Automaton) -> bool:
     return change.change.startswith(WEAKEN) and any(
-        op.mnemonic in ACQUIRES and exact_pattern(label) == change.step
+        op.mnemonic in ACQUIRES and matches(change.step, label)
         for label, op in automaton.ops.items()
     )
 

@@ -81,6 +81,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """Steps of the programs that were come to."""
     never: tuple[str, ...]
     """Awaits in functions that ran which were not (`coverage`)."""
+    notes: tuple[str, ...] = ()
+    """What to know of the machine that was searched."""
 
 
 def collision_bound(proof: Proof) -> float:
@@ -219,6 +221,7 @@ class Prover:
             termination=_termination(attempt) if verdict is Verdict.PROVED else None,
             labels=len(automaton.labels),
             never=tuple(never_awaited(automaton)),
+            notes=space.machine.notes,
         )
 
 

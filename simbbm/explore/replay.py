@@ -28,6 +28,7 @@ from simbbm.core.trace import trace_digest
 from simbbm.explore.goal import Goal
 from simbbm.explore.livelock import closes, ended_if_lost, into_round
 from simbbm.explore.record import STATE_EVERY, Witness
+from simbbm.explore.renamed import by_new_names
 from simbbm.explore.run import MAX_STEPS
 from simbbm.explore.semantic import Manner, Missed, Semantic, follow
 from simbbm.explore.walk import Walk
@@ -98,10 +99,11 @@ def replay(witness: Witness, scenario: Scenario, graph: Graph[Any] | None = None
     exact = _exactly(witness, graph)
     if exact.result is Result.REPRODUCED or witness.verdict not in COUNTEREXAMPLES:
         return exact
-    for manner in (Semantic(), Goal(witness.decisions)):
-        again, missed = _loosely(witness, graph, manner)
-        if again.result is Result.REPRODUCED:
-            return again
+    for told in (witness, by_new_names(witness)):
+        for manner in (Semantic(), Goal(told.decisions)):
+            again, missed = _loosely(told, graph, manner)
+            if again.result is Result.REPRODUCED:
+                return again
     return _stale(exact, again, missed)
 
 

@@ -38,9 +38,20 @@ class Kernel(NamedTuple):
     """idmap_kpti_bbml2_flag, a plain u32 in .bss."""
     flag_idmap: int
     """The same word through the idmap."""
+    msdata_fn: int
+    """struct multi_stop_data, on the stack of who calls stop_machine(): its first word."""
+    msdata_num_threads: int
     msdata_state: int
     msdata_thread_ack: int
+    """The other half of the dword that has the state; here each is a word (`stop_machine`)."""
+    work_arg: int
+    """struct cpu_stop_work: what the stoppers give multi_cpu_stop(). All works have the same."""
     stop_work: int
+    """How many works have been queued, under the stoppers' locks."""
+    works_taken: int
+    """How many CPUs know which of the works is theirs."""
+    stop_done: int
+    """struct cpu_stop_done: how many works are left to do."""
     stack: int
     scratch: int
     """A free word in .bss, for variants of the protocol."""

@@ -20,15 +20,15 @@ from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Ttbr
 from simbbm.core.errors import UsageError
 from simbbm.core.program import repeat_until, routine
+from simbbm.linux.barrier import equals
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import Layout
-from simbbm.linux.mmu import equals, init_idmap_kpti_bbml2_flag, on_boot_cpu
+from simbbm.linux.mmu import init_idmap_kpti_bbml2_flag, on_boot_cpu
 from simbbm.linux.mmu_context import cpu_install_idmap, cpu_uninstall_idmap
 from simbbm.linux.proc import (
-    count_parked,
     idmap_cpu_set_reserved_ttbr1,
     restore_ttbr1,
-    wait_until_released,
+    scondary_cpu_wait,
 )
 from simbbm.linux.stop_machine import stop_machine
 
@@ -146,17 +146,11 @@ async def wait_for_counted(cpu: Cpu, k: Kernel) -> None:
 
 
 @routine
-async def publish_and_flush(cpu: Cpu) -> None:
-    """proc.S:idmap_kpti_install_ng_mappings: publish the tables and nuke all the TLBs."""
-    await cpu.dsb("sy")
-    await cpu.tlbi("vmalle1is")
-    await cpu.dsb("ish")
-    await cpu.isb()
-
-
-@routine
 async def idmap_kpti_install_ng_mappings(cpu: Cpu, k: KptiKernel) -> None:
-    """proc.S:idmap_kpti_install_ng_mappings, on the boot CPU."""
+    """proc.S:idmap_kpti_install_ng_mappings, on the boot CPU, since it runs with the MMU on (v6.0).
+
+    No broadcast TLBI: the others forgot the swapper when they parked, this CPU does it itself.
+    """
     await cpu.br(k.kernel.idmap_text)
     ttbr1 = await cpu.mrs("ttbr1_el1")
     await wait_for_counted(cpu, k.kernel)
@@ -164,7 +158,7 @@ async def idmap_kpti_install_ng_mappings(cpu: Cpu, k: KptiKernel) -> None:
     await cpu.msr("ttbr1_el1", Ttbr(k.temp_pgd))
     await cpu.isb()
     await kpti_mk_tbl_ng(cpu, k, k.swapper, 0)
-    await publish_and_flush(cpu)
+    await cpu.dsb("ishst")
     await idmap_cpu_set_reserved_ttbr1(cpu, k.kernel)
     await restore_ttbr1(cpu, ttbr1)
     await cpu.str(k.kernel.flag_idmap, 0)
@@ -177,9 +171,7 @@ async def idmap_kpti_secondary(cpu: Cpu, k: Kernel) -> None:
     await cpu.br(k.idmap_text)
     ttbr1 = await cpu.mrs("ttbr1_el1")
     await idmap_cpu_set_reserved_ttbr1(cpu, k)
-    await count_parked(cpu, k)
-    await wait_until_released(cpu, k)
-    await restore_ttbr1(cpu, ttbr1)
+    await scondary_cpu_wait(cpu, k, ttbr1)
     await cpu.br(k.text)
 
 

@@ -22,6 +22,7 @@ from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.core.errors import UsageError
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.pgtable import PTE_PRESENT_INVALID
+from simbbm.linux.stop_machine import MultiStop
 
 LayoutName = Literal[
     "mixed",
@@ -57,6 +58,20 @@ Where the granule has no level 1 blocks, `mixed` goes without one."""
 UNMAPPED = ("hole", "invalid")
 """Parts in which nothing is mapped."""
 
+VARIABLES = (
+    "msdata_fn",
+    "msdata_num_threads",
+    "msdata_state",
+    "msdata_thread_ack",
+    "work_arg",
+    "stop_work",
+    "works_taken",
+    "stop_done",
+    "stack",
+    "scratch",
+)
+"""Words of the kernel's data behind the flag, in order."""
+
 
 class Layout(NamedTuple):
     """A kernel that has booted on all CPUs, just before it decides to repaint."""
@@ -73,6 +88,8 @@ class Layout(NamedTuple):
     """Every range of kernel pages that is mapped: first and count."""
     repainted: tuple[tuple[int, int], ...]
     """What must consist of pages in the end."""
+    data: dict[int, int]
+    """What memory holds at the start, where it is not 0."""
     leaves: tuple[int, ...]
     """One page of every leaf, or group, of the linear map: what walkers speculate on."""
 
@@ -242,11 +259,7 @@ class _Builder:
             max_dvm_ops=self.lm_pages if self.flush_by_page else 0,
             flag=variable,
             flag_idmap=data * words,
-            msdata_state=variable + 1,
-            msdata_thread_ack=variable + 2,
-            stop_work=variable + 3,
-            stack=variable + 4,
-            scratch=variable + 5,
+            **{name: variable + 1 + n for n, name in enumerate(VARIABLES)},
             text=self.image,
             idmap_text=text + 1,
             reserved_pg_dir=reserved,
@@ -267,11 +280,7 @@ class _Builder:
         tables = names | aliases | {kernel.swapper_pg_dir: "pgd"}
         variables = {
             kernel.flag: "flag",
-            kernel.msdata_state: "state",
-            kernel.msdata_thread_ack: "thread_ack",
-            kernel.stop_work: "stop_work",
-            kernel.stack: "stack",
-            kernel.scratch: "scratch",
+            **{getattr(kernel, n): n.removeprefix("msdata_") for n in VARIABLES},
         }
         physical = kernel.flag_idmap
         variables |= {physical + a - kernel.flag: n for a, n in variables.items()}
@@ -294,8 +303,18 @@ class _Builder:
             repainted=tuple(
                 (KERNEL_PAGE + first, pages) for part, first, pages in self.parts if part != "text"
             ),
+            data=self._left_on_stack(kernel),
             leaves=tuple(KERNEL_PAGE + first for _, first, _ in self.parts),
         )
+
+    def _left_on_stack(self, kernel: Kernel) -> dict[int, int]:
+        """What is where stop_machine() will put its msdata: another's state, and no counts.
+
+        A stack holds anything (apply_alternatives_all(), just before, has called stop_machine() as
+        well). Who takes this EXIT for its own leaves before it has begun.
+        """
+        state = kernel.msdata_state - kernel.flag + kernel.flag_idmap
+        return {state: int(MultiStop.EXIT)}
 
     def _tables_needed(self) -> int:
         """Tables that a repaint allocates."""

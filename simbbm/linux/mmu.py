@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from simbbm.arm64.ops import Cpu
 from simbbm.core.program import routine
+from simbbm.linux.barrier import equals, smp_cond_load_acquire
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu_context import cpu_install_idmap, cpu_uninstall_idmap
 from simbbm.linux.proc import wait_linear_map_split_to_ptes
 from simbbm.linux.split import Progress, range_split_to_ptes
 from simbbm.linux.stop_machine import stop_machine
 from simbbm.linux.tlbflush import flush_tlb_kernel_range
-
-
-def equals(value: int, expected: int) -> bool:
-    """Whether a word has a value."""
-    return value == expected
 
 
 @routine
@@ -33,7 +29,7 @@ async def init_idmap_kpti_bbml2_flag(cpu: Cpu, k: Kernel) -> None:
 @routine
 async def wait_for_secondaries(cpu: Cpu, k: Kernel) -> None:
     """smp_cond_load_acquire(&idmap_kpti_bbml2_flag, VAL == num_online_cpus()) (B2)."""
-    await cpu.wait(k.flag, equals, k.num_online_cpus, acquire=True)
+    await smp_cond_load_acquire(cpu, k.flag, equals, k.num_online_cpus)
 
 
 @routine

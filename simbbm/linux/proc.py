@@ -45,7 +45,7 @@ async def wait_for_zero(cpu: Cpu, address: int) -> bool:
 
 @routine
 async def wait_until_released(cpu: Cpu, k: Kernel) -> None:
-    """proc.S:scondary_cpu_wait (S9); the exclusive load arms the monitor that wakes the WFE."""
+    """proc.S: wait for 0 (S9); the exclusive load arms the monitor that wakes the WFE."""
     await cpu.sevl()
     await repeat_until(wait_for_zero, cpu, k.flag_idmap)
 
@@ -58,12 +58,18 @@ async def restore_ttbr1(cpu: Cpu, ttbr1: Ttbr) -> None:
 
 
 @routine
+async def scondary_cpu_wait(cpu: Cpu, k: Kernel, ttbr1: Ttbr) -> None:
+    """proc.S:scondary_cpu_wait (so spelt): what the flag's users share, the split and KPTI."""
+    await count_parked(cpu, k)
+    await wait_until_released(cpu, k)
+    await restore_ttbr1(cpu, ttbr1)
+
+
+@routine
 async def wait_linear_map_split_to_ptes(cpu: Cpu, k: Kernel) -> None:
     """proc.S:wait_linear_map_split_to_ptes."""
     await cpu.br(k.idmap_text)
     ttbr1 = await cpu.mrs("ttbr1_el1")
     await idmap_cpu_set_reserved_ttbr1(cpu, k)
-    await count_parked(cpu, k)
-    await wait_until_released(cpu, k)
-    await restore_ttbr1(cpu, ttbr1)
+    await scondary_cpu_wait(cpu, k, ttbr1)
     await cpu.br(k.text)

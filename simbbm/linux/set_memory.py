@@ -37,8 +37,6 @@ class RunningKernel(NamedTuple):
     """Word: `Caps`."""
     online: int
     """Word: num_online_cpus()."""
-    num_threads: int
-    """Word: msdata.num_threads."""
     hotplug_lock: int
     """Word: cpu_hotplug_lock."""
     spare: int

@@ -258,3 +258,28 @@ def test_nobody_waits_for_a_parked_cpu_in_a_tlbi() -> None:
 
     assert not found.stuck
     assert {((), (1, NEW))} == found.outcomes
+
+
+async def sets_event_and_forgets(cpu: Cpu) -> int:
+    """Whether the event is still there is not known any more."""
+    await cpu.sevl()
+    await cpu.forget_events()
+    await cpu.wfe()
+    return 1
+
+
+async def forgets_and_sets_event(cpu: Cpu) -> int:
+    """SEVL makes it known."""
+    await cpu.forget_events()
+    await cpu.sevl()
+    await cpu.wfe()
+    return 1
+
+
+def test_a_forgotten_event_may_be_there_or_not() -> None:
+    lost = explore(machine((sets_event_and_forgets,), tables=TABLES))
+    known = explore(machine((forgets_and_sets_event,), tables=TABLES))
+
+    assert {(1,)} == lost.outcomes == known.outcomes
+    assert lost.stuck
+    assert not known.stuck

@@ -15,7 +15,8 @@ from simbbm.core.automaton import Automaton, Edits, edits, exact_pattern
 from simbbm.core.errors import EditError
 from simbbm.core.program import repeat_until, routine
 from simbbm.explore.live import _politely, explored
-from simbbm.linux import mmu, proc
+from simbbm.linux import proc
+from simbbm.linux.barrier import equals
 from simbbm.linux.split import split_pud
 from simbbm.scenario import NO_EDITS, Scenario, Setup, _steps, scenario
 from tests.scenarios.everything import SHIPPED
@@ -104,7 +105,7 @@ async def counts(cpu: Cpu, k: Any) -> None:
     await cpu.ldr(k.flag_idmap)
 
 
-@pytest.mark.parametrize("old", [mmu.equals, counts, skip, Steps])
+@pytest.mark.parametrize("old", [equals, counts, skip, Steps])
 def test_what_is_no_routine_of_the_programs_cannot_be_replaced(old: Any) -> None:
     with pytest.raises(EditError, match="nothing calls it"):
         GOOD.twin("x", expect="HOLDS", replace={old: counts}).system()

@@ -75,3 +75,22 @@ def test_what_a_program_cannot_go_on_without_is_said(simbbm: Cli) -> None:
 
     assert re.search(r"^  eret +remove +load-bearing  needed to go on$", table, re.MULTILINE)
     assert re.search(r"^  ldxr +remove +load-bearing  its value is used$", used, re.MULTILINE)
+
+
+def test_several_machines_stand_side_by_side(simbbm: Cli) -> None:
+    """A row for every step of any of them; what one does not come to it says nothing of."""
+    ids = ("bbm_minimal::good", "erratum_4118414::reused_page_flushed_twice")
+    alone = {i: [r for r in simbbm.rows("ablate", i) if r["type"] == "ablation"] for i in ids}
+    head, _, *lines = simbbm.ok("ablate", *ids, "--as", "markdown").splitlines()
+
+    assert head == f"| step | change | `{ids[0]}` | `{ids[1]}` |"
+    cells = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")]
+    for n, name in enumerate(ids):
+        told = {(c[0].strip("`"), c[1]): c[2 + n] for c in cells if c[2 + n] != "-"}
+        assert told.keys() == {(r["step"], r["change"]) for r in alone[name]}
+        for r in alone[name]:
+            without = ("its value is used", "needed to go on") if r["verdict"] is None else ()
+            cell = told[r["step"], r["change"]]
+            assert cell in without or cell == (r["property"] or "redundant")
+    refused = simbbm.refused("ablate", *ids, "--explain")
+    assert "--explain goes with one scenario" in refused

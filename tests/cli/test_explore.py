@@ -23,7 +23,7 @@ def test_a_proof_says_what_was_visited(simbbm: Cli) -> None:
         row["expected"],
         row["witness"],
     )
-    assert row["coverage"]["landmarks"] == {"others parked, map half split": 6}
+    assert row["coverage"]["landmarks"] == {"others parked, map half split": 12}
     assert row["coverage"]["labels"] > 50
     assert row["coverage"]["never"]
     assert f"{row['states']:,} states, {row['transitions']:,} transitions" in shown
@@ -131,7 +131,7 @@ def test_progress_says_how_far_it_has_to_go(simbbm: Cli, monkeypatch: pytest.Mon
     result = simbbm("explore", GOOD, *SMALL)
 
     said = [line for line in result.stderr.splitlines() if "searching" in line]
-    assert "left at distance 50 of about 108" in said[50]
+    assert "left at distance 50 of about 142" in said[50]
     assert " states/s" in said[50]
 
 
@@ -216,3 +216,34 @@ def test_a_proof_that_looked_at_fewer_cpus_says_so(simbbm: Cli) -> None:
     assert ("PROVED", 2) == (row["verdict"], row["termination"]["cpus"])
     assert "an end can be reached from every state" in simbbm.ok("explore", *limited)
     assert "termination up to cpus=2" in simbbm.ok("check", *limited)
+
+
+CNP = """
+from dataclasses import replace
+
+from simbbm.scenario import Setup, scenario
+from simbbm_scenarios.linear_map_split import good as merged
+
+
+@scenario()
+def cnp() -> Setup:
+    "CnP is set, and nobody shares."
+    setup = merged.setup({"cpus": 2, "layout": "pages"})
+    before = setup.cpus[0].regime
+    regime = before._replace(ttbr1=tuple(t._replace(cnp=True) for t in before.ttbr1))
+    kept = tuple(p for p in setup.properties if p.name != "context_restored")
+    cpus = tuple(cpu._replace(regime=regime) for cpu in setup.cpus)
+    return replace(setup, cpus=cpus, properties=kept)
+"""
+
+
+def test_cnp_that_has_no_effect_is_said_beside_the_verdict(simbbm: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "cnp.py"
+    file.write_text(CNP)
+    row = simbbm.row("explore", f"{file}::cnp")
+    text = simbbm.ok("explore", f"{file}::cnp")
+
+    [note] = row["coverage"]["notes"]
+    assert note.startswith("CnP is set in a TTBR of cpu0, cpu1 and has no effect")
+    assert f"note: {note}" in text
+    assert simbbm.row("explore", "smt::good", "-p", "cpus=2")["coverage"]["notes"] == []

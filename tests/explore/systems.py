@@ -55,5 +55,8 @@ class Table:
     def unfinished(self, state: str) -> tuple[str, ...]:  # noqa: ARG002
         return ()
 
+    def recheck(self) -> None:
+        """Nothing: there are no programs."""
+
     def digest(self, state: str) -> str:
         return state

@@ -5,6 +5,9 @@
 new twin or a new format: `simbbm stress STEM::NAME --json`, copy the file that `witness` names, and
 put `token` into a file by itself. Nothing is ever removed or written anew, unless the scenario is
 gone: if one is STALE here, then so are those that people keep in their mails and bug reports.
+
+Three tokens of version 1, which say less, did not outlive that stop_machine()'s works and the boot
+CPU's wait are modelled as the kernel has them: of m10, twice, and m14.
 """
 
 from __future__ import annotations

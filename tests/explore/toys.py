@@ -59,6 +59,9 @@ class Toy:
     def recheck(self) -> None:
         """Nothing: there are no programs."""
 
+    def forget(self) -> None:
+        """Nothing is remembered."""
+
     def unfinished(self, state: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG002
         return ("nobody says why",) if self.stuck else ()
 

@@ -12,7 +12,7 @@ from simbbm import discovery
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.scenario import Scenario
 
-LIMIT = 100_000
+LIMIT = 200_000
 """States: above the largest space that the fast tests walk."""
 
 SHIPPED = tuple(discovery.shipped())

@@ -108,7 +108,8 @@ def test_every_step_of_the_program_is_reached() -> None:
         met |= steps_met(system)
 
     assert len(steps_in_source()) > 40
-    assert not steps_in_source() - met
+    never = {("call_fn", "panic"), ("cpu_stopper_work", "panic")}  # What they find is as it should.
+    assert never == steps_in_source() - met
 
 
 HOW = (
@@ -136,7 +137,7 @@ def test_counting_before_the_switch_is_caught_however_one_searches(how: str) -> 
             found = set(walk(scenario.system(params)).ends) - {"HOLDS"}
         else:
             runner = Runner(scenario, params, how, seed=7)
-            nodes = (runner.run(runner.chooser(number)).node for number in range(300))
+            nodes = (runner.run(runner.chooser(number)).node for number in range(400))
             found = {f"{n.ended}:{n.problem.property}" for n in nodes if n.problem}
         assert {f"VIOLATED:{SIZE}"} == found
 

@@ -7,9 +7,13 @@ import pytest
 from simbbm import discovery
 from simbbm.arm64.features import Hardware
 from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.ops import Cpu
+from simbbm.core.program import routine
 from simbbm.explore.prove import Prover
 from simbbm.explore.search import Search
 from simbbm.explore.space import Space
+from simbbm.linux.kernel import Kernel
+from simbbm.linux.mmu import secondary_part
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import expected_failures, failures, names, walk
 
@@ -51,7 +55,7 @@ def test_an_interrupt_arrives_where_it_is_not_masked_and_an_nmi_anywhere() -> No
     nmi = where_they_arrive(discovery.find("interrupts::vectors_in_idmap"))
 
     assert not irq[True]
-    assert any(path.endswith("cpu_stopper_thread") for path in irq[False])
+    assert any(path.endswith("wait_for_work") for path in irq[False])
     for part in WINDOW:
         assert any(part in path for path in nmi[True])
 
@@ -72,6 +76,23 @@ def test_ample_sets_leave_out_no_ending() -> None:
     assert (whole.complete, whole.failures) == (reduced.complete, reduced.failures) == (True, ())
     assert whole.ends == reduced.ends
     assert reduced.states < whole.states
+
+
+@pytest.mark.parametrize("arrives", ["serror", "nmi"])
+def test_nothing_arrives_while_all_of_daif_is_masked(arrives: str) -> None:
+    """With all masked neither does in the window; unmasked again too early, it does."""
+    masked = discovery.find("interrupts::daif_masked")
+    early = masked.twin("", expect="HOLDS", replace={secondary_part: unmasked_too_early})
+
+    assert not failures(masked, arrives=arrives, layout="pages")
+    assert failures(early, arrives=arrives, layout="pages")
+
+
+@routine
+async def unmasked_too_early(cpu: Cpu, k: Kernel) -> None:
+    await cpu.daifset("daif")
+    await cpu.daifclr("da")
+    await secondary_part(cpu, k)
 
 
 def test_without_interrupts_only_the_mask_is_missed() -> None:

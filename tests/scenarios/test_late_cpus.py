@@ -9,7 +9,11 @@ import pytest
 
 from simbbm import discovery
 from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.ops import Cpu
+from simbbm.cli.guide import pages
+from simbbm.core.program import routine
 from simbbm.explore.prove import Prover
+from simbbm.linux.hotplug import cpus_read_lock
 from simbbm.linux.set_memory import RunningKernel
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import expected_failures, failures, names, walk
@@ -73,7 +77,7 @@ def test_a_leaf_of_any_size_is_split_at_run_time(name: str, layout: str) -> None
 def test_a_late_cpu_is_counted_or_comes_when_all_is_done() -> None:
     setup = COUNTED.setup({"cpus": 2})
     k = setup.cpus[0].args[0]
-    word = k.num_threads + k.kernel.flag_idmap - k.kernel.flag
+    word = k.msdata_num_threads + k.kernel.flag_idmap - k.kernel.flag
     system: Arm64 = COUNTED.system({"cpus": 2})
     ends: list[Machine] = []
 
@@ -95,3 +99,29 @@ def test_a_cpu_that_is_refused_is_refused_in_every_run_that_goes_well() -> None:
     walk(system, lambda m: online.add(system.shared.memories.read(m.memory, word)))
 
     assert online == {1}
+
+
+def test_the_guide_says_what_its_commands_answer() -> None:
+    """Every `simbbm explore` of the page, with the verdict that stands behind it."""
+    page = pages()["late_cpu"]
+    told = re.findall(r"simbbm explore (\S+)\s+# .*?(PROVED|VIOLATED:\w+)", page)
+
+    assert len(told) == 8
+    for name, verdict in told:
+        scenario = discovery.find(name)
+        proof = Prover(scenario, {}).prove()
+        assert verdict == ":".join(filter(None, (proof.verdict, proof.property)))
+
+
+def test_a_lock_around_splits_takes_a_cpu_that_can_be_switched_off() -> None:
+    """Without the lock, or with a CPU that stays on, the size change is seen."""
+    locked = discovery.find("late_cpu::refused_splits_locked")
+    unlocked = locked.twin("", expect="HOLDS", replace={cpus_read_lock: no_lock})
+
+    assert not failures(locked, cpus=2)
+    assert failures(unlocked, cpus=2)
+
+
+@routine
+async def no_lock(cpu: Cpu, k: Any) -> None:
+    """Nobody is kept out."""

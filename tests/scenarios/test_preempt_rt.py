@@ -129,7 +129,8 @@ def test_holders_are_the_problem_and_not_who_waits() -> None:
 
     assert not failures(patient, cpus=2)
     assert any(
-        "preemptible_wait/preempt_schedule/multi" in at for _, at, _ in seen(patient, cpus=2)
+        "preemptible_wait/preempt_schedule/cpu_stopper_thread" in at
+        for _, at, _ in seen(patient, cpus=2)
     )
 
 

@@ -95,7 +95,7 @@ def test_kpti_leaves_no_global_entry_in_the_kernel_map(layout: str) -> None:
 def test_who_misses_the_release_waits_in_the_first_use_for_ever() -> None:
     found = proof(discovery.find("kpti::m06_no_exit_barrier"))
 
-    assert "cpu0 waits in stop_machine/multi_cpu_stop.wait#2" in found.message
+    assert "cpu0 waits in cpu_stopper_work/multi_cpu_stop_without_exit.wait#2" in found.message
     assert "cpu1 waits in wait_until_released/wait_for_zero.wfe" in found.message
 
 

@@ -1,0 +1,47 @@
+"""Waiting for a word with WFE: asm/barrier.h, asm/cmpxchg.h."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from simbbm.arm64.ops import Cpu
+from simbbm.core.program import repeat_until, routine
+
+
+def equals(value: int, expected: int) -> bool:
+    """Whether a word has a value."""
+    return value == expected
+
+
+@routine
+async def cmpwait_relaxed(cpu: Cpu, address: int, value: int) -> None:
+    """cmpxchg.h:__cmpwait_relaxed: until the word is, perhaps, no longer `value`.
+
+    The event that SEVL leaves ends the first WFE. The exclusive load arms the monitor; what is
+    stored from then on ends the second, and what was stored before is seen by the load.
+    """
+    await cpu.sevl()
+    await cpu.wfe()
+    if int(await cpu.ldxr(address)) == value:
+        await cpu.wfe()
+
+
+@routine
+async def load_acquire_or_wait(
+    cpu: Cpu, address: int, predicate: Callable[..., bool], wanted: int
+) -> bool:
+    """One turn: look at the word, and wait if it is not as wanted."""
+    value = int(await cpu.ldar(address))
+    if predicate(value, wanted):
+        return True
+    await cmpwait_relaxed(cpu, address, value)
+    return False
+
+
+@routine
+async def smp_cond_load_acquire(
+    cpu: Cpu, address: int, predicate: Callable[..., bool], wanted: int
+) -> None:
+    """barrier.h:smp_cond_load_acquire: until predicate(word, wanted)."""
+    await repeat_until(load_acquire_or_wait, cpu, address, predicate, wanted)
+    await cpu.forget_events()
