@@ -25,6 +25,7 @@ from simbbm.arm64.storebuffer import StoreBuffer, Word
 from simbbm.arm64.view import Hit
 from simbbm.arm64.window import window_moves
 from simbbm.core.automaton import Automaton
+from simbbm.core.blame import authors_mistake
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Program
 from simbbm.core.system import Footprint, Move, Problem
@@ -240,8 +241,18 @@ class Arm64:
 
     def problem(self, state: Machine) -> Problem | None:
         """Return the first property that fails."""
-        if state.failure:
-            return state.failure
+        return state.failure or self._asked(self._broken, state)
+
+    def _asked(self, judge: Callable[[Machine], Problem | None], state: Machine) -> Problem | None:
+        """Ask properties about a state; what one raises is its author's mistake."""
+        try:
+            return judge(state)
+        except Exception as error:
+            if mistake := authors_mistake(error):
+                raise mistake from error
+            raise
+
+    def _broken(self, state: Machine) -> Problem | None:
         if not self.uniform:
             return next((p for check in self.checks if (p := check(self.shared, state))), None)
         # Checks that look at one CPU at a time say the same of it in every state that has it.
@@ -262,6 +273,9 @@ class Arm64:
 
     def final_problem(self, state: Machine) -> Problem | None:
         """Return the first property that fails once every program has finished."""
+        return self._asked(self._broken_at_the_end, state)
+
+    def _broken_at_the_end(self, state: Machine) -> Problem | None:
         return next((p for check in self.final_checks if (p := check(self.shared, state))), None)
 
     def unfinished(self, state: Machine) -> tuple[str, ...]:

@@ -67,17 +67,14 @@ def sample(scenario: Scenario, params: Mapping[str, Any], wanted: Wanted) -> Sam
     )
     with progress(scenario.id, wanted.log_format) as on_progress:
         result = stress(request, on_progress)
-    kept = None
+    kept, interrupted = None, result.interrupted
     if result.first_failure is not None:
-        witness = witness_of(
-            scenario,
-            params,
-            wanted.strategy,
-            wanted.seed,
-            result.first_failure,
-            request.max_steps,
-        )
-        kept = keep(witness, wanted.witness_dir)
+        plan, seed, number = wanted.strategy, wanted.seed, result.first_failure
+        try:
+            witness = witness_of(scenario, params, plan, seed, number, request.max_steps)
+            kept = keep(witness, wanted.witness_dir)
+        except KeyboardInterrupt:  # the row still says which run it is
+            interrupted = True
     complete = result.verdict is Verdict.SAMPLED
     row = sample_row(
         scenario,
@@ -89,7 +86,7 @@ def sample(scenario: Scenario, params: Mapping[str, Any], wanted: Wanted) -> Sam
         surprises=result.surprises,
         estimate=_estimate(result) if complete else None,
     )
-    return Sampled(row, kept, _how(result, wanted), result.interrupted)
+    return Sampled(row, kept, _how(result, wanted), interrupted)
 
 
 def _why_inconclusive(result: StressResult, request: StressRequest) -> str:

@@ -16,12 +16,12 @@ import msgspec
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ModelError
 from simbbm.core.graph import Node
-from simbbm.explore.attempt import Attempt
+from simbbm.explore.attempt import Attempt, Interrupted
 from simbbm.explore.coverage import never_awaited
 from simbbm.explore.politest import politest
 from simbbm.explore.record import Found, Witness
 from simbbm.explore.run import Recorder, Runner
-from simbbm.explore.search import INTERRUPTED, NO_LIMITS, Limits, Progress, Searched
+from simbbm.explore.search import NO_LIMITS, Limits, Progress, Searched
 from simbbm.explore.space import Space
 from simbbm.explore.witness import witness_from
 from simbbm.scenario import Scenario
@@ -43,7 +43,6 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """Of a counterexample: no shorter one exists."""
     also: tuple[tuple[Verdict, str], ...] = ()
     """Other failures that were met on the way."""
-    interrupted: bool = False
     states: int
     transitions: int
     depth: int
@@ -88,25 +87,25 @@ class Prover:
         self.began = monotonic()
 
     def prove(self) -> Proof:
-        """Search as far as the limits allow."""
+        """Search as far as the limits allow; raise Interrupted where Ctrl-C ends it."""
         if self.ample and self.wanted is None and not self.doubtful:
             return self._hope()
         near = self.limits.states if not self.ample else min(NEAR, self.limits.states or NEAR)
         first = self._attempt(ample=False, states=near)
-        over = first.searched.complete or first.searched.stopped == INTERRUPTED
-        if not self.ample or over or self._found(first):
-            return self._proof(first)
+        if not self.ample or first.searched.complete or self._found(first):
+            return self.proof(first)
         return self._hope()
 
     def _hope(self) -> Proof:
         """Search with every reduction; look again for the nearest of what it finds."""
         reduced = self._attempt(ample=True, states=self.limits.states)
-        if not reduced.searched.failures or reduced.searched.stopped == INTERRUPTED:
-            return self._proof(reduced)
-        whole = self._attempt(ample=False, states=self.limits.states)
-        proof = self._proof(whole if self._found(whole) else reduced)
-        interrupted = whole.searched.stopped == INTERRUPTED
-        return msgspec.structs.replace(proof, interrupted=interrupted)
+        if not reduced.searched.failures:
+            return self.proof(reduced)
+        try:
+            whole = self._attempt(ample=False, states=self.limits.states)
+        except Interrupted:
+            raise Interrupted(reduced) from None  # which has found more
+        return self.proof(whole if self._found(whole) else reduced)
 
     def _found(self, attempt: Attempt) -> bool:
         failure = attempt.failure(self.wanted)
@@ -127,7 +126,8 @@ class Prover:
             ample=ample,
         )
 
-    def _proof(self, attempt: Attempt) -> Proof:
+    def proof(self, attempt: Attempt) -> Proof:
+        """What a search has come to, also one that was interrupted."""
         searched, space = attempt.searched, attempt.space
         failure = attempt.failure(self.wanted)
         verdict, message = Verdict.PROVED, ""
@@ -143,7 +143,6 @@ class Prover:
             run=politest(attempt.search, failure) if failure else None,
             certified=space.ample is None if failure else None,
             also=tuple(f.way for f in searched.failures if f is not failure),
-            interrupted=searched.stopped == INTERRUPTED,
             states=searched.states,
             transitions=searched.transitions,
             depth=searched.depth,
