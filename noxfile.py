@@ -68,6 +68,13 @@ def differential(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Feed everything that reads with what nobody should write: `-- --inputs 200k --seed 1`."""
+    session.install("-e", ".[dev]")
+    session.run("python", "-m", "tests.faults.fuzz_readers", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure speed: each tests/bench/bench_*.py."""
     session.install("-e", ".")

@@ -11,8 +11,8 @@ vectors, stack and what the handler runs on are mapped by the kernel image, whic
 Found: it can. Today an abort is fatal (`level_2`): the next load of the walk may be it, and
 fault.c's entry for it is do_bad(). Linux gives such a boot CPU no blocks to split, so nobody is
 hurt: this is what the promise is asked for. A handler that invalidates its own TLB before all else
-and tries again would do (`handler_flushes`), proved where blocks are split. But no handler in fault.c
-comes before all else: today's entry code has read `current`, which lies in the linear map
+and tries again would do (`handler_flushes`), proved where blocks are split. But no handler in
+fault.c comes before all else: today's entry code has read `current`, which lies in the linear map
 (arm64_enter_from_kernel_mode()), and may abort in turn, within itself, as deep as one likes
 (`handler_behind_entry`, and `handler_looks_first`: the same for whatever else it touches).
 

@@ -15,22 +15,29 @@ that name, shipped files can also be imported by a user's: `from simbbm_scenario
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType, TracebackType
 
+from simbbm import reading
 from simbbm.core.errors import ScenarioError, SimbbmError, UsageError
 from simbbm.core.fresh import require_same_constants
+from simbbm.reading import check_name, is_file, is_folder, nearest, quoted
 from simbbm.scenario import Scenario
+from simbbm.terminal import complain
 
 PACKAGE = "simbbm_scenarios"
 USER_PACKAGE = "simbbm_user"
 ENTRY_POINTS = "simbbm.scenarios"
+
+
+_CHANGE = re.compile("~(?=remove~|delay~|weaken:)")
 
 
 def find(scenario_id: str) -> Scenario:
@@ -38,7 +45,7 @@ def find(scenario_id: str) -> Scenario:
 
     What follows a `~` names a change of it that `simbbm ablate` made: so its witnesses replay.
     """
-    scenario_id, *changes = re.split("~(?=remove~|delay~|weaken:)", scenario_id)
+    scenario_id, *changes = _CHANGE.split(scenario_id)
     found = _find(scenario_id)
     if changes:
         from simbbm.explore.ablate import read_change, with_change  # noqa: PLC0415 - seldom needed
@@ -51,7 +58,9 @@ def find(scenario_id: str) -> Scenario:
 def _find(scenario_id: str) -> Scenario:
     source, separator, name = scenario_id.rpartition("::")
     if not separator:
-        raise UsageError(f"{scenario_id} names no scenario", "an id is stem::name or file.py::name")
+        raise UsageError(
+            f"{quoted(scenario_id)} names no scenario", "an id is stem::name or file.py::name"
+        )
     try:
         scenarios = _scenarios(source)
     except _UnknownSource:
@@ -99,24 +108,52 @@ def entry_points() -> dict[str, str]:
     return {e.name: e.value for e in found if e.name not in shipped_stems()}
 
 
+def user_file(scenario_id: str) -> Path | None:
+    """The file that has to be run to find this scenario; None if nothing but what is installed."""
+    source = _CHANGE.split(scenario_id)[0].rpartition("::")[0]
+    if source in shipped_stems() or not source.endswith(".py"):
+        return None
+    return None if _is_shipped(source) else Path(source)
+
+
+def _is_shipped(file: str) -> bool:
+    return "\0" not in file and os.path.realpath(os.path.dirname(file)) == str(_folder())  # noqa: PTH120 - resolve() raises where links go round
+
+
 class _UnknownSource(Exception):
     """What stands before the `::` names neither a file nor a stem."""
 
 
 def _everything_in(text: str) -> list[Scenario]:
-    if text not in shipped_stems() and Path(text).is_dir():
-        return [s for path in _files_in(Path(text)) for s in _scenarios(str(path))]
+    if text not in shipped_stems() and is_folder(text):
+        return _in_folder(Path(text))
     try:
         return _scenarios(text)
     except _UnknownSource:
         raise _unknown(text) from None
 
 
-def _files_in(folder: Path) -> Iterator[Path]:
-    """The files of a folder that look like scenarios; others are not run, whatever they do."""
+def _in_folder(folder: Path) -> list[Scenario]:
+    """The scenarios of all files that look like it; others are named and not run."""
+    found: list[Scenario] = []
     for path in sorted(folder.glob("*.py")):
-        if "simbbm.scenario" in path.read_text(encoding="utf-8", errors="replace"):
-            yield path
+        if not is_file(path) or not _LIKE_A_SCENARIO.search(reading.content(path)):
+            complain(f"warning: {path} is left out: it does not import simbbm.scenario")
+            continue
+        try:
+            found += _scenarios(str(path))
+        except _NoScenarios as error:
+            complain(f"warning: {error.message}")
+    if not found:
+        raise UsageError(f"{folder} has no scenarios", "simbbm new writes one to start from")
+    return found
+
+
+_LIKE_A_SCENARIO = re.compile(rb"simbbm[._]scenario")
+
+
+class _NoScenarios(UsageError):
+    """A file that has none of its own."""
 
 
 def _scenarios(source: str) -> list[Scenario]:
@@ -132,10 +169,13 @@ def _scenarios(source: str) -> list[Scenario]:
             return _of_module(_entry_module(source), source, "")
         raise _UnknownSource
     path = Path(source)
-    if not path.is_file():
-        raise UsageError(f"there is no file {source}", "simbbm list names the shipped scenarios")
-    if path.resolve().parent == _folder():
+    if not is_file(path):
+        raise UsageError(
+            f"there is no file {quoted(source)}", "simbbm list names the shipped scenarios"
+        )
+    if _is_shipped(source) and path.stem in shipped_stems():
         return _scenarios(path.stem)
+    check_name(source)
     return _of_module(_user_module(path), path.as_posix(), str(path))
 
 
@@ -154,7 +194,7 @@ def _of_module(module: ModuleType, source: str, file: str) -> list[Scenario]:
     }
     if not own:
         hint = "a scenario is a module-level variable: a function under @scenario(), or its .twin()"
-        raise UsageError(f"{source} has no scenarios", hint)
+        raise _NoScenarios(f"{source} has no scenarios of its own", hint)
     ids = elsewhere | {id(s): f"{source}::{variable}" for variable, s in own.items()}
     return [
         replace(s, id=ids[id(s)], twin_of=ids.get(id(s.root)) if s.parent else None, file=file)
@@ -211,7 +251,7 @@ def _user_module(path: Path) -> ModuleType:
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
     with _AuthorsErrors(path):
-        code = compile(path.read_bytes(), str(path), "exec", optimize=0)
+        code = compile(reading.content(path), str(path), "exec", optimize=0)
         exec(code, vars(module))  # noqa: S102 - what it is for
         again = ModuleType(module.__name__)
         again.__file__ = str(path)
@@ -259,19 +299,18 @@ class _AuthorsErrors:
 
 def _unknown(text: str, near: list[str] | None = None) -> UsageError:
     """An error that names the nearest id."""
+    told = quoted(text)
     if not near and "/" in text:
-        return UsageError(f"there is no file or folder {text}", "a user's id is file.py::name")
-    from difflib import get_close_matches  # noqa: PLC0415 - only when somebody mistyped
-
+        return UsageError(f"there is no file or folder {told}", "a user's id is file.py::name")
     source, _, name = text.rpartition("::")
-    if not near and Path(f"{source or name}.py").is_file():
+    if not near and is_file(f"{source or name}.py"):
         return UsageError(
-            f"unknown scenario {text}", f"a file is named with its .py: {source or name}.py"
+            f"unknown scenario {told}", f"a file is named with its .py: {source or name}.py"
         )
     known = near or [s.id for s in shipped()] + [*entry_points()]
     if not source:
         known = [*shipped_stems(), *known]
-    close = [k for k in known if k.rpartition("::")[2].startswith(name)]
-    close = close or get_close_matches(text, known, n=1, cutoff=0.4)
-    hint = f"did you mean {close[0]}?" if close else "simbbm list names them"
-    return UsageError(f"unknown scenario {text}", hint)
+    beginning = [k for k in known if k.rpartition("::")[2].startswith(name)]
+    close = beginning[0] if beginning else nearest(text, known)
+    hint = f"did you mean {close}?" if close else "simbbm list names them"
+    return UsageError(f"unknown scenario {told}", hint)

@@ -8,10 +8,13 @@ variant that changes one thing, by edits: no copy of the protocol.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from textwrap import dedent
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from simbbm.arm64.context import Region
@@ -25,15 +28,19 @@ from simbbm.arm64.ops import CPU, Cpu
 from simbbm.arm64.registers import Regime
 from simbbm.arm64.steps import Edit, Steps
 from simbbm.arm64.walks import mapped_pages
-from simbbm.check.given import built, guarded, require_sound
+from simbbm.check.given import counted, guarded, require_sound
 from simbbm.check.properties import CATALOGUE, Property
 from simbbm.check.verdict import Expectation
 from simbbm.core.automaton import Automaton, Edits, edits
+from simbbm.core.blame import called
 from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.core.frames import start_of
 from simbbm.core.program import Program
+from simbbm.reading import decimal, quoted
 
 NO_EDITS = Edits()
+WITHOUT_DOCSTRINGS = 2
+"""Python's -OO."""
 HARDWARE: dict[str, Hardware] = {"delayed": DELAYED, "eager": EAGER}
 TLB: dict[str, Hardware] = {"closure": DELAYED, "concrete": CONCRETE}
 
@@ -62,7 +69,7 @@ class CpuSet:
 def cpu_set(text: str, cpus: int) -> frozenset[int]:
     """The CPUs that a `CpuSet` parameter names; CPU 0 boots."""
     named = {"boot": {0}, "all": set(range(cpus)), "none": set[int]()}
-    numbers = named[text] if text in named else {int(n) for n in text.split(",")}
+    numbers = named[text] if text in named else {decimal(n) or 0 for n in text.split(",")}
     if outside := sorted(n for n in numbers if n >= cpus):
         raise UsageError(f"{text}: there is no cpu{outside[0]}", f"the last is cpu{cpus - 1}")
     return frozenset(numbers)
@@ -88,22 +95,25 @@ class Parameter:
 
     def read(self, value: Any) -> Any:
         """Check a value, given as text or as what it means; UsageError if it is not allowed."""
-        refusal = UsageError(f"{self.name}={value}: not allowed", f"{self.name} is {self.allowed}")
+        if not self._fits(value):
+            raise UsageError(
+                f"{self.name}={quoted(value)}: not allowed", f"{self.name} is {self.allowed}"
+            )
+        return int(value) if self.type == "int" else value
+
+    def _fits(self, value: Any) -> bool:
         if self.type == "int":
-            try:
-                number = int(value)
-            except ValueError:
-                raise refusal from None
-            if not (self.min or 0) <= number <= (number if self.max is None else self.max):
-                raise refusal
-            return number
-        if self.type == "choice" and value not in self.choices:
-            raise refusal
-        if self.type == "cpus" and value not in ("boot", "all", "none"):
-            numbers = str(value).split(",")
-            if not all(n.isdecimal() for n in numbers):
-                raise refusal
-        return value
+            number = decimal(value) if isinstance(value, str) else value
+            return isinstance(number, int) and (self.min or 0) <= number <= (
+                number if self.max is None else self.max
+            )
+        if not isinstance(value, str):
+            return False
+        if self.type == "choice":
+            return value in self.choices
+        if value in ("boot", "all", "none"):
+            return True
+        return all(decimal(n) is not None for n in value.split(","))
 
     def as_json(self) -> dict[str, Any]:
         """As `simbbm list --json` shows it."""
@@ -249,7 +259,7 @@ class Scenario:
 
     def setup(self, parameters: Mapping[str, Any]) -> Setup:
         """Build the machine's description for these parameters."""
-        setup = built(self.id, self.build, self.parameters_from(parameters))
+        setup = called(self.id, self.build, **self.parameters_from(parameters))
         if not isinstance(setup, Setup):
             raise ScenarioError(f"{self.id} returned a {type(setup).__name__}, not a Setup")
         require_sound(self.id, setup, CpuSetup)
@@ -283,7 +293,7 @@ class Scenario:
             [guarded(p.name, p.final) for p in setup.properties if p.final],
             watch_stale=any(p.watch_stale for p in setup.properties),
             uniform=all(p.uniform for p in setup.properties),
-            landmarks=setup.landmarks,
+            landmarks={name: counted(name, holds) for name, holds in setup.landmarks.items()},
         )
 
     def _require_expectable(self, setup: Setup) -> None:
@@ -355,7 +365,7 @@ def scenario(
         raise ScenarioError(f"scenario: evidence={evidence!r}", "it is 'sampled' or 'proved'")
 
     def decorate(build: Build) -> Scenario:
-        line = story or (inspect.getdoc(build) or "").partition("\n")[0]
+        line = story or _docstring(build).partition("\n")[0]
         if not line:
             raise ScenarioError(f"{build.__name__}: a scenario needs a docstring or a story")
         parameters = _parameters(build)
@@ -363,6 +373,18 @@ def scenario(
         return Scenario(build, line, expected, parameters, evidence=evidence)
 
     return decorate
+
+
+def _docstring(build: Build) -> str:
+    """A function's docstring, from its source where Python has left it out (-OO)."""
+    if build.__doc__ is not None or sys.flags.optimize < WITHOUT_DOCSTRINGS:
+        return inspect.getdoc(build) or ""
+    try:
+        (function,) = ast.parse(dedent(inspect.getsource(build))).body
+    except (OSError, SyntaxError, ValueError):
+        return build.__name__
+    documented = isinstance(function, ast.FunctionDef) and ast.get_docstring(function)
+    return documented or build.__name__
 
 
 def _parameters(build: Build) -> tuple[Parameter, ...]:

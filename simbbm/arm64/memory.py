@@ -172,7 +172,9 @@ class MemoryPool:
         return self.memory(self._intern_tables(by_address), memory.data)
 
     def _table(self, entries: tuple[Descriptor, ...]) -> Table:
-        assert len(entries) == self.entries
+        if len(entries) != self.entries:
+            told = f"a table of {len(entries)} entries, where the geometry has {self.entries}"
+            raise ScenarioError(told, "every table in Setup(tables=...) has as many entries")
         table = self._contents.get(entries)
         if table is None:
             table = self._contents[entries] = Table(entries)

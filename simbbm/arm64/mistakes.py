@@ -7,7 +7,9 @@ from typing import Any
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.listing import Instruction
 from simbbm.arm64.memory import Memory
+from simbbm.arm64.registers import Ttbr
 from simbbm.core.errors import ScenarioError
 
 
@@ -27,6 +29,26 @@ def check_fits(
         raise ScenarioError(
             f"{where}: a store of {', '.join(map(str, words))} to {name}",
             "tables hold descriptors, all other memory ints",
+        )
+
+
+def check_stored(
+    shared: Shared, memory: Memory, cpu: int, instruction: Instruction, word: int, value: object
+) -> None:
+    """Refuse a store of a listing that would mix up tables and data."""
+    if shared.memories.unfit(memory, word, (value,)):  # type: ignore[arg-type]  # the question
+        raise ScenarioError(
+            f"P{cpu} op {instruction.number}: a store of {value} to {shared.name(word)}",
+            "tables hold descriptors, all other memory numbers",
+        )
+
+
+def check_register(cpu: int, instruction: Instruction, value: object) -> None:
+    """Refuse what cannot be in a TTBR."""
+    if not isinstance(value, Ttbr):
+        raise ScenarioError(
+            f"P{cpu} op {instruction.number}: {instruction.option} is given {value}, and no TTBR",
+            "the register needs a value: rN = ttbr(root=...)",
         )
 
 

@@ -19,6 +19,7 @@ from simbbm.arm64.cpu import CpuState, Effect, LocalMove
 from simbbm.arm64.flight import LOADS, MEMORY, STORES, SYNCHRONISING, Flight, InFlight
 from simbbm.arm64.listing import Instruction
 from simbbm.arm64.memory import Memory
+from simbbm.arm64.mistakes import check_register, check_stored
 from simbbm.arm64.translate import READ, WRITE, target, translations
 from simbbm.arm64.walks import ACCESS_FLAG, TRANSLATION
 
@@ -304,6 +305,7 @@ class Window:
             other = self.window[j]
             if self._is_access(j) and not other.done and self._word(j, other) == word:
                 return
+        check_stored(self.shared, self.memory, self.cpu, self.code[i], word, value)
         window = tuple(
             entry._replace(source=MEMORY) if entry.source == i else entry for entry in self.window
         )
@@ -317,6 +319,7 @@ class Window:
         known, value = self.flight.evaluate(instruction.value, i)
         if not known:
             return
+        check_register(self.cpu, instruction, value)
         field = instruction.option.removesuffix("_el1")
         mmu = self.shared.mmus.written(self.state.mmu, self.memory.tables, field, value)
         flight = self.flight.with_entry(i, self.window[i]._replace(done=True))

@@ -1,6 +1,6 @@
 """The asyncio loop between the planner and the pool: the only part of a campaign that does I/O.
 
-Ctrl-C cancels the main task (asyncio.Runner sees to that); the campaign then ends with what it has.
+Ctrl-C and its like cancel the main task; the campaign then ends with what it has.
 
 Futures of the pool are never cancelled, here or through asyncio: before Python 3.12 a pool that
 breaks while one of its futures is cancelled loses its manager thread. What is not wanted any more
@@ -16,6 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from operator import itemgetter
 from time import monotonic
 
+from simbbm import signals
 from simbbm.campaign.planner import Chunk, Done, Dropped, Event, Interrupted, Lost, Planner, TimeUp
 from simbbm.campaign.pool import Pool
 from simbbm.campaign.worker import Report
@@ -89,25 +90,44 @@ async def conduct(
     on_event: Callable[[], object] | None = None,
 ) -> None:
     """Run a campaign until its planner has an answer; the pool is closed afterwards."""
-    desk = Desk(pool)
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    asked = asyncio.Event()
+
+    def stop() -> None:
+        asked.set()
+        if task is not None:
+            loop.call_soon_threadsafe(task.cancel)
+
+    with signals.told(stop):
+        try:
+            await _until_answered(planner, Desk(pool), seconds, on_event)
+        except asyncio.CancelledError:
+            planner.handle(Interrupted())
+        finally:
+            pool.close()
+        if asked.is_set():  # also if that was while it ended
+            planner.handle(Interrupted())
+
+
+async def _until_answered(
+    planner: Planner,
+    desk: Desk,
+    seconds: float | None,
+    on_event: Callable[[], object] | None,
+) -> None:
     deadline = None if seconds is None else monotonic() + seconds
-    try:
-        chunks = planner.handle()
-        while not planner.finished:
-            for chunk in chunks:
-                desk.submit(chunk)
-            left = None if deadline is None else deadline - monotonic()
-            if left is None or left > 0:
-                events = await desk.events(left)
-            elif planner.time_up:
-                events = desk.forget(begun=True)
-            else:
-                events = [TimeUp(), *desk.forget(begun=False)]
-                deadline = monotonic() + GRACE_SECONDS
-            chunks = planner.handle(*events)
-            if on_event and events:
-                on_event()
-    except asyncio.CancelledError:
-        planner.handle(Interrupted())
-    finally:
-        pool.close()
+    chunks = planner.handle()
+    while not planner.finished:
+        for chunk in chunks:
+            desk.submit(chunk)
+        left = None if deadline is None else deadline - monotonic()
+        if left is None or left > 0:
+            events = await desk.events(left)
+        elif planner.time_up:
+            events = desk.forget(begun=True)
+        else:
+            events = [TimeUp(), *desk.forget(begun=False)]
+            deadline = monotonic() + GRACE_SECONDS
+        chunks = planner.handle(*events)
+        if on_event and events:
+            on_event()

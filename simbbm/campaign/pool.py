@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
+import sys
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from errno import EMFILE
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import BaseContext
 
+from simbbm import signals
 from simbbm.campaign.planner import Chunk
 from simbbm.campaign.worker import Job, Report, initialise, run_chunk
+
+FILES_MIN = 24
+"""Files that may be open at once: with fewer, processes cannot be told of each other."""
 
 
 class Pool:
@@ -62,6 +69,8 @@ def worker_context(*preload: str) -> BaseContext:
     They come from a fork server where there is one: plain fork is unsafe under the threads that a
     progress display or a test runner has, and a bare spawn imports everything in every worker.
     """
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < FILES_MIN:
+        raise OSError(EMFILE, os.strerror(EMFILE))
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -71,14 +80,23 @@ def worker_context(*preload: str) -> BaseContext:
 
 
 def _start_fork_server() -> None:
-    """Start it with SIGINT blocked, which its children inherit.
+    """Start it with signals blocked, which its children inherit.
 
     Otherwise Ctrl-C would reach a worker that has not yet come to ignore it, and be shown there as
-    a traceback.
+    a traceback; and one that is sent to all processes would end them before the parent can say what
+    they have found. The tracker of semaphores, which cleans up when the parent is gone, need not
+    say so on a terminal that is somebody else's by then.
     """
-    resource_tracker.ensure_running()  # where it is not running yet, this unblocks SIGINT
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals.ENDING)
+    sys.warnoptions.append(_QUIET)
     try:
+        resource_tracker.ensure_running()  # where it is not running yet, this unblocks signals
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals.ENDING)
         forkserver.ensure_running()
     finally:
+        sys.warnoptions.remove(_QUIET)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_QUIET = "ignore:resource_tracker:UserWarning"
+"""An option -W of the processes that are started."""

@@ -7,7 +7,6 @@ witnesses are not its business: they are made later, by running one number again
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable
 from importlib import import_module
 from multiprocessing import parent_process
@@ -15,6 +14,7 @@ from threading import Thread
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from simbbm import signals
 from simbbm.campaign.tally import Broke, Tally
 from simbbm.core.errors import SimbbmError
 from simbbm.core.graph import Ended
@@ -43,8 +43,8 @@ class Report(NamedTuple):
 
 
 def initialise() -> None:
-    """Leave Ctrl-C to the parent, and never outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Leave signals to the parent, and never outlive it."""
+    signals.leave_to_parent()
     Thread(target=_follow_parent, daemon=True).start()
 
 

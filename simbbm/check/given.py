@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from textwrap import shorten
-from types import FunctionType, TracebackType
+from types import FunctionType
 from typing import Any
 
 from simbbm.arm64.context import Region
@@ -15,7 +15,8 @@ from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.listing import Listing
 from simbbm.arm64.registers import Regime
 from simbbm.check.properties import Property
-from simbbm.core.errors import ScenarioError, SimbbmError, Where
+from simbbm.core.blame import called
+from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Routine
 from simbbm.core.system import Problem
 
@@ -90,28 +91,13 @@ def _all(name: str, values: Any, key: type, kind: Any) -> Iterator[tuple[str, ob
         yield f"{name} at {k}", value, kind
 
 
-def built(said: str, build: Callable[..., Any], parameters: Mapping[str, Any]) -> Any:
-    """Call an author's function; whatever it raises is the author's mistake, with file and line."""
-    try:
-        return build(**parameters)
-    except (SimbbmError, MemoryError):
-        raise
-    except Exception as error:  # noqa: BLE001 - an author's code
-        raise _told(said, error) from None
-
-
 def guarded(name: str, check: Callable[..., Any]) -> Callable[..., Any]:
     """A property's predicate of an author's, which may raise or return what it should not."""
     if getattr(check, "__module__", "").startswith("simbbm."):
         return check
 
     def judge(shared: Any, state: Any) -> Problem | None:
-        try:
-            problem = check(shared, state)
-        except (SimbbmError, MemoryError):
-            raise
-        except Exception as error:  # noqa: BLE001 - an author's code
-            raise _told(f"property {name}", error) from None
+        problem = called(f"property {name}", check, shared, state)
         if problem is not None and not isinstance(problem, Problem):
             told = f"property {name} returned a {type(problem).__name__}"
             raise ScenarioError(told, "it returns a Problem, or None where all is well")
@@ -120,12 +106,6 @@ def guarded(name: str, check: Callable[..., Any]) -> Callable[..., Any]:
     return judge
 
 
-def _told(said: str, error: Exception) -> ScenarioError:
-    """The last line that is not of simbbm's own, on the way to the error."""
-    where = ""
-    trace: TracebackType | None = error.__traceback__
-    while trace is not None:
-        if not trace.tb_frame.f_globals.get("__name__", "").startswith("simbbm."):
-            where = f"{Where(trace.tb_frame.f_code.co_filename, trace.tb_lineno)}: "
-        trace = trace.tb_next
-    return ScenarioError(f"{where}{said}: {type(error).__name__}: {error}")
+def counted(name: str, holds: Callable[..., Any]) -> Callable[[Any], bool]:
+    """A landmark's predicate of an author's, which may raise."""
+    return lambda state: bool(called(f"landmark {name}", holds, state))

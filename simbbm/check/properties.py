@@ -60,9 +60,9 @@ CATALOGUE: dict[str, str] = {
     ),
     "all_ptes_at_end": "At the end the map consists of pages, except where blocks are to stay.",
     "terminates": (
-        "Every program finishes: no deadlock, no lost wake-up, no round in which a run may stay for "
-        "ever, whatever hardware chooses. A run that cannot go on is STUCK; rounds that can be left "
-        "are found by searches alone."
+        "Every program finishes: no deadlock, no lost wake-up, no round in which a run may stay "
+        "for ever, whatever hardware chooses. A run that cannot go on is STUCK; rounds that can be "
+        "left are found by searches alone."
     ),
     "no_sleep_in_atomic": (
         "No program sleeps where it must not (a step of the kernel model says so)."

@@ -27,8 +27,10 @@ from simbbm.explore.ablate import Ablation, Ablator, Change
 from simbbm.explore.prove import witness_along
 from simbbm.explore.search import NO_LIMITS, Limits
 from simbbm.report.rows import AblationRow, encode
+from simbbm.terminal import echo, style
 
 if TYPE_CHECKING:
+    from simbbm.cli.verdicts import Kept
     from simbbm.scenario import Scenario
 
 COLOURS = {"load-bearing": "red", "redundant": "green", "inconclusive": "yellow"}
@@ -77,17 +79,17 @@ def command(
     answers stand side by side, when all are known.
     """
     scenarios = [discovery.find(scenario_id) for scenario_id in dict.fromkeys(ids)]
-    ablators = [Ablator(s, s.parameters_from(dict(given))) for s in scenarios]
     several = len(scenarios) > 1 and not as_json
     if several and explain:
         raise UsageError("--explain goes with one scenario", "or with --json")
+    end = None if max_seconds is None else monotonic() + max_seconds
+    ablators = [Ablator(s, s.parameters_from(dict(given)), _left(end)) for s in scenarios]
     page = (
         Columns(tuple(s.id for s in scenarios), markdown=form == "markdown")
         if several
         else Page(form, explain=explain, as_json=as_json, witness_dir=witness_dir)
     )
     counts = Counter[str]()
-    end = None if max_seconds is None else monotonic() + max_seconds
     try:
         for ablator in ablators:
             for ablation in _ablations(ablator, end, pairs=pairs):
@@ -96,8 +98,10 @@ def command(
     except KeyboardInterrupt:
         page.end(counts, "interrupted: the rest was not looked at")
         return Exit.INTERRUPTED
-    page.end(counts, "")
-    return Exit.INCONCLUSIVE if counts["inconclusive"] else Exit.EXPECTED
+    complete = all(ablator.complete for ablator in ablators)
+    page.end(counts, "" if complete else "there was no time to find all of its steps")
+    inconclusive = counts["inconclusive"] or not complete
+    return Exit.INCONCLUSIVE if inconclusive else Exit.EXPECTED
 
 
 def _ablations(ablator: Ablator, end: float | None, *, pairs: bool) -> Iterator[Ablation]:
@@ -114,8 +118,12 @@ def _ablations(ablator: Ablator, end: float | None, *, pairs: bool) -> Iterator[
 
 
 def _in_time(ablator: Ablator, end: float | None, *changes: Change) -> Ablation:
-    ablator.limits = NO_LIMITS if end is None else Limits(seconds=max(0.0, end - monotonic()))
+    ablator.limits = _left(end)
     return ablator.ablate(*changes)
+
+
+def _left(end: float | None) -> Limits:
+    return NO_LIMITS if end is None else Limits(seconds=max(0.0, end - monotonic()))
 
 
 class Page:
@@ -129,13 +137,13 @@ class Page:
         self.routine = ""
         if self.markdown and not as_json:
             why = " what goes wrong |" if explain else ""
-            click.echo(f"| step | change | result | property | steps |{why}")
-            click.echo("|---|---|---|---|---:|" + ("---|" if explain else ""))
+            echo(f"| step | change | result | property | steps |{why}")
+            echo("|---|---|---|---|---:|" + ("---|" if explain else ""))
 
     def add(self, scenario: Scenario, ablation: Ablation) -> None:
         """Print one row, and keep its counterexample."""
         proof, kept = ablation.proof, None
-        if self.as_json and proof is not None and proof.run is not None:
+        if proof is not None and proof.run is not None:
             witness = witness_along(
                 ablation.scenario,
                 ablation.params,
@@ -159,33 +167,35 @@ class Page:
             states=proof.states if proof else None,
         )
         if self.as_json:
-            click.echo(encode(row))
+            echo(encode(row))
         elif self.markdown:
             self._markdown(row)
         else:
-            self._table(row)
+            self._table(row, kept)
 
     def _markdown(self, row: AblationRow) -> None:
         what = row.property or _needed(row)
         length = "" if row.length is None else str(row.length)
         why = f" {row.why or ''} |" if self.explain else ""
-        click.echo(f"| `{row.step}` | {row.change} | {row.result} | {what} | {length} |{why}")
+        echo(f"| `{row.step}` | {row.change} | {row.result} | {what} | {length} |{why}")
 
-    def _table(self, row: AblationRow) -> None:
+    def _table(self, row: AblationRow, kept: Kept | None) -> None:
         routine, _, step = row.step.partition(".")
         if PAIR in row.step:
             routine, step = "pairs of removals", row.step
         if routine != self.routine:
             self.routine = routine
-            click.secho(routine, bold=True)
+            echo(style(routine, bold=True))
         what = row.property or _needed(row)
         length = f"{row.length} steps" if row.length is not None else ""
         why = f"  {what:<22} {length}".rstrip()
-        result = click.style(f"{row.result:<12}" if why else row.result, fg=COLOURS[row.result])
+        result = style(f"{row.result:<12}" if why else row.result, fg=COLOURS[row.result])
         change = "" if PAIR in row.step else f"{row.change:<24}"
-        click.echo(f"  {step:<18} {change} {result}{why}")
+        echo(f"  {step:<18} {change} {result}{why}")
         if self.explain and row.why and row.result != "redundant":
-            click.echo(f"      {row.why}")
+            echo(f"      {row.why}")
+            if kept:
+                echo(f"      show with: {kept.show}")
 
     def end(self, counts: Counter[str], why: str) -> None:
         """Say what it comes to."""
@@ -193,9 +203,9 @@ class Page:
             return
         listed = ", ".join(f"{n} {result}" for result, n in sorted(counts.items()))
         told = f"{counts.total()} changes: {listed}"
-        click.echo(f"\n{told}{f'; {why}' if why else ''}.")
+        echo(f"\n{told}{f'; {why}' if why else ''}.")
         if counts["redundant"] and not self.markdown:
-            click.echo(
+            echo(
                 "Redundant: proved for these parameters, on this machine; see what it does not "
                 "model before leaving a step out."
             )

@@ -9,16 +9,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from errno import EBADF, EDQUOT, EIO, EMFILE, ENFILE, ENOSPC, EPIPE
 from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
-from simbbm import __version__
+from simbbm import __version__, signals, terminal
 from simbbm.cli.exits import Exit
 from simbbm.cli.options import examples
 from simbbm.core.errors import ModelError, ReplayDivergence, SimbbmError, UsageError
+from simbbm.reading import nearest
 
 COMMANDS = {
     "list": "simbbm.cli.listing:command",
@@ -35,6 +36,9 @@ COMMANDS = {
     "guide": "simbbm.cli.guide:command",
 }
 WHOLE_TRACEBACK = "SIMBBM_TRACEBACK"
+UNWRITABLE = (ENOSPC, EDQUOT, EIO, EBADF)
+MESSAGE_MAX = 1_000
+"""Characters of a message: somebody's text may be in it."""
 
 SHORT_HELP = """\
 simbbm looks for schedules in which arm64 Linux's linear-map split goes wrong.
@@ -47,8 +51,8 @@ simbbm --help lists every command.
 """
 
 
-class ClosedPipe(Exception):
-    """Nobody reads stdout any more. Click would make exit code 1 of a BrokenPipeError."""
+class Stopped(Exception):
+    """Ctrl-C, or a signal like it."""
 
 
 class App(click.Group):
@@ -71,19 +75,19 @@ class App(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the subcommand; suggest the nearest."""
         if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
-            from difflib import get_close_matches
-
-            close = get_close_matches(args[0], COMMANDS, n=1, cutoff=0.5)
-            hint = f"did you mean {close[0]}?" if close else f"commands are {', '.join(COMMANDS)}"
+            close = nearest(args[0], COMMANDS, cutoff=0.5)
+            hint = f"did you mean {close}?" if close else f"commands are {', '.join(COMMANDS)}"
             raise UsageError(f"no command {args[0]}", hint)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the subcommand."""
+        """Run the subcommand. Click would make one thing of Ctrl-C and of a pipe that ends."""
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:
-            raise ClosedPipe from None
+        except KeyboardInterrupt:
+            raise Stopped from None
+        except EOFError as error:
+            raise ModelError("a process of ours ended before it answered", str(error)) from error
 
     def main(  # type: ignore[override]  # click promises anything; this one never returns
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
@@ -94,14 +98,19 @@ class App(click.Group):
         sys.exit(self._outcome(args, prog_name or "simbbm", extra))
 
     def _outcome(self, args: Sequence[str], prog_name: str, extra: dict[str, Any]) -> int:
+        completing = "_SIMBBM_COMPLETE" in os.environ
         try:
-            if "_SIMBBM_COMPLETE" in os.environ:
+            if completing:
                 import_module("simbbm.cli.completion").register()
             code = super().main(args, prog_name, "_SIMBBM_COMPLETE", standalone_mode=False, **extra)
-        except (KeyboardInterrupt, click.Abort):
+        except (KeyboardInterrupt, Stopped, click.Abort):
             return _fail(args, Exit.INTERRUPTED, "interrupted")
-        except ClosedPipe:
-            return _closed_pipe()
+        except SystemExit:
+            if completing:
+                raise
+            return _unwritten(args, EPIPE)  # what click makes of a closed pipe
+        except terminal.CannotWrite as unwritten:
+            return _unwritten(args, unwritten.error.errno)
         except ReplayDivergence as error:
             return _fail(args, Exit.DIVERGED, error.message, error.hint)
         except ModelError as error:
@@ -111,10 +120,10 @@ class App(click.Group):
         except click.UsageError as error:
             path = error.ctx.command_path if error.ctx else prog_name
             return _fail(args, Exit.USAGE, error.format_message(), f"see {path} --help")
+        except MemoryError:
+            return _fail(args, Exit.INTERNAL, "out of memory", "look at a smaller machine")
         except OSError as error:
-            if error.filename is None:
-                _mute()
-            return _fail(args, Exit.INTERNAL, f"{error.filename or 'stdout'}: {error.strerror}")
+            return _short_of(args, error)
         except Exception as error:
             if os.environ.get(WHOLE_TRACEBACK):
                 raise
@@ -137,26 +146,51 @@ def internal(error: Exception) -> tuple[str, str]:
 
 def _fail(args: Sequence[str], code: Exit, message: str, hint: str | None = None) -> Exit:
     """Say in one line what is wrong and how to mend it; with --json on stdout as well."""
-    message, hint = " ".join(message.split()), hint and " ".join(hint.split())
+    message, hint = _line(message), hint and _line(hint)
     if "--json" in args:
         from simbbm.report.rows import ErrorRow, encode
 
-        with suppress(OSError):  # the line on stderr says it as well
-            click.echo(encode(ErrorRow(message=message, hint=hint)))
-    click.echo(f"simbbm: {message}{f' ({hint})' if hint else ''}", err=True)
+        try:
+            terminal.echo(encode(ErrorRow(message=message, hint=hint)))
+        except terminal.CannotWrite:  # the line on stderr says it as well
+            _mute()
+    terminal.complain(f"{message}{f' ({hint})' if hint else ''}")
     return code
 
 
-def _closed_pipe() -> Exit:
-    """Nobody reads on."""
+def _line(text: str) -> str:
+    """A text in one line, without its middle if it is very long."""
+    line = " ".join(text.split())
+    half = MESSAGE_MAX // 2
+    return line if len(line) <= MESSAGE_MAX else f"{line[:half]}…{line[-half:]}"
+
+
+def _short_of(args: Sequence[str], error: OSError) -> Exit:
+    """The system refuses something that no input asked for."""
+    if error.filename is None and error.errno in UNWRITABLE:
+        return _unwritten(args, error.errno)  # click's own: a help text, the version
+    try:
+        os.getcwd()  # noqa: PTH109 - a question, not a path
+    except OSError:
+        return _fail(args, Exit.USAGE, "the current directory is gone", "change to another one")
+    hint = "raise ulimit -n, or lower -j" if error.errno in (EMFILE, ENFILE) else None
+    what = f"{error.filename}: " if error.filename else ""
+    return _fail(args, Exit.INTERNAL, f"{what}{error.strerror or error}", hint)
+
+
+def _unwritten(args: Sequence[str], code: int | None) -> Exit:
+    """The answer cannot be written, which is no pass; where nobody reads on that is no fault."""
     _mute()
-    return Exit.CLOSED_PIPE
+    if signals.met():  # the terminal was closed
+        return Exit.INTERRUPTED
+    if code == EPIPE:
+        return Exit.CLOSED_PIPE
+    return _fail(args, Exit.INTERNAL, f"stdout: {os.strerror(code or 0)}")
 
 
 def _mute() -> None:
-    """Say nothing more on stdout, not even when the interpreter flushes at its end."""
-    with suppress(OSError, ValueError):  # no file: a test's capture, or closed already
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if sys.stdout is not None:
+        terminal.mute(sys.stdout)
 
 
 @click.group(
@@ -176,4 +210,4 @@ def simbbm(ctx: click.Context) -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     if ctx.invoked_subcommand is None:
-        click.echo(SHORT_HELP, nl=False)
+        terminal.echo(SHORT_HELP, nl=False)

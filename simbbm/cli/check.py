@@ -28,11 +28,12 @@ from simbbm.cli.proving import Bounds, Proven, cross_check_option, limit_options
 from simbbm.cli.sampling import Sampled, Wanted
 from simbbm.cli.searches import Found, jobs_option, searches
 from simbbm.cli.verdicts import exit_of, terminal_width, verdict_text
-from simbbm.core.errors import ScenarioError, UsageError
+from simbbm.core.errors import ModelError, ScenarioError, UsageError
 from simbbm.explore.search import Limits
 from simbbm.explore.strategies import strategy as read_strategy
 from simbbm.report.rows import ErrorRow, VerdictRow, encode
 from simbbm.scenario import Scenario
+from simbbm.terminal import complain, echo, style
 
 MAIN = "linear_map_split::good"
 RUNS = 10_000
@@ -46,6 +47,7 @@ MARKS = {
     Exit.EXPECTED: ("ok", "green"),
     Exit.UNEXPECTED: ("FAIL", "red"),
     Exit.USAGE: ("ERR", "red"),
+    Exit.INTERNAL: ("ERR", "red"),
 }
 
 
@@ -58,11 +60,11 @@ class Asked(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one scenario: an answer, or its author's mistake."""
+    """What became of one scenario: an answer, its author's mistake, or ours."""
 
     scenario: Scenario
     answer: Proven | Sampled | None
-    error: ScenarioError | None
+    error: ScenarioError | ModelError | None
     exit: Exit
 
 
@@ -147,18 +149,35 @@ def command(
         Wanted(runs, time, seed, name, max_steps, jobs, "first", witness_dir, log_format),
         require_proof,
     )
-    table = Table(scenarios, as_json=as_json)
-    outcomes = []
+    return _held(named, asked, jobs, as_json=as_json)
+
+
+def _held(
+    named: list[tuple[Scenario, dict[str, object]]],
+    asked: Asked,
+    jobs: int | None,
+    *,
+    as_json: bool,
+) -> Exit:
+    """Hold one scenario after the other against what is expected; print what comes of it."""
+    table = Table([scenario for scenario, _ in named], as_json=as_json)
+    outcomes: list[Outcome] = []
+    codes: list[Exit] = []
     searched = searches(named, asked.bounds, jobs)
-    for (scenario, params), found in zip(named, searched, strict=False):
-        outcome = _outcome(scenario, params, asked, found)
-        outcomes.append(outcome)
-        table.add(outcome)
-        if outcome.exit is Exit.INTERRUPTED:
-            searched.stop()
-    if not as_json:
-        _conclude(outcomes, len(scenarios), require_proof=require_proof)
-    return worst(outcome.exit for outcome in outcomes)
+    try:
+        for (scenario, params), found in zip(named, searched, strict=False):
+            outcome = _outcome(scenario, params, asked, found)
+            outcomes.append(outcome)
+            table.add(outcome)
+            if outcome.exit is Exit.INTERRUPTED:
+                searched.stop()
+        if not as_json:
+            _conclude(outcomes, len(named), require_proof=asked.require_proof)
+    except KeyboardInterrupt:
+        codes = [Exit.INTERRUPTED]
+        if not as_json:
+            _count(outcomes, len(named))
+    return worst(codes + [outcome.exit for outcome in outcomes])
 
 
 def _chosen(ids: tuple[str, ...], *, everything: bool, twins: bool) -> list[Scenario]:
@@ -187,6 +206,8 @@ def _outcome(scenario: Scenario, params: dict[str, object], asked: Asked, found:
         answer = _answer(scenario, params, asked, found)
     except ScenarioError as error:
         return Outcome(scenario, None, error, Exit.USAGE)
+    except ModelError as error:
+        return Outcome(scenario, None, error, Exit.INTERNAL)
     if answer.interrupted:
         return Outcome(scenario, answer, None, Exit.INTERRUPTED)
     proof_due = asked.require_proof or _declared_proved(scenario, params)
@@ -197,7 +218,7 @@ def _answer(
     scenario: Scenario, params: dict[str, object], asked: Asked, found: Found
 ) -> Proven | Sampled:
     """What a search found, or a sample where it hit a limit first."""
-    if isinstance(found, ScenarioError):
+    if isinstance(found, ScenarioError | ModelError):
         raise found
     if found.interrupted or found.lost or found.row.verdict != "INCONCLUSIVE":
         return found
@@ -223,11 +244,11 @@ class Table:
         """Print the line of one scenario."""
         if outcome.answer is None:
             assert outcome.error is not None
-            self._error(outcome.scenario, outcome.error)
+            self._error(outcome, outcome.error)
             return
         row = outcome.answer.row
         if self.as_json:
-            click.echo(encode(row))
+            echo(encode(row))
             return
         told = f"{verdict_text(row):<30} {_seen(row):>15} {row.seconds or 0:6.1f} s"
         if bound := (row.coverage or {}).get("collision"):
@@ -240,24 +261,25 @@ class Table:
             told += f"  {row.message}"
         self._line(outcome, told)
 
-    def _error(self, scenario: Scenario, error: ScenarioError) -> None:
+    def _error(self, outcome: Outcome, error: ScenarioError | ModelError) -> None:
         if self.as_json:
-            click.echo(encode(ErrorRow(message=error.message, hint=error.hint)))
+            echo(encode(ErrorRow(message=error.message, hint=error.hint)))
         else:
-            self._line(Outcome(scenario, None, error, Exit.USAGE), "error in the scenario")
-        click.echo(f"simbbm: {error}", err=True)
+            whose = "the scenario" if outcome.exit is Exit.USAGE else "simbbm"
+            self._line(outcome, f"error in {whose}")
+        complain(str(error))
 
     def _line(self, outcome: Outcome, told: str) -> None:
         source, _, name = outcome.scenario.id.rpartition("::")
         if source != self.source:
             self.source = source
-            click.secho(source, bold=True)
+            echo(style(source, bold=True))
         mark, colour = MARKS.get(outcome.exit, ("?", "yellow"))
-        head = f"  {click.style(f'{mark:<4}', fg=colour)}  "
+        head = f"  {style(f'{mark:<4}', fg=colour)}  "
         if self.width + 64 <= terminal_width():
-            click.echo(f"{head}{name:<{self.width}}  {told}")
+            echo(f"{head}{name:<{self.width}}  {told}")
         else:
-            click.echo(f"{head}{name}\n        {told}")
+            echo(f"{head}{name}\n        {told}")
 
 
 def _seen(row: VerdictRow) -> str:
@@ -270,38 +292,44 @@ def _seen(row: VerdictRow) -> str:
 
 
 def _conclude(outcomes: list[Outcome], asked: int, *, require_proof: bool) -> None:
-    """Say what it comes to, in one line, and show the first counterexample that nobody expected."""
+    """Say what it comes to, and show the first counterexample that nobody expected."""
+    _count(outcomes, asked)
+    if any(o.answer and o.answer.row.verdict == "SAMPLED" for o in outcomes):
+        echo(SAMPLE_IS_NO_PROOF)
+        if require_proof:
+            echo("A proof was required.")
+        elif any(o.exit is Exit.INCONCLUSIVE and o.answer for o in outcomes):
+            echo("A proof is what such a scenario claims: raise --max-states, --max-seconds.")
+    unexpected = [o.answer for o in outcomes if o.answer and o.exit is Exit.UNEXPECTED]
+    for answer in unexpected:
+        if answer.kept is None:
+            echo(f"{answer.row.scenario}: {answer.row.expect} was expected and not found.")
+    first = next((answer for answer in unexpected if answer.kept), None)
+    if first:
+        _show(first)
+
+
+def _count(outcomes: list[Outcome], asked: int) -> None:
+    """Say in one line what it comes to."""
     counts = Counter(o.exit for o in outcomes)
     parts = [f"{counts[Exit.EXPECTED]} of {asked} as expected"]
     for code, what in (
         (Exit.UNEXPECTED, "NOT as expected"),
         (Exit.USAGE, "with an error in the scenario"),
+        (Exit.INTERNAL, "with an error in simbbm"),
         (Exit.INCONCLUSIVE, "without an answer"),
     ):
         if counts[code]:
             parts.append(f"{counts[code]} {what}")
     if left := asked - len(outcomes) + counts[Exit.INTERRUPTED]:
         parts.append(f"interrupted, {left} not finished")
-    click.echo(f"\n{click.style(', '.join(parts), bold=True)}.")
+    echo(f"\n{style(', '.join(parts), bold=True)}.")
     if crossed := [c for o in outcomes if o.answer and (c := _cross_checked(o.answer.row))]:
         whole = sum(c["same"] for c in crossed)
-        click.echo(
+        echo(
             f"Cross-checked without reductions: {len(crossed)}, none with another answer; "
             f"{whole} came to the same one, {len(crossed) - whole} to the limits first."
         )
-    if any(o.answer and o.answer.row.verdict == "SAMPLED" for o in outcomes):
-        click.echo(SAMPLE_IS_NO_PROOF)
-        if require_proof:
-            click.echo("A proof was required.")
-        elif any(o.exit is Exit.INCONCLUSIVE and o.answer for o in outcomes):
-            click.echo("A proof is what such a scenario claims: raise --max-states, --max-seconds.")
-    unexpected = [o.answer for o in outcomes if o.answer and o.exit is Exit.UNEXPECTED]
-    for answer in unexpected:
-        if answer.kept is None:
-            click.echo(f"{answer.row.scenario}: {answer.row.expect} was expected and not found.")
-    first = next((answer for answer in unexpected if answer.kept), None)
-    if first:
-        _show(first)
 
 
 def _cross_checked(row: VerdictRow) -> dict[str, bool] | None:
@@ -316,9 +344,9 @@ def _show(answer: Proven | Sampled) -> None:
     from simbbm.report.story import tell
 
     assert answer.kept is not None
-    click.echo("\nThe first counterexample that was not expected:\n")
+    echo("\nThe first counterexample that was not expected:\n")
     witness = answer.kept.witness
     scenario = discovery.find(witness.scenario)
     story = tell(witness, scenario, explain(witness, scenario))
     for line in render(story, width=terminal_width(), replay=answer.kept.replay):
-        click.echo(styled(line))
+        echo(styled(line))

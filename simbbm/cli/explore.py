@@ -18,7 +18,7 @@ from simbbm.cli.options import (
 from simbbm.cli.proving import Bounds, cross_check_option, limit_options
 from simbbm.cli.searches import jobs_option, searches
 from simbbm.cli.verdicts import say
-from simbbm.core.errors import ScenarioError
+from simbbm.core.errors import ModelError, ScenarioError
 from simbbm.explore.search import Limits
 
 
@@ -74,7 +74,7 @@ def command(
     codes: list[Exit] = []
     searched = searches(zip(scenarios, every_params, strict=True), bounds, jobs)
     for found in searched:
-        if isinstance(found, ScenarioError):
+        if isinstance(found, ScenarioError | ModelError):
             raise found
         say(found.row, found.kept, found.how, as_json=as_json)
         codes.append(found.exit)

@@ -8,6 +8,8 @@ import click
 
 from simbbm.cli.options import examples
 from simbbm.core.errors import UsageError
+from simbbm.reading import nearest
+from simbbm.terminal import echo
 
 
 def pages() -> dict[str, str]:
@@ -30,11 +32,10 @@ def command(topic: str | None) -> None:
         width = max(map(len, known))
         for name, text in known.items():
             title = text.partition("\n")[0].removeprefix("# ")
-            click.echo(f"  {name:<{width}}  {title}")
+            echo(f"  {name:<{width}}  {title}")
         return
     if topic not in known:
-        from difflib import get_close_matches
-
-        close = get_close_matches(topic, known, n=1, cutoff=0.0)
-        raise UsageError(f"no page {topic}", f"pages are {', '.join(known)}; nearest: {close[0]}")
-    click.echo(known[topic], nl=False)
+        close = nearest(topic, known, cutoff=0.0)
+        hint = f"pages are {', '.join(known)}" + (f"; nearest: {close}" if close else "")
+        raise UsageError(f"no page {topic}", hint)
+    echo(known[topic], nl=False)

@@ -19,6 +19,9 @@ from simbbm.explore.live import require_live
 from simbbm.explore.run import MAX_STEPS
 from simbbm.report.rows import ErrorRow, KillRow, encode
 from simbbm.scenario import Scenario
+from simbbm.terminal import complain, echo, style
+
+MOST_TRIALS = 10_000
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,7 +33,7 @@ def kill_options(function: F) -> F:
     """Give `check` the table and what goes with it."""
     function = click.option(
         "--trials",
-        type=click.IntRange(min=FEWEST_TRIALS),
+        type=click.IntRange(FEWEST_TRIALS, MOST_TRIALS),
         help=f"Campaigns for each entry of that table. [default: {Trials().campaigns}]",
     )(function)
     return click.option(
@@ -118,7 +121,7 @@ def show_kill_table(
         codes.add(found.exit)
         done += not found.why
         if found.exit is Exit.USAGE:
-            click.echo(f"simbbm: {found.why}", err=True)
+            complain(found.why)
         if monotonic() - said >= logs.SECONDS_BETWEEN_LINES:
             said = monotonic()
             logs.configure(log_format).info("kill table", twins=done, of=len(targets))
@@ -134,7 +137,7 @@ class JsonPage:
         target, trials = found.target, found.target.trials
         if found.why:
             of = "" if found.exit is Exit.USAGE else f"{target.scenario}: "
-            click.echo(encode(ErrorRow(message=f"{of}{found.why}")))
+            echo(encode(ErrorRow(message=f"{of}{found.why}")))
         for column, entry in found.by.items():
             low, high = entry.interval
             eager = {"hardware": "eager"} if column == CONTROL else {}
@@ -150,7 +153,7 @@ class JsonPage:
                 runs=trials.cap,
                 seed=trials.seed,
             )
-            click.echo(encode(row))
+            echo(encode(row))
 
     def end(self, left: int) -> None:
         """Nothing more is to be said."""
@@ -169,7 +172,7 @@ class TextPage:
         self._source = ""
         self._rows: list[Found] = []
         for line in zip(*heads, strict=True):
-            click.echo(self._line("", line))
+            echo(self._line("", line))
 
     def add(self, found: Found) -> None:
         """Print the medians of one twin."""
@@ -180,15 +183,15 @@ class TextPage:
         source = found.target.scenario.rpartition("::")[0]
         if source != self._source:
             self._source = source
-            click.secho(source, bold=True)
+            echo(style(source, bold=True))
         if found.why:
             usage = found.exit is Exit.USAGE
             why = "error in the scenario" if usage else found.why
-            click.echo(f"  {_name(found.target)}  {why}")
+            echo(f"  {_name(found.target)}  {why}")
             return
         entries = [found.by.get(column) for column in self._columns]
         texts = ["" if entry is None else text(entry) for entry in entries]
-        click.echo(self._line(_name(found.target), texts))
+        echo(self._line(_name(found.target), texts))
 
     def _line(self, name: str, texts: Iterable[str]) -> str:
         entries = "".join(f"  {t:>{w}}" for t, w in zip(texts, self._widths, strict=True))
@@ -212,12 +215,12 @@ class TextPage:
         """Print the intervals, and say what all that means."""
         done = [found for found in self._rows if not found.why]
         if done:
-            click.secho("\n95 % intervals of these medians", bold=True)
+            echo(style("\n95 % intervals of these medians", bold=True))
         self._source = ""
         for found in done:
             self._row(found, self._interval)
         trials = self._trials
-        click.echo(
+        echo(
             f"\nRuns to the first expected failure: {trials.campaigns} campaigns each, of up to "
             f"{trials.cap:,} runs, seeds {trials.seed} to {trials.seeds[-1]}.\n"
             f"-: none of them found it. {self._above}: fewer than half did. 5+: 5 or more."
@@ -225,12 +228,12 @@ class TextPage:
         controls = [found.by[CONTROL] for found in done if CONTROL in found.by]
         if controls:
             unseen = sum(not entry.runs for entry in controls)
-            click.echo(
+            echo(
                 f"{CONTROL} is the control: default, on hardware that delays nothing. It misses "
                 f"{unseen} of {len(controls)} twins."
             )
         if left:
-            click.echo(f"{left} of {len(done) + left} twins: no answer.")
+            echo(f"{left} of {len(done) + left} twins: no answer.")
 
 
 def _name(target: Target) -> str:

@@ -13,6 +13,7 @@ from simbbm.cli.options import common, examples
 from simbbm.core.errors import SimbbmError
 from simbbm.report.rows import PropertyRow, Row, ScenarioRow, encode
 from simbbm.scenario import Scenario
+from simbbm.terminal import complain, echo, style
 
 SIZES = ("cpus", "layout")
 """Parameters by which machines are larger or smaller."""
@@ -44,7 +45,7 @@ def command(
     for scenario in _named(paths) if paths else _all():
         row = _row(scenario)
         if as_json:
-            click.echo(encode(row))
+            echo(encode(row))
         else:
             _show(row, scenario)
 
@@ -64,7 +65,7 @@ def _all() -> list[Scenario]:
         try:
             found += discovery.select([name])
         except SimbbmError as error:
-            click.echo(f"simbbm: warning: entry point {name}: {error}", err=True)
+            complain(f"warning: entry point {name}: {error}")
     return found
 
 
@@ -92,10 +93,10 @@ def _smallest(scenario: Scenario) -> dict[str, Any] | None:
 def _show(row: ScenarioRow, scenario: Scenario) -> None:
     """Print the id first, so that it can be copied; a twin's parameters only where they differ."""
     colour = "green" if row.expect == "HOLDS" else "yellow"
-    click.echo(f"{click.style(row.id, bold=True)}  {click.style(row.expect, fg=colour)}")
+    echo(f"{style(row.id, bold=True)}  {style(row.expect, fg=colour)}")
     indent = "    "
     width = get_terminal_size((100, 24)).columns
-    click.echo(click.wrap_text(row.story, width, indent, indent))
+    echo(click.wrap_text(row.story, width, indent, indent))
     parent = {p.name: p for p in scenario.parent.parameters} if scenario.parent else {}
     changed = [p for p in scenario.parameters if p != parent.get(p.name)]
     if changed:
@@ -111,10 +112,10 @@ def _wrapped(head: str, items: Iterable[str]) -> None:
     line = head
     for part in (part for item in items for part in _broken(item, width - len(head))):
         if len(line) + len(part) > width and line.strip():
-            click.echo(line.rstrip())
+            echo(line.rstrip())
             line = " " * len(head)
         line += f"{part}  "
-    click.echo(line.rstrip())
+    echo(line.rstrip())
 
 
 def _broken(item: str, width: int) -> Iterator[str]:
@@ -133,4 +134,4 @@ def _list_properties(*, as_json: bool) -> None:
 
     for name, meaning in CATALOGUE.items():
         row: Row = PropertyRow(name=name, meaning=meaning)
-        click.echo(encode(row) if as_json else f"{click.style(name, bold=True)}\n    {meaning}")
+        echo(encode(row) if as_json else f"{style(name, bold=True)}\n    {meaning}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +12,7 @@ import click
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.options import Count, Duration, common, examples, witness_dir_option
 from simbbm.report.rows import ErrorRow, Row, encode
+from simbbm.terminal import complain, echo, style
 
 if TYPE_CHECKING:
     from simbbm.cli.verdicts import Kept
@@ -175,8 +177,8 @@ def _read(files: tuple[str, ...], *, as_json: bool) -> tuple[list[Line], list[Ex
 
 def _complain(message: str, hint: str | None, *, as_json: bool) -> None:
     if as_json:
-        click.echo(encode(ErrorRow(message=message, hint=hint)))
-    click.echo(f"simbbm: {message}{f' ({hint})' if hint else ''}", err=True)
+        echo(encode(ErrorRow(message=message, hint=hint)))
+    complain(f"{message}{f' ({hint})' if hint else ''}")
 
 
 def _chosen(lines: list[Line], only: tuple[str, ...]) -> list[Line]:
@@ -197,17 +199,29 @@ def _runnable(lines: list[Line]) -> list[Line]:
     return [line for line in lines if line.test or line.unsupported]
 
 
-def _judged(lines: list[Line], wanted: Wanted, *, ets2: bool) -> Iterator[Judged]:
+def _judged(
+    lines: list[Line], wanted: Wanted, codes: list[Exit], *, ets2: bool
+) -> Iterator[Judged]:
+    """Run one test after the other. One that turns out to be none costs its own line alone."""
+    from simbbm.cli.app import WHOLE_TRACEBACK, internal
     from simbbm.litmus.score import judge
 
+    window, states, seconds = wanted.window, wanted.max_states, wanted.max_seconds
     for line in _runnable(lines):
-        yield judge(
-            line,
-            ets2=ets2,
-            window=wanted.window,
-            max_states=wanted.max_states,
-            max_seconds=wanted.max_seconds,
-        )
+        try:
+            test = judge(line, ets2=ets2, window=window, max_states=states, max_seconds=seconds)
+        except Exception as error:
+            if os.environ.get(WHOLE_TRACEBACK):
+                raise
+            message, hint = internal(error)
+            _complain(f"{line.name}: {message}", hint, as_json=wanted.as_json)
+            codes.append(Exit.INTERNAL)
+            continue
+        if test.malformed:
+            _complain(test.malformed.message, test.malformed.hint, as_json=wanted.as_json)
+            codes.append(Exit.USAGE)
+        else:
+            yield test
 
 
 def _all(lines: list[Line], wanted: Wanted, malformed: int, feature: str | None) -> Exit:
@@ -215,9 +229,10 @@ def _all(lines: list[Line], wanted: Wanted, malformed: int, feature: str | None)
     from simbbm.litmus.score import score
 
     done: list[Judged] = []
+    codes: list[Exit] = []
     interrupted = False
     try:
-        for test in _judged(lines, wanted, ets2=feature == "ets2"):
+        for test in _judged(lines, wanted, codes, ets2=feature == "ets2"):
             done.append(test)
             _show(test, wanted)
     except KeyboardInterrupt:
@@ -226,20 +241,23 @@ def _all(lines: list[Line], wanted: Wanted, malformed: int, feature: str | None)
     found = score(done)
     row = SummaryRow(
         **found._asdict(),
-        malformed=malformed,
+        malformed=malformed + len(codes),
         states=sum(result.states for result in results),
         seconds=round(sum(result.seconds for result in results), 3),
         feature=feature,
     )
     if wanted.as_json:
-        click.echo(encode(row))
+        echo(encode(row))
     else:
-        bad = f", malformed {malformed}" if malformed else ""
-        click.echo(f"{found.text}{bad}")
-        click.echo(f"{row.total} tests, {row.states:,} states, {row.seconds:.1f} s")
+        bad = f", malformed {row.malformed}" if row.malformed else ""
+        echo(f"{found.text}{bad}")
+        echo(f"{row.total} tests, {row.states:,} states, {row.seconds:.1f} s")
         if interrupted:
-            click.echo(f"interrupted: {len(_runnable(lines)) - len(done)} tests were not finished")
-    return Exit.INTERRUPTED if interrupted else worst(map(_exit_of, done))
+            left = len(_runnable(lines)) - len(done) - len(codes)
+            echo(f"interrupted: {left} tests were not finished")
+    if interrupted:
+        return Exit.INTERRUPTED
+    return worst([*codes, *map(_exit_of, done)])
 
 
 def _exit_of(test: Judged) -> Exit:
@@ -280,15 +298,15 @@ def _show(test: Judged, wanted: Wanted) -> None:
     elif wanted.outcomes and result:
         _show_outcomes(test, endings)
     else:
-        click.echo(_text(row, wanted))
+        echo(_text(row, wanted))
         for text, _, own in endings:
-            click.echo(f"  {text}\n  show with: {own.show}")
+            echo(f"  {text}\n  show with: {own.show}")
 
 
 def _show_json(
     test: Judged, row: LitmusRow, endings: list[tuple[str, bool, Kept]], wanted: Wanted
 ) -> None:
-    click.echo(encode(row))
+    echo(encode(row))
     if not wanted.outcomes or not test.result:
         return
     for text, reached, kept in endings:
@@ -299,7 +317,7 @@ def _show_json(
             witness=str(kept.path) if kept.path else None,
             token=kept.token,
         )
-        click.echo(encode(shown))
+        echo(encode(shown))
     positive = sum(reached for _, reached, _ in endings)
     observed = ObservationRow(
         name=row.name,
@@ -308,7 +326,7 @@ def _show_json(
         negative=len(endings) - positive,
         complete=test.result.complete,
     )
-    click.echo(encode(observed))
+    echo(encode(observed))
 
 
 def _text(row: LitmusRow, wanted: Wanted) -> str:
@@ -321,7 +339,7 @@ def _text(row: LitmusRow, wanted: Wanted) -> str:
     spent = "" if row.states is None else f"{row.states:>9,} states {row.seconds or 0:6.2f} s"
     why = row.unsupported or row.inconclusive
     head = f"{row.name:<{wanted.width}}  {row.verdict or 'no verdict':<10} {reached:<14}"
-    return f"{head}{spent}  {click.style(mark[0], fg=mark[1])}{f' {why}' if why else ''}"
+    return f"{head}{spent}  {style(mark[0], fg=mark[1])}{f' {why}' if why else ''}"
 
 
 def _show_outcomes(test: Judged, endings: list[tuple[str, bool, Kept]]) -> None:
@@ -329,15 +347,15 @@ def _show_outcomes(test: Judged, endings: list[tuple[str, bool, Kept]]) -> None:
     assert test.result is not None
     positive = sum(reached for _, reached, _ in endings)
     complete = test.result.complete
-    click.echo(f"Test {test.line.name} {(test.verdict or 'no verdict').capitalize()}")
-    click.echo(f"States {len(endings)}{'' if complete else ', and perhaps more: a limit was hit'}")
+    echo(f"Test {test.line.name} {(test.verdict or 'no verdict').capitalize()}")
+    echo(f"States {len(endings)}{'' if complete else ', and perhaps more: a limit was hit'}")
     for text, reached, kept in endings:
-        click.echo(f"{'*' if reached else ' '} {text}")
-        click.echo(click.style(f"    {kept.show}", dim=True))
-    click.echo({True: "Ok", False: "No", None: "Unknown"}[test.ok])
-    click.echo(f"Condition exists ({test.result.test.text.strip()})")
+        echo(f"{'*' if reached else ' '} {text}")
+        echo(style(f"    {kept.show}", dim=True))
+    echo({True: "Ok", False: "No", None: "Unknown"}[test.ok])
+    echo(f"Condition exists ({test.result.test.text.strip()})")
     observation = test.result.observation if complete else "Incomplete"
-    click.echo(f"Observation {test.line.name} {observation} {positive} {len(endings) - positive}\n")
+    echo(f"Observation {test.line.name} {observation} {positive} {len(endings) - positive}\n")
 
 
 def _report(files: tuple[str, ...], lines: list[Line], wanted: Wanted, feature: str | None) -> Exit:
@@ -347,8 +365,24 @@ def _report(files: tuple[str, ...], lines: list[Line], wanted: Wanted, feature: 
     malformed = sum(line.test is None and not line.unsupported for line in lines)
     if wanted.as_json:
         features = [feature] if feature else [None, "ets2"]
-        return worst([_all(lines, wanted, malformed, each) for each in features])
-    base = [] if feature else [*_judged(lines, wanted, ets2=False)]
-    ets2 = [*_judged(lines, wanted, ets2=True)]
-    click.echo(report([Path(file).name for file in files], base, ets2), nl=False)
-    return worst(map(_exit_of, base + ets2))
+        found: list[Exit] = []
+        for each in features:
+            if Exit.INTERRUPTED not in found:
+                found.append(_all(lines, wanted, malformed, each))
+        return worst(found)
+    base: list[Judged] = []
+    ets2: list[Judged] = []
+    codes: list[Exit] = []
+    interrupted = False
+    try:
+        if not feature:
+            base.extend(_judged(lines, wanted, codes, ets2=False))
+        ets2.extend(_judged(lines, wanted, codes, ets2=True))
+    except KeyboardInterrupt:
+        interrupted = True
+    echo(report([Path(file).name for file in files], base, ets2), nl=False)
+    if interrupted:
+        echo("\nInterrupted: tests that are not counted here were not run.")
+    if interrupted:
+        return Exit.INTERRUPTED
+    return worst([*codes, *map(_exit_of, base + ets2)])

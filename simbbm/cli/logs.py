@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+
+from simbbm.terminal import stderr, visible
 
 if TYPE_CHECKING:
     from simbbm.campaign.stress import Progress
@@ -31,14 +33,30 @@ def configure(log_format: str) -> Any:
         renderer = structlog.dev.ConsoleRenderer(colors=_on_terminal())
     structlog.configure(
         processors=[
+            _shown,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S"),
             renderer,
         ],
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(stderr()),
         cache_logger_on_first_use=False,
     )
     return structlog.get_logger()
+
+
+def _shown(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Show what a terminal would obey: colours come later."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = visible(value)
+    return event
+
+
+def _described(text: str) -> str:
+    """Somebody's text where rich would look for markup."""
+    from rich.markup import escape
+
+    return escape(visible(text))
 
 
 @contextmanager
@@ -64,8 +82,9 @@ def _bar(name: str) -> Iterator[OnProgress]:
         TextColumn("runs"),
         TimeElapsedColumn(),
     )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(name, total=None)
+    with Bar(*columns, console=Console(file=stderr()), transient=True) as bar:
+        shown = _described(name)
+        task = bar.add_task(shown, total=None)
 
         def show(now: Progress) -> None:
             failed = f"  {now.failures} failed" if now.failures else ""
@@ -73,7 +92,7 @@ def _bar(name: str) -> Iterator[OnProgress]:
                 task,
                 completed=now.runs,
                 total=now.runs_requested,
-                description=f"{name}{failed}",
+                description=f"{shown}{failed}",
             )
 
         yield show
@@ -100,8 +119,9 @@ def searching(
             return
         from rich.console import Console
 
-        with Console(stderr=True).status(name) as status:
-            yield lambda now: status.update(f"{name}  {how_far(now)}")
+        shown = _described(name)
+        with Console(file=stderr()).status(shown) as status:
+            yield lambda now: status.update(f"{shown}  {how_far(now)}")
     else:
         said = monotonic()
 

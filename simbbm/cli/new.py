@@ -9,6 +9,9 @@ import click
 from simbbm.cli.options import common, examples
 from simbbm.cli.verdicts import shown
 from simbbm.core.errors import UsageError
+from simbbm.reading import check_name
+from simbbm.terminal import echo
+from simbbm.writing import reason, write
 
 TEMPLATE = "simbbm.cli.template"
 """A module that is never imported: it is the text that a user gets, kept right by linters."""
@@ -33,21 +36,20 @@ def command(
     It has comments and one bad twin, and passes `check` as it is.
     """
     if file.suffix != ".py":
-        raise UsageError(
-            f"{file} does not end in .py", f"write simbbm new {file.with_suffix('.py')}"
-        )
+        better = file.with_suffix(".py") if file.name else "mine.py"
+        raise UsageError(f"{file} does not end in .py", f"write simbbm new {better}")
+    check_name(str(file))
     template = Path(__file__).with_name(f"{TEMPLATE.rpartition('.')[2]}.py")
     text = template.read_text(encoding="utf-8").replace("template.py", shown(file.absolute()))
     try:
-        with file.open("x", encoding="utf-8") as opened:
-            opened.write(text)
+        write(file, text.encode("utf-8", "backslashreplace"), new=True)
     except FileExistsError:
         raise UsageError(f"{file} exists already", "nothing was written") from None
     except OSError as error:
-        raise UsageError(f"cannot write {file}: {error.strerror or error}") from None
+        raise UsageError(f"cannot write {file}: {reason(error)}") from None
     if as_json:
         from simbbm.report.rows import NewRow, encode
 
-        click.echo(encode(NewRow(file=str(file.absolute()))))
+        echo(encode(NewRow(file=str(file.absolute()))))
     else:
-        click.echo(f"wrote {file}; now: simbbm check {shown(file.absolute())}")
+        echo(f"wrote {file}; now: simbbm check {shown(file.absolute())}")

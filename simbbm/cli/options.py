@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from simbbm.reading import DIGITS_MAX, STEPS_MAX, number, quoted
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -16,21 +18,48 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+_SEED_DIGITS = 38
+"""As many as 126 bits have."""
+JOBS_MAX = 1_024
 
 
-class Count(click.ParamType[int]):
-    """A positive number, `500`, `10k` or `2m`."""
+class _Number(click.ParamType[Any]):
+    """A number with a unit: `units` by suffix."""
+
+    units: Mapping[str, int]
+    form: str
+    """As a pattern: the number, then the unit."""
+    forms: str
+    """What to say that one might write."""
+
+    def read(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it; zero is none."""
+        match = re.fullmatch(self.form, value.lower().replace("_", ""), re.ASCII)
+        number = None
+        if match and len(match[1]) <= DIGITS_MAX:
+            number = (float if "." in match[1] else int)(match[1])
+        if not match or not number:
+            self.fail(f"{quoted(value)} is not {self.forms}", param, ctx)
+        return number * self.units[match[2]]
+
+
+class Count(_Number):
+    """A positive number, `500`, `10k` or `2m`, perhaps not above a limit."""
 
     name = "count"
+    units = _UNITS
+    form = r"(\d+)([km]?)"
+    forms = "a count: write 500, 10k or 2m"
+
+    def __init__(self, limit: int | None = None) -> None:
+        self.limit = limit
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read it."""
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"(\d+)([km]?)", value.lower().replace("_", ""))
-        if not match or not int(match[1]):
-            self.fail(f"{value} is not a count: write 500, 10k or 2m", param, ctx)
-        return int(match[1]) * _UNITS[match[2]]
+        count = value if isinstance(value, int) else int(self.read(value, param, ctx))
+        if self.limit is not None and count > self.limit:
+            self.fail(f"{quoted(value)} is more than {self.limit:,}", param, ctx)
+        return count
 
 
 class Seed(click.ParamType[int]):
@@ -42,44 +71,38 @@ class Seed(click.ParamType[int]):
         """Read it."""
         if isinstance(value, int):
             return value
-        text = value.lower().replace("_", "")
-        if re.fullmatch(r"\d+", text):
-            return int(text)
-        if re.fullmatch(r"0x[0-9a-f]+", text):
-            return int(text, 16)
-        return self.fail(f"{value} is not a seed: write 42 or 0x2a", param, ctx)
+        seed = number(value.replace("_", ""), digits=_SEED_DIGITS)
+        if seed is None:
+            self.fail(f"{quoted(value)} is not a seed: write 42 or 0x2a", param, ctx)
+        return seed
 
 
-class Size(click.ParamType[int]):
+class Size(_Number):
     """An amount of memory in bytes, `500m` or `2g`."""
 
     name = "size"
+    units: Mapping[str, int] = {"m": 2**20, "g": 2**30}
+    form = r"(\d+(?:\.\d+)?)([mg])(?:i?b)?"
+    forms = "an amount of memory: write 500m or 2g"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read it."""
-        if isinstance(value, int):
-            return value
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)([mg])(?:i?b)?", value.lower())
-        if not match or not float(match[1]):
-            self.fail(f"{value} is not an amount of memory: write 500m or 2g", param, ctx)
-        return int(float(match[1]) * 2 ** {"m": 20, "g": 30}[match[2]])
+        return value if isinstance(value, int) else int(self.read(value, param, ctx))
 
 
-class Duration(click.ParamType[float]):
+class Duration(_Number):
     """Seconds, `30s`, `10m` or `1h`."""
 
     name = "duration"
+    units = _SECONDS
+    form = r"(\d+(?:\.\d+)?)([smh]?)"
+    forms = "a duration: write 30s, 10m or 1h"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Read it."""
-        if isinstance(value, int | float):
-            return value
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value.lower())
-        if not match or not float(match[1]):
-            self.fail(f"{value} is not a duration: write 30s, 10m or 1h", param, ctx)
-        return float(match[1]) * _SECONDS[match[2]]
+        return value if isinstance(value, int | float) else self.read(value, param, ctx)
 
 
 class ScenarioId(click.ParamType[str]):
@@ -123,7 +146,7 @@ class Assignment(click.ParamType[tuple[str, str]]):
             return value
         name, equals, text = value.partition("=")
         if not (name and equals and text):
-            self.fail(f"{value} is not name=value: write -p cpus=4", param, ctx)
+            self.fail(f"{quoted(value)} is not name=value: write -p cpus=4", param, ctx)
         return name, text
 
     def shell_complete(
@@ -193,6 +216,13 @@ def common(function: F) -> F:
 
 ids_argument = click.argument("ids", nargs=-1, required=True, metavar="ID...", type=ScenarioId())
 witness_argument = click.argument("witness", metavar="WITNESS|TOKEN")
+allow_file_option = click.option(
+    "--allow-file",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A scenario file that may be run if the witness names it; may be repeated.",
+)
 parameters_option = click.option(
     "-p",
     "--param",
@@ -213,10 +243,12 @@ strategy_option = click.option(
     help="How schedules are chosen, e.g. random or pct:depth=3.",
 )
 max_steps_option = click.option(
-    "--max-steps", type=Count(), help="Steps after which a run is given up as INCONCLUSIVE."
+    "--max-steps",
+    type=Count(STEPS_MAX),
+    help="Steps after which a run is given up as INCONCLUSIVE.",
 )
 jobs_option = click.option(
-    "-j", "--jobs", type=click.IntRange(min=1), help="Worker processes. [default: all cores]"
+    "-j", "--jobs", type=click.IntRange(1, JOBS_MAX), help="Worker processes. [default: all cores]"
 )
 witness_dir_option = click.option(
     "--witness-dir",

@@ -15,6 +15,7 @@ from simbbm.cli.exits import Exit
 from simbbm.cli.logs import searching
 from simbbm.cli.options import Count, Duration, Size
 from simbbm.cli.verdicts import Kept, exit_of, keep
+from simbbm.explore.attempt import Interrupted
 from simbbm.explore.cross_check import cross_check
 from simbbm.explore.prove import Proof, Prover, collision_bound, witness_along
 from simbbm.explore.run import run_one
@@ -83,18 +84,23 @@ def prove(scenario: Scenario, params: Mapping[str, Any], bounds: Bounds) -> Prov
     def longest() -> int:
         return run_one(scenario, params, "polite", seed=0).steps
 
+    interrupted = False
     with searching(scenario.id, bounds.log_format, alone=bounds.alone, longest=longest) as tell:
-        proof = Prover(
+        prover = Prover(
             scenario,
             params,
             bounds.limits,
             tell,
             symmetry=bounds.symmetry,
             ample=bounds.ample,
-        ).prove()
-        crossed = None
-        if bounds.cross_check and not proof.interrupted:
-            crossed = cross_check(scenario, params, proof, bounds.limits, tell)
+        )
+        proof, crossed = None, None
+        try:
+            proof = prover.prove()
+            if bounds.cross_check:
+                crossed = cross_check(scenario, params, proof, bounds.limits, tell)
+        except Interrupted as cut:
+            proof, interrupted = proof or prover.proof(cut.attempt), True
     kept = None
     if proof.run is not None:
         way = proof.verdict, proof.property
@@ -105,9 +111,12 @@ def prove(scenario: Scenario, params: Mapping[str, Any], bounds: Bounds) -> Prov
         coverage = {**(row.coverage or {}), "cross_check": msgspec.to_builtins(crossed)}
         row = msgspec.structs.replace(row, coverage=coverage)
         how = f"{how}\n  {crossed.told}"
-    if kept and bounds.explains:
-        row, how = _explained(row, how, kept.witness, scenario)
-    return Proven(row, kept, how, proof.interrupted or bool(crossed and crossed.interrupted))
+    if kept and bounds.explains and not interrupted:
+        try:
+            row, how = _explained(row, how, kept.witness, scenario)
+        except KeyboardInterrupt:  # what was found stays found
+            interrupted = True
+    return Proven(row, kept, how, interrupted)
 
 
 def _explained(

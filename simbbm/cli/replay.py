@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
+import msgspec
 
 from simbbm import discovery
 from simbbm.cli.exits import Exit
-from simbbm.cli.options import common, examples, witness_argument
+from simbbm.cli.options import allow_file_option, common, examples, witness_argument
+from simbbm.cli.verdicts import allowing
 from simbbm.core.errors import UsageError
-from simbbm.explore.replay import Replay, Result, replay, steps_of
+from simbbm.explore.files import check_target
+from simbbm.explore.replay import CHANGED, Replay, Result, replay, steps_of
 from simbbm.explore.witness import Witness, read, save_as, token
+from simbbm.reading import is_file
 from simbbm.report.rows import ReplayRow, encode
 from simbbm.scenario import Scenario
+from simbbm.terminal import echo, style
 
 HOW = {
     "semantic": "its choices were found by label (semantic replay)",
@@ -38,12 +44,14 @@ HOW = {
     metavar="FILE",
     help="If it reproduces, write a witness that replays exactly.",
 )
+@allow_file_option
 @common
 def command(
     witness: str,
     *,
     until: int | None,
     refresh: Path | None,
+    allow_file: tuple[Path, ...],
     as_json: bool,
     log_format: str,  # noqa: ARG001 - nothing is logged here
 ) -> int:
@@ -55,13 +63,12 @@ def command(
 
     With --until, print the steps before that one and what could happen there.
     """
-    recorded = read(witness)
-    scenario = scenario_of(recorded)
+    if refresh:
+        check_target(refresh)
+    recorded, scenario = recorded_in(witness, allow_file)
     if until is not None:
         return _until(recorded, scenario, until, witness, as_json=as_json)
     result = replay(recorded, scenario)
-    if refresh and result.result is Result.REPRODUCED:
-        save_as(result.refreshed or recorded, refresh)
     fresh = token(result.refreshed) if result.refreshed else None
     row = ReplayRow(
         witness=witness,
@@ -76,47 +83,63 @@ def command(
         token=fresh,
     )
     if as_json:
-        click.echo(encode(row))
+        echo(encode(row))
     else:
         _say(result, recorded, fresh)
+    if refresh and result.result is Result.REPRODUCED:
+        exact = msgspec.structs.replace(recorded, digest=result.digest)  # a token has a part of it
+        save_as(result.refreshed or exact, refresh)
     return Exit.EXPECTED if result.result is Result.REPRODUCED else Exit.DIVERGED
 
 
-def scenario_of(witness: Witness) -> Scenario:
-    """Return the scenario that a witness is of."""
+def recorded_in(text: str, allowed: tuple[Path, ...]) -> tuple[Witness, Scenario]:
+    """Read a witness, and find the scenario that it is of.
+
+    A witness may be somebody else's: of the files that it could name, only those are run that the
+    user names too. Parameters that the scenario has got since then are at their defaults.
+    """
+    witness = read(text)
+    file = discovery.user_file(witness.scenario)
+    if file and is_file(file) and os.path.realpath(file) not in map(os.path.realpath, allowed):
+        raise UsageError(
+            f"a witness of {witness.scenario}: that file is a program, and not run unasked",
+            f"if you trust it, add{allowing(witness.scenario)}",
+        )
     try:
         scenario = discovery.find(witness.scenario)
-        scenario.parameters_from(witness.params)
+        params = scenario.parameters_from(witness.params)
     except UsageError as error:
         hint = error.hint
-        if ".py::" in witness.scenario:
+        if file:
             hint = "a file is named as it was given to run: replay from the same directory"
         raise UsageError(f"a witness of {witness.scenario}: {error.message}", hint) from None
-    return scenario
+    return msgspec.structs.replace(witness, params=params), scenario
 
 
 def _say(result: Replay, witness: Witness, fresh: str | None) -> None:
     name = witness.scenario
     if result.result is Result.REPRODUCED:
         verdict = f"{result.verdict}:{result.property}" if result.property else result.verdict
-        click.echo(f"{click.style('REPRODUCED', fg='green')} {name}: {verdict}")
+        echo(f"{style('REPRODUCED', fg='green')} {name}: {verdict}")
         if result.message:
-            click.echo(f"  {result.message}")
-        click.echo(f"  {result.steps} steps, digest {result.digest}")
+            echo(f"  {result.message}")
+        echo(f"  {result.steps} steps, digest {result.digest}")
         if fresh:
-            click.echo(f"  the scenario has changed since: {HOW[result.how]}")
-            click.echo(f"  refreshed: {fresh}")
+            echo(f"  {result.why}: {HOW[result.how]}")
+            echo(f"  refreshed: {fresh}")
         return
-    click.echo(f"{click.style(result.result, fg='red')} {name} at step {result.step}")
-    click.echo(f"  expected {result.expected}")
-    click.echo(f"  got {', '.join(result.got) or 'nothing'}")
-    if result.result is Result.DIVERGED:
+    echo(f"{style(result.result, fg='red')} {name} at step {result.step}")
+    echo(f"  expected {result.expected}")
+    echo(f"  got {', '.join(result.got) or 'nothing'}")
+    if result.why is not CHANGED:
+        why = result.why
+    elif result.result is Result.DIVERGED:
         why = "it cannot be followed: the scenario, or simbbm, has changed"
     elif result.how == "exact":
         why = "it can be followed, and now ends differently: the scenario has changed"
     else:
         why = "the scenario has changed, and following the labels does not lead there any more"
-    click.echo(f"  {why}")
+    echo(f"  {why}")
 
 
 def _until(witness: Witness, scenario: Scenario, until: int, text: str, *, as_json: bool) -> Exit:
@@ -137,14 +160,14 @@ def _until(witness: Witness, scenario: Scenario, until: int, text: str, *, as_js
         shown = event(shared, step)
         if as_json:
             fields = shown._asdict() | {"notes": list(shown.notes)}
-            click.echo(encode(StepRow(scenario=scenario.id, **fields)))
+            echo(encode(StepRow(scenario=scenario.id, **fields)))
         else:
-            click.echo(listed(shown))
+            echo(listed(shown))
     if as_json:
         row = ReplayRow(witness=text, result=Result.REPRODUCED, step=until, got=enabled)
-        click.echo(encode(row))
+        echo(encode(row))
     else:
-        click.echo(f"at step {until} these could go on:" if enabled else f"it ends at step {until}")
+        echo(f"at step {until} these could go on:" if enabled else f"it ends at step {until}")
         for label in enabled:
-            click.echo(f"  {label}")
+            echo(f"  {label}")
     return Exit.EXPECTED

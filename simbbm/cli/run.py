@@ -20,11 +20,12 @@ from simbbm.cli.options import (
     strategy_option,
     witness_dir_option,
 )
-from simbbm.cli.verdicts import FAILURES, Kept, exit_of, keep, run_row, say
+from simbbm.cli.verdicts import FAILURES, exit_of, keep, keep_as, run_row, say
 from simbbm.core.errors import UsageError
 from simbbm.explore.run import MAX_STEPS, run_one
 from simbbm.explore.strategies import strategy as read_strategy
 from simbbm.scenario import Scenario
+from simbbm.terminal import echo
 
 if TYPE_CHECKING:
     from simbbm.explore.witness import Witness
@@ -72,21 +73,25 @@ def command(
     scenarios = discovery.select(ids)
     if output and len(scenarios) > 1:
         raise UsageError(f"-o takes one run, and {len(scenarios)} scenarios are named")
+    if output:
+        from simbbm.explore.files import check_target
+
+        check_target(output)
     every_params = [s.parameters_from(dict(given)) for s in scenarios]
     codes: list[Exit] = []
     for scenario, params in zip(scenarios, every_params, strict=True):
         began = perf_counter()
         result = run_one(scenario, params, plan, seed, max_steps=max_steps or MAX_STEPS)
         seconds = round(perf_counter() - began, 3)
-        kept = None
+        kept, unwritten = None, None
         if result.verdict in FAILURES or output or trace:
-            from simbbm.explore.witness import save_as, token, witness_of
+            from simbbm.explore.witness import witness_of
 
             witness = witness_of(scenario, params, plan, seed, max_steps=max_steps or MAX_STEPS)
             if trace:
                 _trace(witness, scenario, as_json=as_json)
             if output:
-                kept = Kept(witness, token(witness), save_as(witness, output))
+                kept, unwritten = keep_as(witness, output)
             elif result.verdict in FAILURES:
                 kept = keep(witness, witness_dir)
         row = run_row(
@@ -94,6 +99,8 @@ def command(
         )
         say(row, kept, f"{row.steps} steps, seed {seed}, strategy {plan.name}", as_json=as_json)
         codes.append(exit_of(row))
+        if unwritten:
+            raise unwritten
     return worst(codes)
 
 
@@ -106,7 +113,7 @@ def _trace(witness: Witness, scenario: Scenario, *, as_json: bool) -> None:
     shared = scenario.system(witness.params).shared
     for event in events(shared, steps_of(witness, scenario)):
         if not as_json:
-            click.echo(listed(event))
+            echo(listed(event))
             continue
         fields = event._asdict() | {"notes": list(event.notes)}
-        click.echo(encode(StepRow(scenario=scenario.id, **fields)))
+        echo(encode(StepRow(scenario=scenario.id, **fields)))

@@ -67,17 +67,14 @@ def sample(scenario: Scenario, params: Mapping[str, Any], wanted: Wanted) -> Sam
     )
     with progress(scenario.id, wanted.log_format) as on_progress:
         result = stress(request, on_progress)
-    kept = None
+    kept, interrupted = None, result.interrupted
     if result.first_failure is not None:
-        witness = witness_of(
-            scenario,
-            params,
-            wanted.strategy,
-            wanted.seed,
-            result.first_failure,
-            request.max_steps,
-        )
-        kept = keep(witness, wanted.witness_dir)
+        plan, seed, number = wanted.strategy, wanted.seed, result.first_failure
+        try:
+            witness = witness_of(scenario, params, plan, seed, number, request.max_steps)
+            kept = keep(witness, wanted.witness_dir)
+        except KeyboardInterrupt:  # the row still says which run it is
+            interrupted = True
     complete = result.verdict is Verdict.SAMPLED
     row = sample_row(
         scenario,
@@ -90,8 +87,7 @@ def sample(scenario: Scenario, params: Mapping[str, Any], wanted: Wanted) -> Sam
         estimate=_estimate(result) if complete else None,
     )
     notes = (f"note: {note}" for note in scenario.system(params).notes)
-    how = "\n  ".join((_how(result, wanted), *notes))
-    return Sampled(row, kept, how, result.interrupted)
+    return Sampled(row, kept, "\n  ".join((_how(result, wanted), *notes)), interrupted)
 
 
 def _why_inconclusive(result: StressResult, request: StressRequest) -> str:

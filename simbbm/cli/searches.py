@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,8 +11,11 @@ import click
 import simbbm
 from simbbm import discovery
 from simbbm.check.verdict import Verdict
+from simbbm.cli.app import WHOLE_TRACEBACK, internal
+from simbbm.cli.options import JOBS_MAX
 from simbbm.cli.proving import Bounds, Proven, prove
-from simbbm.core.errors import ScenarioError
+from simbbm.core.errors import ModelError, ScenarioError, SimbbmError
+from simbbm.explore.search import INTERRUPTED
 from simbbm.report.rows import VerdictRow
 from simbbm.scenario import Scenario
 
@@ -21,14 +25,14 @@ if TYPE_CHECKING:
 jobs_option = click.option(
     "-j",
     "--jobs",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, JOBS_MAX),
     help="Worker processes. A search uses one core: several searches, or a sample, use more. "
     "[default: all cores]",
 )
 
 
-Found = Proven | ScenarioError
-"""What a search comes to; what an author did wrong is an answer too."""
+Found = Proven | ScenarioError | ModelError
+"""What a search comes to; what an author did wrong, or we did, is an answer too."""
 
 
 class Wanted(NamedTuple):
@@ -47,8 +51,14 @@ def search(wanted: Wanted) -> Found:
     scenario = discovery.find(wanted.scenario)
     try:
         return prove(scenario, wanted.params, wanted.bounds)
-    except ScenarioError as error:
+    except (ScenarioError, ModelError) as error:
         return error
+    except (MemoryError, SimbbmError):
+        raise
+    except Exception as error:
+        if os.environ.get(WHOLE_TRACEBACK):
+            raise
+        return ModelError(*internal(error))
 
 
 class Searches:
@@ -63,7 +73,12 @@ class Searches:
         for wanted in self._every:
             if self._stopped:
                 return
-            yield search(wanted)
+            try:
+                found = search(wanted)
+            except KeyboardInterrupt:
+                self._stopped = True
+                found = unanswered(wanted, INTERRUPTED, interrupted=True)
+            yield found
 
     def stop(self) -> None:
         """Begin no other."""

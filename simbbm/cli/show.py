@@ -7,9 +7,12 @@ from pathlib import Path
 
 import click
 
-from simbbm.cli.options import Count, common, examples, witness_argument
+from simbbm.cli.exits import Exit
+from simbbm.cli.options import Count, allow_file_option, common, examples, witness_argument
 from simbbm.core.errors import UsageError
 from simbbm.report.columns import Line, render
+from simbbm.terminal import echo, style, visible
+from simbbm.writing import reason, write
 
 STATES = 5_000
 """Enough for a witness that was shrunk; nobody waits long for any other."""
@@ -51,6 +54,7 @@ STYLES = {
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write to this file instead.",
 )
+@allow_file_option
 @common
 def command(
     witness: str,
@@ -59,45 +63,52 @@ def command(
     max_states: int,
     everything: bool,
     output: Path | None,
+    allow_file: tuple[Path, ...],
     as_json: bool,
     log_format: str,  # noqa: ARG001 - nothing is logged here
-) -> None:
+) -> int:
     """Show a witness in columns, or as JSON.
 
     One column a CPU, and time runs down. Steps of a long run that do not matter for its end are
     left out, but for --all.
     """
-    from simbbm.cli.replay import scenario_of
-    from simbbm.cli.verdicts import shown, terminal_width
+    from simbbm.cli.replay import recorded_in
+    from simbbm.cli.verdicts import allowing, shown, terminal_width
     from simbbm.explore.explain import explain
-    from simbbm.explore.witness import is_token, read
+    from simbbm.explore.witness import is_token
     from simbbm.report.story import tell
 
-    recorded = read(witness)
-    scenario = scenario_of(recorded)
-    story = tell(recorded, scenario, explain(recorded, scenario, max_states))
+    recorded, scenario = recorded_in(witness, allow_file)
+    code = Exit.EXPECTED
+    try:
+        explained = explain(recorded, scenario, max_states)
+    except KeyboardInterrupt:  # what happened can be told without what it needs
+        explained, code = None, Exit.INTERRUPTED
+    story = tell(recorded, scenario, explained)
     if form == "json" or as_json:
         from simbbm.report.as_json import trace_json
 
         _put([Line(trace_json(story))], output)
-        return
+        return code
     named = witness if is_token(witness) else shown(Path(witness))
+    replay = f"simbbm replay {named}{allowing(recorded.scenario)}"
     width = 100 if output else terminal_width()
-    lines = render(story, width=width, everything=everything, replay=f"simbbm replay {named}")
-    _put(lines, output)
+    _put(render(story, width=width, everything=everything, replay=replay), output)
+    return code
 
 
 def styled(line: Line) -> str:
     """Return a line with its colours; click takes them away where they are not wanted."""
-    return click.style(line.text, **STYLES[line.style]) if line.style else line.text  # type: ignore[arg-type]
+    return style(line.text, **STYLES[line.style]) if line.style else line.text  # type: ignore[arg-type]
 
 
 def _put(lines: Iterable[Line], output: Path | None) -> None:
     if output is None:
         for line in lines:
-            click.echo(styled(line))
+            echo(styled(line))
         return
+    text = visible("".join(f"{line.text}\n" for line in lines))
     try:
-        output.write_text("".join(f"{line.text}\n" for line in lines), encoding="utf-8")
+        write(output, text.encode())
     except OSError as error:
-        raise UsageError(f"cannot write {output}: {error.strerror or error}") from None
+        raise UsageError(f"cannot write {output}: {reason(error)}") from None

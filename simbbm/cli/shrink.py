@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from simbbm.cli.exits import Exit
-from simbbm.cli.options import Count, common, examples, witness_argument, witness_dir_option
+from simbbm.cli.options import (
+    Count,
+    allow_file_option,
+    common,
+    examples,
+    witness_argument,
+    witness_dir_option,
+)
+from simbbm.terminal import echo, style
 
 if TYPE_CHECKING:
     from simbbm.cli.verdicts import Kept
@@ -38,6 +46,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="How far each search goes before the run itself is made shorter instead.",
 )
+@allow_file_option
 @witness_dir_option
 @common
 def command(
@@ -45,6 +54,7 @@ def command(
     *,
     output: Path | None,
     max_states: int,
+    allow_file: tuple[Path, ...],
     witness_dir: Path,
     as_json: bool,
     log_format: str,  # noqa: ARG001 - nothing is logged here
@@ -54,31 +64,39 @@ def command(
     Fewer CPUs, simpler parameters, fewer steps, and as few surprises as it takes; verdict and
     property stay. Two failures of one bug become one and the same.
     """
-    from simbbm.cli.replay import scenario_of
-    from simbbm.cli.verdicts import Kept, keep
+    from simbbm.cli.replay import recorded_in
+    from simbbm.cli.verdicts import keep, keep_as
     from simbbm.explore.explain import explain
+    from simbbm.explore.files import check_target
     from simbbm.explore.shrink import shrink
-    from simbbm.explore.witness import read, save_as, token
 
-    recorded = read(witness)
-    scenario = scenario_of(recorded)
+    if output:
+        check_target(output)
+    recorded, scenario = recorded_in(witness, allow_file)
     shrunk = shrink(recorded, scenario, max_states)
     small = shrunk.witness
-    if output:
-        path = save_as(small, output)
-    kept = Kept(small, token(small), path) if output else keep(small, witness_dir)
-    explained = explain(small, scenario, max_states)
-    assert explained is not None
-    _say(shrunk, kept, explained, as_json=as_json)
-    return Exit.EXPECTED
+    kept, unwritten = keep_as(small, output) if output else (keep(small, witness_dir), None)
+    if not as_json:
+        _say(shrunk, kept)
+    explained, code = None, Exit.EXPECTED
+    try:
+        explained = explain(small, scenario, max_states)
+    except KeyboardInterrupt:  # what was found is said, without what it needs
+        code = Exit.INTERRUPTED
+    _say_more(shrunk, kept, explained, as_json=as_json)
+    if unwritten:
+        raise unwritten
+    return code
 
 
-def _say(shrunk: Shrunk, kept: Kept, explained: Explanation, *, as_json: bool) -> None:
+def _say_more(shrunk: Shrunk, kept: Kept, explained: Explanation | None, *, as_json: bool) -> None:
+    """What it needs, which takes longer to find out; the row, which has everything, comes last."""
     from simbbm.report.explanation import sentences, summary
     from simbbm.report.rows import ShrinkRow, encode
 
     before, small = shrunk.before, shrunk.witness
     if as_json:
+        needs = summary(explained) if explained else {}
         row = ShrinkRow(
             scenario=small.scenario,
             params_before=dict(before.params),
@@ -91,24 +109,29 @@ def _say(shrunk: Shrunk, kept: Kept, explained: Explanation, *, as_json: bool) -
             witness=str(kept.path) if kept.path else None,
             token=kept.token,
             digest=small.digest,
-            **summary(explained),
+            **needs,
         )
-        click.echo(encode(row))
+        echo(encode(row))
         return
+    for sentence in sentences(explained) if explained else ():
+        echo(f"  {sentence}")
+
+
+def _say(shrunk: Shrunk, kept: Kept) -> None:
+    """What became of it, as soon as it is kept."""
+    before, small = shrunk.before, shrunk.witness
     minimal = "locally minimal: leaving out any one step makes it no shorter"
     if shrunk.certified:
         minimal = "certified minimal: no shorter run fails like this"
     if shrunk.certified and small.loop is not None:
         minimal = f"certified: no shorter way than {small.loop} leads into a round without end"
-    click.echo(f"{small.scenario}: {click.style(f'{small.verdict}:{small.property}', fg='red')}")
-    click.echo(f"  {before.steps} -> {small.steps} steps, {minimal}")
+    echo(f"{small.scenario}: {style(f'{small.verdict}:{small.property}', fg='red')}")
+    echo(f"  {before.steps} -> {small.steps} steps, {minimal}")
     changed = [
         f"{name}={before.params[name]} -> {value}"
         for name, value in small.params.items()
         if value != before.params[name]
     ]
-    click.echo(f"  {', '.join(changed) or 'parameters as before'}")
-    for sentence in sentences(explained):
-        click.echo(f"  {sentence}")
-    click.echo(f"  token:       {kept.token}")
-    click.echo(f"  show with:   {kept.show}")
+    echo(f"  {', '.join(changed) or 'parameters as before'}")
+    echo(f"  token:       {kept.token}")
+    echo(f"  show with:   {kept.show}")

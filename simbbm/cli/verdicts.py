@@ -7,13 +7,14 @@ from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import click
-
 import simbbm
+from simbbm import discovery, writing
 from simbbm.check.verdict import Verdict
 from simbbm.cli.exits import Exit
+from simbbm.core.errors import UsageError
 from simbbm.report.rows import VerdictRow, encode
 from simbbm.scenario import Scenario
+from simbbm.terminal import complain, echo, style
 
 if TYPE_CHECKING:
     from simbbm.campaign.stress import StressResult
@@ -33,16 +34,22 @@ class Kept(NamedTuple):
     @property
     def replay(self) -> str:
         """The command that replays it."""
-        return f"simbbm replay {self._named}"
+        return self._command("replay")
 
     @property
     def show(self) -> str:
         """The command that shows it in columns."""
-        return f"simbbm show {self._named}"
+        return self._command("show")
 
-    @property
-    def _named(self) -> str:
-        return shown(self.path) if self.path else self.token
+    def _command(self, verb: str) -> str:
+        named = shown(self.path) if self.path else self.token
+        return f"simbbm {verb} {named}{allowing(self.witness.scenario)}"
+
+
+def allowing(scenario_id: str) -> str:
+    """What a command on a witness needs to be allowed the scenario's file, if it is a user's."""
+    file = discovery.user_file(scenario_id)
+    return f" --allow-file {shown(file)}" if file else ""
 
 
 def keep(witness: Witness, directory: Path) -> Kept:
@@ -52,10 +59,19 @@ def keep(witness: Witness, directory: Path) -> Kept:
     try:
         path = save(witness, directory).absolute()
     except OSError as error:
-        reason = error.strerror or error
-        click.echo(f"simbbm: warning: no witness written to {directory}: {reason}", err=True)
+        complain(f"warning: no witness written to {directory}: {writing.reason(error)}")
         path = None
     return Kept(witness, token(witness), path)
+
+
+def keep_as(witness: Witness, path: Path) -> tuple[Kept, UsageError | None]:
+    """Write a witness where a user wants it; an error is to be raised when all else is said."""
+    from simbbm.explore.witness import save_as, token
+
+    try:
+        return Kept(witness, token(witness), save_as(witness, path)), None
+    except UsageError as error:
+        return Kept(witness, token(witness), None), error
 
 
 def terminal_width() -> int:
@@ -172,13 +188,13 @@ def judgement(row: VerdictRow) -> str:
 def say(row: VerdictRow, kept: Kept | None, how: str, *, as_json: bool) -> None:
     """Print a row: as JSON, or its verdict, how it is known, the message and the replay command."""
     if as_json:
-        click.echo(encode(row))
+        echo(encode(row))
         return
     colour = {True: "green", False: "red", None: "yellow"}[row.expected]
-    click.echo(f"{row.scenario}: {click.style(verdict_text(row), fg=colour)} ({judgement(row)})")
+    echo(f"{row.scenario}: {style(verdict_text(row), fg=colour)} ({judgement(row)})")
     if row.message:
-        click.echo(indent(row.message, "  "))
-    click.echo(f"  {how}")
+        echo(indent(row.message, "  "))
+    echo(f"  {how}")
     if kept:
-        click.echo(f"  show with:   {kept.show}")
-        click.echo(f"  replay with: {kept.replay}")
+        echo(f"  show with:   {kept.show}")
+        echo(f"  replay with: {kept.replay}")

@@ -66,7 +66,10 @@ class Ablation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ablator:
-    """All single changes of one scenario, and pairs of those that alone change nothing."""
+    """All single changes of one scenario, and pairs of those that alone change nothing.
+
+    Raises UsageError for a scenario that fails as it is: of that no change can be blamed.
+    """
 
     def __init__(
         self, scenario: Scenario, params: Mapping[str, Any], limits: Limits = NO_LIMITS
@@ -74,7 +77,11 @@ class Ablator:
         self.scenario = scenario
         self.params = scenario.parameters_from(params)
         self.limits = limits
-        self.automaton = _automaton(scenario, self.params)
+        attempt = Attempt(scenario, self.params, limits, None, ample=True)
+        _check_holds(scenario, attempt)
+        self.automaton = attempt.space.machine.spec.automaton
+        self.complete = attempt.searched.complete
+        """Whether every step is known."""
         self.steps = steps(self.automaton)
         """What each label's step is called."""
 
@@ -129,6 +136,21 @@ class Ablator:
             scenario=changed,
             params=params,
             proof=proof,
+        )
+
+
+def _check_holds(scenario: Scenario, attempt: Attempt) -> None:
+    failure = attempt.failure(None)
+    if failure:
+        raise UsageError(
+            f"{scenario.id} fails as it is: {failure.verdict}:{failure.problem.property}",
+            "only in a scenario that holds can a step carry the load",
+        )
+    automaton = attempt.space.machine.spec.automaton
+    if attempt.searched.complete and not automaton.ops:
+        raise UsageError(
+            f"{scenario.id} has no step that could be changed",
+            "a litmus test's threads are listings, and no programs of routines",
         )
 
 

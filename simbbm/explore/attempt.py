@@ -8,7 +8,7 @@ from typing import Any
 from simbbm.arm64.symmetry import NotAlikeError
 from simbbm.check.verdict import Verdict
 from simbbm.core.graph import Node
-from simbbm.explore.search import Failure, Limits, Progress, Search
+from simbbm.explore.search import INTERRUPTED, Failure, Limits, Progress, Search, Searched
 from simbbm.explore.space import Space
 from simbbm.scenario import Scenario
 
@@ -21,6 +21,14 @@ def way_of(node: Node[Any]) -> Way | None:
     if node.ended is None or node.problem is None:
         return None
     return Verdict(node.ended.value), node.problem.property
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in a search. What it had met by then is kept, for who has a use for a part of it."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        super().__init__()
+        self.attempt = attempt
 
 
 class Attempt:
@@ -40,12 +48,19 @@ class Attempt:
         self.space = Space(scenario.system(params), symmetry=symmetry, ample=ample)
         self.search = Search(self.space, limits, wanted, tell)
         try:
-            self.searched = self.search.run()
+            self.searched = self._searched()
         except NotAlikeError:
             self.space = Space(scenario.system(params), symmetry=False, ample=ample)
             self.search = Search(self.space, limits, wanted, tell)
-            self.searched = self.search.run()
+            self.searched = self._searched()
         self.space.machine.recheck()
+
+    def _searched(self) -> Searched:
+        try:
+            return self.search.run()
+        except KeyboardInterrupt:
+            self.searched = self.search.so_far(INTERRUPTED)
+            raise Interrupted(self) from None
 
     def found(self, way: Way) -> Failure | None:
         """The nearest failure of this kind, if one was met."""

@@ -12,7 +12,7 @@ from simbbm.core.errors import ModelError
 from simbbm.explore.attempt import Attempt
 from simbbm.explore.confirm import FAILURES
 from simbbm.explore.prove import Proof
-from simbbm.explore.search import INTERRUPTED, Limits, Progress
+from simbbm.explore.search import Limits, Progress
 from simbbm.scenario import Scenario
 
 
@@ -24,7 +24,6 @@ class CrossCheck(msgspec.Struct, frozen=True):
     """It came to the same answer; else it was stopped before it had one."""
     stopped: str | None
     """What kept it from visiting every state."""
-    interrupted: bool = False
 
     @property
     def told(self) -> str:
@@ -58,8 +57,7 @@ def cross_check(
         others = found or "nothing that fails"
         raise _contradiction(scenario, claimed, reduced, f"{others}, in all {searched.states:,}")
     met = any(f.way == way for f in searched.failures) if way else searched.complete
-    interrupted = searched.stopped == INTERRUPTED
-    return CrossCheck(searched.states, met, searched.stopped, interrupted)
+    return CrossCheck(searched.states, met, searched.stopped)
 
 
 def _contradiction(scenario: Scenario, claimed: str, reduced: str, found: str) -> ModelError:

@@ -20,14 +20,14 @@ import msgspec
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ModelError, UsageError
 from simbbm.core.graph import Node
-from simbbm.explore.attempt import Attempt
+from simbbm.explore.attempt import Attempt, Interrupted
 from simbbm.explore.counterexample import counterexample
 from simbbm.explore.coverage import never_awaited
 from simbbm.explore.live import require_live
 from simbbm.explore.livelock import closes
 from simbbm.explore.record import Found, Witness
 from simbbm.explore.run import Recorder, Runner
-from simbbm.explore.search import INTERRUPTED, NO_LIMITS, Limits, Progress, Searched
+from simbbm.explore.search import NO_LIMITS, Limits, Progress, Searched
 from simbbm.explore.space import Space
 from simbbm.explore.witness import witness_from
 from simbbm.scenario import Scenario
@@ -67,7 +67,6 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """Of a counterexample: no shorter one exists."""
     also: tuple[tuple[Verdict, str], ...] = ()
     """Other failures that were met on the way."""
-    interrupted: bool = False
     states: int
     transitions: int
     depth: int
@@ -116,35 +115,33 @@ class Prover:
         self.began = monotonic()
 
     def prove(self) -> Proof:
-        """Search as far as the limits allow."""
+        """Search as far as the limits allow; raise Interrupted where Ctrl-C ends it."""
         if self.ample and self.wanted is None and not self.doubtful:
             return self._hope()
         near = self.limits.states if not self.ample else min(NEAR, self.limits.states or NEAR)
         first = self._attempt(ample=False, states=near)
-        over = first.searched.complete or first.searched.stopped == INTERRUPTED
-        if not self.ample or over or self._found(first):
-            return self._proof(first)
+        if not self.ample or first.searched.complete or self._found(first):
+            return self.proof(first)
         return self._hope()
 
     def _hope(self) -> Proof:
         """Search with every reduction; look again for the nearest of what it finds."""
         reduced = self._attempt(ample=True, states=self.limits.states)
-        if reduced.searched.stopped == INTERRUPTED:
-            return self._proof(reduced)
         if not reduced.searched.failures:
             known = reduced.searched.rounds
-            return self._proof(reduced) if known is None or known.left else self._around(reduced)
-        whole = self._attempt(ample=False, states=self.limits.states)
-        proof = self._proof(whole if self._found(whole) else reduced)
-        interrupted = whole.searched.stopped == INTERRUPTED
-        return msgspec.structs.replace(proof, interrupted=interrupted)
+            return self.proof(reduced) if known is None or known.left else self._around(reduced)
+        try:
+            whole = self._attempt(ample=False, states=self.limits.states)
+        except Interrupted:
+            raise Interrupted(reduced) from None  # which has found more
+        return self.proof(whole if self._found(whole) else reduced)
 
     def _around(self, reduced: Attempt) -> Proof:
         """Nothing fails, but runs can go round: find out whether one may do so for ever.
 
         On few CPUs first, which costs little, and on more as long as the limits allow.
         """
-        proof, told, asked = self._proof(reduced), "", self.params.get("cpus")
+        proof, told, asked = self.proof(reduced), "", self.params.get("cpus")
         fewest = next((p.min or 1 for p in self.scenario.parameters if p.name == "cpus"), 0)
         for cpus in (*range(fewest, asked or 0), asked):
             if told and cpus != asked:
@@ -155,11 +152,9 @@ class Prover:
                 continue  # Other parameters name CPUs that are not there.
             if failure := attempt.failure(self.wanted):
                 if cpus == asked:
-                    return self._proof(attempt)
+                    return self.proof(attempt)
                 told = f"with cpus={cpus}: {failure.problem.message}"
                 continue
-            if attempt.searched.stopped == INTERRUPTED:
-                return msgspec.structs.replace(proof, interrupted=True)
             if not attempt.searched.complete:
                 break
             proof = msgspec.structs.replace(proof, termination=_termination(attempt))
@@ -189,7 +184,8 @@ class Prover:
             ample=ample,
         )
 
-    def _proof(self, attempt: Attempt) -> Proof:
+    def proof(self, attempt: Attempt) -> Proof:
+        """What a search has come to, also one that was interrupted."""
         searched, space = attempt.searched, attempt.space
         failure = attempt.failure(self.wanted)
         automaton = space.machine.spec.automaton
@@ -210,7 +206,6 @@ class Prover:
             loop=run.loop if run else None,
             certified=space.ample is None if failure else None,
             also=tuple(f.way for f in searched.failures if f is not failure),
-            interrupted=searched.stopped == INTERRUPTED,
             states=searched.states,
             transitions=searched.transitions,
             depth=searched.depth,

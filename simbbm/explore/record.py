@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from simbbm.check.verdict import Verdict
+from simbbm.reading import STEPS_MAX, is_one_line
 
 SCHEMA = "simbbm-witness/1"
 STATE_EVERY = 8
@@ -55,3 +56,25 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True):
     """Of the trace; a token keeps its beginning only."""
     found: Found | None = None
     version: str = ""
+
+
+def mistake(witness: Witness) -> str | None:
+    """What no run that was recorded can be like: of a witness that somebody else wrote."""
+    if not 0 <= witness.steps <= STEPS_MAX:
+        return f"it has {witness.steps:,} steps, and a run has 0 to {STEPS_MAX:,}"
+    steps = [decision.step for decision in witness.decisions]
+    if steps != sorted(set(steps)) or (steps and not 0 <= steps[0] <= steps[-1] < witness.steps):
+        return "its decisions are out of order"
+    if witness.loop is not None and not 0 <= witness.loop < witness.steps:
+        return f"there is no step {witness.loop} to go back to"
+    if len(witness.states) > -(-witness.steps // STATE_EVERY):
+        return "it has more states than steps"
+    failed = witness.verdict in (Verdict.VIOLATED, Verdict.STUCK)
+    if failed != (witness.property is not None):
+        return f"it is {witness.verdict} {'of no' if failed else 'and has a'} property"
+    names = [witness.scenario, witness.property or "", *witness.params]
+    names += [value for value in witness.params.values() if isinstance(value, str)]
+    names += [text for d in witness.decisions for text in (d.label, d.instead_of)]
+    if not all(map(is_one_line, names)):
+        return "a name in it is longer than a line"
+    return None

@@ -31,11 +31,17 @@ from simbbm.explore.record import STATE_EVERY, Witness
 from simbbm.explore.renamed import by_new_names
 from simbbm.explore.run import MAX_STEPS
 from simbbm.explore.semantic import Manner, Missed, Semantic, follow
-from simbbm.explore.walk import Walk
+from simbbm.explore.walk import TooFar, Walk
 from simbbm.explore.witness import refreshed
 from simbbm.scenario import Scenario
 
 EXACT = "exact"
+CHANGED = "the scenario, or the witness, has changed since"
+ONLY_DIGEST = (
+    "all that was recorded fits but the digest: the witness was edited or damaged, or steps have "
+    "other names now"
+)
+TOO_LONG = "it is too long to be looked for by label, and cannot be followed as it is"
 COUNTEREXAMPLES = (Verdict.VIOLATED, Verdict.STUCK)
 
 
@@ -64,6 +70,8 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     digest: str | None = None
     refreshed: Witness | None = None
     """A witness that replays exactly, if it took another way to reproduce this one."""
+    why: str = CHANGED
+    """Of one that does not replay exactly: what must be the matter."""
 
 
 class ReplayStep(NamedTuple):
@@ -101,9 +109,12 @@ def replay(witness: Witness, scenario: Scenario, graph: Graph[Any] | None = None
         return exact
     for told in (witness, by_new_names(witness)):
         for manner in (Semantic(), Goal(told.decisions)):
-            again, missed = _loosely(told, graph, manner)
+            try:
+                again, missed = _loosely(told, graph, manner)
+            except TooFar:
+                return msgspec.structs.replace(exact, why=TOO_LONG)
             if again.result is Result.REPRODUCED:
-                return again
+                return msgspec.structs.replace(again, why=exact.why)
     return _stale(exact, again, missed)
 
 
@@ -180,16 +191,16 @@ def _exactly(witness: Witness, graph: Graph[Any]) -> Replay:
 
 def _judge(witness: Witness, node: Node[Any], labels: list[str], how: str = EXACT) -> Replay:
     """Hold what a replay came to against what was recorded; the trace too if it is to be exact."""
-    verdict = Verdict(node.ended.value) if node.ended else Verdict.INCONCLUSIVE
-    name = node.problem.property if node.problem else None
+    verdict, name = _verdict(node)
     digest = trace_digest(labels)
-    result, expected = Result.REPRODUCED, None
+    result, expected, why = Result.REPRODUCED, None, CHANGED
     got: tuple[str, ...] = ()
     if (verdict, name) != (witness.verdict, witness.property):
         result = Result.STALE
         expected, got = _outcome(witness.verdict, witness.property), (_outcome(verdict, name),)
     elif how == EXACT and not (digest.startswith(witness.digest) and len(labels) == witness.steps):
         result, expected, got = Result.DIVERGED, f"trace {witness.digest}", (f"trace {digest}",)
+        why = ONLY_DIGEST if len(labels) == witness.steps else CHANGED
     return Replay(
         result=result,
         how=how,
@@ -201,7 +212,14 @@ def _judge(witness: Witness, node: Node[Any], labels: list[str], how: str = EXAC
         message=node.problem.message if node.problem else "",
         steps=len(labels),
         digest=digest,
+        why=why,
     )
+
+
+def _verdict(node: Node[Any]) -> tuple[Verdict, str | None]:
+    """How a run ends that comes to this node."""
+    verdict = Verdict(node.ended.value) if node.ended else Verdict.INCONCLUSIVE
+    return verdict, node.problem.property if node.problem else None
 
 
 def _outcome(verdict: Verdict, name: str | None) -> str:
@@ -216,8 +234,19 @@ def graph_of(witness: Witness, scenario: Scenario) -> Graph[Any]:
 
 
 def steps_of(witness: Witness, scenario: Scenario) -> Iterator[ReplayStep]:
-    """The steps of a witness, one by one; raise ReplayDivergence where it no longer fits."""
-    yield from _steps(witness, graph_of(witness, scenario))
+    """The steps of a witness, one by one; raise ReplayDivergence where it no longer fits.
+
+    That may be at its end alone, if it ends otherwise than was recorded.
+    """
+    graph = graph_of(witness, scenario)
+    count, node = 0, _come_to(witness, graph, [], graph.initial)
+    for step in _steps(witness, graph):
+        count, node = count + 1, step.after
+        yield step
+    verdict, name = _verdict(node)
+    if (verdict, name, count) != (witness.verdict, witness.property, witness.steps):
+        wanted = f"{_outcome(witness.verdict, witness.property)} after {witness.steps} steps"
+        raise Diverged(count, wanted, (_outcome(verdict, name),))
 
 
 def _steps(witness: Witness, graph: Graph[Any]) -> Iterator[ReplayStep]:

@@ -135,15 +135,17 @@ class Search:
         """States from which no end can be reached."""
 
     def run(self) -> Searched:
-        """Search until there is nothing left, or a reason to stop; Ctrl-C is one."""
+        """Search until there is nothing left, or a reason to stop."""
         try:
             stopped = self._layers()
             if not stopped:
                 self._find_livelock()
-        except KeyboardInterrupt:
-            stopped = INTERRUPTED
         except MemoryError:
             stopped = "out of memory"
+        return self.so_far(stopped)
+
+    def so_far(self, stopped: str | None) -> Searched:
+        """What was met, and why no more."""
         return Searched(
             tuple(sorted(self._failed.values(), key=lambda failure: len(failure.walk))),
             stopped,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import NamedTuple, Protocol
 
 from simbbm.core.choice import Chooser
@@ -16,6 +15,7 @@ from simbbm.explore.profile import Profile
 from simbbm.explore.random_walk import RandomWalk
 from simbbm.explore.surprise import Surprise
 from simbbm.explore.urw import Urw
+from simbbm.reading import decimal, nearest, quoted
 
 _IN_TURN = ", ".join(member.name for member in default_members())
 
@@ -61,12 +61,12 @@ def strategy(text: str) -> Strategy:
     make = _PLAIN.get(name)
     if make is None:
         listed = ", ".join(STRATEGIES)
-        near = get_close_matches(name, STRATEGIES, 1)
-        hint = f"did you mean {near[0]}? there are {listed}" if near else f"there are {listed}"
-        raise UsageError(f"no strategy {name}", hint)
+        near = nearest(name, STRATEGIES, cutoff=0.6)
+        hint = f"did you mean {near}? there are {listed}" if near else f"there are {listed}"
+        raise UsageError(f"no strategy {quoted(name)}", hint)
     if rest:
         have = " and ".join(f"{n}:{o.key}={o.default}" for n, o in _WITH_OPTION.items())
-        raise UsageError(f"strategy {text}: {name} has no options", f"only {have} have")
+        raise UsageError(f"strategy {quoted(text)}: {name} has no options", f"only {have} have")
     return make()
 
 
@@ -97,8 +97,9 @@ def _value(text: str, options: str, option: _Option) -> int:
     if not options:
         return option.default
     key, _, value = options.partition("=")
-    if key != option.key or not (value.isascii() and value.isdecimal()):
+    number = decimal(value)
+    if key != option.key or number is None:
         name = text.partition(":")[0]
         hint = f"write {name} or {name}:{option.key}={option.default}"
-        raise UsageError(f"strategy {text}: not understood", hint)
-    return int(value)
+        raise UsageError(f"strategy {quoted(text)}: not understood", hint)
+    return number

@@ -22,12 +22,15 @@ from simbbm.explore.dictionary import DICTIONARIES
 from simbbm.explore.marks import letters_of, mark_from
 from simbbm.explore.pack import pack, unpack
 from simbbm.explore.record import Decision, Witness
+from simbbm.reading import decimal
 
 _VERSION = 2
 _SHAPE = re.compile(r"sb([0-9])([a-z2-7]+)", re.IGNORECASE)
 _MOVED = re.compile(r"([A-Za-z]{2}|-)?(\d+)(?:\*(\d+))?")
 """Before each label: a mark's letters unless they are as before, `-` for no mark; steps since the
 decision before; the occurrence unless it is the first."""
+TOKEN_MAX = 4 << 20
+"""Characters of a token: more than a witness of the largest number of steps comes to."""
 _CHECK_CHARACTERS = 5
 _DIGEST_CHARACTERS = 10
 _SAFE = " !\"#$&'()*+,-./:<=>?@[\\]^_`{|}~"
@@ -56,7 +59,7 @@ def is_token(text: str) -> bool:
 def from_token(text: str) -> Witness:
     """Read a token; raise UsageError with one line if it is none."""
     shape = _SHAPE.fullmatch(text.strip())
-    if shape is None:
+    if shape is None or len(text) > TOKEN_MAX:
         raise UsageError("not a token", "a token is sb2 followed by letters a-z and digits 2-7")
     version = int(shape[1])
     if version > _VERSION:
@@ -66,7 +69,7 @@ def from_token(text: str) -> Witness:
         raise UsageError("damaged token: its checksum is wrong", "was all of it copied?")
     try:
         return _read(unpack(packed, DICTIONARIES[version]))
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, OverflowError):
         raise UsageError("damaged token: it cannot be unpacked") from None
 
 
@@ -87,6 +90,8 @@ def _read(text: str) -> Witness:
     scenario, *params, outcome, ending = header.split(";")
     verdict, _, name = outcome.partition(":")
     steps, digest, *loop = ending.split(" ")
+    if not re.fullmatch(f"[0-9a-f]{{{_DIGEST_CHARACTERS}}}", digest):
+        raise ValueError(digest)
     decisions = []
     step, letters = -1, ""
     for moved, label in zip(fields[::2], fields[1::2], strict=True):
@@ -94,24 +99,31 @@ def _read(text: str) -> Witness:
         if shape is None:
             raise ValueError(moved)
         anchor, by, again = shape.groups()
-        step += int(by)
+        step += _number(by)
         letters = letters if anchor is None else anchor.removeprefix("-")
-        decisions.append(Decision(step, unquote(label), int(again or 1), mark_from(letters)))
+        decisions.append(Decision(step, unquote(label), _number(again or "1"), mark_from(letters)))
     return Witness(
         scenario=unquote(scenario),
         params=dict(map(_parameter, params)),
         decisions=tuple(decisions),
         verdict=Verdict(verdict),
         property=name or None,
-        steps=int(steps),
-        loop=int(loop[0]) if loop else None,
+        steps=_number(steps),
+        loop=_number(loop[0]) if loop else None,
         digest=digest,
     )
 
 
 def _parameter(text: str) -> tuple[str, int | str]:
     name, kind, value = re.split("([=:])", text, maxsplit=1)
-    return unquote(name), int(value) if kind == "=" else unquote(value)
+    return unquote(name), _number(value) if kind == "=" else unquote(value)
+
+
+def _number(text: str) -> int:
+    found = decimal(text.removeprefix("-"))
+    if found is None:
+        raise ValueError(text)
+    return -found if text.startswith("-") else found
 
 
 def _escaped(text: str) -> str:

@@ -11,11 +11,29 @@ from simbbm.core.choice import Polite
 from simbbm.core.graph import Graph, Node
 from simbbm.core.system import Move
 
+EFFORT_MAX = 1_000_000
+"""Steps that a walk takes in all, with what was forked off it: that takes seconds, and a replay of
+an edited program needs less than a hundredth. A fork copies its path, which counts too."""
+COPIED_PER_STEP = 100
+
+
+class TooFar(Exception):
+    """A walk has looked ahead more often than anybody can have meant."""
+
+
+class Effort:
+    """What a walk and its forks may still do together."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = EFFORT_MAX
+
 
 class Walk:
     """A node, and how one came to it from the start."""
 
-    __slots__ = ("default_schedule", "graph", "node", "path", "taken")
+    __slots__ = ("default_schedule", "effort", "graph", "node", "path", "taken")
 
     def __init__(self, graph: Graph[Any]) -> None:
         self.graph = graph
@@ -25,9 +43,11 @@ class Walk:
         self.taken = Counter[str]()
         """How often each label was taken."""
         self.default_schedule = Polite()
+        self.effort = Effort()
 
     def fork(self) -> Walk:
         """Another walk that has come the same way."""
+        self.effort.left -= len(self.path) // COPIED_PER_STEP
         other = copy(self)
         other.path = self.path.copy()
         other.taken = self.taken.copy()
@@ -40,7 +60,10 @@ class Walk:
         return self.node.ended is not None
 
     def take(self, k: int) -> None:
-        """Take the k-th move."""
+        """Take the k-th move; raise TooFar after very many."""
+        self.effort.left -= 1
+        if self.effort.left < 0:
+            raise TooFar
         self.default_schedule.observe(self.node, k)
         self.taken[self.node.moves[k].label] += 1
         self.path.append((self.node, k))

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from simbbm.litmus import syntax
-from simbbm.litmus.syntax import KINDS, VALUE, Constant, Location, Malformed, Physical
+from simbbm.litmus.syntax import KINDS, VALUE, Constant, Location, Malformed, Physical, number
+from simbbm.reading import quoted
 
 
 class RegisterIs(NamedTuple):
@@ -135,11 +136,16 @@ def atoms(condition: Condition) -> Iterator[Atom]:
 
 # Reading
 
+CONDITION_MAX = 10_000
+"""Characters of a condition."""
+DEPTH_MAX = 100
+"""Parentheses and `~` in one another."""
+
 _FORMS = "0:r2=V, mem[pa1]=V, pte(x)=D, fault(P1@3), joined by & | ~ ( )"
 
 
 def _register(match: re.Match[str]) -> Atom:
-    return RegisterIs(int(match[1]), int(match[2]), syntax.read_constant(match[3]))
+    return RegisterIs(number(match[1]), number(match[2]), syntax.read_constant(match[3]))
 
 
 def _memory(match: re.Match[str]) -> Atom:
@@ -159,33 +165,37 @@ def _fault(match: re.Match[str]) -> Atom:
         kind = KINDS.get(match[3].lower())
         if kind is None:
             kinds = ", ".join(dict.fromkeys(KINDS.values()))
-            raise Malformed(f"there is no kind of fault {match[3]}", f"kinds are {kinds}")
-    return Faulted(int(match[1]), int(match[2]), kind)
+            raise Malformed(f"there is no kind of fault {quoted(match[3])}", f"kinds are {kinds}")
+    return Faulted(number(match[1]), number(match[2]), kind)
 
 
-_ATOMS: tuple[tuple[str, Callable[[re.Match[str]], Atom]], ...] = (
-    (rf"P?(\d+)\s*:\s*r(\d+)\s*=\s*({VALUE})", _register),
-    (rf"mem\[([^\]]*)\]\s*=\s*({VALUE})", _memory),
-    (rf"(pte\([^()]*\))\s*=\s*({VALUE})", _entry),
-    (r"fault\(\s*P(\d+)\s*@\s*(\d+)\s*(?:,\s*([\w-]+)\s*)?\)", _fault),
+_ATOMS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Atom]], ...] = (
+    (re.compile(rf"P?(\d+)\s*:\s*r(\d+)\s*=\s*({VALUE})"), _register),
+    (re.compile(rf"mem\[([^\]]*)\]\s*=\s*({VALUE})"), _memory),
+    (re.compile(rf"(pte\([^()]*\))\s*=\s*({VALUE})"), _entry),
+    (re.compile(r"fault\(\s*P(\d+)\s*@\s*(\d+)\s*(?:,\s*([\w-]+)\s*)?\)"), _fault),
 )
 
 
 def condition(text: str) -> Condition:
     """Read a condition; raise Malformed with the place that cannot be read."""
+    if len(text) > CONDITION_MAX:
+        raise Malformed(f"the condition is longer than {CONDITION_MAX:,} characters")
     parser = _Parser(text)
     found = parser.either()
-    if parser.rest:
+    if parser.at < len(text):
         raise parser.stuck()
     return found
 
 
 class _Parser:
-    """Descends through a text; `rest` is what has not been read."""
+    """Descends through a text; `at` is where what has not been read begins."""
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.rest = text.strip()
+        self.at = 0
+        self.depth = 0
+        self._skip(0)
 
     def either(self) -> Condition:
         parts = [self._both()]
@@ -200,6 +210,14 @@ class _Parser:
         return parts[0] if len(parts) == 1 else And(tuple(parts))
 
     def _one(self) -> Condition:
+        self.depth += 1
+        if self.depth > DEPTH_MAX:
+            raise Malformed(f"the condition is nested more than {DEPTH_MAX} deep")
+        found = self._at_this_depth()
+        self.depth -= 1
+        return found
+
+    def _at_this_depth(self) -> Condition:
         if self._take("~"):
             return Not(self._one())
         if self._take("("):
@@ -208,19 +226,26 @@ class _Parser:
                 raise self.stuck()
             return inside
         for pattern, reader in _ATOMS:
-            if match := re.match(pattern, self.rest):
-                self.rest = self.rest[match.end() :].lstrip()
+            if match := pattern.match(self.text, self.at):
+                self._skip(match.end())
                 return reader(match)
         raise self.stuck()
 
     def _take(self, mark: str) -> bool:
-        if not self.rest.startswith(mark):
+        if not self.text.startswith(mark, self.at):
             return False
-        self.rest = self.rest[len(mark) :].lstrip()
+        self._skip(self.at + len(mark))
         return True
 
+    def _skip(self, to: int) -> None:
+        """Go on to what is no blank."""
+        while to < len(self.text) and self.text[to].isspace():
+            to += 1
+        self.at = to
+
     def stuck(self) -> Malformed:
-        where = f"at `{self.rest}`" if self.rest else "at its end"
+        rest = self.text[self.at :].strip()
+        where = f"at `{quoted(rest)}`" if rest else "at its end"
         return Malformed(
-            f"condition `{self.text.strip()}` cannot be read {where}", f"write {_FORMS}"
+            f"condition `{quoted(self.text.strip())}` cannot be read {where}", f"write {_FORMS}"
         )

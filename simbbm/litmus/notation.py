@@ -12,17 +12,22 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
+from simbbm import reading
 from simbbm.core.errors import UsageError
 from simbbm.litmus import syntax
 from simbbm.litmus.checks import check
 from simbbm.litmus.conditions import Condition, condition
-from simbbm.litmus.operations import Operation, operation
+from simbbm.litmus.operations import TEXT_MAX, Operation, operation
 from simbbm.litmus.syntax import Base, Constant, Entry, Location, Malformed, Physical, Unsupported
+from simbbm.reading import check_name, is_one_line, nearest, quoted
 
 Verdict = Literal["forbidden", "allowed"]
 DEFAULT_EL = 1
 _FAULT, _SVC = -1, -1001
 """Index of the first operation of a handler; further ones count down."""
+THREADS_MAX, OPERATIONS_MAX, WORDS_MAX = 16, 256, 256
+INFORMATION = ("source", "provenance", "min_model")
+"""Keys that published rows have and that mean nothing here."""
 
 
 class Handlers(msgspec.Struct, forbid_unknown_fields=True):
@@ -136,12 +141,8 @@ class Line(NamedTuple):
 
 def read_file(path: Path) -> list[Line]:
     """Read a file, line by line; blank lines are none."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise UsageError(f"{path}: cannot be read: {reason}") from None
-    return [*_lines(path.as_posix(), text)]
+    check_name(str(path))
+    return [*_lines(path.as_posix(), reading.text(path))]
 
 
 def _lines(file: str, text: str) -> Iterator[Line]:
@@ -160,26 +161,59 @@ def _lines(file: str, text: str) -> Iterator[Line]:
 def read_line(file: str, number: int, line: str) -> Line:
     """Read one line."""
     where = f"{file}:{number}"
+    name, row = "", None
     try:
-        row = msgspec.json.decode(line, type=Row)
-    except msgspec.ValidationError as error:
-        return Line(number, _name(line), error=Malformed(f"{where}: {error}"))
-    except msgspec.DecodeError as error:
-        return Line(number, "", error=Malformed(f"{where}: not JSON: {error}"))
-    try:
+        data = reading.json(line)
+        name = _name(data)
+        row = reading.json(line, Row)
+        _check_keys(data)
+        _check_sizes(row)
         test = _test(row, file)
         check(test)
+    except reading.NotJson as error:
+        hint = "a test is one line: a JSON object"
+        return Line(number, "", error=Malformed(f"{where}: not JSON: {error.message}", hint))
     except UsageError as error:
         kind = Unsupported if isinstance(error, Unsupported) else Malformed
-        told = kind(f"{where}: {row.name}: {error.message}", error.hint)
-        return Line(number, row.name, error=told, row=row)
+        told = f"{where}: {name}: {error.message}" if name else f"{where}: {error.message}"
+        return Line(number, name, error=kind(told, error.hint), row=row)
     return Line(number, row.name, test, row=row)
 
 
-def _name(line: str) -> str:
-    """The name in a line that is JSON and not a test."""
-    found = msgspec.json.decode(line)
-    return str(found.get("name", "")) if isinstance(found, dict) else ""
+def _name(data: Any) -> str:
+    """The name in what is JSON and perhaps not a test."""
+    name = data.get("name") if isinstance(data, dict) else None
+    return name if isinstance(name, str) and is_one_line(name) else ""
+
+
+def _check_keys(data: dict[str, Any]) -> None:
+    """Refuse a key that is nearly one that means something; others are information."""
+    for key in data:
+        near = nearest(key.lower(), Row.__struct_fields__, cutoff=0.75)
+        if near and key not in (*Row.__struct_fields__, *INFORMATION):
+            raise Malformed(f"there is no key {quoted(key)}", f"did you mean {near}?")
+
+
+def _check_sizes(row: Row) -> None:
+    """Refuse what no test of a reader's size has, and would take for ever to look at."""
+    if not row.name or not is_one_line(row.name):
+        raise Malformed("a name is one line, and not empty")
+    threads = row.threads
+    handlers = row.init.on_fault if isinstance(row.init.on_fault, dict) else {}
+    lists = [*threads, *(each for h in handlers.values() for each in (h.fault, h.svc) if each)]
+    for count, most, what in (
+        (len(threads), THREADS_MAX, "threads"),
+        (max(map(len, lists), default=0), OPERATIONS_MAX, "operations in a thread or handler"),
+        (len(row.init.map) + len(row.init.mem), WORDS_MAX, "words in init"),
+    ):
+        if count > most:
+            raise Malformed(f"{count:,} {what}: more than {most}")
+    for text in (*row.init.map, *row.init.map.values(), *row.init.mem):
+        if len(text) > TEXT_MAX:
+            raise Malformed(f"`{quoted(text)}` is longer than {TEXT_MAX:,} characters")
+    for word, value in row.init.mem.items():
+        if not 0 <= value < 1 << 64:
+            raise Malformed(f"init.mem of {word}: {quoted(value)} is no value of 64 bits")
 
 
 def _test(row: Row, file: str) -> LitmusTest:
@@ -284,9 +318,10 @@ def _by_thread(given: Mapping[str, Any], count: int) -> dict[int, Any]:
     found = {}
     for key, value in given.items():
         match = syntax.whole(r"P?(\d+)", key)
-        if match is None or int(match[1]) >= count:
-            raise Malformed(f"there is no thread {key}", f"threads are P0 to P{count - 1}")
-        found[int(match[1])] = value
+        thread = match and reading.number(match[1])
+        if thread is None or thread >= count:
+            raise Malformed(f"there is no thread {quoted(key)}", f"threads are P0 to P{count - 1}")
+        found[thread] = value
     return found
 
 

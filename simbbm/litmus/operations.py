@@ -9,6 +9,7 @@ from typing import NamedTuple
 from simbbm.arm64.ops import BARRIERS, TLBI_OPERANDS
 from simbbm.litmus import syntax
 from simbbm.litmus.syntax import NAME, NUMBER, PLACE, Location, Malformed, Unsupported, Value
+from simbbm.reading import quoted
 
 LOADS = ("ld", "ld.acq", "ld.acqpc")
 STORES = ("st", "st.rel")
@@ -41,6 +42,8 @@ FORMS = (
 )
 """One example of each operation."""
 
+TEXT_MAX = 500
+"""Characters of an operation."""
 _OTHER_TLBI = r"(r?va{1,2}l?e[1-3]|r?ipas2l?e1|vmall(s12)?e1|aside1|alle[1-3]|pa\w*)([io]s)?(nxs)?"
 """TLBIs that there are and that are not modelled: ranges, other regimes, outer shareable."""
 OUT_OF_SCOPE = {
@@ -96,6 +99,8 @@ def operation(text: str, names: Iterable[str], number: int) -> Operation:
 
     `names` are the variables that there are: what a mistyped word may have meant.
     """
+    if len(text) > TEXT_MAX:
+        raise Malformed(f"`{quoted(text)}` is longer than {TEXT_MAX:,} characters")
     try:
         return _operation(text, number)
     except Unsupported:
@@ -134,7 +139,7 @@ def _without_dependencies(text: str) -> tuple[str, tuple[int, ...], tuple[int, .
             kind = match[1] or kind if match else ""
             if match is None or not kind:
                 raise Malformed(f"`{{{group}}}` is no dependency", "write {addr:r0} or {data:r0}")
-            kinds[kind].append(int(match[2]))
+            kinds[kind].append(syntax.number(match[2]))
     if any(rest.strip() for rest in groups[1::2]):
         raise Malformed("something follows the dependency", "write {addr:r0} last")
     return bare, tuple(kinds["addr"]), tuple(kinds["data"])
@@ -145,7 +150,7 @@ def _location(text: str) -> Location:
 
 
 def _load(match: re.Match[str]) -> Operation:
-    return Operation(match[2], destination=int(match[1]), location=_location(match[3]))
+    return Operation(match[2], destination=syntax.number(match[1]), location=_location(match[3]))
 
 
 def _store(match: re.Match[str]) -> Operation:
@@ -223,7 +228,9 @@ def _base_or_register(text: str) -> Value | None:
 
 
 def _branch(match: re.Match[str]) -> Operation:
-    return Operation("ctrl", data_from=tuple(int(n) for n in re.findall(r"r(\d+)", match[1])))
+    return Operation(
+        "ctrl", data_from=tuple(syntax.number(n) for n in re.findall(r"r(\d+)", match[1]))
+    )
 
 
 def _label(match: re.Match[str]) -> Operation:
@@ -233,7 +240,7 @@ def _label(match: re.Match[str]) -> Operation:
 def _move(match: re.Match[str]) -> Operation:
     forms = "r1 = 0, r1 = r2, r1 = INV, r1 = eq r2 1, r1 = 1 if fault.level==3 else 2"
     value = syntax.read_value(match[2], syntax.value, "value", forms)
-    return Operation("mov", destination=int(match[1]), value=value)
+    return Operation("mov", destination=syntax.number(match[1]), value=value)
 
 
 _READERS: tuple[tuple[str, Callable[[re.Match[str]], Operation]], ...] = (

@@ -123,6 +123,7 @@ class Search:
         self.eager = eager
         self.parents: dict[Machine, tuple[Machine, int] | None] = {}
         self.complete = True
+        self._max_seconds = max_seconds
         self._first: dict[Outcome, Machine] = {}
         self._explore(max_states, perf_counter() + max_seconds)
 
@@ -158,9 +159,12 @@ class Search:
         return enumerate(moves)
 
     def endings(self) -> Iterator[Ending]:
-        """Return every outcome that was met."""
-        observer = self.machine.observer
+        """Return every outcome that was met, as far as there is time to look at them."""
+        observer, deadline = self.machine.observer, perf_counter() + self._max_seconds
         for outcome, state in self._first.items():
+            if perf_counter() > deadline:
+                self.complete = False
+                return
             reached = holds(self.machine.test.condition, observer.end(outcome))
             yield Ending(outcome, observer.text(outcome), reached, self._way_to(state))
 

@@ -22,6 +22,7 @@ from simbbm.litmus.layout import Layout
 from simbbm.litmus.notation import LitmusTest, read_file
 from simbbm.litmus.outcome import Observer
 from simbbm.litmus.setup import HARDWARE, WINDOW, Options, setup
+from simbbm.reading import is_file, quoted
 from simbbm.scenario import Parameter, Scenario, Setup
 
 NEVER_REACHED = "never_reached"
@@ -108,8 +109,8 @@ def _build(
 def scenarios_in(file: str) -> list[Scenario]:
     """Return the tests of a file as scenarios; raise the first error if it has no test at all."""
     path = Path(file)
-    if not path.is_file():
-        raise UsageError(f"there is no file {file}", "a litmus test is file.jsonl::name")
+    if not is_file(path):
+        raise UsageError(f"there is no file {quoted(file)}", "a litmus test is file.jsonl::name")
     lines = read_file(path)
     found: list[Scenario] = [scenario_of(line.test) for line in lines if line.test]
     if not found:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.litmus.notation import Line, Verdict
 from simbbm.litmus.run import MAX_SECONDS, MAX_STATES, Result, run
+from simbbm.litmus.syntax import Malformed
 
 
 class Judged(NamedTuple):
@@ -44,6 +46,11 @@ class Judged(NamedTuple):
         return f"not reached within {spent}; --max-states and --max-seconds raise the limits"
 
     @property
+    def malformed(self) -> UsageError | None:
+        """Why it is no test, if only a run could show that."""
+        return None if self.line.unsupported else self.line.error
+
+    @property
     def unsupported(self) -> str | None:
         """What the machine does not have."""
         return str(self.line.error) if self.line.unsupported else None
@@ -79,9 +86,15 @@ def judge(
     max_seconds: float = MAX_SECONDS,
 ) -> Judged:
     """Run a test if it can be, and judge it."""
-    result = line.test and run(
-        line.test, ets2=ets2, window=window, max_states=max_states, max_seconds=max_seconds
-    )
+    if line.test is None:
+        return Judged(line, ets2, None)
+    try:
+        result = run(
+            line.test, ets2=ets2, window=window, max_states=max_states, max_seconds=max_seconds
+        )
+    except ScenarioError as error:  # only a run shows what a register holds
+        told = f"{line.test.file}:{line.number}: {line.name}: {error.message}"
+        return Judged(line._replace(test=None, error=Malformed(told, error.hint)), ets2, None)
     return Judged(line, ets2, result)
 
 

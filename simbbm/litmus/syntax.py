@@ -9,7 +9,9 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
+from simbbm import reading
 from simbbm.core.errors import UsageError
+from simbbm.reading import DIGITS_MAX, quoted
 
 T = TypeVar("T")
 
@@ -131,8 +133,11 @@ def whole(pattern: str, text: str) -> re.Match[str] | None:
 
 
 def number(text: str) -> int:
-    """Read a number, decimal or hexadecimal."""
-    return int(text, 0) if text.startswith("0x") else int(text)
+    """Read a number, decimal or hexadecimal, that is not too large for a register."""
+    found = reading.number(text)
+    if found is None:
+        raise Malformed(f"`{quoted(text)}` is no number", f"of up to {DIGITS_MAX} digits")
+    return found
 
 
 def read(text: str, reader: Callable[[str], T | None], what: str, forms: str) -> T:
@@ -144,7 +149,7 @@ def read(text: str, reader: Callable[[str], T | None], what: str, forms: str) ->
 
 
 def _malformed(text: str, what: str, forms: str) -> Malformed:
-    return Malformed(f"`{text.strip()}` is no {what}", f"write {forms}")
+    return Malformed(f"`{quoted(text.strip())}` is no {what}", f"write {forms}")
 
 
 def location(text: str) -> Location | None:
@@ -166,7 +171,7 @@ def physical(text: str) -> Physical | None:
 def entry(text: str) -> Entry | None:
     """Read a descriptor."""
     if match := whole(rf"INV(?:\(\s*{_WORD}\s*\))?(?:#(\d+))?", text):
-        return Entry("INV", match[1] or "", (), int(match[3] or 0), number(match[2] or "0"))
+        return Entry("INV", match[1] or "", (), number(match[3] or "0"), number(match[2] or "0"))
     if match := whole(rf"table\(\s*({NAME})\s*\)", text):
         return Entry("table", match[1])
     if match := whole(r"leaf\(([^()]*)\)", text):
@@ -193,7 +198,7 @@ def constant(text: str) -> Constant | None:
 def register(text: str) -> Register | None:
     """Read `r2`."""
     match = whole(r"r(\d+)", text)
-    return Register(int(match[1])) if match else None
+    return Register(number(match[1])) if match else None
 
 
 def choice(text: str) -> Choice | None:
@@ -221,7 +226,7 @@ def equal(text: str) -> Equal | None:
     if match is None:
         return None
     value = constant(match[2])
-    return None if value is None else Equal(int(match[1]), value)
+    return None if value is None else Equal(number(match[1]), value)
 
 
 def value(text: str) -> Value | None:

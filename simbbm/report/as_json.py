@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from simbbm.report.explanation import numbers
-from simbbm.report.rows import Row
+from simbbm.report.rows import Row, encode
 from simbbm.report.story import Story
 
 
@@ -52,4 +50,4 @@ def trace_json(story: Story) -> str:
         events=[e._asdict() | {"telling": e.step in story.telling} for e in story.events],
         **numbers(story.explained),
     )
-    return msgspec.json.encode(row).decode()
+    return encode(row)

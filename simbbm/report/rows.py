@@ -118,10 +118,10 @@ class ShrinkRow(Row, tag="shrink", tag_field="type", frozen=True, kw_only=True):
     length: int
     certified: bool
     """No shorter run fails alike with these parameters."""
-    allowances: list[str]
-    surprises: int | None
+    allowances: list[str] | None = None
+    surprises: int | None = None
     """The fewest of the hardware with which it fails like this."""
-    no_return: int | None
+    no_return: int | None = None
     witness: str | None
     """Absolute path of the small one."""
     token: str
@@ -198,5 +198,20 @@ class ErrorRow(Row, tag="error", tag_field="type", frozen=True, kw_only=True):
 
 
 def encode(row: Row) -> str:
-    """Return a row as one line of JSON."""
-    return msgspec.json.encode(row).decode()
+    """Return a row as one line of JSON. What is no text in a file's name is escaped."""
+    try:
+        return msgspec.json.encode(row).decode()
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_as_text(msgspec.to_builtins(row))).decode()
+
+
+def _as_text(value: Any) -> Any:
+    """The same without lone surrogates, which JSON in UTF-8 cannot hold."""
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {_as_text(name): _as_text(item) for name, item in value.items()}
+        case list() | tuple():
+            return [*map(_as_text, value)]
+    return value

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -132,18 +133,33 @@ def test_a_sample_whose_workers_are_lost_is_inconclusive(simbbm: Cli, mine: Path
     assert "only 0 of 20 runs were done" == row["message"]
 
 
+BROKEN = """from simbbm.explore.prove import Prover
+        def broken(*_): raise KeyError("k")
+        Prover.proof = broken"""
+
+
 @pytest.mark.parametrize("command", ["check", "explore"])
 def test_a_defect_of_ours_in_another_process_is_an_internal_error(
     simbbm: Cli, mine: Path, command: str
 ) -> None:
-    """It is told as it would be here: where it happened."""
-    defect = "from simbbm.explore.search import Search; Search.run = None"
-    ids = (deadly(mine, defect), f"{mine}::good")
+    """It is told as it would be here: where it happened. `check` goes on with the rest."""
+    ids = (deadly(mine, BROKEN), f"{mine}::good")
 
-    refused = simbbm.refused(command, *ids, "-j", "2", code=5)
+    told = simbbm(command, *ids, "-j", "2")
 
-    assert refused.startswith("internal error: TypeError: 'NoneType' object is not callable at ")
-    assert "attempt.py:" in refused
+    assert 5 == told.exit_code
+    assert told.stderr.startswith("simbbm: internal error: KeyError: 'k' at mine.py:")
+    assert ("ok    good" in told.stdout) == (command == "check")
+
+
+@pytest.mark.parametrize("command", ["check", "explore"])
+def test_what_an_author_raises_is_no_defect_of_ours(simbbm: Cli, mine: Path, command: str) -> None:
+    ids = (deadly(mine, 'raise KeyError("k")'), f"{mine}::good")
+
+    told = simbbm(command, *ids, "-j", "2")
+
+    assert 2 == told.exit_code
+    assert re.search(r"mine\.py:\d+: .*deadly: KeyError: 'k'$", told.stderr)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not count so")
@@ -259,11 +275,11 @@ def interrupted(process: subprocess.Popen[str]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("command", "more"),
     [
-        ("run", ("--max-steps", "1000m", "--strategy", "random")),
-        ("stress", ("--max-steps", "1000m", "--runs", "9")),
+        ("run", ("--max-steps", "200k", "--strategy", "random")),
+        ("stress", ("--max-steps", "200k", "--runs", "9")),
         ("explore", ()),
         ("check", ("--max-states", "1000m", "--max-seconds", "1h")),
-        ("check", ("--max-states", "1", "--max-steps", "1000m")),
+        ("check", ("--max-states", "1", "--max-steps", "200k")),
     ],
 )
 def test_ctrl_c_is_no_pass(mine: Path, command: str, more: tuple[str, ...]) -> None:

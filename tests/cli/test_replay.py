@@ -82,18 +82,19 @@ def test_a_witness_of_an_edited_program_is_refreshed(simbbm: Cli, tmp_path: Path
     (tmp_path / "later.py").write_text(later)  # a file is read once a process
     old = edit(Path(old), scenario="later.py::no_tlbi")
 
-    row = simbbm.row("replay", old)
+    row = simbbm.row("replay", old, *LATER)
     assert ("REPRODUCED", "semantic") == (row["result"], row["how"])
-    assert f"  refreshed: {row['token']}" in simbbm.ok("replay", old).splitlines()
-    assert simbbm.row("replay", row["token"])["how"] == "exact"
-    simbbm.ok("replay", old, "--refresh", "new.json")
-    again = simbbm.row("replay", "new.json")
+    assert f"  refreshed: {row['token']}" in simbbm.ok("replay", old, *LATER).splitlines()
+    assert simbbm.row("replay", row["token"], *LATER)["how"] == "exact"
+    simbbm.ok("replay", old, "--refresh", "new.json", *LATER)
+    again = simbbm.row("replay", "new.json", *LATER)
     assert ("exact", row["digest"], None) == (again["how"], again["digest"], again["token"])
-    assert "refreshed" not in simbbm.ok("replay", "new.json")
-    assert "another way" in simbbm.refused("show", old, code=4)
-    assert "cannot write no/new.json" in simbbm.refused("replay", old, "-o", "no/new.json")
+    assert "refreshed" not in simbbm.ok("replay", "new.json", *LATER)
+    assert "another way" in simbbm.refused("show", old, *LATER, code=4)
+    assert "cannot write no/new.json" in simbbm.refused("replay", old, "-o", "no/new.json", *LATER)
 
 
+LATER = ("--allow-file", "later.py")
 INSERTED = "    await cpu.nop()\n    await cpu.mrs_mpidr()\n    await cpu.str(PTE, new)\n"
 
 
@@ -135,7 +136,8 @@ def test_a_witness_of_a_users_file_says_where_to_replay(
 ) -> None:
     simbbm.ok("new", "mine.py")
     witness = simbbm.row("run", "mine.py::no_tlbi")["witness"]
-    assert simbbm.row("replay", witness)["result"] == "REPRODUCED"
+    row = simbbm.row("replay", witness, "--allow-file", "mine.py")
+    assert row["result"] == "REPRODUCED"
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
 

@@ -18,7 +18,7 @@ from simbbm.core.choice import Polite
 from simbbm.core.graph import Graph, Node
 from simbbm.core.program import repeat_until
 from simbbm.explore import search as searching
-from simbbm.explore.attempt import way_of
+from simbbm.explore.attempt import Interrupted, way_of
 from simbbm.explore.coverage import never_awaited
 from simbbm.explore.prove import Prover, collision_bound, witness_along
 from simbbm.explore.replay import Result, replay
@@ -211,17 +211,22 @@ def test_ctrl_c_and_no_memory_are_no_proof(
         return apply(self, state, move)
 
     monkeypatch.setattr(Arm64, "apply", fails)
-    proof = Prover(GOOD, {}).prove()
+    prover = Prover(GOOD, {})
+    if error is KeyboardInterrupt:
+        with pytest.raises(Interrupted) as cut:
+            prover.prove()
+        proof = prover.proof(cut.value.attempt)
+    else:
+        proof = prover.prove()
 
     assert Verdict.INCONCLUSIVE is proof.verdict
     assert proof.message.startswith(told)
-    assert (error is KeyboardInterrupt) == proof.interrupted
 
 
 def test_ctrl_c_while_the_nearest_is_looked_for_is_not_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What the reduced search found is kept, and the caller knows that it is to stop."""
+    """What the reduced search found is kept, and nobody can miss that it was interrupted."""
     searches, layers = count(), Search._layers
 
     def interrupted(self: Search) -> str | None:
@@ -230,9 +235,12 @@ def test_ctrl_c_while_the_nearest_is_looked_for_is_not_lost(
         return layers(self)
 
     monkeypatch.setattr(Search, "_layers", interrupted)
-    proof = Prover(GOOD, {"cpus": 2, "layout": "pmd", "noabort": "none"}).prove()
+    prover = Prover(GOOD, {"cpus": 2, "layout": "pmd", "noabort": "none"})
+    with pytest.raises(Interrupted) as cut:
+        prover.prove()
+    proof = prover.proof(cut.value.attempt)
 
-    assert (Verdict.VIOLATED, False, True) == (proof.verdict, proof.certified, proof.interrupted)
+    assert (Verdict.VIOLATED, False) == (proof.verdict, proof.certified)
 
 
 def test_hashes_instead_of_states_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ ASCII = st.text(st.characters(min_codepoint=1, max_codepoint=127))
 REPETITIVE = st.lists(st.sampled_from(["cpu0", "cpu1", ".", "ldr", "#", "a", "aa"])).map("".join)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 MARKS = st.sampled_from(["", "~aZ", "~aZ", "~Bb"])
+NUMBERS = st.integers(-(10**18) + 1, 10**18 - 1)
 STEPS = st.lists(st.integers(0, 5000), unique=True).map(sorted)
 
 
@@ -32,7 +33,7 @@ def witnesses(draw: st.DrawFn) -> Witness:
     steps = draw(STEPS)
     return Witness(
         scenario=draw(TEXT),
-        params=draw(st.dictionaries(TEXT, st.integers() | TEXT)),
+        params=draw(st.dictionaries(TEXT, NUMBERS | TEXT)),
         decisions=tuple(
             Decision(s, draw(TEXT), draw(st.integers(1, 3) | st.integers(1, 300)), draw(MARKS))
             for s in steps

@@ -1,0 +1,46 @@
+"""Some thousands of inputs of the fuzz; `nox -s fuzz` feeds 200,000."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.faults.fuzz_readers import BYTES_MAX, SECONDS_MAX, fuzz, one
+from tests.faults.inputs import Draw
+
+
+def test_whatever_is_read_is_accepted_or_refused() -> None:
+    found = fuzz(0, 0, 2_000)
+
+    assert not found.failures
+    assert found.slowest[0] < SECONDS_MAX
+    assert found.peak < BYTES_MAX
+    readers = {name.partition(" ")[0] for name in found.counts}
+    assert {"witness", "token", "litmus", "notation", "number", "identity", "command"} == readers
+    for name in ("witness REPRODUCED", "litmus run", "notation accepted", "number accepted"):
+        assert found.counts[name], name
+
+
+@pytest.mark.parametrize(
+    ("broken", "error"),
+    [
+        ("simbbm.explore.files.mistake", KeyError("k")),
+        ("simbbm.litmus.notation.check", RecursionError()),
+        ("simbbm.explore.strategies.nearest", ValueError("x")),
+    ],
+)
+def test_the_fuzz_notices(
+    monkeypatch: pytest.MonkeyPatch, broken: str, error: Exception, tmp_path: Any
+) -> None:
+    def wrong(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(broken, wrong)
+    assert fuzz(0, 0, 100).failures
+
+
+def test_an_input_depends_on_its_number_alone() -> None:
+    draws = [[Draw(3, n).below(1_000) for _ in range(5)] for n in (7, 8)]
+
+    assert draws[0] != draws[1]
+    assert one(3, 7, Counter()) is None
