@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
-from zlib import crc32
 
 from simbbm.arm64.ops import Cpu
 from simbbm.core.program import Request, routine
@@ -44,7 +43,10 @@ class MultiStop(IntEnum):
 
 def address_of(fn: StopFn) -> int:
     """What a pointer to a function is."""
-    return crc32(fn.__name__.encode()) & 0xFFFF
+    address = 0
+    for letter in fn.__name__:
+        address = (address * 31 + ord(letter)) & 0xFFFF
+    return address
 
 
 def differs(value: int, known: int) -> bool:

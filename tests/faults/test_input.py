@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -150,14 +149,12 @@ def test_what_an_author_raises_costs_his_own_scenario(simbbm: Cli, mine: Path, h
 
 def test_what_we_raise_is_not_blamed_on_an_author() -> None:
     with pytest.raises(ScenarioError, match=r"test_input\.py:\d+: it: TypeError"):
-        called("it", lambda: condition(None))  # type: ignore[arg-type]  # this file had a part in it
-    for error, function in {
-        TypeError: partial(condition, None),
-        UsageError: partial(raises, UsageError("x")),
-        MemoryError: partial(raises, MemoryError()),
-    }.items():
-        with pytest.raises(error):
-            called("it", function)
+        called("it", raises, TypeError())
+    with pytest.raises(TypeError):
+        called("it", condition, None)
+    for error in (UsageError("x"), MemoryError()):
+        with pytest.raises(type(error)):
+            called("it", raises, error)
 
 
 def raises(error: Exception) -> None:
