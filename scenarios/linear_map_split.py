@@ -1,7 +1,6 @@
 """arm64 Linux repaints its linear map from blocks to pages on a mixed machine (v6.18).
 
-The boot CPU may change block sizes of a live map (BBML2_NOABORT); the others wait in the idmap,
-without the swapper tables, and must never see one change. Bad twins have the catalogue's numbers.
+The boot CPU may do so live (BBML2_NOABORT), the others must not see it. Twins: by the catalogue.
 """
 
 from __future__ import annotations
@@ -26,27 +25,25 @@ from simbbm.check.properties import (
     translations_preserved,
 )
 from simbbm.core.program import repeat_until, routine
-from simbbm.linux import mmu, proc
-from simbbm.linux.barrier import equals, smp_cond_load_acquire
+from simbbm.linux import barrier, mmu, proc, stop_machine
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName
 from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.pgtable import fill_table, populate
 from simbbm.linux.proc import count_parked, idmap_cpu_set_reserved_ttbr1
 from simbbm.linux.split import Progress, pgd_pgtable_alloc_split, split_pmd, split_pud
-from simbbm.linux.stop_machine import cpu_stopper_thread, stoppers_idle
 from simbbm.scenario import CpuSet, CpuSetup, Range, Setup, cpu_set, hardware_for, scenario
 
 
 async def boot(cpu: Cpu, k: Kernel) -> None:
     """CPU 0, from setup_system_features() on."""
-    await stoppers_idle(cpu, k)
+    await stop_machine.stoppers_idle(cpu, k)
     await mmu.linear_map_maybe_split_to_ptes(cpu, k)
 
 
 async def stopper(cpu: Cpu, k: Kernel) -> None:
     """Any other CPU: idle until stop_machine() queues work."""
-    await cpu_stopper_thread(cpu, k, mmu.linear_map_split_to_ptes)
+    await stop_machine.cpu_stopper_thread(cpu, k, mmu.linear_map_split_to_ptes)
 
 
 @scenario(evidence="proved")
@@ -153,7 +150,7 @@ m02_no_cpu0_test = good.twin(
 @routine
 async def wait_for_one_less(cpu: Cpu, k: Kernel) -> None:
     """The initial 1 that stands for the boot CPU is forgotten in the target."""
-    await smp_cond_load_acquire(cpu, k.flag, equals, k.num_online_cpus - 1)
+    await barrier.smp_cond_load_acquire(cpu, k.flag, barrier.equals, k.num_online_cpus - 1)
 
 
 m03_waits_for_one_less = good.twin(

@@ -107,7 +107,7 @@ def test_observed_values_are_shown() -> None:
 
     assert "ldxr flag -> 1" in texts
     assert "stxr flag, 2 -> 0" in texts
-    assert "wait flag equals(3) -> 3" in texts
+    assert "ldar flag -> 3" in texts
     assert "mrs ttbr1_el1 -> pgd" in texts
 
 
