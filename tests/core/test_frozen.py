@@ -170,6 +170,7 @@ object.__setattr__(HIDING, "hidden", [1])
         (f"got {object()!r}", "there is an object's address in a text"),
         (f"got {mutated_closure}", "there is an object's address in a text"),
     ],
+    ids=["list", "noted", "state", "hidden", "object", "function"],
 )
 def test_state_that_hides_is_not_frozen(value: object, why: str) -> None:
     assert why == why_not_frozen(value)
