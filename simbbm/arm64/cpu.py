@@ -115,6 +115,10 @@ class CpuPool:
             state = self._pool[fields] = CpuState(*fields)
         return state
 
+    def kept(self, state: CpuState) -> CpuState:
+        """The one CPU value with these fields, those that have their defaults included."""
+        return self.make(*(getattr(state, name) for name in _FIELDS))
+
     def forget(self) -> None:
         """Drop the pool."""
         self._pool.clear()

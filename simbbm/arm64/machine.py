@@ -123,22 +123,22 @@ class Arm64:
         tables = shared.memories.tables(self.spec.tables)
         memory = shared.memories.memory(tables, self.spec.data)
         cpus = tuple(
-            shared.cpus.make(
-                cpu.program,
-                cpu.pc,
-                cpu.el,
-                (),
-                shared.mmus.start(cpu.regime, tables),
-                StoreBuffer(),
-                NOTHING,
-                False,  # noqa: FBT003 - the fields of CpuState in order
-                False,  # noqa: FBT003
-                cpu.vbar,
-                (),
-                cpu.features,
-                flight,
-                (),
-                False,  # noqa: FBT003
+            shared.cpus.kept(
+                CpuState(
+                    point=cpu.program,
+                    pc=cpu.pc,
+                    el=cpu.el,
+                    saved=(),
+                    mmu=shared.mmus.start(cpu.regime, tables),
+                    buffer=StoreBuffer(),
+                    monitor=NOTHING,
+                    event=False,
+                    masked=False,
+                    vbar=cpu.vbar,
+                    inbox=(),
+                    features=cpu.features,
+                    flight=flight,
+                )
             )
             for cpu, flight in zip(self.spec.cpus, self._flights, strict=True)
         )

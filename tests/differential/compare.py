@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from itertools import permutations, product
 from typing import Any, NamedTuple
 
-from simbbm.arm64.machine import Machine
+from simbbm.arm64.machine import Arm64, Machine
 from simbbm.check.verdict import Verdict
+from simbbm.core.system import Move
 from simbbm.explore import search
 from simbbm.explore.attempt import Attempt
-from simbbm.explore.prove import Prover
+from simbbm.explore.prove import Proof, Prover
 from simbbm.explore.search import NO_LIMITS
 from simbbm.scenario import Scenario
 from tests.differential.oracle import (
@@ -28,6 +29,7 @@ from tests.differential.oracle import (
     judged,
     structure,
 )
+from tests.differential.rounds import is_fair, rounds
 
 MODES = {"symmetry": (True, False), "persistent sets": (False, True), "both": (True, True)}
 """Which reductions are wanted: symmetry, persistent sets."""
@@ -55,6 +57,7 @@ class Searched(NamedTuple):
     ends: list[Machine]
     deadlocks: list[Machine]
     livelocks: list[Machine]
+    rounds: list[Machine]
     alike: tuple[tuple[int, ...], ...]
     whole: bool
     """Without persistent sets."""
@@ -63,7 +66,7 @@ class Searched(NamedTuple):
 def compare(scenario: Scenario, params: Mapping[str, Any] = {}, limit: int = 3_000) -> Compared:
     """Raise DisagreementError if any search disagrees with brute force; TooLargeError beyond."""
     everything = explore(scenario.system(params), limit)
-    fewest = len(everything.states)
+    fewest = len(everything.edges)
     for mode, (symmetry, ample) in MODES.items():
         found = searched(scenario, params, symmetry=symmetry, ample=ample)
         _same(mode, everything, found)
@@ -71,7 +74,7 @@ def compare(scenario: Scenario, params: Mapping[str, Any] = {}, limit: int = 3_0
         fewest = min(fewest, len(found.states))
     _same_verdict(scenario, params, everything)
     return Compared(
-        len(everything.states), frozenset(everything.ways), fewest < len(everything.states)
+        len(everything.edges), frozenset(failures(everything)), fewest < len(everything.edges)
     )
 
 
@@ -83,13 +86,15 @@ def searched(
     one = attempt.search
     states: list[Any] = list(one._met)
     ended, failing = set(one._ended), {i: (str(v), p) for i, (v, p) in one._failing}
+    fair = one.rounds.fair if one.rounds else ()
     return Searched(
         states,
         attempt.searched.transitions,
         {(str(f.verdict), f.problem.property): len(f.walk) for f in attempt.searched.failures},
         [states[i] for i in sorted(ended - failing.keys())],
         [states[i] for i in sorted(ended) if failing.get(i) == STUCK],
-        [states[i] for i in sorted(failing.keys() - ended)],
+        [states[i] for i in one.lost],
+        [states[i] for part in fair or () for i in sorted(part)],
         attempt.space.symmetry.classes,
         attempt.space.ample is None,
     )
@@ -106,19 +111,32 @@ def exact_store(states: int) -> Iterator[None]:
         search.EXACT = before
 
 
+def failures(everything: Everything) -> dict[Way, int]:
+    """How runs may fail, rounds included in which they may stay; the nearest of those counts."""
+    ways = dict(everything.ways)
+    if not everything.deadlocks and (fair := rounds(everything)):
+        ways[STUCK] = min(everything.depth[state] for state in fair)
+    return ways
+
+
 def _same(mode: str, everything: Everything, found: Searched) -> None:
     """Hold one search against all that can happen."""
     whole = found.whole
+    # Rounds that can be left are looked for where persistent sets do not hide them.
+    known = failures(everything) if whole else everything.ways
     # A violation ends a run: persistent sets may leave out what comes in other orders only.
-    violated = bool(everything.ways.keys() - {STUCK})
-    expected, got = everything.ways.keys(), found.ways.keys()
+    violated = bool(known.keys() - {STUCK})
+    expected, got = known.keys(), found.ways.keys()
     if not got <= expected or ((whole or not violated) and got != expected):
         raise DisagreementError(f"{mode}: {sorted(got)}, by brute force {sorted(expected)}")
     if violated and not got - {STUCK}:
         raise DisagreementError(f"{mode}: {sorted(got)}, by brute force {sorted(expected)}")
-    if whole and found.ways != everything.ways:
-        raise DisagreementError(f"{mode}: {found.ways} steps, by brute force {everything.ways}")
-    kinds = {"states": (everything.states, found.states)} | {
+    if whole and found.ways != known:
+        raise DisagreementError(f"{mode}: {found.ways} steps, by brute force {known}")
+    kinds = {
+        "states": (set(everything.edges), found.states),
+        "states of fair rounds": (rounds(everything), found.rounds),
+    } | {
         kind: (getattr(everything, kind), getattr(found, kind))
         for kind in ("ends", "deadlocks", "livelocks")
     }
@@ -164,23 +182,33 @@ def _same_beyond_exact(
 
 def _same_verdict(scenario: Scenario, params: Mapping[str, Any], everything: Everything) -> None:
     """The prover says what brute force does, and its counterexample is one."""
-    proof = Prover(scenario, params).prove()
+    proof, ways = Prover(scenario, params).prove(), failures(everything)
     if proof.verdict == Verdict.PROVED:
-        if everything.ways:
-            raise DisagreementError(f"PROVED, by brute force {sorted(everything.ways)}")
+        if ways:
+            raise DisagreementError(f"PROVED, by brute force {sorted(ways)}")
         return
     way = str(proof.verdict), proof.property or ""
-    if way not in everything.ways:
-        raise DisagreementError(f"{way}, by brute force {sorted(everything.ways)}")
+    if way not in ways:
+        raise DisagreementError(f"{way}, by brute force {sorted(ways)}")
     assert proof.run is not None
     system = scenario.system(params)
     state = system.initial()
     for k in proof.run:
         state = system.apply(state, system.moves(state)[k])
     end = judged(system, state, system.moves(state))
-    if end != way and structure(state) not in everything.livelocks:
+    goes_round = proof.loop is not None and is_fair(everything, _along(system, proof)[proof.loop :])
+    if end != way and structure(state) not in everything.livelocks and not goes_round:
         raise DisagreementError(f"{way}: its counterexample ends in {end}")
-    if proof.certified and len(proof.run) != everything.ways.get(way):
-        raise DisagreementError(
-            f"{way} in {len(proof.run)} steps, {everything.ways} by brute force"
-        )
+    steps = len(proof.run) if proof.loop is None else proof.loop
+    if proof.certified and steps != ways[way]:
+        raise DisagreementError(f"{way} in {steps} steps, {ways} by brute force")
+
+
+def _along(system: Arm64, proof: Proof) -> list[tuple[Structure, Move]]:
+    """The states of a counterexample, and which move is taken in each."""
+    state, taken = system.initial(), []
+    for k in proof.run or ():
+        move = system.moves(state)[k]
+        taken.append((structure(state), move))
+        state = system.apply(state, move)
+    return taken

@@ -42,8 +42,10 @@ class TooLargeError(Exception):
 class Everything(NamedTuple):
     """All that can happen."""
 
-    states: set[Structure]
-    transitions: int
+    edges: dict[Structure, list[tuple[Move, Structure]]]
+    """By state, what can happen there and what follows."""
+    depth: dict[Structure, int]
+    """By state, how many steps lead there at least."""
     ways: dict[Way, int]
     """How runs may fail, and after how many steps at the earliest."""
     ends: set[Structure]
@@ -57,15 +59,15 @@ def explore(system: Arm64, limit: int) -> Everything:
     """Walk through all states; where a run ends there is no future, whatever is optional still."""
     first = system.initial()
     depth = {structure(first): 0}
-    before: dict[Structure, list[Structure]] = {structure(first): []}
+    edges: dict[Structure, list[tuple[Move, Structure]]] = {}
     ended: dict[Structure, Way] = {}
     ways: dict[Way, int] = {}
-    waiting, transitions = deque([(structure(first), first)]), 0
+    waiting = deque([(structure(first), first)])
     while waiting:
         here, state = waiting.popleft()
         system.forget_moves()
         moves = system.moves(state)
-        way = judged(system, state, moves)
+        way, edges[here] = judged(system, state, moves), []
         if way is not None:
             ended[here] = way
             ways.setdefault(way, depth[here])
@@ -73,20 +75,19 @@ def explore(system: Arm64, limit: int) -> Everything:
         for move in moves:
             after = system.apply(state, move)
             there = structure(after)
-            transitions += 1
+            edges[here].append((move, there))
             if there not in depth:
                 if len(depth) == limit:
                     raise TooLargeError
-                depth[there], before[there] = depth[here] + 1, []
+                depth[there] = depth[here] + 1
                 waiting.append((there, after))
-            before[there].append(here)
-    lost = set(depth) - _backwards(before, ended)
+    lost = depth.keys() - _reaching(edges, ended)
     if lost:
         ways.setdefault(STUCK, min(depth[state] for state in lost))
     ends = {state for state, way in ended.items() if way == HOLDS}
     deadlocks = {state for state, way in ended.items() if way == STUCK}
     failures = {way: steps for way, steps in ways.items() if way != HOLDS}
-    return Everything(set(depth), transitions, failures, ends, deadlocks, lost)
+    return Everything(edges, depth, failures, ends, deadlocks, lost)
 
 
 def judged(system: Arm64, state: Machine, moves: Sequence[Move]) -> Way | None:
@@ -106,16 +107,14 @@ def judged(system: Arm64, state: Machine, moves: Sequence[Move]) -> Way | None:
     return HOLDS
 
 
-def _backwards(
-    before: dict[Structure, list[Structure]], goals: Iterable[Structure]
+def _reaching(
+    edges: dict[Structure, list[tuple[Move, Structure]]], goals: Iterable[Structure]
 ) -> set[Structure]:
     """The states from which one of the goals can be reached."""
-    found, waiting = set(goals), list(goals)
-    while waiting:
-        for state in before[waiting.pop()]:
-            if state not in found:
-                found.add(state)
-                waiting.append(state)
+    found, more = set(goals), True
+    while more:
+        new = {s for s, out in edges.items() if any(there in found for _, there in out)} - found
+        found, more = found | new, bool(new)
     return found
 
 
