@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from simbbm.arm64.constant import constant_pages
 from simbbm.arm64.context import Region, Shared
 from simbbm.arm64.cpu import NOTHING, CpuSpec, CpuState, Effect, LocalMove, Pending
-from simbbm.arm64.descriptor import TABLE, Descriptor
+from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execute import program_moves
 from simbbm.arm64.features import DELAYED, Hardware
 from simbbm.arm64.flight import takeoff
 from simbbm.arm64.footprints import footprint
-from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
+from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.hardware import act, hardware_moves
 from simbbm.arm64.memory import Memory, Tables, Unreadable
 from simbbm.arm64.overtaking import overwritten
@@ -360,44 +361,3 @@ def _named(move: LocalMove, cpu: int, cells: Footprint) -> Move:
         agent, label = f"cpu{cpu}", f"cpu{cpu}:{move.label}"
     duty = move.label if move.agent else ""
     return Move(agent, label, cpu, move.optional, cells, move.effect, duty, issuer, move.early)
-
-
-def constant_pages(spec: MachineSpec) -> tuple[frozenset[int], ...]:
-    """Per CPU, the pages whose translation nothing in any listing can change.
-
-    None if a CPU runs a program, which might store anywhere, or writes a TTBR or TCR.
-    """
-    code = [
-        instruction
-        for cpu in spec.cpus
-        for part in ((cpu.listing[:3]) if cpu.listing else ())
-        for instruction in part or ()
-    ]
-    if not all(cpu.listing for cpu in spec.cpus) or any(i.op == "msr" for i in code):
-        return tuple(frozenset[int]() for _ in spec.cpus)
-    stored = {
-        i.place.address for i in code if i.op.startswith("st") and i.place and i.place.physical
-    }
-    pages = {spec.geometry.page(i.place.address) for i in code if i.place and not i.place.physical}
-    return tuple(
-        frozenset(page for page in pages if not stored & _walked(spec, cpu, page))
-        for cpu in spec.cpus
-    )
-
-
-def _walked(spec: MachineSpec, cpu: CpuSpec, page: int) -> set[int]:
-    """Words that a walk of the initial tables reads."""
-    words: set[int] = set()
-    *_, context = cpu.regime.contexts()
-    for root, first, bits in context.roots():
-        if not 0 <= page - first < 1 << bits:
-            continue
-        baddr, level = root, spec.geometry.start_level(bits)
-        while baddr in spec.tables:
-            index = spec.geometry.index(page - first, level)
-            words.add(baddr + index)
-            descriptor = spec.tables[baddr][index]
-            if descriptor.kind != TABLE or level >= LEAF_LEVEL:
-                break
-            baddr, level = descriptor.output, level + 1
-    return words

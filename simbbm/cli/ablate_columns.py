@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-import click
-
 from simbbm.explore.ablate import Ablation
 from simbbm.scenario import Scenario
+from simbbm.terminal import echo
 
 PAIR = " + "
 """Between the two steps of a pair."""
@@ -40,7 +39,7 @@ class Columns:
         else:
             _plain([("step", "change", *self.ids), *rows])
         listed = ", ".join(f"{n} {result}" for result, n in sorted(counts.items()))
-        click.echo(f"\n{counts.total()} changes: {listed}{f'; {why}' if why else ''}.")
+        echo(f"\n{counts.total()} changes: {listed}{f'; {why}' if why else ''}.")
 
 
 def shown(step: str) -> str:
@@ -54,17 +53,17 @@ def steps_of(ablation: Ablation) -> str:
 
 
 def _markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    click.echo(f"| {' | '.join(header)} |")
-    click.echo("|" + "---|" * len(header))
+    echo(f"| {' | '.join(header)} |")
+    echo("|" + "---|" * len(header))
     for step, *rest in rows:
-        click.echo(f"| `{step}` | {' | '.join(rest)} |")
+        echo(f"| `{step}` | {' | '.join(rest)} |")
 
 
 def _plain(rows: list[tuple[str, ...]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        echo("  ".join(cells).rstrip())
 
 
 def _told(ablation: Ablation) -> str:

@@ -7,7 +7,7 @@ ch. 4; Valmari, "Stubborn sets for reduced state space generation", 1990). A sea
 persistent set in every state meets every state in which nothing can happen any more.
 
 The argument, and the test that is false if a sentence is (in tests/explore/test_persistent_sets.py
-unless another file is named; its `require_persistent` tries the definition itself):
+unless another file is named; its `assert_persistent` tries the definition itself):
 
 1. Moves of different CPUs commute if neither writes a cell that the other reads or writes, and what
    could give a CPU another move is among its cells (`footprints`): the word that it polls, its

@@ -21,12 +21,10 @@ from simbbm.litmus.conditions import holds
 from simbbm.litmus.layout import Layout
 from simbbm.litmus.notation import LitmusTest, read_file
 from simbbm.litmus.outcome import Observer
-from simbbm.litmus.setup import HARDWARE, WINDOW, Options, setup
+from simbbm.litmus.setup import HARDWARE, NEVER_REACHED, WINDOW, Options, setup
 from simbbm.reading import is_file, quoted
 from simbbm.scenario import Parameter, Scenario, Setup
 
-NEVER_REACHED = "never_reached"
-"""The property: no execution ends in the condition."""
 SUFFIX = ".jsonl"
 PARAMETERS = (
     Parameter("ets2", "choice", "no", choices=("no", "yes")),

@@ -20,12 +20,15 @@ from simbbm.arm64.listing import Value as Operand
 from simbbm.arm64.ops import TLBI_OPERANDS
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.tlb import Tlbi
+from simbbm.check.properties import Property
 from simbbm.litmus.layout import Layout
 from simbbm.litmus.notation import LitmusTest, Thread
 from simbbm.litmus.operations import Operation, Shootdown
 from simbbm.litmus.syntax import Base, Choice, Equal, Location, Register, Value
 from simbbm.scenario import CpuSetup, Setup, nothing
 
+NEVER_REACHED = "never_reached"
+"""The property: no execution ends in the condition."""
 WINDOW = 64
 """Instructions in flight: more than any test has, so that the rules alone decide."""
 HARDWARE = DELAYED._replace(early=False)
@@ -57,7 +60,7 @@ def setup(test: LitmusTest, layout: Layout, options: Options) -> Setup:
             for thread in test.threads
         ),
         tables=layout.tables(),
-        properties=(),
+        properties=(Property(NEVER_REACHED),),
         data={layout.word(word): value for word, value in test.data},
         hardware=options.hardware._replace(window=options.window),
         symbols=layout.symbols(),

@@ -78,9 +78,9 @@ def test_what_no_code_can_produce_is_refused_with_what_is_near(
         f"{STEP}.isb",
         f"{STEP}.isb#2",
         f"wait_linear_map_split_to_ptes/{STEP}#1.dsb.nsh#1",
-        "stopper/cpu_stopper_thread/multi_cpu_stop.wait#4",
+        "stopper/cpu_stopper_thread/cpu_stopper_work/multi_cpu_stop.wait#4",
         "multi_cpu_stop/linear_map_split_to_ptes/on_boot_cpu.mrs.mpidr_el1",
-        "cpu_stopper_thread.wait.acquire",
+        "cpu_stopper_thread/wait_for_work.wait.acquire",
         "flush_tlb_kernel_range.tlbi.vaale1is",
     ],
 )
@@ -94,7 +94,7 @@ def test_replacements_and_what_they_replace_have_steps() -> None:
     """A twin of a twin may name either."""
     twin = GOOD.twin("x", expect="HOLDS", replace={proc.count_parked: counts})
 
-    for edit in ("counts.ldr", "wait_linear_map_split_to_ptes/counts.ldr", "increment_flag.ldxr"):
+    for edit in ("counts.ldr", "scondary_cpu_wait/counts.ldr", "increment_flag.ldxr"):
         twin.twin("x", expect="HOLDS", drop=[edit]).system()
     with pytest.raises(EditError, match="no step is called that"):
         twin.twin("x", expect="HOLDS", drop=["count_parked/counts.ldr"]).system()

@@ -23,7 +23,7 @@ def test_what_it_came_to_is_said(simbbm: Cli) -> None:
         "check", GOOD, *SMALL
     )
     assert "; 0 came to the same one, 1 to the limits first" in simbbm.ok(
-        "check", GOOD, "-p", "cpus=3", "--cross-check", "--max-states", "700"
+        "check", GOOD, "-p", "cpus=3", "--cross-check", "--max-states", "2k"
     )
     assert simbbm.row("check", GOOD, *SMALL)["coverage"]["cross_check"]["same"]
 

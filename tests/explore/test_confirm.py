@@ -29,7 +29,7 @@ def labels() -> tuple[str, ...]:
 
 
 def test_what_really_fails_is_confirmed() -> None:
-    confirm(M07, PARAMS, labels(), *WAY)
+    assert confirm(M07, PARAMS, labels(), *WAY) is None  # type: ignore[func-returns-value]
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def _little(*threads: tuple[tuple[object, ...], ...], common: bool = False, **mo
     return little(*threads, x=leaf(OLD), checks=CHECKS, uniform=True, **more | shares)
 
 
-def chosen(system: Arm64, limit: int = 3_000) -> int:
+def assert_all_persistent(system: Arm64, limit: int = 3_000) -> int:
     """Try the definition on every state of a reduced search; say how often one CPU was enough."""
     system.keeps_values = True
     space = Space(system, symmetry=False)
@@ -66,7 +66,7 @@ def chosen(system: Arm64, limit: int = 3_000) -> int:
         cpu = space.ample.cpu(state)
         if cpu is not None:
             times += 1
-            require_persistent(system, state, cpu)
+            assert_persistent(system, state, cpu)
         for _, move in space.moves(state):
             after = space.after(state, move)
             if after not in met and len(met) < limit:
@@ -75,7 +75,7 @@ def chosen(system: Arm64, limit: int = 3_000) -> int:
     return times
 
 
-def require_persistent(system: Arm64, state: Machine, cpu: int, limit: int = 2_000) -> None:
+def assert_persistent(system: Arm64, state: Machine, cpu: int, limit: int = 2_000) -> None:
     """The moves of one CPU commute with whatever can happen without them, from here on."""
     own = [move for move in system.moves(state) if move.cpu == cpu]
     assert own
@@ -117,7 +117,7 @@ def named(system: Arm64, state: Machine, label: str) -> Move:
 def test_random_programs(threads: list[tuple[tuple[object, ...], ...]], kind: str) -> None:
     own = [steps[:2] if len(threads) == 3 else steps for steps in threads]
     more: dict[str, Any] = {"features": Features(ets2=True)} if kind == "ets2" else {}
-    chosen(_little(*own, common=kind == "common", **more))
+    assert_all_persistent(_little(*own, common=kind == "common", **more))
 
 
 def small(scenario: Scenario) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def small(scenario: Scenario) -> dict[str, Any]:
 
 @pytest.mark.parametrize("layout", ["pmd", "contpmd"])
 def test_the_merged_protocol(layout: str) -> None:
-    assert chosen(GOOD.system({"cpus": 2, "layout": layout}), limit=200) > 50
+    assert assert_all_persistent(GOOD.system({"cpus": 2, "layout": layout}), limit=200) > 50
 
 
 @pytest.mark.quality
@@ -141,7 +141,7 @@ def test_the_merged_protocol(layout: str) -> None:
 def test_every_shipped_scenario(scenario: Scenario) -> None:
     system = scenario.system(small(scenario))
     if Space(system).ample is not None:
-        assert chosen(system, limit=120)
+        assert assert_all_persistent(system, limit=120)
 
 
 FORGET = (("tlbi", "vmalle1"), ("dsb", "nsh"), ("isb",))
@@ -161,7 +161,9 @@ def test_what_fails_on_a_cpu_that_stands_still_ends_no_look_ahead() -> None:
     changes = (*BREAK_BEFORE_MAKE, ("str", FLAG, 1))
     other = (INV, leaf(4), INV, INV)
 
-    assert chosen(little(changes, parked, x=leaf(OLD), spare=other, checks=CHECKS, uniform=True))
+    assert assert_all_persistent(
+        little(changes, parked, x=leaf(OLD), spare=other, checks=CHECKS, uniform=True)
+    )
 
 
 def test_a_look_ahead_knows_whether_who_stands_still_owes_a_tlbi() -> None:
@@ -169,8 +171,8 @@ def test_a_look_ahead_knows_whether_who_stands_still_owes_a_tlbi() -> None:
     issues = (("tlbi", "vmalle1is"), ("dsb", "ish"), ("str", FLAG, 1))
     looks = (("ldr", FLAG), ("ldr", FLAG2))
 
-    assert chosen(_little(issues, looks, looks))
-    assert chosen(_little(issues, (("nop",), *looks), (("isb",), *looks)))
+    assert assert_all_persistent(_little(issues, looks, looks))
+    assert assert_all_persistent(_little(issues, (("nop",), *looks), (("isb",), *looks)))
 
 
 def test_a_store_that_links_a_table_depends_on_what_is_in_it() -> None:
@@ -193,7 +195,7 @@ def test_a_store_that_links_a_table_depends_on_what_is_in_it() -> None:
             hardware=DELAYED._replace(walk_cache=walk_cache),
             uniform=True,
         )
-        chosen(system)
+        assert_all_persistent(system)
 
 
 def test_a_store_that_unlinks_a_table_depends_on_what_is_in_it_without_walk_caches() -> None:
@@ -219,7 +221,7 @@ def test_a_store_that_unlinks_a_table_depends_on_what_is_in_it_without_walk_cach
         if ".drain" in m.agent
     ]
     assert (Kind.TABLE, SPARE) in drain.footprint.reads
-    chosen(system)
+    assert_all_persistent(system)
 
 
 def is_one(value: int) -> bool:
@@ -237,14 +239,16 @@ def test_who_polls_by_an_early_translation_waits_for_that_word() -> None:
     }
     polls = (*BREAK_BEFORE_MAKE, ("str", FLAG, 1), ("wait", X, is_one), ("str", FLAG2, 1))
     writes = (("str", old, 1), ("wait", FLAG2, is_one), ("ldr", FLAG))
-    assert chosen(machine((thread, *writes), (thread, *polls), tables=tables, uniform=True))
+    assert assert_all_persistent(
+        machine((thread, *writes), (thread, *polls), tables=tables, uniform=True)
+    )
 
 
 def test_who_waits_for_others_to_complete_its_tlbi_may_go_on_before_another_acts() -> None:
     """(1) Its DSB is over once the third CPU has acted; then it may still use what is to go."""
     changes = (("str", PX, INV), ("dsb", "ish"), ("tlbi", "vmalle1is"))
     waits = (("tlbi", "vaae1is", 9), ("dsb", "ish"), ("ldr", X))
-    assert chosen(_little(changes, waits, (("nop",),)))
+    assert assert_all_persistent(_little(changes, waits, (("nop",),)))
 
 
 @pytest.mark.parametrize("ets2", [True, False])
@@ -262,7 +266,7 @@ def test_tlbs_in_common(step: tuple[object, ...]) -> None:
     """(4) What a CPU that stands still holds may be used by those that move."""
     one = (("str", PX, leaf(NEW)), step, ("ldr", X))
     two = (("tlbi", "vmalle1is"), ("dsb", "ish"), ("ldr", X))
-    chosen(_little(one, two, common=True))
+    assert_all_persistent(_little(one, two, common=True))
 
 
 async def looks_if_old(cpu: Cpu) -> None:
@@ -289,7 +293,7 @@ def test_a_look_ahead_knows_what_who_stands_still_holds_in_common() -> None:
         features=Features(tlb=1),
         uniform=True,
     )
-    assert chosen(system)
+    assert assert_all_persistent(system)
 
 
 def test_words_may_have_any_name() -> None:

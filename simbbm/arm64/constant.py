@@ -1,0 +1,53 @@
+"""Pages whose translation no listing of a machine can change: known before anything runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simbbm.arm64.cpu import CpuSpec
+from simbbm.arm64.descriptor import TABLE
+from simbbm.arm64.geometry import LEAF_LEVEL
+
+if TYPE_CHECKING:
+    from simbbm.arm64.machine import MachineSpec
+
+
+def constant_pages(spec: MachineSpec) -> tuple[frozenset[int], ...]:
+    """Per CPU, the pages whose translation nothing in any listing can change.
+
+    None if a CPU runs a program, which might store anywhere, or writes a TTBR or TCR.
+    """
+    code = [
+        instruction
+        for cpu in spec.cpus
+        for part in ((cpu.listing[:3]) if cpu.listing else ())
+        for instruction in part or ()
+    ]
+    if not all(cpu.listing for cpu in spec.cpus) or any(i.op == "msr" for i in code):
+        return tuple(frozenset[int]() for _ in spec.cpus)
+    stored = {
+        i.place.address for i in code if i.op.startswith("st") and i.place and i.place.physical
+    }
+    pages = {spec.geometry.page(i.place.address) for i in code if i.place and not i.place.physical}
+    return tuple(
+        frozenset(page for page in pages if not stored & _walked(spec, cpu, page))
+        for cpu in spec.cpus
+    )
+
+
+def _walked(spec: MachineSpec, cpu: CpuSpec, page: int) -> set[int]:
+    """Words that a walk of the initial tables reads."""
+    words: set[int] = set()
+    *_, context = cpu.regime.contexts()
+    for root, first, bits in context.roots():
+        if not 0 <= page - first < 1 << bits:
+            continue
+        baddr, level = root, spec.geometry.start_level(bits)
+        while baddr in spec.tables:
+            index = spec.geometry.index(page - first, level)
+            words.add(baddr + index)
+            descriptor = spec.tables[baddr][index]
+            if descriptor.kind != TABLE or level >= LEAF_LEVEL:
+                break
+            baddr, level = descriptor.output, level + 1
+    return words
