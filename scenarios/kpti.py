@@ -110,7 +110,7 @@ m06_no_exit_state = good.twin(
     expect="HOLDS",
     replace={multi_cpu_stop: multi_cpu_stop_without_exit},
     cpus=2,
-    layout="pages",
+    layout="pmd",
 )
 
 m06_no_exit_barrier = m06_no_exit_state.twin(
@@ -118,6 +118,7 @@ m06_no_exit_barrier = m06_no_exit_state.twin(
     "set to 1 again before a parked CPU has seen the 0 of its release (by inference).",
     expect="STUCK:terminates",
     drop=["wait_for_completion.wait.acquire"],
+    layout="pages",
 )
 
 # An open question about today's code. kpti_map_pgtbl() makes an entry valid and goes on after a DSB

@@ -19,7 +19,7 @@ from simbbm.explore.attempt import Attempt
 from simbbm.explore.search import Limits
 from simbbm.scenario import Scenario
 
-LIMITS = Limits(states=10_000)
+LIMITS = Limits(states=20_000)
 """How far a step is looked for that the polite schedule does not come to."""
 STEPS = 100_000
 

@@ -297,6 +297,6 @@ def test_a_proof_by_hashes_says_its_bound(simbbm: Cli, monkeypatch: pytest.Monke
     )
     monkeypatch.setattr("simbbm.explore.search.EXACT", 100)
 
-    assert "two states taken for one: p < 3e-34" in simbbm.ok(
+    assert "two states taken for one: p < 1e-33" in simbbm.ok(
         "check", "linear_map_split::good", "-p", "cpus=2", "-j", "1"
     )

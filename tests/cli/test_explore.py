@@ -190,11 +190,12 @@ def test_a_round_without_end_is_told_as_one(simbbm: Cli) -> None:
     assert ("STUCK", "terminates", True) == (row["verdict"], row["property"], row["expected"])
     assert (row["length"] - 1, None) == (row["loop"], row["termination"])
     assert f"{row['loop']} steps, then a round of 1 that may go on for ever; no shorter" in shown
+    allowed = ("--allow-file", "endless.py")
     for named in (row["witness"], row["token"]):
-        assert "REPRODUCED" in simbbm.ok("replay", named)
-        assert f"and so on, for ever, from step {row['loop']}" in simbbm.ok("show", named)
-        assert row["loop"] == simbbm.row("show", named)["loop"]
-        assert "leads into a round without end" in simbbm.ok("shrink", named)
+        assert "REPRODUCED" in simbbm.ok("replay", named, *allowed)
+        assert f"and so on, for ever, from step {row['loop']}" in simbbm.ok("show", named, *allowed)
+        assert row["loop"] == simbbm.row("show", named, *allowed)["loop"]
+        assert "leads into a round without end" in simbbm.ok("shrink", named, *allowed)
 
 
 def test_a_proof_says_how_it_knows_that_runs_end(simbbm: Cli) -> None:

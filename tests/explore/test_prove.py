@@ -364,7 +364,8 @@ def test_every_step_of_the_protocol_is_reached_with_some_parameters() -> None:
         {"layout": "pmd", "cpus": 2, "image": "high"},
         {"layout": "pmd", "cpus": 2, "geometry": "4k"},
     ):
-        never = set(Prover(GOOD, params).prove().never)
+        # What the model panics of, nobody who keeps to the protocol comes to.
+        never = {at for at in Prover(GOOD, params).prove().never if "cpu.panic(" not in at}
         missed = never if missed is None else missed & never
 
     assert set() == missed
