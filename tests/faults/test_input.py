@@ -139,10 +139,11 @@ def test_what_an_author_raises_costs_his_own_scenario(simbbm: Cli, mine: Path, h
     line = 1 + text.splitlines().index("    return {}['x']") + 1
 
     assert 2 == result.exit_code
-    assert f"simbbm: {mine}:{line}: KeyError: 'x'\n" == result.stderr
+    what = {"landmark": "landmark l", "build": f"{mine}::breaks"}.get(how, "property p")
+    assert f"simbbm: {mine}:{line}: {what}: KeyError: 'x'\n" == result.stderr
     assert "ok    good" in result.stdout
     if how in ("check", "final", "build"):
-        assert f"{mine}:{line}: KeyError: 'x'" == simbbm.refused(
+        assert f"{mine}:{line}: {what}: KeyError: 'x'" == simbbm.refused(
             "stress", f"{mine}::breaks", "--runs", "9", "-j", "1"
         )
 
