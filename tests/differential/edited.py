@@ -19,7 +19,7 @@ NAMES = (
     "linear_map_split::good",
     "idmap::good",
     "memory_hotplug::good",
-    "erratum_4118414::reused_page",
+    "erratum_4118414::reused_page_flushed_twice",
     "live_split::good",
     "late_cpu::good",
     "preempt_rt::good",

@@ -15,7 +15,6 @@ SIZES = [
     {"cpus": 4, "layout": "mixed"},
     {"cpus": 6, "layout": "mixed"},
     {"cpus": 8, "layout": "pmd"},
-    {"cpus": 10, "layout": "pmd"},
     *({"cpus": 3, "layout": layout} for layout in ("contpmd", "pud", "pud39", "contpte", "pages")),
     *({"cpus": 3, "layout": "pmd", "geometry": g} for g in ("scaled4", "4k", "16k", "64k")),
     {"cpus": 3, "layout": "pud", "geometry": "4k"},
