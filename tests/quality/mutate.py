@@ -36,16 +36,26 @@ REDUCTIONS = (
     "tests/explore/test_reductions.py",
     "tests/differential",
 )
+ROUNDS = (
+    "tests/explore/test_fairness.py",
+    "tests/explore/test_rounds.py",
+    "tests/explore/test_livelock.py",
+    "tests/explore/test_loops.py",
+    "tests/explore/test_random_loops.py",
+    "tests/differential",
+)
 TESTS: dict[str, tuple[str, ...]] = {
     "simbbm/explore/ample.py": REDUCTIONS,
     "simbbm/explore/standing.py": REDUCTIONS,
-    "simbbm/arm64/symmetry.py": ("tests/explore/test_fingerprints.py", *REDUCTIONS),
-    "simbbm/arm64/footprints.py": ("tests/arm64/test_hardware.py", *REDUCTIONS),
-    "simbbm/explore/livelock.py": (
-        "tests/explore/test_livelock.py",
-        "tests/explore/test_loops.py",
-        "tests/differential",
+    "simbbm/arm64/symmetry.py": (
+        "tests/explore/test_symmetry.py",
+        "tests/explore/test_fingerprints.py",
+        *REDUCTIONS,
     ),
+    "simbbm/arm64/footprints.py": ("tests/arm64/test_hardware.py", *REDUCTIONS),
+    "simbbm/explore/livelock.py": ROUNDS,
+    "simbbm/explore/fairness.py": ROUNDS,
+    "simbbm/explore/digraph.py": ROUNDS,
     "simbbm/arm64/shootdown.py": (
         "tests/arm64/test_shootdown.py",
         "tests/arm64/test_erratum.py",
