@@ -28,6 +28,12 @@ _FRAMES = {
     *("f_back", "f_globals", "f_locals", "f_builtins", "f_code", "f_lasti", "f_lineno", "f_trace"),
 }
 _ASSERTS = ("LOAD_ASSERTION_ERROR", "LOAD_COMMON_CONSTANT")
+_HANDS_OUT = {
+    "format": "it can look at anything's attributes: use an f-string",
+    "format_map": "it can look at anything's attributes: use an f-string",
+    "register": "what isinstance() says from then on is told to everybody",
+}
+"""Methods that reach further than a program may."""
 _BY_NAME = ("getattr", "hasattr")
 _HARMLESS = {"__name__", "__qualname__", "__init__", "__new__", "__class__", "__contains__"}
 
@@ -156,6 +162,8 @@ def _mistakes(
             yield Mistake(at, "defines a class", "define it at the top of the file")
         elif op.opname in ("LOAD_ATTR", "LOAD_METHOD", "LOAD_SUPER_ATTR") and is_inside(op.argval):
             yield Mistake(at, f"looks at {op.argval}", known)
+        elif _is_attribute(op) and op.argval in _HANDS_OUT:
+            yield Mistake(at, f"looks at {op.argval}", _HANDS_OUT[op.argval])
         elif op.opname == "LOAD_GLOBAL" and op.argval in _BY_NAME and any(map(is_inside, words)):
             yield Mistake(at, f"looks at {min(filter(is_inside, words))}", known)
         elif (op.opname == "BUILD_SET" or _is_unordered(op)) and after.opname != "CONTAINS_OP":
@@ -180,7 +188,9 @@ def _is_unordered(instruction: dis.Instruction) -> bool:
 
 def _of_self(code: CodeType, loaded: dis.Instruction) -> bool:
     """Whether a constructor sets an attribute of what it makes."""
-    if code.co_name not in ("__init__", "__new__") or not loaded.opname.startswith("LOAD_FAST"):
+    if code.co_name not in ("__init__", "__new__") or "." not in code.co_qualname:
+        return False
+    if not loaded.opname.startswith("LOAD_FAST"):
         return False
     *_, name = (loaded.argval,) if isinstance(loaded.argval, str) else loaded.argval
     return (name == code.co_varnames[0]) == (code.co_name == "__init__")

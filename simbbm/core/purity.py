@@ -35,6 +35,7 @@ from typing import Any, NamedTuple
 from simbbm.core.code import Name, is_inside, scan
 from simbbm.core.errors import ScenarioError, Where
 from simbbm.core.program import Routine
+from simbbm.core.values import slots_of
 
 HINT = (
     "a program may look at nothing but its arguments, what its awaits return and constants: "
@@ -190,7 +191,8 @@ class Purity:
             self._all((*value, *getattr(value, "__dict__", {}).values()), said)
         elif dataclasses.is_dataclass(value) and kind.__dataclass_params__.frozen:
             self._visit(kind, said)
-            self._all((getattr(value, f.name) for f in dataclasses.fields(value)), said)
+            names = {f.name for f in dataclasses.fields(value)} | slots_of(kind)
+            self._all((getattr(value, n) for n in sorted(names) if hasattr(value, n)), said)
             self._all(getattr(value, "__dict__", {}).values(), said)
         elif kind is types.MappingProxyType:
             self._all((*value, *value.values()), said)

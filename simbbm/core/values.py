@@ -55,7 +55,8 @@ def why_not_frozen(value: Any) -> str | None:
         if not value.__dataclass_params__.frozen:  # type: ignore[attr-defined]
             return f"dataclass {type(value).__name__} is not frozen"
         fields = dataclasses.fields(value)
-        if getattr(value, "__dict__", {}).keys() - {f.name for f in fields}:
+        kept = {*getattr(value, "__dict__", {}), *slots_of(type(value))}
+        if kept - {f.name for f in fields}:
             return f"a {type(value).__name__} has hidden state"
         return next((why for f in fields if (why := why_not_frozen(getattr(value, f.name)))), None)
     if isinstance(value, FunctionType) or hasattr(value, "__wrapped__"):
@@ -64,6 +65,13 @@ def why_not_frozen(value: Any) -> str | None:
             return f"function {function.__qualname__} is a closure or a lambda"
         return None
     return f"a {type(value).__name__} is not frozen data"
+
+
+def slots_of(kind: type) -> set[str]:
+    """Names of what instances of a class keep in slots, inherited ones included."""
+    named = (vars(base).get("__slots__", ()) for base in kind.__mro__)
+    every = {name for slots in named for name in ((slots,) if isinstance(slots, str) else slots)}
+    return every - {"__dict__", "__weakref__"}
 
 
 def _why_not_member(value: Enum) -> str | None:
@@ -84,7 +92,7 @@ def key(value: Any) -> Any:
     if kind is bool:
         return ("bool", value)
     if isinstance(value, Enum):
-        return (kind, value.name)
+        return (kind, value.name, key(value.value))  # members of a Flag may have no name
     if isinstance(value, tuple):
         return (kind, *map(key, value))
     if dataclasses.is_dataclass(kind):
@@ -109,7 +117,8 @@ def encode(value: Any) -> bytes:
     if value is None or (isinstance(value, int | str | bytes) and not isinstance(value, Enum)):
         return f"{type(value).__name__}:{value!r};".encode()
     if isinstance(value, Enum):
-        return f"enum:{type(value).__name__}.{value.name};".encode()
+        named = value.name or repr(value.value)
+        return f"enum:{type(value).__name__}.{named};".encode()
     if isinstance(value, tuple):
         items = value.recorded() if hasattr(value, "recorded") else value
         return b"".join((f"{type(value).__name__}(".encode(), *map(encode, items), b")"))

@@ -17,7 +17,7 @@ import threading
 import time
 import weakref
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import dataclass, field
 from enum import Enum
 from types import FunctionType, ModuleType, SimpleNamespace
@@ -303,6 +303,25 @@ __builtins__ | len(gc.get_objects()) | (lambda: len(NOTES))() | cpu.op.__globals
     )
     if e.strip()
 ]
+
+
+def __init__(target: Any, value: int) -> None:  # noqa: N807 - no constructor of anything
+    """What is called like a constructor may not do what one does."""
+    target.note = value
+
+
+async def calls_what_is_named_like_a_constructor(cpu: Any) -> None:
+    __init__(helps, await cpu.op())
+
+
+async def formats(cpu: Any) -> None:
+    await cpu.op("{.__globals__}".format(helps))  # noqa: UP032
+
+
+async def registers(cpu: Any) -> None:
+    Sized.register(Box)
+    await cpu.op()
+
 
 WRITTEN = tuple(
     value

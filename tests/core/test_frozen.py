@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, IntFlag
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from simbbm.core.automaton import Automaton, edits
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import repeat_until, routine
-from simbbm.core.values import why_not_frozen
+from simbbm.core.values import encode, key, why_not_frozen
 from tests.core.mistakes import CPU, Handle, refusal
 
 
@@ -175,3 +175,33 @@ object.__setattr__(HIDING, "hidden", [1])
 def test_state_that_hides_is_not_frozen(value: object, why: str) -> None:
     assert why == why_not_frozen(value)
     assert why == why_not_frozen((1, value))
+
+
+@dataclass(frozen=True)
+class Small:
+    n: int
+
+
+class Slotted(Small):
+    __slots__ = ("hidden",)
+
+    def __init__(self, n: int, hidden: int) -> None:
+        object.__setattr__(self, "n", n)
+        object.__setattr__(self, "hidden", hidden)
+
+
+class Bits(IntFlag):
+    LOW = 1
+
+
+def test_a_slot_that_is_no_field_is_hidden_state() -> None:
+    assert why_not_frozen(Small(1)) is None
+    assert "a Slotted has hidden state" == why_not_frozen(Slotted(1, 2))
+
+
+def test_members_of_a_flag_without_a_name_are_told_apart() -> None:
+    one, other = Bits(8), Bits(16)
+
+    assert key(one) != key(other)
+    assert encode(one) != encode(other)
+    assert encode(Bits.LOW) == b"enum:Bits.LOW;"
