@@ -90,14 +90,13 @@ class Standing:
 
     def _statue(self, cpu: CpuState, owed: int) -> CpuState:
         """What a CPU is to the others; `owed`: whom one of those that stand still owes a TLBI."""
+        statue = self._statues.get(owed)
+        if statue is None:
+            statue = self._statues[owed] = self._blank(cpu, owed)
         if not self.machine.common:
-            statue = self._statues.get(owed)
-            if statue is None:
-                statue = self._statues[owed] = self._blank(cpu, owed)
             return statue
-        blank = self._blank(cpu, owed)
         return self.machine.shared.cpus.change(
-            blank, mmu=cpu.mmu, inbox=cpu.inbox, features=cpu.features
+            statue, mmu=cpu.mmu, inbox=cpu.inbox, features=cpu.features
         )
 
     def _blank(self, cpu: CpuState, owed: int) -> CpuState:
