@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from simbbm.arm64.features import Features
-from simbbm.arm64.flight import Flight
+from simbbm.arm64.flight import Source
 from simbbm.arm64.listing import Listing
 from simbbm.arm64.mmu import Mmu
-from simbbm.arm64.overtaking import Past
 from simbbm.arm64.registers import Regime
 from simbbm.arm64.storebuffer import StoreBuffer
 from simbbm.arm64.tlb import Tlbi
@@ -58,10 +57,9 @@ class CpuState:
     vbar: int | None
     inbox: tuple[Pending, ...]
     features: Features
-    flight: Flight | None = None
-    """The CPU runs a listing, not the program at `point`."""
-    past: Past = ()
-    """What loads of the program may still get that overtake earlier operations."""
+    flight: Source | None = None
+    """What is known of several instructions in flight: of a listing, or of the program from `point`
+    on. None: the program's operations are done one after the other."""
     interrupted: bool = False
     """It has taken the one interrupt that arrives on each CPU."""
     all_masked: bool = False
@@ -95,8 +93,7 @@ class CpuState:
             self.vbar,
             self.inbox,
             self.features,
-            *((tuple(self.flight[1:]),) if self.flight else ()),
-            *((self.past,) if self.past else ()),
+            *((self.flight.content(),) if self.flight else ()),
             *(("interrupted",) if self.interrupted else ()),
             *(("all masked",) if self.all_masked else ()),
         )

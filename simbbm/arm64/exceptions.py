@@ -37,7 +37,6 @@ def take_exception(
         masked=True,
         saved=(*state.saved, Frame(state.point, state.pc, state.el, state.masked, resume)),
         mmu=shared.mmus.synchronised(state.mmu, memory.tables),
-        past=(),
     )
     check_not_left(entered)
     if state.vbar is not None:
@@ -64,7 +63,6 @@ def exception_return(shared: Shared, state: CpuState, memory: Memory, *, retry: 
         mmu=shared.mmus.synchronised(state.mmu, memory.tables),
         monitor=NOTHING,
         event=True,
-        past=(),
     )
     check_not_left(left)
     return Effect(left)

@@ -1,57 +1,38 @@
-"""A listing under way: which instructions are in flight, and what is known of each.
+"""Instructions in flight: what is known of each, and what a source of them must tell.
 
-Instructions are fetched in program order into a window and leave it in program order once they are
-done. Nothing is fetched beyond a context synchronisation event (ISB, SVC, ERET) that has not
-happened: what lies behind it is not translated and not performed before it.
+Three sources feed the executor. A program with a window of 1 is asked for its next operation when
+the last one is done (`InOrder`, which adds nothing to a CPU's state). With a larger window it is
+asked as far as the values that it looks at are known (`ahead`). A listing is known in advance
+(`listing`).
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from simbbm.arm64.listing import Constant, IfEqual, IfFault, Instruction, Listing, Reg
+from simbbm.arm64.instructions import LOAD, STORE, Decoded, ordered_by
 from simbbm.arm64.tlb import LeafEntry
 from simbbm.arm64.walks import Fault
 
+if TYPE_CHECKING:
+    from simbbm.arm64.context import Shared
+    from simbbm.arm64.cpu import CpuState, Effect
+    from simbbm.arm64.memory import Memory
+    from simbbm.arm64.ops import Aborted
+
 MEMORY = -1
 """Source of a load that was not forwarded from an own store."""
-
-LOADS = ("ld", "ld.acq", "ld.acqpc")
-STORES = ("st", "st.rel")
-SYNCHRONISING = ("isb", "svc", "eret", "return")
-_RETURN = Instruction("return")
-
-
-class Thread:
-    """A listing with its instructions numbered: main part, then handlers. Compare by identity."""
-
-    def __init__(self, listing: Listing) -> None:
-        self.listing = listing
-        self.code = [*listing.instructions]
-        self.main = tuple(range(len(self.code)))
-        self.fault = self._append(listing.fault)
-        self.svc = self._append(listing.svc)
-
-    def _append(self, handler: tuple[Instruction, ...] | None) -> tuple[int, ...] | None:
-        """Number a handler's instructions; it ends with a return, unless it stops the thread."""
-        if handler is None:
-            return None
-        start = len(self.code)
-        self.code += [*handler, _RETURN]
-        return tuple(range(start, len(self.code)))
-
-    def fetched(self, code: int) -> InFlight:
-        """Return the entry of an instruction of which nothing has happened yet."""
-        place = self.code[code].place
-        return InFlight(code, page=0 if place is not None and place.physical else None)
+BUFFER = -2
+"""Source of a load that was forwarded from a store beyond the window, in the store buffer."""
 
 
 class InFlight(NamedTuple):
-    """One instruction in the window."""
+    """One instruction that is not done with."""
 
-    code: int
-    page: int | None = None
-    """Output page, once translated; 0 for an access to a physical word."""
+    code: int = 0
+    """Number of a listing's instruction."""
+    word: int | None = None
+    """Physical word, once the access is translated."""
     entry: LeafEntry | None = None
     fault: Fault | None = None
     done: bool = False
@@ -61,131 +42,123 @@ class InFlight(NamedTuple):
     """Position in the window of the store that a load was forwarded from."""
     superseded: bool = False
     """Another CPU has written the word since the load read it from memory."""
+    stale: str = ""
+    """What the tables said instead when it was translated, if not this."""
 
     @property
     def translated(self) -> bool:
         """Whether the access has a translation that is not a fault."""
-        return self.page is not None
+        return self.word is not None
+
+    def recorded(self) -> tuple[Any, ...]:
+        """What digests are made of (`core.values.encode`)."""
+        return self if self.stale else self[:8]
 
 
-class Flight(NamedTuple):
-    """The state of a thread."""
+FRESH = InFlight()
+Window = tuple[InFlight, ...]
+"""In program order, the oldest first."""
 
-    thread: Thread
-    window: tuple[InFlight, ...]
-    rest: tuple[int, ...]
-    """Numbers of the instructions that are still to be fetched."""
-    registers: tuple[tuple[int, Any], ...]
-    faults: tuple[tuple[int, str], ...] = ()
-    """Index and kind of every fault taken."""
-    aborted: Fault | None = None
-    """The fault that the handler looks at."""
-    returns_to: int = 0
-    """Exception level that the next return restores."""
+
+class Source(Protocol):
+    """Where a CPU's instructions come from, in one state of it."""
+
+    @property
+    def window(self) -> Window:
+        """What is in flight."""
 
     @property
     def finished(self) -> bool:
-        """Whether every instruction is done."""
-        return not self.window and not self.rest
+        """Whether nothing is left to do."""
 
-    def instruction(self, i: int) -> Instruction:
-        """The i-th instruction in the window."""
-        return self.thread.code[self.window[i].code]
+    def content(self) -> tuple[Any, ...]:
+        """What identifies it."""
 
-    def with_entry(self, i: int, entry: InFlight) -> Flight:
-        """Change one instruction's entry."""
-        return self._replace(window=(*self.window[:i], entry, *self.window[i + 1 :]))
+    @property
+    def split(self) -> bool:
+        """Whether an access is translated in one step and performed in another."""
 
-    def register(self, number: int, before: int) -> tuple[bool, Any]:
-        """Whether a register's value is known to the instruction at position `before`, and it."""
-        for i in range(before - 1, -1, -1):
-            if self.instruction(i).destination == number:
-                return self.result(i)
-        return True, dict(self.registers).get(number, 0)
+    def with_window(self, window: Window) -> Source:
+        """The same with other things known of what is in flight."""
 
-    def result(self, i: int) -> tuple[bool, Any]:
-        """Whether the value that an instruction writes to its register is known, and it."""
-        instruction = self.instruction(i)
-        if instruction.op != "mov":
-            return self.window[i].done, self.window[i].value
-        assert instruction.value is not None
-        return self.evaluate(instruction.value, i)
+    def code(self, state: CpuState, cpu: int) -> list[Decoded]:
+        """What is in flight, decoded as far as values are known."""
 
-    def evaluate(self, value: Constant | Reg | IfFault | IfEqual, at: int) -> tuple[bool, Any]:
-        """Whether a value is known to the instruction at position `at`, and it."""
-        if isinstance(value, Reg):
-            return self.register(value.number, at)
-        if isinstance(value, IfEqual):
-            known, found = self.register(value.register, at)
-            return known, int(found == value.value)
-        if isinstance(value, IfFault):
-            assert self.aborted is not None
-            met = getattr(self.aborted, value.field) == value.equals
-            return True, value.then if met else value.otherwise
-        return True, value
+    def after(
+        self, shared: Shared, state: CpuState, window: Window, **changes: Any
+    ) -> CpuState:
+        """The CPU once that has become of its instructions; those that are done leave."""
 
-    def known(self, registers: tuple[int, ...], at: int) -> bool:
-        """Whether all these registers are known to the instruction at position `at`."""
-        return all(self.register(number, at)[0] for number in registers)
+    def synchronised(
+        self, shared: Shared, state: CpuState, i: int, **changes: Any
+    ) -> CpuState:
+        """The CPU after the i-th instruction, a context synchronisation event."""
 
-    def retired(self, size: int, stops: tuple[str, ...] = SYNCHRONISING) -> Flight:
-        """Let finished instructions leave the window, and fetch up to `size`.
+    def continued(self, shared: Shared, returned: Effect) -> Effect:
+        """The effect of an ERET of a program: the source goes on from its control point."""
 
-        Nothing is fetched beyond an instruction of `stops` that has not happened.
-        """
-        flight = self
-        while flight.window and flight.can_leave():
-            flight = flight.leave()
-        window, rest = list(flight.window), flight.rest
-        while rest and len(window) < size:
-            last = window[-1] if window else None
-            if last and not last.done and flight.thread.code[last.code].op in stops:
-                break
-            op = flight.thread.code[rest[0]].op
-            if op == "stop":
-                rest = ()
-                break
-            window.append(flight.thread.fetched(rest[0]))
-            rest = rest[1:]
-        after = flight._replace(window=tuple(window), rest=rest)
-        return after.retired(size, stops) if after.window and after.can_leave() else after
+    def takes_exception(self, i: int) -> bool:
+        """Whether the i-th instruction may take an exception already."""
 
-    def overtaken(self, word: int, count: int, page_words: int) -> Flight:
-        """Return the flight after another CPU wrote `count` words.
-
-        Loads that read them from memory are superseded.
-        """
-        window = []
-        for i, entry in enumerate(self.window):
-            place = self.instruction(i).place
-            if entry.done and entry.page is not None and entry.source == MEMORY and place:
-                offset = place.address % page_words
-                at = place.address if place.physical else entry.page * page_words + offset
-                if word <= at < word + count:
-                    window.append(entry._replace(superseded=True))
-                    continue
-            window.append(entry)
-        return self._replace(window=tuple(window))
-
-    def can_leave(self) -> bool:
-        """Whether the oldest instruction is done; a barrier or move there needs nothing else."""
-        op = self.instruction(0).op
-        return self.window[0].done or op in ("mov", "ctrl", "dmb")
-
-    def leave(self) -> Flight:
-        """Let the oldest instruction go, and keep what it wrote to its register."""
-        registers = self.registers
-        destination = self.instruction(0).destination
-        if destination is not None:
-            values = dict(registers) | {destination: self.result(0)[1]}
-            registers = tuple(sorted(values.items()))
-        window = tuple(
-            entry._replace(source=max(entry.source - 1, MEMORY)) for entry in self.window[1:]
-        )
-        return self._replace(window=window, registers=registers)
+    def exception(
+        self,
+        shared: Shared,
+        state: CpuState,
+        memory: Memory,
+        cpu: int,
+        i: int,
+        aborted: Aborted,
+        *,
+        resume: bool,
+    ) -> Effect:
+        """What happens when the i-th instruction takes an exception (`resume`: an SVC)."""
 
 
-def takeoff(listing: Listing, size: int) -> Flight:
-    """A thread before its first step."""
-    thread = Thread(listing)
-    return Flight(thread, (), thread.main, tuple(sorted(listing.registers))).retired(size)
+def behind_dmb(shared: Shared, state: CpuState, option: str) -> dict[str, Any]:
+    """What a DMB changes where it leaves the window: later stores, or all that is later, wait for
+    stores that are pending; and a fault that was met early and has been invalidated is gone."""
+    order = ordered_by(option)
+    changes: dict[str, Any] = {}
+    if STORE in order.before:
+        changes["buffer"] = state.buffer.ordered(loads=LOAD in order.after)
+    if LOAD in order.before:
+        changes["mmu"] = shared.mmus.without_early(state.mmu, marked_only=True)
+    return changes
+
+
+def with_entry(window: Window, i: int, entry: InFlight) -> Window:
+    """Change what is known of one instruction."""
+    return (*window[:i], entry, *window[i + 1 :])
+
+
+def shifted(window: Window) -> Window:
+    """The window without its oldest instruction; a store that leaves is in the store buffer."""
+    return tuple(
+        entry._replace(source=entry.source - 1 if entry.source > 0 else BUFFER)
+        if entry.source >= 0
+        else entry
+        for entry in window[1:]
+    )
+
+
+def drained(window: Window, word: int, count: int) -> Window:
+    """The window after the last store of `count` words left the store buffer for memory."""
+    return tuple(
+        entry._replace(source=MEMORY)
+        if entry.source == BUFFER and entry.word is not None and word <= entry.word < word + count
+        else entry
+        for entry in window
+    )
+
+
+def overtaken(window: Window, word: int, count: int) -> Window:
+    """The window after another CPU wrote `count` words: who read them from memory is superseded."""
+    return tuple(
+        entry._replace(superseded=True)
+        if entry.done
+        and entry.word is not None
+        and entry.source == MEMORY
+        and word <= entry.word < word + count
+        else entry
+        for entry in window
+    )

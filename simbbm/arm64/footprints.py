@@ -5,11 +5,11 @@ likes. Words of memory have their address, translation tables (as a whole, for w
 theirs; `CPU` is all that is a CPU's own, `OWED` what others have not yet completed for it. What a
 CPU may hold changes with every store to a table that its walks can come upon, so whatever a CPU
 does or holds reads the tables in its view; and a store that links a table reads all tables below,
-since what they contain at that moment becomes part of views. With a window, what stores overwrite
-and when is one cell, `PAST`. A TLB that CPUs have in common is a cell: who shares it reads it, and
+since what they contain at that moment becomes part of views. A TLB that CPUs have in common is a cell: who shares it reads it, and
 writes it by a change to old entries that it has or had.
 
-Simplified: all moves of listings share a cell (fewer pairs commute).
+Simplified: all moves of CPUs that have several instructions in flight share a cell (fewer pairs
+commute).
 """
 
 from __future__ import annotations
@@ -45,14 +45,12 @@ class Kind(IntEnum):
     INBOX = 6
     """Every CPU's inbox: a broadcast TLBI gives each a move. Moves that are there already commute
     with it."""
-    PAST = 7
-    LISTINGS = 8
+    IN_FLIGHT = 7
 
 
 EVENT: Cell = (Kind.EVENT, 0)
 EVERY_INBOX: Cell = (Kind.INBOX, 0)
-PAST: Cell = (Kind.PAST, 0)
-LISTINGS: Cell = (Kind.LISTINGS, 0)
+IN_FLIGHT: Cell = (Kind.IN_FLIGHT, 0)
 
 
 def own_cell(cpu: int) -> Cell:
@@ -84,8 +82,6 @@ def footprint(
                 # Whoever held the old table keeps what it says now, and no walk starts there.
                 entries = memory.tables.by_address[base].entries
                 reads.update(_below(memory, entries[address - base :][: len(words)]))
-        if shared.hardware.window > 1:
-            writes.add(PAST)
     # A drain looks at no translation; but by R17b it may end early faults, which tables cause.
     if not move.agent.startswith(".drain") or state.features.ets2:
         reads.update(tables_in_view(shared, state, memory))
@@ -105,10 +101,8 @@ def footprint(
     if effect.tlbi and effect.tlbi.broadcast:
         writes.add(EVERY_INBOX)
     if state.flight is not None:
-        writes.add(LISTINGS)
-    elif not move.agent and state.point.op:
-        if shared.hardware.window > 1:
-            reads.add(PAST)
+        writes.add(IN_FLIGHT)
+    if not move.agent and state.point.op:
         reads.update(_listens_to(state))
         if state.point.op.mnemonic.startswith(("dsb", "tlbi")):
             writes.add((Kind.OWED, cpu))
@@ -144,6 +138,8 @@ def cpu_footprint(
     That is what it holds, TLBIs that may arrive, and what a program that waits is waiting for.
     """
     reads = {own_cell(cpu), EVERY_INBOX}
+    if state.flight is not None:
+        reads.add(IN_FLIGHT)
     reads.update(tables_in_view(shared, state, memory), _listens_to(state))
     if state.features.tlb and shares(state.mmu.regime):
         reads.add((Kind.TLB, state.features.tlb))

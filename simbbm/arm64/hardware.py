@@ -12,13 +12,14 @@ from collections.abc import Iterator
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState, Effect, LocalMove, Pending
-from simbbm.arm64.exceptions import take_exception
+from simbbm.arm64.flight import drained
+from simbbm.arm64.in_order import source_of
 from simbbm.arm64.memory import Memory
 from simbbm.arm64.ops import INTERRUPT, Aborted
+from simbbm.arm64.ordering import ordered
 from simbbm.arm64.shootdown import flight_holds_up, overlooked, stores_hold_up, translated_anew
 from simbbm.arm64.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
 from simbbm.arm64.walks import is_leaf, is_table, leaf_entries
-from simbbm.arm64.window import ordered
 from simbbm.core.system import LAST_RESORT
 
 
@@ -46,7 +47,11 @@ def _drains(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
         mmu = state.mmu
         if state.features.ets2 and mmu.early_faults:
             mmu = shared.mmus.without_early_faults(mmu)
-        after = shared.cpus.change(state, buffer=state.buffer.drained(index), mmu=mmu)
+        buffer, flight = state.buffer.drained(index), state.flight
+        if flight and not any(buffer.pending(store.address + k) for k in range(len(store.words))):
+            window = drained(flight.window, store.address, len(store.words))
+            flight = flight.with_window(window)
+        after = shared.cpus.change(state, buffer=buffer, mmu=mmu, flight=flight)
         name = shared.name(store.address)
         agent = f".drain[{name}]"
         effect = Effect(after, write=(store.address, store.words))
@@ -75,7 +80,8 @@ def _interrupts(shared: Shared, state: CpuState, memory: Memory, cpu: int) -> It
         return
     aborted = Aborted(kind, 0, state.pc or 0, INTERRUPT)
     taken = shared.cpus.change(state, interrupted=True)
-    effect = take_exception(shared, taken, memory, cpu, aborted, resume=False)
+    source = source_of(taken)
+    effect = source.exception(shared, taken, memory, cpu, 0, aborted, resume=False)
     yield LocalMove(f".{kind}", f".{kind}", effect, optional=True)
 
 
@@ -121,7 +127,9 @@ def _completed(
     if state.flight is not None:
         held = shared.view(state, memory).leaves
         free = ordered(shared, state, memory, cpu)
-        changes["flight"] = translated_anew(shared, state.flight, held, pending.tlbi, free)
+        code = state.flight.code(state, cpu)
+        anew = translated_anew(shared, state.flight.window, code, held, pending.tlbi, free)
+        changes["flight"] = state.flight.with_window(anew)
     return shared.cpus.change(state, **changes)
 
 
@@ -129,7 +137,8 @@ def _holds_up(shared: Shared, state: CpuState, memory: Memory, tlbi: Tlbi) -> bo
     """Whether something under way must be done before the TLBI is complete here."""
     held = shared.view(state, memory).leaves
     return stores_hold_up(shared, state, held, tlbi) or (
-        state.flight is not None and flight_holds_up(shared, state.flight, held, tlbi)
+        state.flight is not None
+        and flight_holds_up(shared, state.flight.window, state.flight.code(state, 0), held, tlbi)
     )
 
 

@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from simbbm.arm64.ahead import started
 from simbbm.arm64.constant import constant_pages
 from simbbm.arm64.context import Region, Shared
 from simbbm.arm64.cpu import NOTHING, CpuSpec, CpuState, Effect, LocalMove, Pending
 from simbbm.arm64.descriptor import Descriptor
-from simbbm.arm64.execute import program_moves
+from simbbm.arm64.execute import instruction_moves
 from simbbm.arm64.features import DELAYED, Hardware
-from simbbm.arm64.flight import takeoff
+from simbbm.arm64.flight import overtaken
 from simbbm.arm64.footprints import footprint
 from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.hardware import act, hardware_moves
 from simbbm.arm64.memory import Memory, Tables, Unreadable
-from simbbm.arm64.overtaking import overwritten
+from simbbm.arm64.listed import takeoff
 from simbbm.arm64.sharing import groups, share, without_effect
 from simbbm.arm64.storebuffer import StoreBuffer, Word
 from simbbm.arm64.view import Hit
-from simbbm.arm64.window import window_moves
 from simbbm.core.automaton import Automaton
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Program
@@ -106,7 +106,7 @@ class Arm64:
             constant_pages(spec),
         )
         self._flights = tuple(
-            takeoff(cpu.listing, spec.hardware.window) if cpu.listing else None for cpu in spec.cpus
+            takeoff(cpu.listing, self.shared) if cpu.listing else None for cpu in spec.cpus
         )
         """Of listings, as they start: made once, for threads compare by identity."""
         self._local: dict[tuple[CpuState, Memory, int, bool], tuple[Move, ...]] = {}
@@ -124,7 +124,7 @@ class Arm64:
         tables = shared.memories.tables(self.spec.tables)
         memory = shared.memories.memory(tables, self.spec.data)
         cpus = tuple(
-            shared.cpus.kept(
+            self._started(
                 CpuState(
                     point=cpu.program,
                     pc=cpu.pc,
@@ -144,6 +144,12 @@ class Arm64:
             for cpu, flight in zip(self.spec.cpus, self._flights, strict=True)
         )
         return Machine(memory, cpus)
+
+    def _started(self, cpu: CpuState) -> CpuState:
+        """A CPU before its first step: with a window, its program is asked ahead."""
+        kept = self.shared.cpus.kept(cpu)
+        ahead = self.spec.hardware.window > 1 and kept.flight is None
+        return started(self.shared, kept) if ahead else kept
 
     def moves(self, state: Machine) -> tuple[Move, ...]:
         """Return what can happen next: CPU by CPU, its program first and then its hardware."""
@@ -165,8 +171,7 @@ class Arm64:
                     self.forget_moves()
                 else:
                     self.forget()
-            run = window_moves if own.flight else program_moves
-            local = run(self.shared, own, state.memory, cpu, owed=owed)
+            local = instruction_moves(self.shared, own, state.memory, cpu, owed=owed)
             local += hardware_moves(self.shared, own, state.memory, cpu)
             moves = self._local[k] = tuple(
                 _named(move, cpu, footprint(self.shared, own, state.memory, move, cpu))
@@ -242,12 +247,8 @@ class Arm64:
             if mmu is not cpu.mmu:
                 changes["mmu"] = mmu
         if not own and cpu.flight:
-            changes["flight"] = cpu.flight.overtaken(
-                address, len(words), self.spec.geometry.page_words
-            )
-        if self.shared.hardware.window > 1 and not cpu.finished and not cpu.flight:
-            old = tuple(self.shared.memories.read(before, address + i) for i in range(len(words)))
-            changes["past"] = overwritten(cpu.past, cpu.buffer, address, old, words, own=own)
+            window = overtaken(cpu.flight.window, address, len(words))
+            changes["flight"] = cpu.flight.with_window(window)
         if not own and address <= cpu.monitor < address + len(words):
             # The global monitor's transition from exclusive to open is a WFE wake-up event.
             changes |= {"monitor": NOTHING, "event": True}
@@ -283,8 +284,8 @@ class Arm64:
         """Return who has not finished, and what each waits for."""
         return tuple(
             f"cpu{i} waits in {cpu.point.label}: {self._waits_for(cpu, i, state)}"
-            if cpu.flight is None
-            else f"cpu{i} waits with {len(cpu.flight.window)} instructions in flight"
+            if cpu.point.op
+            else f"cpu{i} waits with {len(cpu.flight.window if cpu.flight else ())} instructions in flight"
             for i, cpu in enumerate(state.cpus)
             if not cpu.finished
         )

@@ -17,6 +17,7 @@ from simbbm.arm64.tlb import Tlbi
 from simbbm.core.code import NO_OPERAND, UNKNOWN
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Op, Step
+from simbbm.core.unknown import Dependent, Token
 
 Text = str
 """`str` under a name that the method of the same name does not hide."""
@@ -36,9 +37,18 @@ REGISTERS = ("ttbr0_el1", "ttbr1_el1", "tcr_el1", "vbar_el1", "mpidr_el1")
 T = TypeVar("T")
 
 
+def depending(operand: T, *on: Any) -> T:
+    """An operand that depends on loaded values without being made of them, as by `eor x, x; add`.
+
+    For `Hardware.window` above 1, where a program may hand on values that are not known yet.
+    """
+    dependent: Any = Dependent(operand, on)
+    return dependent  # type: ignore[no-any-return]  # what stands for an operand
+
+
 def _plain(word: Word) -> Word:
     """Return what memory keeps of a word: an enum's member or a bool is the int that it equals."""
-    return int(word) if isinstance(word, int) else word
+    return word if type(word) is Token else int(word) if isinstance(word, int) else word
 
 
 def _checked(step: Step[T], fits: bool, what: Text, known: Iterable[Text]) -> Step[T]:  # noqa: FBT001
@@ -220,6 +230,13 @@ class Cpu(NamedTuple):
     def panic(self, message: Text) -> Step[None]:
         """The kernel gives up: a violation."""
         return Step(Op("panic", (message,)))
+
+    def ctrl(self, value: int) -> Step[None]:
+        """CBZ to what follows anyway: a control dependency on a value that need not be known yet.
+
+        For `Hardware.window` above 1; in order it is a NOP.
+        """
+        return Step(Op("ctrl", (value,)))
 
     def nop(self) -> Step[None]:
         """NOP: a step that does nothing."""

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState
-from simbbm.arm64.flight import Flight
+from simbbm.arm64.flight import InFlight, Window
 from simbbm.arm64.geometry import Geometry
+from simbbm.arm64.instructions import Decoded
 from simbbm.arm64.storebuffer import StoreBuffer
 from simbbm.arm64.tlb import LeafEntry, Tlbi
 
@@ -62,41 +63,53 @@ def overlooked(
     return state.buffer._replace(stores=tuple(stores))
 
 
-def flight_holds_up(shared: Shared, flight: Flight, held: Sequence[LeafEntry], tlbi: Tlbi) -> bool:
+def flight_holds_up(
+    shared: Shared,
+    window: Window,
+    code: Sequence[Decoded],
+    held: Sequence[LeafEntry],
+    tlbi: Tlbi,
+) -> bool:
     """Whether an access was performed with a stale entry before an older one to its offset.
 
-    The two may go to the same word; the older one must not be translated after completion.
+    The two may go to the same word; the older one must not be translated after completion. Of one
+    whose address is not known yet the offset may be any.
     """
     if shared.ablated("no-drain") or shared.ablated("no-same-offset"):
         return False
     offsets: set[int] = set()
-    for i, entry in enumerate(flight.window):
-        place = flight.instruction(i).place
-        if place is None or place.physical:
+    any_offset = False
+    for instruction, entry in zip(code, window, strict=True):
+        if not instruction.rule.access or instruction.physical:
             continue
-        offset = place.address % shared.geometry.page_words
+        offset = instruction.address % shared.geometry.page_words
         gone = stale(shared.geometry, entry.entry, held, tlbi)
-        if entry.done and gone and offset in offsets:
+        if entry.done and gone and (any_offset or offset in offsets):
             return True
         if not entry.done and (gone or not (entry.translated or entry.fault)):
             offsets.add(offset)
+            any_offset |= not instruction.addressed
     return False
 
 
 def translated_anew(
-    shared: Shared, flight: Flight, held: Sequence[LeafEntry], tlbi: Tlbi, ordered: list[bool]
-) -> Flight:
-    """The flight after completion; `ordered[i]`: no barrier holds up the i-th instruction."""
+    shared: Shared,
+    window: Window,
+    code: Sequence[Decoded],
+    held: Sequence[LeafEntry],
+    tlbi: Tlbi,
+    ordered: Sequence[bool],
+) -> Window:
+    """The window after completion; `ordered[i]`: no barrier holds up the i-th instruction."""
     if shared.ablated("no-drain"):
-        return flight
-    window = []
-    for i, entry in enumerate(flight.window):
-        place = flight.instruction(i).place
+        return window
+    following = []
+    for instruction, entry, free in zip(code, window, ordered, strict=True):
         again = False
-        if place is not None and not place.physical and not entry.done:
+        if instruction.rule.access and not instruction.physical and not entry.done:
             again = stale(shared.geometry, entry.entry, held, tlbi)
-            page = shared.geometry.page(place.address)
+            page = shared.geometry.page(instruction.address)
             if entry.fault is not None and (tlbi.page is None or tlbi.page == page):
-                again = not ordered[i]
-        window.append(flight.thread.fetched(entry.code) if again else entry)
-    return flight._replace(window=tuple(window))
+                again = not free
+        following.append(InFlight(entry.code) if again else entry)
+    return tuple(following)

@@ -95,6 +95,8 @@ class ControlPoint:
     value: Any = None
     successors: dict[Any, ControlPoint] = field(default_factory=dict)
     extensions: dict[Any, ControlPoint] = field(default_factory=dict)
+    blocked: set[Any] = field(default_factory=set)
+    """Observations after which the program looks at a value that is not known (`unknown`)."""
     settled: ControlPoint | None = None
     asked: Any = None
     """What the frame asks for here: where, and content."""
@@ -114,7 +116,7 @@ class ControlPoint:
         """Identifies the control point by content, on every machine."""
         if self._digest is None:
             above = self.parent.digest if self.parent else ""
-            history = tuple(v.content() if isinstance(v, Raised) else v for v in self.history)
+            history = tuple(v.content() if type(v) is Raised else v for v in self.history)
             name = qualified_name(self.function)
             inserted = (self.label,) if self.onward else ()
             self._digest = digest(above, name, self.args, history, self.finished, *inserted)
@@ -336,7 +338,7 @@ class Automaton:
         """Return to `parent`, a suspended caller or a loop that wants to know whether to go on."""
         if not parent.loop:
             return self._extend(parent, outcome)
-        if isinstance(outcome, Raised) or outcome:
+        if type(outcome) is Raised or outcome:
             assert parent.parent is not None
             return self._extend(parent.parent, outcome)
         return parent

@@ -115,7 +115,7 @@ def _replay(
         request = _checked(coroutine, coroutine.send(None))
         for value in history:
             counts[kind(request)] += 1
-            if isinstance(value, Raised):
+            if type(value) is Raised:
                 request = _checked(coroutine, coroutine.throw(value.rebuilt()))
             else:
                 request = _checked(coroutine, coroutine.send(value))

@@ -15,6 +15,8 @@ from hashlib import blake2b
 from types import FunctionType
 from typing import Any
 
+from simbbm.core.unknown import Token, place_of
+
 _LARGE = 16
 _ADDRESS = re.compile("<[^>]* at 0x[0-9a-f]{8}")
 """What Python calls an object that has no text of its own: another one in every process."""
@@ -35,6 +37,8 @@ def why_not_frozen(value: Any) -> str | None:
     Frozen data are int, bool, str, bytes, None, enum members, tuples (named ones too), frozen
     dataclasses without hidden state, and module-level functions.
     """
+    if type(value) is Token:
+        return None
     if type(value) is str and _ADDRESS.search(value):
         return "there is an object's address in a text"
     if type(value) in (int, bool, str, bytes, type(None)):
@@ -91,6 +95,8 @@ def key(value: Any) -> Any:
         return value
     if kind is bool:
         return ("bool", value)
+    if kind is Token:
+        return (Token, place_of(value))
     if isinstance(value, Enum):
         return (kind, value.name, key(value.value))  # members of a Flag may have no name
     if isinstance(value, tuple):

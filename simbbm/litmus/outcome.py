@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from simbbm.arm64.descriptor import INVALID, TABLE, Descriptor
+from simbbm.arm64.listed import Listed
 from simbbm.arm64.machine import Machine
 from simbbm.arm64.memory import MemoryPool
 from simbbm.arm64.registers import Ttbr
@@ -62,7 +63,7 @@ class Observer:
         registers: list[tuple[int, int, object]] = []
         taken = []
         for i, cpu in enumerate(state.cpus):
-            assert cpu.flight is not None
+            assert isinstance(cpu.flight, Listed)
             values = dict(cpu.flight.registers)
             lost = {self._stopped_by[i].get(number) for number, _ in cpu.flight.faults}
             registers += (

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simbbm.arm64.context import Shared
-from simbbm.arm64.flight import Flight
+from simbbm.arm64.listed import Listed
 from simbbm.arm64.listing import IfEqual, IfFault, Instruction, Place, Reg
 from simbbm.core.system import Move
 from simbbm.core.trace import TraceEvent
@@ -17,7 +17,7 @@ Write = Callable[[Shared, Any], str]
 
 
 def in_flight(
-    shared: Shared, step: int, move: Move, before: Flight, after: Flight | None, write: Write
+    shared: Shared, step: int, move: Move, before: Listed, after: Listed | None, write: Write
 ) -> TraceEvent:
     """Return a step of an instruction in flight as an event."""
     label = re.fullmatch(r"cpu\d+:(\d+)\.\S+ ?(.*)", move.label)
@@ -28,18 +28,18 @@ def in_flight(
     what = re.sub(r"!([a-z-]+)(\d)", r": level \2 \1 fault", label[2])
     if what == "reads" and after is not None:
         what += f" {write(shared, _read(after, code, instruction.destination))}"
-    told = _named(shared, f"{text}: {what or 'translates'}")
+    told = named(shared, f"{text}: {what or 'translates'}")
     function = "" if instruction.number >= 0 else "handler"
     return TraceEvent(step, move.cpu, move.agent, move.label, told, function)
 
 
-def _named(shared: Shared, text: str) -> str:
+def named(shared: Shared, text: str) -> str:
     """Put the names of pages that have one in the place of their numbers."""
     words = shared.geometry.page_words
     return re.sub(r"0x[0-9a-f]+", lambda m: shared.symbols.get(int(m[0], 16) * words, m[0]), text)
 
 
-def _read(flight: Flight, code: int, destination: int | None) -> Any:
+def _read(flight: Listed, code: int, destination: int | None) -> Any:
     """What a load has just read: it is in the window still, or in its register already."""
     for entry in flight.window:
         if entry.code == code:

@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from simbbm.arm64.accesses import Accesses
+from simbbm.arm64.ahead import Ahead
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import Effect
 from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
+from simbbm.arm64.listed import Listed
 from simbbm.arm64.machine import Machine
-from simbbm.arm64.overtaking import EARLY
 from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.arm64.tlb import Tlbi
 from simbbm.arm64.translate import READ, translations
@@ -23,7 +25,7 @@ from simbbm.core.program import Op
 from simbbm.core.system import Move
 from simbbm.core.trace import TraceEvent
 from simbbm.explore.replay import ReplayStep
-from simbbm.report.inflight import in_flight
+from simbbm.report.inflight import in_flight, named
 
 HARDWARE = "~"
 """Begins the text of what hardware does by itself."""
@@ -49,21 +51,49 @@ def event(shared: Shared, step: ReplayStep) -> TraceEvent:
         text = f"{HARDWARE} {_hardware(shared, move, effect)}"
         return TraceEvent(step.step, move.cpu, move.agent, move.label, text, "")
     flight = before.cpus[move.cpu].flight
-    if flight is not None:
+    if isinstance(flight, Listed):
         return in_flight(shared, step.step, move, flight, after.cpus[move.cpu].flight, value)
+    if isinstance(flight, Ahead):
+        return _ahead(shared, step.step, move, flight, before)
     point = before.cpus[move.cpu].point
     assert point.op is not None
     label = move.label.removeprefix(f"cpu{move.cpu}:{point.label}")
-    suffix, _, early = label.partition(EARLY)
     text = instruction(shared, point.op)
     seen = _observed(point, after.cpus[move.cpu].point)
     if seen is NOTHING_SEEN and point.op.mnemonic in LOADS:
-        seen = early or _loaded(shared, before, move.cpu, point.op, suffix)
+        seen = _loaded(shared, before, move.cpu, point.op, label)
     if seen is not NOTHING_SEEN and seen is not None:
         text += f" -> {value(shared, seen)}"
-    function = function_of(point)
-    notes = (*_notes(suffix), *(["read early"] if early else []))
-    return TraceEvent(step.step, move.cpu, move.agent, move.label, text, function, notes)
+    notes = tuple(_notes(label))
+    return TraceEvent(
+        step.step, move.cpu, move.agent, move.label, text, function_of(point), notes
+    )
+
+
+def _ahead(
+    shared: Shared, step: int, move: Move, flight: Ahead, before: Machine
+) -> TraceEvent:
+    """A step of one of several operations of a program that are in flight."""
+    cpu = before.cpus[move.cpu]
+    code, points = flight.code(cpu, move.cpu), list(flight.points(cpu.point))
+    label = move.label.removeprefix(f"cpu{move.cpu}:")
+    rests = ((i, label.removeprefix(one.label)) for i, one in enumerate(code) if label.startswith(one.label))
+    i, rest = next((i, rest) for i, rest in rests if not rest or rest[0] in " !~")
+    point = points[i]
+    assert point.op is not None
+    what, word = rest.lstrip(), flight.window[i].word
+    text = instruction(shared, point.op)
+    if what == "reads" and word is not None:
+        read = Accesses(shared, cpu, before.memory, move.cpu, owed=False).value(i, word)[2]
+        text += f" -> {value(shared, read)}"
+    elif what.startswith(("translates to", "writes")):
+        text += f": {named(shared, what)}"
+    notes = [*_notes(what if "!" in what else ""), *(_notes(rest) if rest[:1] == "~" else ())]
+    if i:
+        notes.append(f"ahead of {code[0].label}")
+    return TraceEvent(
+        step, move.cpu, move.agent, move.label, text, function_of(point), tuple(notes)
+    )
 
 
 def function_of(point: ControlPoint) -> str:
