@@ -81,6 +81,8 @@ class Setup:
     data: Mapping[int, int] = field(default_factory=dict)
     hardware: Hardware = DELAYED
     handler: Program | None = None
+    """What runs at VBAR: called with the CPU's handle, an `Aborted`, and `handler_args`."""
+    handler_args: tuple[Any, ...] = ()
     symbols: Mapping[int, str] = field(default_factory=dict)
     regions: tuple[Region, ...] = ()
     table_names: frozenset[int] = frozenset()
@@ -214,6 +216,7 @@ class Scenario:
             setup.regions,
             setup.table_names,
             setup.speculative or _walked(setup),
+            setup.handler_args,
         )
         return Arm64(
             spec,

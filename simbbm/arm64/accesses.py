@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from simbbm.arm64.cpu import NOTHING, CpuState, Effect, LocalMove
-from simbbm.arm64.flight import BUFFER, MEMORY, InFlight, Window, with_entry
+from simbbm.arm64.flight import BUFFER, MEMORY, InFlight, Window, restarted, with_entry
 from simbbm.arm64.instructions import LOAD, STORE
 from simbbm.arm64.memory import Memory
 from simbbm.arm64.mistakes import check_address, check_fits, satisfied
@@ -93,9 +93,10 @@ class Accesses(Ordering):
 
     def _access(self, i: int, perform: Perform) -> Iterator[LocalMove]:
         """Perform an access, in one step with translating it if that is no step of its own."""
-        instruction, entry = self.code[i], self.window[i]
-        if entry.word is not None:
-            yield from perform(i, None, entry.word)
+        instruction, word = self.code[i], self.word(i)
+        if word is not None:
+            if instruction.operands is not None:
+                yield from perform(i, None, word)
         elif instruction.addressed and instruction.operands is not None:
             for t in self._translated(i, self._kind(i)):
                 if t.fault:
@@ -137,13 +138,15 @@ class Accesses(Ordering):
 
     def _forwarded(self, i: int) -> Memory:
         """Memory as a walker would see it that forwards from this CPU's own stores (ablation)."""
-        memory = self.memory
+        stores = [(store.address, store.words) for store in self.state.buffer.stores]
         for j in range(i):
-            instruction, entry = self.code[j], self.window[j]
-            if STORE in instruction.rule.kinds and not entry.done and instruction.physical:
-                if instruction.operands is not None:
-                    write = self.shared.memories.write
-                    memory = write(memory, instruction.address, instruction.operands)
+            instruction, word = self.code[j], self.word(j)
+            pending = STORE in instruction.rule.kinds and not self.window[j].done
+            if pending and word is not None and instruction.operands is not None:
+                stores.append((word, instruction.operands))
+        memory = self.memory
+        for word, words in stores:
+            memory = self.shared.memories.write(memory, word, words)
         return memory
 
     def _physical(self, t: Translation, i: int) -> int:
@@ -155,14 +158,9 @@ class Accesses(Ordering):
 
     def _restarted(self, i: int, word: int) -> Window:
         """The window without younger loads that have missed the store at `i`, and what follows."""
-        if STORE in self.code[i].rule.kinds:
-            count = self._size(i)
-            for j in range(i + 1, len(self.code)):
-                read = self.window[j]
-                if LOAD in self.code[j].rule.kinds and read.done and read.source < i:
-                    if read.word is not None and word <= read.word < word + count:
-                        return self.window[:j]
-        return self.window
+        if STORE not in self.code[i].rule.kinds:
+            return self.window
+        return restarted(self.window, i, range(word, word + self._size(i)))
 
     def _size(self, i: int) -> int:
         """Words that an access goes to."""
@@ -174,13 +172,13 @@ class Accesses(Ordering):
     def value(self, i: int, word: int) -> tuple[bool, int, Any]:
         """Whether it is known what a load of a word gets, from where, and what it is."""
         for j in range(i - 1, -1, -1):
-            entry, instruction = self.window[j], self.code[j]
-            if STORE in instruction.rule.kinds and not entry.done and entry.word is not None:
+            instruction, at = self.code[j], self.word(j)
+            if STORE in instruction.rule.kinds and not self.window[j].done and at is not None:
                 if instruction.operands is None:
-                    if entry.word == word:
+                    if at == word:
                         return False, MEMORY, None
-                elif entry.word <= word < entry.word + len(instruction.operands):
-                    return True, j, instruction.operands[word - entry.word]
+                elif at <= word < at + len(instruction.operands):
+                    return True, j, instruction.operands[word - at]
         pending = self.state.buffer.forward(word)
         if pending is not None:
             return True, BUFFER, pending
@@ -196,11 +194,10 @@ class Accesses(Ordering):
         window = self.window
         for j in range(i + 1, len(window)):
             # Coherence: a younger load of the word must not have read something older.
-            younger = window[j]
-            if LOAD in self.code[j].rule.kinds and younger.done and younger.superseded:
-                if younger.word == word:
-                    window = window[:j]
-                    break
+            younger, loads = window[j], LOAD in self.code[j].rule.kinds
+            if loads and younger.done and younger.superseded and younger.word == word:
+                window = window[:j]
+                break
         yield self._performed(i, "reads", entry, t, window=window, reads=(word,), **changes)
 
     def _read_exclusive(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
@@ -208,10 +205,11 @@ class Accesses(Ordering):
 
     def _buffer(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
         """A store is not performed yet, and the program goes on."""
-        assert t is not None
         words = self._words(i, word)
         release = self.code[i].rule.release
-        yield self.done(i, None, t, buffer=self.state.buffer.push(word, words, t.entry, release=release))
+        entry = t.entry if t else None
+        buffer = self.state.buffer.push(word, words, entry, release=release)
+        yield self.done(i, None, t, buffer=buffer)
 
     def _write_exclusive(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
         words = self._words(i, word)
@@ -237,14 +235,14 @@ class Accesses(Ordering):
             return
         words = self._words(i, word)
         for j in range(i):
-            other = self.window[j]
-            if self.code[j].rule.access and not other.done and other.word is not None:
-                if word - self._size(j) < other.word < word + len(words):
-                    return
+            at, pending = self.word(j), self.code[j].rule.access and not self.window[j].done
+            if pending and at is not None and word - self._size(j) < at < word + len(words):
+                return
         if any(store.overlaps(word, len(words)) for store in self.state.buffer.stores):
             return
         window = tuple(
-            entry._replace(source=MEMORY) if entry.source == i else entry for entry in self.window
+            entry._replace(source=MEMORY) if entry.source == i else entry
+            for entry in self._restarted(i, word)
         )
         entry = window[i]._replace(done=True)
         yield self._performed(i, "writes", entry, t, window=window, write=(word, words))
@@ -277,9 +275,9 @@ class Accesses(Ordering):
         """Commit the fault of an access in flight."""
         fault = self.window[i].fault
         assert fault is not None
-        if self.source.takes_exception(i) and self.is_committed(i):
-            if self.is_ordered(i, fault=True):
-                yield self.move(i, "faults", self._aborted(i, fault))
+        ordered = self.is_committed(i) and self.is_ordered(i, fault=True)
+        if ordered and self.source.takes_exception(i):
+            yield self.move(i, "faults", self._aborted(i, fault))
 
     def _aborted(self, i: int, fault: Fault) -> Effect:
         page = self.shared.geometry.page(self.code[i].address)
@@ -356,6 +354,7 @@ class Accesses(Ordering):
         reads: tuple[int, ...] = (),
         early: bool = False,
     ) -> LocalMove:
+        """A move of the i-th instruction; the suffix says what of it."""
         joint = " " if self.source.split and suffix[:1].isalpha() else ""
         label = f"{self.code[i].label}{joint}{suffix}"
         return LocalMove("", label, effect, reads, early=early)

@@ -23,7 +23,7 @@ from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState, Effect
 from simbbm.arm64.decoding import decoded
 from simbbm.arm64.exceptions import check_not_left, take_exception
-from simbbm.arm64.flight import FRESH, InFlight, Window, behind_dmb, shifted, with_entry
+from simbbm.arm64.flight import FRESH, InFlight, Window, behind_dmb, restarted, shifted, with_entry
 from simbbm.arm64.instructions import Decoded
 from simbbm.arm64.memory import Memory
 from simbbm.arm64.ops import Aborted
@@ -74,11 +74,18 @@ class Ahead(NamedTuple):
     def after(self, shared: Shared, state: CpuState, window: Window, **changes: Any) -> CpuState:
         """The CPU once that has become of its operations: what is done leaves, more is fetched."""
         state = shared.cpus.change(state, **changes)
-        while window and (left := _left(shared, state, window[0])) is not None:
+        while True:
+            window = (*window, *_fetched(shared, state.point, window))
+            left = _left(shared, state, window[0]) if window else None
+            if left is None:
+                break
+            if len(left.buffer.stores) > len(state.buffer.stores):
+                store = left.buffer.stores[-1]
+                written = range(store.address, store.address + len(store.words))
+                window = restarted(window, 0, written)
             state, window = left, shifted(window)
         check_not_left(state)
-        flight = Ahead((*window, *_fetched(shared, state.point, window)))
-        return shared.cpus.change(state, flight=flight)
+        return shared.cpus.change(state, flight=Ahead(window))
 
     def synchronised(self, shared: Shared, state: CpuState, i: int, **changes: Any) -> CpuState:
         """The CPU after an ISB."""
@@ -102,9 +109,7 @@ class Ahead(NamedTuple):
     ) -> Effect:
         """Take the exception; what is younger never happened."""
         assert i == 0
-        return restarted(
-            shared, take_exception(shared, state, memory, cpu, aborted, resume=resume)
-        )
+        return _anew(shared, take_exception(shared, state, memory, cpu, aborted, resume=resume))
 
     def with_window(self, window: Window) -> Ahead:
         """The same with other things known of what is in flight."""
@@ -112,10 +117,10 @@ class Ahead(NamedTuple):
 
     def continued(self, shared: Shared, returned: Effect) -> Effect:
         """Go on where an exception was taken; nothing is in flight yet."""
-        return restarted(shared, returned)
+        return _anew(shared, returned)
 
 
-def restarted(shared: Shared, effect: Effect) -> Effect:
+def _anew(shared: Shared, effect: Effect) -> Effect:
     """The same effect, where the program goes on from a control point of which nothing is known."""
     return effect._replace(cpu=started(shared, effect.cpu))
 
@@ -131,10 +136,12 @@ def _left(shared: Shared, state: CpuState, oldest: InFlight) -> CpuState | None:
     rule = instruction.rule
     changes: dict[str, Any] = {}
     if not oldest.done:
-        if rule.does == "store" and oldest.word is not None and shared.hardware.late_stores:
+        physical = instruction.physical and not oldest.translated
+        word = instruction.address if physical else oldest.word
+        if rule.does == "store" and word is not None and shared.hardware.late_stores:
             assert instruction.operands is not None
             changes["buffer"] = state.buffer.push(
-                oldest.word, instruction.operands, oldest.entry, release=rule.release
+                word, instruction.operands, oldest.entry, release=rule.release
             )
         elif rule.does == "dmb":
             changes = behind_dmb(shared, state, instruction.option)
@@ -155,7 +162,9 @@ def _fetched(shared: Shared, point: ControlPoint, window: Window) -> Window:
         entry = window[i] if i < len(window) else FRESH
         if i >= len(window):
             fetched.append(entry)
-        if decoded(following).rule.stops and not entry.done:
+        instruction = decoded(following)
+        ignored = instruction.mnemonic == "isb" and shared.ablated("isb")
+        if instruction.rule.stops and not entry.done and not ignored:
             break
         following = _next(following, i, entry)
     return tuple(fetched)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from simbbm.arm64.cpu import CpuPool, CpuState
 from simbbm.arm64.features import Hardware
@@ -33,7 +33,7 @@ class Shared:
     hardware: Hardware
     automaton: Automaton
     handler: Program | None
-    """What runs at VBAR: called with the CPU handle and an `Aborted`."""
+    """What runs at VBAR: called with the CPU handle, an `Aborted` and `handler_args`."""
     symbols: Mapping[int, str]
     """Names of words and of tables (by first word), virtual and physical."""
     regions: tuple[Region, ...]
@@ -46,6 +46,7 @@ class Shared:
     """Pages that concrete walkers speculate on."""
     constant: tuple[frozenset[int], ...] = ()
     """Per CPU, the pages whose translation nothing in any listing can change."""
+    handler_args: tuple[Any, ...] = ()
     memories: MemoryPool = field(init=False)
     mmus: Mmus = field(init=False)
     cpus: CpuPool = field(default_factory=CpuPool)

@@ -6,6 +6,7 @@ from typing import Any
 
 from simbbm.arm64.descriptor import leaves
 from simbbm.arm64.instructions import RULES, Decoded
+from simbbm.arm64.ops import Physical
 from simbbm.core.automaton import ControlPoint
 from simbbm.core.unknown import Dependent, is_known
 
@@ -15,12 +16,15 @@ def decoded(point: ControlPoint) -> Decoded:
     op = point.op
     assert op is not None
     head, _, option = op.mnemonic.partition(".")
-    rule = RULES[op.mnemonic if head == "wait" else head]
+    rule = RULES.get(op.mnemonic) or RULES[head]
     operands = op.args
-    addressed, address = True, 0
+    addressed, physical, address = True, False, 0
     if rule.access:
         addressed = is_known(operands[0])
-        address = bare(operands[0]) if addressed else 0
+        if addressed:
+            address = bare(operands[0])
+            if type(address) is Physical:
+                physical, address = True, address.address
         operands = operands[1:]
     known = is_known(operands)
     if known:
@@ -35,10 +39,11 @@ def decoded(point: ControlPoint) -> Decoded:
         point.where,
         addressed,
         address,
-        operands=operands if known else None,
+        physical,
+        operands if known else None,
     )
 
 
 def bare(operand: Any) -> Any:
     """An operand without what it only depends on."""
-    return operand.operand if type(operand) is Dependent else operand
+    return bare(operand.operand) if type(operand) is Dependent else operand

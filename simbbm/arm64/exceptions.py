@@ -8,6 +8,8 @@ its SP is not.
 
 from __future__ import annotations
 
+from typing import Any
+
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import NOTHING, CpuState, Effect, Frame
 from simbbm.arm64.memory import Memory
@@ -31,7 +33,7 @@ def take_exception(
         return Effect(state, problem=_lost(shared, state, cpu, aborted, "so it has no vectors"))
     entered = shared.cpus.change(
         state,
-        point=shared.automaton.start(shared.handler, CPU, aborted),
+        point=shared.automaton.start(shared.handler, CPU, aborted, *shared.handler_args),
         pc=state.vbar,
         el=1,
         masked=True,
@@ -47,7 +49,9 @@ def take_exception(
     return Effect(entered)
 
 
-def exception_return(shared: Shared, state: CpuState, memory: Memory, *, retry: bool) -> Effect:
+def exception_return(
+    shared: Shared, state: CpuState, memory: Memory, *, retry: bool, result: Any = None
+) -> Effect:
     """ERET: clears the monitor and sets the event register as well."""
     if not state.saved:
         raise ScenarioError(f"{state.point.where}: eret outside an exception handler")
@@ -55,7 +59,7 @@ def exception_return(shared: Shared, state: CpuState, memory: Memory, *, retry: 
     again = retry and not frame.resume
     left = shared.cpus.change(
         state,
-        point=frame.point if again else frame.point.after(None),
+        point=frame.point if again else frame.point.after(result),
         pc=frame.pc,
         el=frame.el,
         masked=frame.masked,

@@ -11,6 +11,7 @@ The order follows the operational model that is known to agree with the publishe
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from simbbm.arm64.accesses import Accesses
 from simbbm.arm64.context import Shared
@@ -61,7 +62,7 @@ class Executor(Accesses):
         constant = self.shared.constant[self.cpu]
         return (
             instruction.rule.does in _TRANSLATED_FIRST
-            and not (entry.translated or entry.fault or entry.done)
+            and not (self.is_translated(i) or entry.fault or entry.done)
             and self.shared.geometry.page(instruction.address) in constant
         )
 
@@ -82,14 +83,14 @@ class Executor(Accesses):
         if entry.fault:
             yield from self.take_fault(i)
             return
-        if not entry.translated:
+        if entry.word is None:
             fetched = self._fetch()
             faults = [t for t in fetched if t.fault]
             if self.source.takes_exception(i):
                 yield from (self._fetch_fault(i, t) for t in faults)
             if len(faults) == len(fetched) and self.state.pc is not None:
                 return
-            if self.source.split and rule.does in _TRANSLATED_FIRST:
+            if self.source.split and rule.does in _TRANSLATED_FIRST and not self.physical(i):
                 yield from self.translate(i)
                 return
         yield from getattr(self, rule.does)(i)
@@ -219,10 +220,20 @@ class Executor(Accesses):
 
     def eret(self, i: int) -> Iterator[LocalMove]:
         """ERET: go on where the exception was taken, or after it."""
-        returned = exception_return(self.shared, self.state, self.memory, retry=self._operand(i))
+        retry, *results = self.code[i].operands or ()
+        result = results[0] if results else None
+        returned = exception_return(
+            self.shared, self.state, self.memory, retry=retry, result=result
+        )
         yield self.move(i, "", self.source.continued(self.shared, returned))
 
-    def _operand(self, i: int) -> object:
+    def eret_to_el0(self, i: int) -> Iterator[LocalMove]:
+        """ERET to user space for the first time."""
+        if self.is_committed(i) and self.is_quiet(i):
+            mmu = self.shared.mmus.synchronised(self.state.mmu, self.memory.tables)
+            yield self.done(i, None, el=0, mmu=mmu, monitor=NOTHING, event=True)
+
+    def _operand(self, i: int) -> Any:
         operands = self.code[i].operands
         assert operands is not None
         return operands[0]

@@ -84,14 +84,10 @@ class Source(Protocol):
     def code(self, state: CpuState, cpu: int) -> list[Decoded]:
         """What is in flight, decoded as far as values are known."""
 
-    def after(
-        self, shared: Shared, state: CpuState, window: Window, **changes: Any
-    ) -> CpuState:
+    def after(self, shared: Shared, state: CpuState, window: Window, **changes: Any) -> CpuState:
         """The CPU once that has become of its instructions; those that are done leave."""
 
-    def synchronised(
-        self, shared: Shared, state: CpuState, i: int, **changes: Any
-    ) -> CpuState:
+    def synchronised(self, shared: Shared, state: CpuState, i: int, **changes: Any) -> CpuState:
         """The CPU after the i-th instruction, a context synchronisation event."""
 
     def continued(self, shared: Shared, returned: Effect) -> Effect:
@@ -115,8 +111,11 @@ class Source(Protocol):
 
 
 def behind_dmb(shared: Shared, state: CpuState, option: str) -> dict[str, Any]:
-    """What a DMB changes where it leaves the window: later stores, or all that is later, wait for
-    stores that are pending; and a fault that was met early and has been invalidated is gone."""
+    """What a DMB changes where it leaves the window.
+
+    Later stores, or all that is later, wait for stores that are pending; a fault that was met early
+    and has been invalidated is gone.
+    """
     order = ordered_by(option)
     changes: dict[str, Any] = {}
     if STORE in order.before:
@@ -149,6 +148,18 @@ def drained(window: Window, word: int, count: int) -> Window:
         else entry
         for entry in window
     )
+
+
+def restarted(window: Window, i: int, written: range) -> Window:
+    """The window without the first younger load that has missed the store at `i`, and what follows.
+
+    `written`: words that the store goes to, as is known now. A younger store to them is not done.
+    """
+    for j in range(i + 1, len(window)):
+        entry = window[j]
+        if entry.done and entry.source < i and entry.word is not None and entry.word in written:
+            return window[:j]
+    return window
 
 
 def overtaken(window: Window, word: int, count: int) -> Window:

@@ -5,8 +5,8 @@ likes. Words of memory have their address, translation tables (as a whole, for w
 theirs; `CPU` is all that is a CPU's own, `OWED` what others have not yet completed for it. What a
 CPU may hold changes with every store to a table that its walks can come upon, so whatever a CPU
 does or holds reads the tables in its view; and a store that links a table reads all tables below,
-since what they contain at that moment becomes part of views. A TLB that CPUs have in common is a cell: who shares it reads it, and
-writes it by a change to old entries that it has or had.
+since what they contain at that moment becomes part of views. A TLB that CPUs have in common is a
+cell: who shares it reads it, and writes it by a change to old entries that it has or had.
 
 Simplified: all moves of CPUs that have several instructions in flight share a cell (fewer pairs
 commute).

@@ -58,7 +58,7 @@ class Rule(NamedTuple):
 
 _LOADS, _STORES = frozenset((LOAD,)), frozenset((STORE,))
 _SYNCHRONISE = Rule("synchronise", synchronises=True, stops=True)
-_EXCEPTION = {"alone": True, "synchronises": True, "stops": True}
+_EXCEPTION: dict[str, Any] = {"alone": True, "synchronises": True, "stops": True}
 
 RULES: dict[str, Rule] = {
     "ldr": Rule("load", _LOADS, observes=True),
@@ -82,6 +82,7 @@ RULES: dict[str, Rule] = {
     "mrs": Rule("mrs", alone=True, observes=True),
     "svc": Rule("svc", **_EXCEPTION),
     "eret": Rule("eret", **_EXCEPTION),
+    "eret.el0": Rule("eret_to_el0", synchronises=True, stops=True),
     "wfe": Rule("wfe", alone=True),
     "sev": Rule("sev", alone=True),
     "sevl": Rule("sev", alone=True),

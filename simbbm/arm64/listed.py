@@ -40,11 +40,6 @@ class Thread:
         self.code += [*handler, _RETURN]
         return tuple(range(start, len(self.code)))
 
-    def fetched(self, code: int) -> InFlight:
-        """Return the entry of an instruction of which nothing has happened yet."""
-        place = self.code[code].place
-        return InFlight(code, place.address if place is not None and place.physical else None)
-
 
 class Listed(NamedTuple):
     """The state of a thread."""
@@ -151,9 +146,7 @@ class Listed(NamedTuple):
         Nothing is fetched beyond a context synchronisation event that has not happened.
         """
         size, ignored = shared.hardware.window, "isb" if shared.ablated("isb") else ""
-        flight = self
-        while flight.window and flight._can_leave():
-            flight = flight._leave()
+        flight = self._left()
         window, rest = list(flight.window), flight.rest
         while rest and len(window) < size:
             last = flight.thread.code[window[-1].code].op if window else ""
@@ -162,16 +155,23 @@ class Listed(NamedTuple):
             if flight.thread.code[rest[0]].op == "stop":
                 rest = ()
                 break
-            window.append(flight.thread.fetched(rest[0]))
+            window.append(InFlight(rest[0]))
             rest = rest[1:]
         after = flight._replace(window=tuple(window), rest=rest)
-        return after.retired(shared) if after.window and after._can_leave() else after
+        return after.retired(shared) if after.oldest_can_leave() else after
 
-    def _can_leave(self) -> bool:
+    def _left(self) -> Listed:
+        """The flight without the oldest instructions, as far as they can leave."""
+        flight = self
+        while flight.oldest_can_leave():
+            flight = flight.leave()
+        return flight
+
+    def oldest_can_leave(self) -> bool:
         """Whether the oldest instruction is done; a silent one needs nothing else."""
-        return self.window[0].done or LISTED[self.instruction(0).op].silent
+        return bool(self.window) and (self.window[0].done or LISTED[self.instruction(0).op].silent)
 
-    def _leave(self) -> Listed:
+    def leave(self) -> Listed:
         """Let the oldest instruction go, and keep what it wrote to its register."""
         registers = self.registers
         destination = self.instruction(0).destination
@@ -207,7 +207,7 @@ class Listed(NamedTuple):
         """The same with other things known of what is in flight."""
         return self._replace(window=window)
 
-    def continued(self, shared: Shared, returned: Effect) -> Effect:  # noqa: ARG002
+    def continued(self, shared: Shared, returned: Effect) -> Effect:
         """Listings have no ERET that returns from an exception of a program."""
         raise NotImplementedError
 

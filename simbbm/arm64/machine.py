@@ -7,7 +7,7 @@ identified across processes by `digest`. `Arm64` is its transition system.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from simbbm.arm64.ahead import started
 from simbbm.arm64.constant import constant_pages
@@ -20,8 +20,8 @@ from simbbm.arm64.flight import overtaken
 from simbbm.arm64.footprints import footprint
 from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.hardware import act, hardware_moves
-from simbbm.arm64.memory import Memory, Tables, Unreadable
 from simbbm.arm64.listed import takeoff
+from simbbm.arm64.memory import Memory, Tables, Unreadable
 from simbbm.arm64.sharing import groups, share, without_effect
 from simbbm.arm64.storebuffer import StoreBuffer, Word
 from simbbm.arm64.view import Hit
@@ -66,6 +66,7 @@ class MachineSpec(NamedTuple):
     regions: tuple[Region, ...] = ()
     table_names: frozenset[int] = frozenset()
     speculative: tuple[int, ...] = ()
+    handler_args: tuple[Any, ...] = ()
 
 
 class Arm64:
@@ -104,6 +105,7 @@ class Arm64:
             watch_stale,
             spec.speculative,
             constant_pages(spec),
+            spec.handler_args,
         )
         self._flights = tuple(
             takeoff(cpu.listing, self.shared) if cpu.listing else None for cpu in spec.cpus
@@ -285,7 +287,7 @@ class Arm64:
         return tuple(
             f"cpu{i} waits in {cpu.point.label}: {self._waits_for(cpu, i, state)}"
             if cpu.point.op
-            else f"cpu{i} waits with {len(cpu.flight.window if cpu.flight else ())} instructions in flight"
+            else f"cpu{i} waits with instructions in flight"
             for i, cpu in enumerate(state.cpus)
             if not cpu.finished
         )

@@ -17,7 +17,7 @@ from simbbm.arm64.tlb import Tlbi
 from simbbm.core.code import NO_OPERAND, UNKNOWN
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Op, Step
-from simbbm.core.unknown import Dependent, Token
+from simbbm.core.unknown import Dependent, is_known
 
 Text = str
 """`str` under a name that the method of the same name does not hide."""
@@ -48,7 +48,9 @@ def depending(operand: T, *on: Any) -> T:
 
 def _plain(word: Word) -> Word:
     """Return what memory keeps of a word: an enum's member or a bool is the int that it equals."""
-    return word if type(word) is Token else int(word) if isinstance(word, int) else word
+    if not is_known(word):
+        return word
+    return int(word) if isinstance(word, int) else word
 
 
 def _checked(step: Step[T], fits: bool, what: Text, known: Iterable[Text]) -> Step[T]:  # noqa: FBT001
@@ -80,6 +82,15 @@ class Aborted(NamedTuple):
     level: int
     page: int
     access: str
+
+
+class Physical(NamedTuple):
+    """The address of a word that is always mapped: of its translation nothing is modelled.
+
+    For litmus tests, which say nothing of how tables and flags are mapped.
+    """
+
+    address: int
 
 
 class Cpu(NamedTuple):
@@ -201,9 +212,17 @@ class Cpu(NamedTuple):
         """MSR DAIFClr: unmask interrupts (`i`), or all of DAIF; `da` leaves interrupts masked."""
         return _checked(Step(Op(_daif("daifclr", mask))), mask in DAIF, "masks", DAIF)
 
-    def eret(self, *, retry: bool = True) -> Step[None]:
-        """ERET from an exception handler: run the faulting operation again, or go on after it."""
-        return Step(Op("eret", (retry,)))
+    def eret(self, *, retry: bool = True, result: Any = None) -> Step[None]:
+        """ERET from an exception handler: run the faulting operation again, or go on after it.
+
+        In the latter case what was interrupted observes `result`: what a system call returns, or
+        an exception table's fixup leaves in a register.
+        """
+        return Step(Op("eret", (retry,) if result is None else (retry, result)))
+
+    def eret_to_el0(self) -> Step[None]:
+        """ERET to user space, of a task that was never interrupted there: go on at EL0."""
+        return Step(Op("eret.el0"))
 
     def svc(self, number: int = 0) -> Step[None]:
         """SVC: take an exception; the program goes on after it."""

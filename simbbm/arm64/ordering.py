@@ -39,7 +39,7 @@ class Ordering:
         for j in range(i):
             instruction, entry = self.code[j], self.window[j]
             rule = instruction.rule
-            if not instruction.addressed or (rule.access and not entry.translated):
+            if not instruction.addressed or (rule.access and not self.is_translated(j)):
                 return False
             if rule.alone and not entry.done:
                 return False
@@ -52,11 +52,21 @@ class Ordering:
     def _read_again(self, j: int, before: int) -> bool:
         """Whether a younger load, before position `before`, has read the word of the j-th."""
         return any(
-            LOAD in self.code[k].rule.kinds
-            and self.window[k].done
-            and self.window[k].word == self.window[j].word
+            LOAD in self.code[k].rule.kinds and self.window[k].done and self.word(k) == self.word(j)
             for k in range(j + 1, before)
         )
+
+    def physical(self, i: int) -> bool:
+        """Whether the access goes to a word without being translated."""
+        return self.code[i].physical and self.code[i].addressed
+
+    def is_translated(self, i: int) -> bool:
+        """Whether it is known which word the access goes to."""
+        return self.window[i].translated or self.physical(i)
+
+    def word(self, i: int) -> int | None:
+        """The physical word that the access goes to, if that is known."""
+        return self.code[i].address if self.physical(i) else self.window[i].word
 
     def is_held_by_dsb(self, i: int) -> bool:
         """Whether a DSB before is not done."""

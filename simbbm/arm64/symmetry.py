@@ -34,7 +34,8 @@ class Symmetry:
         cpus = machine.initial().cpus if wanted else ()
         order = sorted(range(len(cpus)), key=lambda i: (cpus.index(cpus[i]), i))
         groups = (tuple(g) for _, g in groupby(order, key=lambda i: cpus.index(cpus[i])))
-        self.classes = tuple(g for g in groups if len(g) > 1 and not machine.spec.cpus[g[0]].listing)
+        listed = {i for i, cpu in enumerate(machine.spec.cpus) if cpu.listing}
+        self.classes = tuple(g for g in groups if len(g) > 1 and listed.isdisjoint(g))
         self._class_of = {i: c for c, group in enumerate(self.classes) for i in group}
         self._keys: dict[tuple[CpuState, int], str] = {}
         """By CPU and class: two classes may come to one state, and tell only one class apart."""

@@ -51,6 +51,7 @@ def _parts(setup: Any, cpu_setup: type) -> Iterator[tuple[str, object, Any]]:
     yield "geometry", setup.geometry, Geometry
     yield "hardware", setup.hardware, Hardware
     yield "handler", setup.handler, "function or None"
+    yield "handler_args", setup.handler_args, tuple
     yield "table_names", setup.table_names, "set"
     yield from _each("cpus", setup.cpus, cpu_setup)
     yield "the first of its cpus", next(iter(setup.cpus), None), cpu_setup

@@ -10,69 +10,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from simbbm.cli.exits import Exit, worst
+from simbbm.cli.litmus_rows import LitmusRow, ObservationRow, OutcomeRow, SummaryRow
 from simbbm.cli.options import Count, Duration, common, examples, witness_dir_option
-from simbbm.report.rows import ErrorRow, Row, encode
+from simbbm.report.rows import ErrorRow, encode
 from simbbm.terminal import complain, echo, style
 
 if TYPE_CHECKING:
     from simbbm.cli.verdicts import Kept
     from simbbm.litmus.notation import Line
     from simbbm.litmus.score import Judged
-
-
-class LitmusRow(Row, tag="litmus", tag_field="type", frozen=True, kw_only=True):
-    """One test."""
-
-    name: str
-    verdict: str | None
-    reached: bool | None
-    ok: bool | None
-    inconclusive: str | None = None
-    unsupported: str | None = None
-    states: int | None = None
-    seconds: float | None = None
-    feature: str | None = None
-    window: int | None = None
-    witness: str | None = None
-    """Absolute path, of an execution that ends in the condition."""
-    token: str | None = None
-
-
-class OutcomeRow(Row, tag="litmus-outcome", tag_field="type", frozen=True, kw_only=True):
-    """One final state of a test."""
-
-    name: str
-    outcome: str
-    reached: bool
-    witness: str | None
-    token: str | None
-
-
-class ObservationRow(Row, tag="litmus-observation", tag_field="type", frozen=True, kw_only=True):
-    """How often the condition holds in the final states of a test."""
-
-    name: str
-    observation: str
-    positive: int
-    negative: int
-    complete: bool
-
-
-class SummaryRow(Row, tag="litmus-summary", tag_field="type", frozen=True, kw_only=True):
-    """All tests."""
-
-    total: int
-    forbidden_ok: int
-    forbidden: int
-    allowed_ok: int
-    allowed: int
-    unsupported: int
-    inconclusive: int
-    malformed: int
-    """Lines that are no test; `total` does not count them."""
-    states: int
-    seconds: float
-    feature: str | None = None
 
 
 class Wanted(NamedTuple):
@@ -86,6 +32,8 @@ class Wanted(NamedTuple):
     witness_dir: Path
     width: int
     """Of the longest name."""
+    programs: bool = False
+    """Threads are run as programs."""
 
 
 @click.command(
@@ -122,6 +70,11 @@ class Wanted(NamedTuple):
     help="Likewise, after this long.",
 )
 @click.option("--only", metavar="NAME", multiple=True, help="Run this test alone; may be repeated.")
+@click.option(
+    "--as-programs",
+    is_flag=True,
+    help="Run each test a second time, its threads as programs like the kernel's; both scores.",
+)
 @click.option("--outcomes", is_flag=True, help="Show every final state, with a witness each.")
 @click.option("--report", is_flag=True, help="The score as markdown, with and without FEAT_ETS2.")
 @witness_dir_option
@@ -134,6 +87,7 @@ def command(
     max_states: int,
     max_seconds: float,
     only: tuple[str, ...],
+    as_programs: bool,
     outcomes: bool,
     report: bool,
     witness_dir: Path,
@@ -152,7 +106,10 @@ def command(
     if report:
         return worst([*codes, _report(files, lines, wanted, feature)])
     malformed = sum(line.test is None and not line.unsupported for line in lines)
-    return worst([*codes, _all(lines, wanted, malformed, feature)])
+    codes.append(_all(lines, wanted, malformed, feature))
+    if as_programs and codes[-1] is not Exit.INTERRUPTED:
+        codes.append(_all(lines, wanted._replace(programs=True), malformed, feature))
+    return worst(codes)
 
 
 def _read(files: tuple[str, ...], *, as_json: bool) -> tuple[list[Line], list[Exit]]:
@@ -209,7 +166,14 @@ def _judged(
     window, states, seconds = wanted.window, wanted.max_states, wanted.max_seconds
     for line in _runnable(lines):
         try:
-            test = judge(line, ets2=ets2, window=window, max_states=states, max_seconds=seconds)
+            test = judge(
+                line,
+                ets2=ets2,
+                window=window,
+                max_states=states,
+                max_seconds=seconds,
+                programs=wanted.programs,
+            )
         except Exception as error:
             if os.environ.get(WHOLE_TRACEBACK):
                 raise
@@ -245,19 +209,25 @@ def _all(lines: list[Line], wanted: Wanted, malformed: int, feature: str | None)
         states=sum(result.states for result in results),
         seconds=round(sum(result.seconds for result in results), 3),
         feature=feature,
+        source=_source(wanted),
     )
     if wanted.as_json:
         echo(encode(row))
     else:
         bad = f", malformed {row.malformed}" if row.malformed else ""
         echo(f"{found.text}{bad}")
-        echo(f"{row.total} tests, {row.states:,} states, {row.seconds:.1f} s")
+        how = " as programs" if wanted.programs else ""
+        echo(f"{row.total} tests{how}, {row.states:,} states, {row.seconds:.1f} s")
         if interrupted:
             left = len(_runnable(lines)) - len(done) - len(codes)
             echo(f"interrupted: {left} tests were not finished")
     if interrupted:
         return Exit.INTERRUPTED
     return worst([*codes, *map(_exit_of, done)])
+
+
+def _source(wanted: Wanted) -> str | None:
+    return "program" if wanted.programs else None
 
 
 def _exit_of(test: Judged) -> Exit:
@@ -290,6 +260,7 @@ def _show(test: Judged, wanted: Wanted) -> None:
         seconds=round(result.seconds, 3) if result else None,
         feature="ets2" if test.ets2 else None,
         window=wanted.window,
+        source=_source(wanted),
         witness=str(kept.path) if kept and kept.path else None,
         token=kept.token if kept else None,
     )

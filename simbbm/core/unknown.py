@@ -34,12 +34,13 @@ def _looked_at(*_: Any) -> NoReturn:
 
 
 _LOOKS = """
-    eq ne lt le gt ge hash bool repr str format int float index complex len iter contains getitem
-    setattr delattr call add radd sub rsub mul rmul truediv rtruediv floordiv rfloordiv mod rmod
-    divmod rdivmod pow rpow lshift rlshift rshift rrshift and rand or ror xor rxor matmul rmatmul
-    neg pos abs invert round trunc floor ceil bytes enter exit await aiter anext dir sizeof
-""".split()
-for _name in _LOOKS:
+    eq ne lt le gt ge hash bool repr str format int float index complex len iter contains
+    getitem setattr delattr call add radd sub rsub mul rmul truediv rtruediv floordiv
+    rfloordiv mod rmod divmod rdivmod pow rpow lshift rlshift rshift rrshift and rand or ror
+    xor rxor matmul rmatmul neg pos abs invert round trunc floor ceil bytes enter exit await
+    aiter anext dir sizeof
+"""
+for _name in _LOOKS.split():
     setattr(Token, f"__{_name}__", _looked_at)
 
 _tokens: list[Token] = []
@@ -74,5 +75,3 @@ def is_known(operand: Any) -> bool:
     if dataclasses.is_dataclass(operand) and not isinstance(operand, type):
         return all(is_known(getattr(operand, f.name)) for f in dataclasses.fields(operand))
     return True
-
-

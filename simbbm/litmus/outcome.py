@@ -8,8 +8,9 @@ register held before. Published verdicts need both, each of them where they come
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.descriptor import INVALID, TABLE, Descriptor
 from simbbm.arm64.listed import Listed
 from simbbm.arm64.machine import Machine
@@ -63,13 +64,13 @@ class Observer:
         registers: list[tuple[int, int, object]] = []
         taken = []
         for i, cpu in enumerate(state.cpus):
-            assert isinstance(cpu.flight, Listed)
-            values = dict(cpu.flight.registers)
-            lost = {self._stopped_by[i].get(number) for number, _ in cpu.flight.faults}
+            written, faults = _end_of(cpu)
+            values = dict(written)
+            lost = {self._stopped_by[i].get(number) for number, _ in faults}
             registers += (
                 (i, n, None if n in lost else values.get(n, 0)) for n in self._registers[i]
             )
-            taken.append(cpu.flight.faults)
+            taken.append(faults)
         words = tuple(
             (where, self.memories.read(state.memory, address))
             for where, address in self._words.items()
@@ -120,6 +121,14 @@ class Observer:
         flag = next((f for f, a in PERMISSIONS.items() if a == value.attributes), "?")
         flags = [flag, "" if value.access_flag else "af=0", "cont" if value.contiguous else ""]
         return f"leaf({','.join(filter(None, [page, *flags]))})"
+
+
+def _end_of(cpu: CpuState) -> tuple[Any, Any]:
+    """Registers and faults of a thread that has ended, listing or program."""
+    if isinstance(cpu.flight, Listed):
+        return cpu.flight.registers, cpu.flight.faults
+    registers, faults = cpu.point.value
+    return registers, faults
 
 
 class End:

@@ -19,7 +19,7 @@ from simbbm.core.system import Move
 from simbbm.litmus.conditions import holds
 from simbbm.litmus.notation import LitmusTest
 from simbbm.litmus.outcome import Outcome
-from simbbm.litmus.scenario import LitmusMachine, LitmusScenario, is_final, scenario_of
+from simbbm.litmus.scenario import PROGRAM, LitmusMachine, LitmusScenario, is_final, scenario_of
 from simbbm.litmus.setup import HARDWARE
 
 MAX_STATES = 2_000_000
@@ -73,6 +73,7 @@ def run(
     max_seconds: float = MAX_SECONDS,
     eager: bool = True,
     hardware: Hardware = HARDWARE,
+    programs: bool = False,
 ) -> Result:
     """Search all executions of a test.
 
@@ -81,7 +82,7 @@ def run(
     """
     scenario = scenario_of(test, hardware._replace(eager_steps=eager))
     given = {"ets2": "yes" if ets2 else "no"} | ({} if window is None else {"window": window})
-    params = scenario.parameters_from(given)
+    params = scenario.parameters_from(given | ({"source": PROGRAM} if programs else {}))
     start = perf_counter()
     search = Search(scenario.system(params), max_states, max_seconds, eager=eager)
     endings = sorted(search.endings(), key=lambda ending: ending.text)

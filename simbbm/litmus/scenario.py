@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from simbbm.arm64.constant import constant_pages
 from simbbm.arm64.features import Hardware
 from simbbm.arm64.machine import Arm64, Machine, MachineSpec
 from simbbm.check.verdict import Expectation, Verdict
@@ -26,9 +27,11 @@ from simbbm.reading import is_file, quoted
 from simbbm.scenario import Parameter, Scenario, Setup
 
 SUFFIX = ".jsonl"
+LISTING, PROGRAM = "listing", "program"
 PARAMETERS = (
     Parameter("ets2", "choice", "no", choices=("no", "yes")),
     Parameter("window", "int", WINDOW, min=1, max=WINDOW),
+    Parameter("source", "choice", LISTING, choices=(LISTING, PROGRAM)),
 )
 
 
@@ -37,6 +40,12 @@ class LitmusMachine(Arm64):
 
     def __init__(self, spec: MachineSpec, test: LitmusTest, layout: Layout) -> None:
         super().__init__(spec)
+        if spec.handler_args:
+            # Its programs are listings in another form, so all that they may store is known.
+            (listings,) = spec.handler_args
+            pairs = zip(spec.cpus, listings, strict=True)
+            known = tuple(cpu._replace(listing=listing) for cpu, listing in pairs)
+            self.shared.constant = constant_pages(spec._replace(cpus=known))
         self.test = test
         self.observer = Observer(test, layout, self.shared.memories)
 
@@ -60,8 +69,11 @@ class LitmusMachine(Arm64):
 
 
 def is_final(state: Machine) -> bool:
-    """Whether every thread has done everything. What hardware still does changes no outcome."""
-    return all(cpu.finished for cpu in state.cpus)
+    """Whether every thread has done everything, and its stores have reached memory.
+
+    What else hardware still does changes no outcome.
+    """
+    return all(cpu.finished and not cpu.buffer.stores for cpu in state.cpus)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -100,8 +112,9 @@ def _build(
     *,
     ets2: str = "no",
     window: int = WINDOW,
+    source: str = LISTING,
 ) -> Setup:
-    return setup(test, layout, Options(ets2 == "yes", window, hardware))
+    return setup(test, layout, Options(ets2 == "yes", window, hardware, source == PROGRAM))
 
 
 def scenarios_in(file: str) -> list[Scenario]:

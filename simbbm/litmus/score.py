@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from simbbm.core.errors import ScenarioError, UsageError
+from simbbm.litmus import as_program
 from simbbm.litmus.notation import Line, Verdict
 from simbbm.litmus.run import MAX_SECONDS, MAX_STATES, Result, run
-from simbbm.litmus.syntax import Malformed
+from simbbm.litmus.syntax import Malformed, Unsupported
 
 
 class Judged(NamedTuple):
@@ -84,13 +85,22 @@ def judge(
     window: int | None = None,
     max_states: int = MAX_STATES,
     max_seconds: float = MAX_SECONDS,
+    programs: bool = False,
 ) -> Judged:
-    """Run a test if it can be, and judge it."""
+    """Run a test if it can be, and judge it; `programs`: its threads as programs."""
     if line.test is None:
         return Judged(line, ets2, None)
+    if programs and not all(as_program.expressible(thread) for thread in line.test.threads):
+        told = f"{line.name}: a handler uses what its thread has loaded, which no program's can"
+        return Judged(line._replace(test=None, error=Unsupported(told)), ets2, None)
     try:
         result = run(
-            line.test, ets2=ets2, window=window, max_states=max_states, max_seconds=max_seconds
+            line.test,
+            ets2=ets2,
+            window=window,
+            max_states=max_states,
+            max_seconds=max_seconds,
+            programs=programs,
         )
     except ScenarioError as error:  # only a run shows what a register holds
         told = f"{line.test.file}:{line.number}: {line.name}: {error.message}"

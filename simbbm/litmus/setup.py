@@ -21,6 +21,7 @@ from simbbm.arm64.ops import TLBI_OPERANDS
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.tlb import Tlbi
 from simbbm.check.properties import Property
+from simbbm.litmus import as_program
 from simbbm.litmus.layout import Layout
 from simbbm.litmus.notation import LitmusTest, Thread
 from simbbm.litmus.operations import Operation, Shootdown
@@ -41,24 +42,30 @@ class Options(NamedTuple):
     ets2: bool = False
     window: int = WINDOW
     hardware: Hardware = HARDWARE
+    programs: bool = False
+    """Its threads are programs, as the kernel's protocol is, and not listings."""
 
 
 def setup(test: LitmusTest, layout: Layout, options: Options) -> Setup:
     """Return the machine's description."""
+    listings = tuple(listing(thread, layout) for thread in test.threads)
     return Setup(
         geometry=layout.geometry,
         cpus=tuple(
             CpuSetup(
-                nothing,
+                as_program.thread if options.programs else nothing,
                 _regime(thread, layout),
+                args=(code,) if options.programs else (),
                 features=Features(
                     thread.cpu.bbm, thread.cpu.noabort, options.ets2, thread.cpu.conflict
                 ),
                 el=thread.el,
-                listing=listing(thread, layout),
+                listing=None if options.programs else code,
             )
-            for thread in test.threads
+            for thread, code in zip(test.threads, listings, strict=True)
         ),
+        handler=as_program.handle if options.programs else None,
+        handler_args=(listings,) if options.programs else (),
         tables=layout.tables(),
         properties=(Property(NEVER_REACHED),),
         data={layout.word(word): value for word, value in test.data},

@@ -17,7 +17,7 @@ Write = Callable[[Shared, Any], str]
 
 
 def in_flight(
-    shared: Shared, step: int, move: Move, before: Listed, after: Listed | None, write: Write
+    shared: Shared, step: int, move: Move, before: Listed, after: Listed, write: Write
 ) -> TraceEvent:
     """Return a step of an instruction in flight as an event."""
     label = re.fullmatch(r"cpu\d+:(\d+)\.\S+ ?(.*)", move.label)
@@ -26,7 +26,7 @@ def in_flight(
     instruction = before.thread.code[code]
     text = _instruction(shared, instruction, write)
     what = re.sub(r"!([a-z-]+)(\d)", r": level \2 \1 fault", label[2])
-    if what == "reads" and after is not None:
+    if what == "reads":
         what += f" {write(shared, _read(after, code, instruction.destination))}"
     told = named(shared, f"{text}: {what or 'translates'}")
     function = "" if instruction.number >= 0 else "handler"

@@ -52,7 +52,9 @@ def event(shared: Shared, step: ReplayStep) -> TraceEvent:
         return TraceEvent(step.step, move.cpu, move.agent, move.label, text, "")
     flight = before.cpus[move.cpu].flight
     if isinstance(flight, Listed):
-        return in_flight(shared, step.step, move, flight, after.cpus[move.cpu].flight, value)
+        flown = after.cpus[move.cpu].flight
+        assert isinstance(flown, Listed)
+        return in_flight(shared, step.step, move, flight, flown, value)
     if isinstance(flight, Ahead):
         return _ahead(shared, step.step, move, flight, before)
     point = before.cpus[move.cpu].point
@@ -65,20 +67,18 @@ def event(shared: Shared, step: ReplayStep) -> TraceEvent:
     if seen is not NOTHING_SEEN and seen is not None:
         text += f" -> {value(shared, seen)}"
     notes = tuple(_notes(label))
-    return TraceEvent(
-        step.step, move.cpu, move.agent, move.label, text, function_of(point), notes
-    )
+    return TraceEvent(step.step, move.cpu, move.agent, move.label, text, function_of(point), notes)
 
 
-def _ahead(
-    shared: Shared, step: int, move: Move, flight: Ahead, before: Machine
-) -> TraceEvent:
+def _ahead(shared: Shared, step: int, move: Move, flight: Ahead, before: Machine) -> TraceEvent:
     """A step of one of several operations of a program that are in flight."""
     cpu = before.cpus[move.cpu]
     code, points = flight.code(cpu, move.cpu), list(flight.points(cpu.point))
     label = move.label.removeprefix(f"cpu{move.cpu}:")
-    rests = ((i, label.removeprefix(one.label)) for i, one in enumerate(code) if label.startswith(one.label))
-    i, rest = next((i, rest) for i, rest in rests if not rest or rest[0] in " !~")
+    i = next(
+        i for i, one in enumerate(code) if re.fullmatch(rf"{re.escape(one.label)}([ !~].*)?", label)
+    )
+    rest = label.removeprefix(code[i].label)
     point = points[i]
     assert point.op is not None
     what, word = rest.lstrip(), flight.window[i].word

@@ -16,16 +16,18 @@ NOT_BUILT = {"R22"}
 """FEAT_nTLBPA is taken as implemented."""
 
 
+@pytest.mark.parametrize("programs", [False, True], ids=["listings", "programs"])
 @pytest.mark.parametrize("ets2", [False, True], ids=["base", "ets2"])
-def test_own_rows(own_line: Line, ets2: bool) -> None:
-    judged = judge(own_line, ets2=ets2)
+def test_own_rows(own_line: Line, ets2: bool, programs: bool) -> None:
+    judged = judge(own_line, ets2=ets2, programs=programs)
 
     assert judged.ok, why(judged)
 
 
+@pytest.mark.parametrize("programs", [False, True], ids=["listings", "programs"])
 @pytest.mark.parametrize("ets2", [False, True], ids=["base", "ets2"])
-def test_published_rows(published_line: Line, ets2: bool) -> None:
-    judged = judge(published_line, ets2=ets2)
+def test_published_rows(published_line: Line, ets2: bool, programs: bool) -> None:
+    judged = judge(published_line, ets2=ets2, programs=programs)
 
     assert judged.ok or judged.verdict is None, why(judged)
     assert judged.reached is not None

@@ -58,6 +58,6 @@ def loads(reader: Any) -> set[tuple[str, tuple[str, ...]]]:
 def test_a_load_that_goes_ahead_says_so() -> None:
     later = {(value, ()) for value in "012"}
 
-    for reader, function in ((read_and_keep, "read_and_keep"), (read_and_forget, "read_and_forget")):
-        ahead = {(value, (f"ahead of {function}.nop",)) for value in "012"}
+    for reader in (read_and_keep, read_and_forget):
+        ahead = {(value, (f"ahead of {reader.__name__}.nop",)) for value in "012"}
         assert later | ahead == loads(reader)
