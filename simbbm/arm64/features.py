@@ -59,7 +59,7 @@ class Hardware(NamedTuple):
     common_tlb: bool = True
     evictions: int = 1
     window: int = 1
-    """Instructions in flight: of a listing; of a program, a load and what it may overtake."""
+    """Instructions in flight, of a listing or of a program; pending stores are beyond it."""
     eager_steps: bool = True
     """Listings: take at once the steps that only enable others (`window`)."""
     interrupts: str = ""
