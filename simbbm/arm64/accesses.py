@@ -18,7 +18,7 @@ from simbbm.arm64.ops import Aborted
 from simbbm.arm64.ordering import Ordering
 from simbbm.arm64.translate import READ, WRITE, Translation, target, translations
 from simbbm.arm64.walks import ACCESS_FLAG, TRANSLATION, Fault
-from simbbm.core.system import Problem
+from simbbm.core.system import STEP, Problem
 
 Perform = Callable[[int, Translation | None, int], Iterator[LocalMove]]
 """What is done with an access once it is translated, to this word."""
@@ -68,7 +68,7 @@ class Accesses(Ordering):
                     yield read
                 else:
                     polled = self._after_access(t, self.state)
-                    poll = self.move(i, t.suffix, Effect(polled), reads=(word,), early=t.early)
+                    poll = self.move(i, t.suffix, Effect(polled), t=t, reads=(word,))
                     if polled is not self.state:
                         yield poll
                     elif not t.early:
@@ -115,12 +115,12 @@ class Accesses(Ordering):
         for t in dict.fromkeys(results):
             if t.fault:
                 entry = self.window[i]._replace(fault=t.fault)
-                yield self._step(i, f"translates{t.suffix}", entry, early=t.early)
+                yield self._step(i, f"translates{t.suffix}", entry, t)
                 continue
             word = self._physical(t, i)
             entry = self.window[i]._replace(word=word, entry=t.entry, stale=self._stale(t))
             what = f"translates to {target(t, results)}"
-            yield self._step(i, what, entry, window=self._restarted(i, word), early=t.early)
+            yield self._step(i, what, entry, t, self._restarted(i, word))
 
     def _kind(self, i: int) -> str:
         return WRITE if STORE in self.code[i].rule.kinds else READ
@@ -269,7 +269,7 @@ class Accesses(Ordering):
         """An access that is translated and performed in one step takes a fault."""
         if self.source.takes_exception(i) and self.is_ordered(i, fault=True):
             assert t.fault is not None
-            yield self.move(i, t.suffix, self._aborted(i, t.fault), early=t.early)
+            yield self.move(i, t.suffix, self._aborted(i, t.fault), t=t)
 
     def take_fault(self, i: int) -> Iterator[LocalMove]:
         """Commit the fault of an access in flight."""
@@ -335,26 +335,29 @@ class Accesses(Ordering):
             )
         effect = Effect(state, write, tlbi, sev, problem)
         suffix = what if self.source.split else t.suffix if t else ""
-        return self.move(i, suffix, effect, reads=reads, early=t is not None and t.early)
+        return self.move(i, suffix, effect, t=t, reads=reads)
 
     def _step(
-        self, i: int, what: str, entry: InFlight, *, window: Window | None = None, early: bool
+        self, i: int, what: str, entry: InFlight, t: Translation, window: Window | None = None
     ) -> LocalMove:
         """A step that only the CPU itself knows of."""
         following = with_entry(self.window if window is None else window, i, entry)
         after = self.source.after(self.shared, self.state, following)
-        return self.move(i, what, Effect(after), early=early)
+        return self.move(i, what, Effect(after), t=t, notes=t.notes if t.fault else ())
 
     def move(
         self,
         i: int,
-        suffix: str,
+        variant: str,
         effect: Effect,
         *,
+        t: Translation | None = None,
         reads: tuple[int, ...] = (),
-        early: bool = False,
+        notes: tuple[str, ...] | None = None,
     ) -> LocalMove:
-        """A move of the i-th instruction; the suffix says what of it."""
-        joint = " " if self.source.split and suffix[:1].isalpha() else ""
-        label = f"{self.code[i].label}{joint}{suffix}"
-        return LocalMove("", label, effect, reads, early=early)
+        """A move of the i-th instruction; the variant says how far it is, or which way it goes."""
+        joint = " " if self.source.split and variant[:1].isalpha() else ""
+        early = t is not None and t.early
+        told = notes if notes is not None else t.notes if t else ()
+        what, variant = self.code[i].label, joint + variant
+        return LocalMove(STEP, what, effect, reads, early=early, variant=variant, notes=told)

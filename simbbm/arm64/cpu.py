@@ -142,12 +142,13 @@ class Effect(NamedTuple):
 
 
 class LocalMove(NamedTuple):
-    """A move of one CPU or of its hardware, named without the CPU's number."""
+    """A move of one CPU or of its hardware, without the CPU's number.
 
-    agent: str
-    """What follows `cpuN` in the agent's name; `dvm` stands for `dvm.cpuN`."""
-    label: str
-    """Of what `dvm` does without its issuer, which comes before the last colon."""
+    `kind`, `what`, `variant` and `notes` are those of the `Move` that becomes of it.
+    """
+
+    kind: str
+    what: str
     effect: Effect
     reads: tuple[int, ...] = ()
     """Words, by physical address, that the effect depends on (`footprints`)."""
@@ -156,6 +157,10 @@ class LocalMove(NamedTuple):
     optional: bool = False
     early: bool = False
     """It uses a translation or a value from earlier on (`core.system.Move`)."""
+    variant: str = ""
+    notes: tuple[str, ...] = ()
+    page: str = ""
+    """Of a walk: the name of the page that it is for."""
 
 
 class CpuSpec(NamedTuple):

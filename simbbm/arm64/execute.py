@@ -103,7 +103,8 @@ class Executor(Accesses):
     def _fetch_fault(self, i: int, t: Translation) -> LocalMove:
         assert t.fault is not None
         aborted = Aborted(t.fault.kind, t.fault.level, self.state.pc or 0, FETCH)
-        return self.move(i, f"!fetch{t.suffix}", self.exception(i, aborted), early=t.early)
+        effect = self.exception(i, aborted)
+        return self.move(i, f"!fetch{t.suffix}", effect, t=t, notes=("on the fetch", *t.notes))
 
     # Barriers and maintenance
 
@@ -171,7 +172,7 @@ class Executor(Accesses):
             yield self.done(i, None, event=False)
         if self.state.event is None:
             asleep = self.shared.cpus.change(self.state, event=False)
-            yield self.move(i, "!no event", Effect(asleep))
+            yield self.move(i, "!no event", Effect(asleep), notes=("no event was set",))
 
     def forget_events(self, i: int) -> Iterator[LocalMove]:
         """What waits have left behind is not known any more."""

@@ -20,11 +20,12 @@ from enum import IntEnum
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import NOTHING, CpuState, LocalMove
 from simbbm.arm64.descriptor import TABLE, Descriptor
+from simbbm.arm64.hardware import DRAIN
 from simbbm.arm64.memory import Memory
 from simbbm.arm64.sharing import shares
 from simbbm.arm64.storebuffer import Word
 from simbbm.arm64.translate import READ, translations
-from simbbm.core.system import Cell, Footprint, Move
+from simbbm.core.system import STEP, Cell, Footprint, Move
 
 
 class Kind(IntEnum):
@@ -83,7 +84,7 @@ def footprint(
                 entries = memory.tables.by_address[base].entries
                 reads.update(_below(memory, entries[address - base :][: len(words)]))
     # A drain looks at no translation; but by R17b it may end early faults, which tables cause.
-    if not move.agent.startswith(".drain") or state.features.ets2:
+    if move.kind != DRAIN or state.features.ets2:
         reads.update(tables_in_view(shared, state, memory))
         if effect.cpu.mmu.regime is not state.mmu.regime:
             reads.update(tables_in_view(shared, effect.cpu, memory))
@@ -102,7 +103,7 @@ def footprint(
         writes.add(EVERY_INBOX)
     if state.flight is not None:
         writes.add(IN_FLIGHT)
-    if not move.agent and state.point.op:
+    if move.kind == STEP and state.point.op:
         reads.update(_listens_to(state))
         if state.point.op.mnemonic.startswith(("dsb", "tlbi")):
             writes.add((Kind.OWED, cpu))

@@ -22,6 +22,12 @@ from simbbm.arm64.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
 from simbbm.arm64.walks import is_leaf, is_table, leaf_entries
 from simbbm.core.system import LAST_RESORT
 
+DRAIN, ACTS, COMPLETES, CTX, WALK, EVICT = "drain", "acts", "completes", "ctx", "walk", "evict"
+"""Kinds of what hardware does: a store reaches memory, a TLBI acts or completes on this CPU, a
+system register takes effect, an entry is filled or evicted; besides interrupts, by their names."""
+DVM = (ACTS, COMPLETES)
+"""What comes from other CPUs."""
+
 
 def hardware_moves(
     shared: Shared, state: CpuState, memory: Memory, cpu: int
@@ -52,10 +58,8 @@ def _drains(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
             window = drained(flight.window, store.address, len(store.words))
             flight = flight.with_window(window)
         after = shared.cpus.change(state, buffer=buffer, mmu=mmu, flight=flight)
-        name = shared.name(store.address)
-        agent = f".drain[{name}]"
         effect = Effect(after, write=(store.address, store.words))
-        yield LocalMove(agent, agent, effect)
+        yield LocalMove(DRAIN, shared.name(store.address), effect)
 
 
 def _event_stream(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
@@ -66,7 +70,7 @@ def _event_stream(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
     op = state.point.op
     if op is not None and op.mnemonic == "wfe" and not state.event:
         effect = Effect(shared.cpus.change(state, event=True))
-        yield LocalMove(LAST_RESORT, LAST_RESORT, effect)
+        yield LocalMove(LAST_RESORT, "", effect)
 
 
 def _interrupts(shared: Shared, state: CpuState, memory: Memory, cpu: int) -> Iterator[LocalMove]:
@@ -82,7 +86,7 @@ def _interrupts(shared: Shared, state: CpuState, memory: Memory, cpu: int) -> It
     taken = shared.cpus.change(state, interrupted=True)
     source = source_of(taken)
     effect = source.exception(shared, taken, memory, cpu, 0, aborted, resume=False)
-    yield LocalMove(f".{kind}", f".{kind}", effect, optional=True)
+    yield LocalMove(kind, "", effect, optional=True)
 
 
 def act(shared: Shared, state: CpuState, memory: Memory, pending: Pending, cpu: int) -> CpuState:
@@ -107,14 +111,14 @@ def _invalidations(
 ) -> Iterator[LocalMove]:
     """TLBIs that arrive here or, having acted, complete."""
     for pending in dict.fromkeys(state.inbox):
-        what = f" {shared.tlbi_name(pending.tlbi)}"
+        what = shared.tlbi_name(pending.tlbi)
         if not pending.acted:
             effect = Effect(act(shared, state, memory, pending, cpu))
-            yield LocalMove("dvm", f"{what}: acts", effect, completes=(pending.issuer,))
+            yield LocalMove(ACTS, what, effect, completes=(pending.issuer,))
         elif not _holds_up(shared, state, memory, pending.tlbi):
             after = shared.cpus.change(state, inbox=_without(state.inbox, pending))
             effect = Effect(_completed(shared, after, memory, pending, cpu))
-            yield LocalMove("dvm", f"{what}: completes", effect, completes=(pending.issuer,))
+            yield LocalMove(COMPLETES, what, effect, completes=(pending.issuer,))
 
 
 def _completed(
@@ -153,7 +157,7 @@ def _late_registers(shared: Shared, state: CpuState, memory: Memory) -> Iterator
         if len(getattr(state.mmu.regime, name)) > 1:
             mmu = shared.mmus.settled(state.mmu, memory.tables, name)
             effect = Effect(shared.cpus.change(state, mmu=mmu))
-            yield LocalMove(".ctx", f".ctx[{name}]", effect)
+            yield LocalMove(CTX, name, effect)
 
 
 def _walks(shared: Shared, state: CpuState, memory: Memory) -> Iterator[LocalMove]:
@@ -180,8 +184,7 @@ def _walks(shared: Shared, state: CpuState, memory: Memory) -> Iterator[LocalMov
                     names[_entry_name(shared, entry)] = (page, after)
     for name, (page, mmu) in names.items():
         effect = Effect(shared.cpus.change(state, mmu=mmu))
-        agent = f".walk[{shared.page_name(page)}]"
-        yield LocalMove(agent, f".walk[{name}]", effect, optional=True)
+        yield LocalMove(WALK, name, effect, optional=True, page=shared.page_name(page))
 
 
 def _evictions(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
@@ -190,8 +193,7 @@ def _evictions(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
     held: tuple[TableEntry | LeafEntry, ...] = (*state.mmu.tables, *state.mmu.leaves)
     for entry in held:
         effect = Effect(shared.cpus.change(state, mmu=shared.mmus.evicted(state.mmu, entry)))
-        name = f".evict[{_entry_name(shared, entry)}]"
-        yield LocalMove(".evict", name, effect, optional=True)
+        yield LocalMove(EVICT, _entry_name(shared, entry), effect, optional=True)
 
 
 def _entry_name(shared: Shared, entry: TableEntry | LeafEntry) -> str:

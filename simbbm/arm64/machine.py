@@ -19,7 +19,7 @@ from simbbm.arm64.features import DELAYED, Hardware
 from simbbm.arm64.flight import overtaken
 from simbbm.arm64.footprints import footprint
 from simbbm.arm64.geometry import Geometry
-from simbbm.arm64.hardware import act, hardware_moves
+from simbbm.arm64.hardware import DRAIN, DVM, WALK, act, hardware_moves
 from simbbm.arm64.listed import takeoff
 from simbbm.arm64.memory import Memory, Tables, Unreadable
 from simbbm.arm64.sharing import groups, share, without_effect
@@ -28,7 +28,7 @@ from simbbm.arm64.view import Hit
 from simbbm.core.automaton import Automaton
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Program
-from simbbm.core.system import LAST_RESORT, Footprint, Move, Problem
+from simbbm.core.system import LAST_RESORT, STEP, Footprint, Move, Problem
 from simbbm.core.values import digest
 
 MAX_REMEMBERED = 400_000
@@ -222,7 +222,7 @@ class Arm64:
 
     def waits_for_event_stream(self, state: Machine) -> bool:
         """Whether nothing but the event stream lets anybody go on: a wake-up was lost."""
-        due = {move.duty for move in self.moves(state) if not move.optional}
+        due = {move.kind for move in self.moves(state) if not move.optional}
         return due == {LAST_RESORT}
 
     def _deliver(self, cpu: CpuState, memory: Memory, pending: Pending, number: int) -> CpuState:
@@ -353,14 +353,31 @@ def owed_mask(state: Machine, by: int = -1) -> int:
 
 
 def _named(move: LocalMove, cpu: int, cells: Footprint) -> Move:
-    """Put the CPU's number into a local move's names."""
+    """Put the CPU's number into a local move, and make its names."""
     issuer = next(iter(move.completes), -1)
-    if move.agent == "dvm":
-        what, _, done = move.label.rpartition(": ")
-        agent, label = f"dvm.cpu{cpu}", f"dvm.cpu{cpu}{what} from cpu{issuer}: {done}"
-    elif move.agent:
-        agent, label = f"cpu{cpu}{move.agent}", f"cpu{cpu}{move.label}"
+    kind, what = move.kind, move.what
+    duty = ""
+    if kind == STEP:
+        agent, label = f"cpu{cpu}", f"cpu{cpu}:{what}{move.variant}"
+    elif kind in DVM:
+        agent, label = f"dvm.cpu{cpu}", f"dvm.cpu{cpu} {what} from cpu{issuer}: {kind}"
+        duty = f" {what}: {kind}"
     else:
-        agent, label = f"cpu{cpu}", f"cpu{cpu}:{move.label}"
-    duty = move.label if move.agent else ""
-    return Move(agent, label, cpu, move.optional, cells, move.effect, duty, issuer, move.early)
+        duty = f".{kind}[{what}]" if what else f".{kind}"
+        whose = f"[{what}]" if kind == DRAIN else f"[{move.page}]" if kind == WALK else ""
+        agent, label = f"cpu{cpu}.{kind}{whose}", f"cpu{cpu}{duty}"
+    return Move(
+        agent,
+        label,
+        cpu,
+        move.optional,
+        cells,
+        move.effect,
+        duty,
+        issuer,
+        move.early,
+        kind,
+        what,
+        move.variant,
+        move.notes,
+    )

@@ -37,6 +37,23 @@ class Translation(NamedTuple):
     attributes: Attributes | None = None
     early: bool = False
     """It was made early: an access may use it, but not accesses without end."""
+    conflict: bool = False
+    """It is what becomes of two entries that disagree."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is remarkable about it, for readers."""
+        notes = []
+        if self.fault:
+            notes.append(f"level {self.fault.level} {self.fault.kind} fault")
+        elif self.suffix:
+            text = f"({self.attributes.text})" if self.attributes and "(" in self.suffix else ""
+            notes.append(f"gets page {self.page:#x}{text}")
+        if self.early:
+            notes.append("translated early")
+        if self.conflict:
+            notes.append("two entries match")
+        return tuple(notes)
 
 
 def translations(
@@ -68,7 +85,7 @@ def _translate(
     now = _by_current_tables(shared, state, memory, page)
     results: dict[object, Translation] = {}
     for result, origin in found:
-        early = origin == "~early"
+        early, conflict = origin == "~early", origin == "~conflict"
         if isinstance(result, Hit):
             denied = not permitted(result.attributes, access, state.el)
             level = result.entry.level if result.entry else 0
@@ -77,7 +94,8 @@ def _translate(
             fault = result
         if fault is not None:
             suffix = f"!{fault.kind}{fault.level}{origin}"
-            results.setdefault(fault, Translation(0, None, fault, suffix, early=early))
+            faulting = Translation(0, None, fault, suffix, early=early, conflict=conflict)
+            results.setdefault(fault, faulting)
         else:
             assert isinstance(result, Hit)
             suffix = f"~{result.page:#x}{origin}" if results else ""
@@ -95,6 +113,7 @@ def _translate(
                     told if stale else None,
                     result.attributes,
                     early,
+                    conflict,
                 ),
             )
     return list(results.values())

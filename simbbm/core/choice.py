@@ -13,7 +13,7 @@ from struct import unpack, unpack_from
 from typing import Any, Protocol
 
 from simbbm.core.graph import Node
-from simbbm.core.system import LAST_RESORT
+from simbbm.core.system import LAST_RESORT, STEP
 
 _BLOCK, _SHORT = 256, 64
 
@@ -79,9 +79,9 @@ class Polite:
         for k, move in enumerate(node.moves):
             if move.optional:
                 rank = (4, k)
-            elif move.duty == LAST_RESORT:
+            elif move.kind == LAST_RESORT:
                 rank = (3, k)
-            elif move.agent[:3] != "cpu" or "." in move.agent:
+            elif move.kind != STEP:
                 rank = (0, k)
             else:
                 rank = (1 if move.cpu == self.cpu else 2, k)
@@ -91,6 +91,6 @@ class Polite:
 
     def observe(self, node: Node[Any], k: int) -> int:
         """Note that move `k` is taken, by whoever decided it; return `k`."""
-        if node.moves[k].agent == f"cpu{node.moves[k].cpu}":
+        if node.moves[k].kind == STEP:
             self.cpu = node.moves[k].cpu
         return k

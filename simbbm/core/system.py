@@ -15,8 +15,10 @@ S = TypeVar("S")
 Cell = tuple[int, int]
 """A part of a state that moves read and write: its kind, and which of that kind it is."""
 
-LAST_RESORT = ".event"
-"""Duty of hardware that is slow, and ends waits that nothing else ends: WFE's event stream."""
+STEP = "step"
+"""Kind of a move that is a step of a CPU's program; other kinds are what hardware does."""
+LAST_RESORT = "event"
+"""Kind of hardware that is slow, and ends waits that nothing else ends: WFE's event stream."""
 
 
 class Footprint(NamedTuple):
@@ -39,8 +41,9 @@ class Move(NamedTuple):
     """One applied change of the machine, by a CPU or by hardware.
 
     `agent` is whoever takes it (`cpu2`, `cpu2.drain[flag]`, `dvm.cpu2`). `label` is its stable
-    semantic name, unique among the moves of one state. An optional move need never happen
-    (speculation, spurious wake-ups); an obligatory one eventually does.
+    semantic name, unique among the moves of one state: made of what follows, and for people and
+    witnesses alone. An optional move need never happen (speculation, spurious wake-ups); an
+    obligatory one eventually does.
 
     A move that can be taken all the time is taken some time: that is an obligation of somebody's,
     named by `cpu`, `duty` and `issuer`. Several moves may meet one and the same: which of them is
@@ -59,6 +62,14 @@ class Move(NamedTuple):
     """Whose TLBI it is about, if it is about one."""
     early: bool = False
     """It uses what was done in advance, which is never long ago: nobody does so for ever."""
+    kind: str = STEP
+    """STEP, or what hardware does."""
+    what: str = ""
+    """Which of its kind: an operation of a program, a word, a TLBI, an entry."""
+    variant: str = ""
+    """Of a STEP: how far it is, or in which of several ways it goes."""
+    notes: tuple[str, ...] = ()
+    """What is remarkable about it, for readers."""
 
 
 class Problem(NamedTuple):

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from simbbm.arm64.features import Hardware
 from simbbm.check.verdict import Verdict
 from simbbm.core.graph import Graph
-from simbbm.core.system import Move
+from simbbm.core.system import STEP, Move
 from simbbm.explore.attempt import Attempt, Way, way_of
 from simbbm.explore.livelock import ended_if_lost, ended_if_round
 from simbbm.explore.record import Witness
@@ -69,7 +69,7 @@ def _can_be_followed(scenario: Scenario, witness: Witness, run: Sequence[Move], 
         labels = [move.label for move in node.moves]
         if step.label in labels:
             node = graph.follow(node, labels.index(step.label))
-        elif step.agent == f"cpu{step.cpu}":
+        elif step.kind == STEP:
             return False
     if way[0] is Verdict.STUCK:
         stuck = ended_if_lost if witness.loop is None else ended_if_round

@@ -83,7 +83,7 @@ class SurpriseChooser:
         for name in menu.hardware:
             if name not in waiting:
                 move = node.moves[menu.moves_of[name][0]]
-                self._arrive(name, waits=move.optional or move.duty == LAST_RESORT)
+                self._arrive(name, waits=move.optional or move.kind == LAST_RESORT)
             if waiting[name] <= self._step:
                 return name
         return None

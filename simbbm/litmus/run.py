@@ -7,15 +7,13 @@ dropped.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from functools import cache
 from time import perf_counter
 from typing import NamedTuple
 
 from simbbm.arm64.features import Hardware
 from simbbm.arm64.machine import Machine
-from simbbm.core.system import Move
+from simbbm.core.system import STEP, Move
 from simbbm.litmus.conditions import holds
 from simbbm.litmus.notation import LitmusTest
 from simbbm.litmus.outcome import Outcome
@@ -92,8 +90,7 @@ def run(
     )
 
 
-@cache
-def _at_once(label: str) -> bool:
+def _at_once(move: Move) -> bool:
     """Whether a step may be the only one that is looked at where it is possible.
 
     Such a step reads and writes nothing but its own thread's window, depends on nothing that others
@@ -104,10 +101,7 @@ def _at_once(label: str) -> bool:
     * So does a context synchronisation where no register write is under way. (Else it would end
       walks from the old tables, which others may still change: `_context_is_settled`.)
     """
-    return _AT_ONCE.fullmatch(label) is not None
-
-
-_AT_ONCE = re.compile(r"cpu\d+:\d+\.(dsb completes|(isb|svc|eret|return) synchronises)")
+    return move.kind == STEP and move.variant.strip() in ("completes", "synchronises")
 
 
 def _context_is_settled(state: Machine, move: Move) -> bool:
@@ -155,7 +149,7 @@ class Search:
         moves = self.machine.moves(state)
         if self.eager:
             for k, move in enumerate(moves):
-                if _at_once(move.label) and _context_is_settled(state, move):
+                if _at_once(move) and _context_is_settled(state, move):
                     return iter([(k, move)])
         return enumerate(moves)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from simbbm.arm64.context import Shared
+from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.instructions import Decoded
 from simbbm.arm64.listed import Listed
 from simbbm.arm64.listing import IfEqual, IfFault, Instruction, Place, Reg
 from simbbm.core.system import Move
@@ -17,20 +19,26 @@ Write = Callable[[Shared, Any], str]
 
 
 def in_flight(
-    shared: Shared, step: int, move: Move, before: Listed, after: Listed, write: Write
+    shared: Shared, step: int, move: Move, before: CpuState, after: Listed, write: Write
 ) -> TraceEvent:
     """Return a step of an instruction in flight as an event."""
-    label = re.fullmatch(r"cpu\d+:(\d+)\.\S+ ?(.*)", move.label)
-    assert label is not None
-    code = int(label[1])
-    instruction = before.thread.code[code]
-    text = _instruction(shared, instruction, write)
-    what = re.sub(r"!([a-z-]+)(\d)", r": level \2 \1 fault", label[2])
-    if what == "reads":
+    flight = before.flight
+    assert isinstance(flight, Listed)
+    code = flight.window[place_of(move, flight.code(before, move.cpu))].code
+    instruction = flight.thread.code[code]
+    what = move.variant.strip()
+    if move.notes:
+        what = f"translates: {', '.join(move.notes)}"
+    elif what == "reads":
         what += f" {write(shared, _read(after, code, instruction.destination))}"
-    told = named(shared, f"{text}: {what or 'translates'}")
+    told = named(shared, f"{_instruction(shared, instruction, write)}: {what}")
     function = "" if instruction.number >= 0 else "handler"
     return TraceEvent(step, move.cpu, move.agent, move.label, told, function)
+
+
+def place_of(move: Move, code: Sequence[Decoded]) -> int:
+    """Which of several instructions in flight a step is of."""
+    return next(i for i, instruction in enumerate(code) if instruction.label == move.what)
 
 
 def named(shared: Shared, text: str) -> str:

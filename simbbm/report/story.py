@@ -14,7 +14,7 @@ from simbbm.arm64.tlb import LeafEntry
 from simbbm.arm64.translate import READ, WRITE, permitted
 from simbbm.arm64.walks import Fault, walk_root
 from simbbm.check.properties import CATALOGUE
-from simbbm.core.system import Problem
+from simbbm.core.system import STEP, Problem
 from simbbm.core.trace import TraceEvent, trace_digest
 from simbbm.explore.explain import Explanation
 from simbbm.explore.replay import ReplayStep, steps_of
@@ -95,7 +95,8 @@ def _telling(shared: Shared, steps: list[ReplayStep], problem: Problem | None) -
     """The steps that lead up to the end, and where a CPU is to blame, what it may hold and why."""
     yield from (step.step for step in steps[-LAST_STEPS:])
     for cpu in range(len(steps[0].before.state.cpus) if steps else 0):
-        own = [s.step for s in steps if s.before.moves[s.k].agent == f"cpu{cpu}"]
+        moves = ((s.step, s.before.moves[s.k]) for s in steps)
+        own = [step for step, move in moves if move.kind == STEP and move.cpu == cpu]
         yield from own[-LAST_STEPS_OF_EACH:]
     if problem is None or problem.cpu is None:
         return

@@ -6,7 +6,6 @@ what lies between them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from simbbm.arm64.ahead import Ahead
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import Effect
 from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
+from simbbm.arm64.hardware import CTX, DVM
 from simbbm.arm64.listed import Listed
 from simbbm.arm64.machine import Machine
 from simbbm.arm64.registers import Tcr, Ttbr
@@ -22,10 +22,10 @@ from simbbm.arm64.tlb import Tlbi
 from simbbm.arm64.translate import READ, translations
 from simbbm.core.automaton import ControlPoint
 from simbbm.core.program import Op
-from simbbm.core.system import Move
+from simbbm.core.system import STEP, Move
 from simbbm.core.trace import TraceEvent
 from simbbm.explore.replay import ReplayStep
-from simbbm.report.inflight import in_flight, named
+from simbbm.report.inflight import in_flight, named, place_of
 
 HARDWARE = "~"
 """Begins the text of what hardware does by itself."""
@@ -47,53 +47,45 @@ def event(shared: Shared, step: ReplayStep) -> TraceEvent:
     after: Machine = step.after.state
     effect = move.effect
     assert isinstance(effect, Effect)
-    if move.agent != f"cpu{move.cpu}":
+    if move.kind != STEP:
         text = f"{HARDWARE} {_hardware(shared, move, effect)}"
         return TraceEvent(step.step, move.cpu, move.agent, move.label, text, "")
-    flight = before.cpus[move.cpu].flight
-    if isinstance(flight, Listed):
+    cpu = before.cpus[move.cpu]
+    if isinstance(cpu.flight, Listed):
         flown = after.cpus[move.cpu].flight
         assert isinstance(flown, Listed)
-        return in_flight(shared, step.step, move, flight, flown, value)
-    if isinstance(flight, Ahead):
-        return _ahead(shared, step.step, move, flight, before)
-    point = before.cpus[move.cpu].point
+        return in_flight(shared, step.step, move, cpu, flown, value)
+    if isinstance(cpu.flight, Ahead):
+        return _ahead(shared, step.step, move, cpu.flight, before)
+    point = cpu.point
     assert point.op is not None
-    label = move.label.removeprefix(f"cpu{move.cpu}:{point.label}")
     text = instruction(shared, point.op)
     seen = _observed(point, after.cpus[move.cpu].point)
     if seen is NOTHING_SEEN and point.op.mnemonic in LOADS:
-        seen = _loaded(shared, before, move.cpu, point.op, label)
+        seen = _loaded(shared, before, move.cpu, point.op, move.variant)
     if seen is not NOTHING_SEEN and seen is not None:
         text += f" -> {value(shared, seen)}"
-    notes = tuple(_notes(label))
-    return TraceEvent(step.step, move.cpu, move.agent, move.label, text, function_of(point), notes)
+    function = function_of(point)
+    return TraceEvent(step.step, move.cpu, move.agent, move.label, text, function, move.notes)
 
 
 def _ahead(shared: Shared, step: int, move: Move, flight: Ahead, before: Machine) -> TraceEvent:
     """A step of one of several operations of a program that are in flight."""
     cpu = before.cpus[move.cpu]
-    code, points = flight.code(cpu, move.cpu), list(flight.points(cpu.point))
-    label = move.label.removeprefix(f"cpu{move.cpu}:")
-    i = next(
-        i for i, one in enumerate(code) if re.fullmatch(rf"{re.escape(one.label)}([ !~].*)?", label)
-    )
-    rest = label.removeprefix(code[i].label)
-    point = points[i]
+    code = flight.code(cpu, move.cpu)
+    i = place_of(move, code)
+    point = list(flight.points(cpu.point))[i]
     assert point.op is not None
-    what, word = rest.lstrip(), flight.window[i].word
-    text = instruction(shared, point.op)
+    what, word = move.variant.strip(), flight.window[i].word
+    text, notes = instruction(shared, point.op), move.notes
     if what == "reads" and word is not None:
         read = Accesses(shared, cpu, before.memory, move.cpu, owed=False).value(i, word)[2]
         text += f" -> {value(shared, read)}"
-    elif what.startswith(("translates to", "writes")):
+    elif not notes and what not in ("", "executes", "reads"):
         text += f": {named(shared, what)}"
-    notes = [*_notes(what if "!" in what else ""), *(_notes(rest) if rest[:1] == "~" else ())]
     if i:
-        notes.append(f"ahead of {code[0].label}")
-    return TraceEvent(
-        step, move.cpu, move.agent, move.label, text, function_of(point), tuple(notes)
-    )
+        notes = (*notes, f"ahead of {code[0].label}")
+    return TraceEvent(step, move.cpu, move.agent, move.label, text, function_of(point), notes)
 
 
 def function_of(point: ControlPoint) -> str:
@@ -167,13 +159,11 @@ def _hardware(shared: Shared, move: Move, effect: Effect) -> str:
     if effect.write:
         address, words = effect.write
         return f"drain {shared.name(address)} = {_list(shared, words)}"
-    own = move.label.removeprefix(f"dvm.cpu{move.cpu} ").removeprefix(f"cpu{move.cpu}.")
-    if move.agent.startswith("dvm"):
-        return f"tlbi {own.replace(':', '')}"
-    kind, _, what = own.partition("[")
-    if kind == "ctx":
-        return f"{what.removesuffix(']')} takes effect"
-    return f"{kind} {what.removesuffix(']')}"
+    if move.kind in DVM:
+        return f"tlbi {move.what} from cpu{move.issuer} {move.kind}"
+    if move.kind == CTX:
+        return f"{move.what} takes effect"
+    return f"{move.kind} {move.what}".rstrip()
 
 
 def _observed(before: ControlPoint, after: ControlPoint) -> Any:
@@ -196,17 +186,3 @@ def _loaded(shared: Shared, state: Machine, number: int, op: Op, suffix: str) ->
             forwarded = cpu.buffer.forward(physical)
             return shared.memories.read(state.memory, physical) if forwarded is None else forwarded
     return NOTHING_SEEN
-
-
-def _notes(suffix: str) -> Iterator[str]:
-    """What a label says behind its step: which of several translations, and whether it faults."""
-    for mark, what in re.findall("([!~])([^!~]*)", suffix):
-        fault = re.fullmatch(r"(fetch)?([a-z]*?)(-?\d+)?", what)
-        if what == "fetch":
-            yield "on the fetch"
-        elif mark == "!" and fault:
-            yield f"level {fault[3]} {fault[2]} fault"
-        else:
-            yield {"early": "translated early", "conflict": "two entries match"}.get(
-                what, f"gets page {what}"
-            )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from simbbm.core.system import Footprint, Move, Problem
+from simbbm.core.system import STEP, Footprint, Move, Problem
 
 
 class Go(NamedTuple):
@@ -39,6 +39,7 @@ class Table:
                 go.to,
                 go.duty,
                 early=go.early,
+                kind=go.duty.strip(".") or STEP,
             )
             for go in self.table[state]
         )

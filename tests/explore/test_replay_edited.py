@@ -14,7 +14,7 @@ from simbbm.arm64.ops import Cpu
 from simbbm.core.automaton import edits
 from simbbm.core.graph import Graph
 from simbbm.core.program import routine
-from simbbm.core.system import Footprint, Move
+from simbbm.core.system import STEP, Footprint, Move
 from simbbm.explore.goal import Goal
 from simbbm.explore.marks import is_like, kind, mark
 from simbbm.explore.replay import Replay, Result, replay
@@ -183,7 +183,9 @@ class Waiting(Toy):
 
     def _move(self, agent: str, label: str) -> Move:
         name = label if agent in self.optional else label.replace(".", ":")
-        return Move(agent, name, int(agent[3]), agent in self.optional, Footprint(), agent)
+        kind = STEP if agent == f"cpu{agent[3]}" else "hardware"
+        cpu, optional = int(agent[3]), agent in self.optional
+        return Move(agent, name, cpu, optional, Footprint(), agent, kind=kind)
 
 
 def way_to(label: str, toy: Toy, mentioned: tuple[str, ...]) -> list[str] | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simbbm.check.verdict import Expectation
-from simbbm.core.system import Footprint, Move, Problem
+from simbbm.core.system import STEP, Footprint, Move, Problem
 from simbbm.core.values import digest
 from simbbm.scenario import Scenario
 
@@ -42,7 +42,8 @@ class Toy:
 
     def _move(self, agent: str, label: str) -> Move:
         cpu = int("".join(filter(str.isdigit, agent)) or 0)
-        return Move(agent, label, cpu, agent in self.optional, Footprint(), agent)
+        kind = STEP if agent == f"cpu{cpu}" else "hardware"
+        return Move(agent, label, cpu, agent in self.optional, Footprint(), agent, kind=kind)
 
     def apply(self, state: tuple[str, ...], move: Move) -> tuple[str, ...]:
         if self.before:
