@@ -323,7 +323,7 @@ class Automaton:
 
     def _count_streak(self, point: ControlPoint, request: Request[Any] | None) -> None:
         """Refuse a loop that awaits one and the same thing for ever."""
-        asked = request and (request.where, request.content())
+        asked = request and (request._where_, request.content())
         point.streak = point.streak + 1 if asked == point.asked else 1
         point.asked = asked
         if point.streak > MAX_STREAK:
