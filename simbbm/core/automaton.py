@@ -64,6 +64,8 @@ class Edits:
 
 def edits(replace: Mapping[Any, Any] | None = None, drop: Iterable[str] = ()) -> Edits:
     """Edits from routines (decorated or not) and labels."""
+    if isinstance(drop, str):
+        raise ScenarioError(f"drop={drop!r} is a text", f"write drop=[{drop!r}]")
     pairs = []
     for old, new in (replace or {}).items():
         function = getattr(new, "__wrapped__", new)
