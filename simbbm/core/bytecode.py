@@ -74,10 +74,10 @@ def operands(instructions: Instructions, callee: int) -> list[Instructions] | No
             return [instructions[a:b] for a, b in pairwise(bounds)]
         if op.opcode in _JUMPS:
             return None
-        depth += _pushed(op)
+        before, depth = depth, depth + _pushed(op)
         if depth < 0:
             return None
-        starts[depth] = n + 1
+        starts |= dict.fromkeys(range(before + 1, depth), n) | {depth: n + 1}
     return None
 
 
