@@ -30,7 +30,7 @@ from simbbm.core.guarded import GUARDED, guard, text_of
 from simbbm.core.mistakes import LOOPS, ORDER, is_inside, why_not_named
 from simbbm.core.program import Routine
 from simbbm.core.trusted import PURE, is_trusted, of_python
-from simbbm.core.values import slots_of
+from simbbm.core.values import attributes_of, slots_of
 
 HINT = (
     "a program may look at nothing but its arguments, what its awaits return and constants: "
@@ -171,12 +171,12 @@ class Purity:
         elif isinstance(value, tuple | frozenset):
             if kind not in (tuple, frozenset):
                 self._visit(kind, said)
-            self._all((*value, *getattr(value, "__dict__", {}).values()), said)
+            self._all((*value, *attributes_of(value).values()), said)
         elif dataclasses.is_dataclass(value) and kind.__dataclass_params__.frozen:
             self._visit(kind, said)
             names = {f.name for f in dataclasses.fields(value)} | slots_of(kind)
             self._all((getattr(value, n) for n in sorted(names) if hasattr(value, n)), said)
-            self._all(getattr(value, "__dict__", {}).values(), said)
+            self._all(attributes_of(value).values(), said)
         elif kind is types.MappingProxyType:
             held: Any = gc.get_referents(value)[0]
             if type(held) is not dict:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType, MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.core.mistakes import Handle, programs_of
 
@@ -140,6 +140,23 @@ class Lies:
 
 
 Lies.__module__ = "simbbm.core.program"
+
+
+class Answers(NamedTuple):
+    """It has an answer to everything, also to what nobody but Python asks."""
+
+    number: int = 0
+
+    def __getattr__(self, name: str) -> int:
+        return len(NOTES)
+
+
+NOTES: list[int] = []
+ANSWERS = Answers()
+
+
+async def asks_who_answers(cpu: Handle) -> None:
+    await cpu.op(ANSWERS.anything)
 
 
 async def equals_a_constant(cpu: Handle) -> None:
