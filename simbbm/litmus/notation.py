@@ -144,7 +144,8 @@ def read_file(path: Path) -> list[Line]:
     check_name(str(path))
     lines = [*_lines(path.as_posix(), reading.text(path))]
     if not lines:
-        raise UsageError(f"{quoted(path)}: there is no test in it", "a test is a line of JSON")
+        told = f"{quoted(path)} is empty: there is no test in it"
+        raise UsageError(told, "a test is a line of JSON")
     return lines
 
 

@@ -251,7 +251,7 @@ def test_a_file_without_a_test_is_no_pass(simbbm: Cli, text: str) -> None:
     result = simbbm("litmus", "none.jsonl")
 
     assert 2 == result.exit_code
-    assert "none.jsonl: there is no test in it" in result.stderr
+    assert "none.jsonl is empty: there is no test in it" in result.stderr
 
 
 def test_a_mark_of_byte_order_is_no_part_of_a_file(simbbm: Cli, witness: dict[str, Any]) -> None:
