@@ -310,7 +310,11 @@ def _unknown(text: str, near: list[str] | None = None) -> UsageError:
     known = near or [s.id for s in shipped()] + [*entry_points()]
     if not source:
         known = [*shipped_stems(), *known]
-    beginning = [k for k in known if k.rpartition("::")[2].startswith(name)]
+    beginning = []
+    if stem := nearest(source, [k.rpartition("::")[0] for k in known]) if source else "":
+        known = [k for k in known if k.startswith(f"{stem}::")]
+    if stem is not None:
+        beginning = [k for k in known if k.rpartition("::")[2].startswith(name)]
     close = beginning[0] if beginning else nearest(text, known)
     hint = f"did you mean {close}?" if close else "simbbm list names them"
     return UsageError(f"unknown scenario {told}", hint)

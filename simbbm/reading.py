@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -44,9 +45,9 @@ def content(path: Path) -> bytes:
 
 
 def text(path: Path) -> str:
-    """Read a text file that is not too large."""
+    """Read a text file that is not too large; a mark of byte order before it is none of it."""
     try:
-        return content(path).decode("utf-8")
+        return content(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UsageError(f"{quoted(path)}: cannot be read: not UTF-8") from None
 
@@ -67,6 +68,8 @@ def json(text: bytes | str, kind: Any = Any) -> Any:
     """Read JSON of a kind. NotJson if it is none, UsageError if it says something else."""
     import msgspec  # noqa: PLC0415 - commands that read none start without it
 
+    if isinstance(text, bytes):
+        text = text.removeprefix(BOM_UTF8)
     try:
         return msgspec.json.decode(text, type=kind)
     except (msgspec.ValidationError, UnicodeError) as error:

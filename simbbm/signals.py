@@ -9,6 +9,7 @@ A signal that is ignored when the process starts (by nohup, or a shell's backgro
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ _met = False
 
 def handle() -> None:
     """Handle the signals of this process from now on."""
+    atexit.register(_ignore)  # the first that is registered is the last to be called
     for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
@@ -32,15 +34,27 @@ def handle() -> None:
 
 def leave_to_parent() -> None:
     """Ignore the signals: a worker ends when its parent says so, or is gone."""
+    _ignore()
+
+
+def let_go() -> None:
+    """Let them end the process at once: everything has been said.
+
+    Not by the signal itself: then nobody could tell it from a process that has said nothing. While
+    Python takes itself down it calls no handler any more; that takes no time, and they are ignored.
+    """
+    for number in ENDING:
+        if signal.getsignal(number) is _end:
+            signal.signal(number, _end_at_once)
+
+
+def _ignore() -> None:
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
 
 
-def let_go() -> None:
-    """Let them end the process: everything has been said."""
-    for number in ENDING:
-        if signal.getsignal(number) is _end:
-            signal.signal(number, signal.SIG_DFL)
+def _end_at_once(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as signal calls it
+    os._exit(INTERRUPTED)
 
 
 def met() -> bool:

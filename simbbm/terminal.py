@@ -4,6 +4,7 @@ Names, labels and stories may come from somebody else, and a terminal obeys some
 place of showing them. Those are shown as text: control characters (an escape sequence may rewrite
 the screen, or a title, or a link), those that turn the direction of writing, and what has no
 characters at all. Colours are ours alone: `style` marks them with a secret that no text contains.
+Lines that are longer than the terminal is wide are broken between words; a pipe gets them whole.
 """
 
 from __future__ import annotations
@@ -14,9 +15,14 @@ import re
 import secrets
 import sys
 from contextlib import suppress
+from itertools import accumulate
+from operator import itemgetter
+from shutil import get_terminal_size
 from typing import IO, Any, TextIO, cast
 
 import click
+
+from simbbm.folding import breaks
 
 _SECRET = secrets.token_hex(8)
 _STYLES = re.compile(rf"\x1b<{_SECRET}:([0-9;]*)>")
@@ -63,7 +69,7 @@ def echo(text: str = "", *, nl: bool = True) -> None:
     if sys.stdout is None:
         raise CannotWrite(OSError(errno.EBADF, os.strerror(errno.EBADF)))
     try:
-        click.echo(_rendered(text), nl=nl)
+        click.echo(_rendered(text, width()), nl=nl)
     except OSError as error:
         raise CannotWrite(error) from None
 
@@ -105,7 +111,22 @@ def mute(stream: IO[str]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _rendered(text: str) -> str:
-    """Shown text between true colours."""
+def width() -> int | None:
+    """How wide the terminal is that gets the answer; None if it is none."""
+    return get_terminal_size().columns if sys.stdout is not None and sys.stdout.isatty() else None
+
+
+def _rendered(text: str, width: int | None = None) -> str:
+    """Shown text between true colours, in lines that are not too long."""
     parts = _STYLES.split(text)
-    return "".join(f"\x1b[{p}m" if i % 2 else visible(p) for i, p in enumerate(parts))
+    shown = [visible(part) for part in parts[::2]]
+    ends = accumulate(map(len, shown))
+    marks = [(at, at, f"\x1b[{codes}m") for at, codes in zip(ends, parts[1::2], strict=False)]
+    whole = "".join(shown)
+    if width is not None:
+        marks = sorted([*marks, *breaks(whole, width)], key=itemgetter(0))
+    pieces, done = [], 0
+    for start, end, instead in marks:
+        pieces += [whole[done:start], instead]
+        done = max(done, end)
+    return "".join((*pieces, whole[done:]))

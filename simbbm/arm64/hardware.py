@@ -89,6 +89,21 @@ def _interrupts(shared: Shared, state: CpuState, memory: Memory, cpu: int) -> It
     yield LocalMove(kind, "", effect, optional=True)
 
 
+ALIKE = 2
+"""How many TLBIs of a CPU that are alike wait on another one."""
+
+
+def received(inbox: tuple[Pending, ...], pending: Pending) -> tuple[Pending, ...]:
+    """The inbox after a TLBI has come, or waits to complete.
+
+    Who flushes again and again and waits for none of it would fill inboxes without end. A third one
+    that is alike changes nothing: the last of two acts and completes when the last of three would.
+    The first takes away sooner what it may, and marks what the last waits for by erratum 4118414;
+    what a third would take away sooner still, an eviction can.
+    """
+    return inbox if inbox.count(pending) >= ALIKE else tuple(sorted((*inbox, pending)))
+
+
 def act(shared: Shared, state: CpuState, memory: Memory, pending: Pending, cpu: int) -> CpuState:
     """The CPU after a TLBI acted on it, and completed if nothing holds it up."""
     mmu = shared.mmus.invalidated(state.mmu, memory.tables, pending.tlbi)
@@ -102,7 +117,7 @@ def act(shared: Shared, state: CpuState, memory: Memory, pending: Pending, cpu: 
     complete = _completed(shared, after, memory, acted, cpu)
     # Until then accesses with stale translations may still be performed.
     if held_up or complete.flight != after.flight:
-        return shared.cpus.change(after, inbox=tuple(sorted((*inbox, acted))))
+        return shared.cpus.change(after, inbox=received(inbox, acted))
     return complete
 
 

@@ -19,7 +19,7 @@ from simbbm.arm64.features import DELAYED, Hardware
 from simbbm.arm64.flight import overtaken
 from simbbm.arm64.footprints import footprint
 from simbbm.arm64.geometry import Geometry
-from simbbm.arm64.hardware import DRAIN, DVM, WALK, act, hardware_moves
+from simbbm.arm64.hardware import DRAIN, DVM, WALK, act, hardware_moves, received
 from simbbm.arm64.listed import takeoff
 from simbbm.arm64.memory import Memory, Tables, Unreadable
 from simbbm.arm64.sharing import groups, share, without_effect
@@ -226,7 +226,7 @@ class Arm64:
         return due == {LAST_RESORT}
 
     def _deliver(self, cpu: CpuState, memory: Memory, pending: Pending, number: int) -> CpuState:
-        waiting = self.shared.cpus.change(cpu, inbox=tuple(sorted((*cpu.inbox, pending))))
+        waiting = self.shared.cpus.change(cpu, inbox=received(cpu.inbox, pending))
         if self.shared.hardware.late_tlbis:
             return waiting
         return act(self.shared, waiting, memory, pending, number)

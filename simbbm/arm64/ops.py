@@ -55,7 +55,7 @@ def _plain(word: Word) -> Word:
 
 def _checked(step: Step[T], fits: bool, what: Text, known: Iterable[Text]) -> Step[T]:  # noqa: FBT001
     if not fits:
-        message = f"{step.where}: there is no {step.op.mnemonic} with these operands"
+        message = f"{step._where_}: there is no {step.op.mnemonic} with these operands"
         raise ScenarioError(message, f"{what} are {', '.join(known)}")
     return step
 

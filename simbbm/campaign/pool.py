@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from errno import EMFILE
@@ -16,9 +17,15 @@ from multiprocessing.context import BaseContext
 from simbbm import signals
 from simbbm.campaign.planner import Chunk
 from simbbm.campaign.worker import Job, Report, initialise, run_chunk
+from simbbm.core.errors import UsageError
+from simbbm.reading import quoted
 
 FILES_MIN = 24
 """Files that may be open at once: with fewer, processes cannot be told of each other."""
+
+
+FOLDER_MAX = 103 - len("/pymp-12345678/listener-12345678")
+"""Bytes of the name of the folder for temporary files: a socket's has at most 103 everywhere."""
 
 
 class Pool:
@@ -71,12 +78,29 @@ def worker_context(*preload: str) -> BaseContext:
     """
     if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < FILES_MIN:
         raise OSError(EMFILE, os.strerror(EMFILE))
+    _require_folder()
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*preload])
     _start_fork_server()
     return context
+
+
+def _require_folder() -> None:
+    """Processes find one another through a folder for temporary files."""
+    try:
+        folder = tempfile.gettempdir()
+    except FileNotFoundError:
+        raise UsageError(
+            "no folder for temporary files can be written to, which worker processes need",
+            "set TMPDIR to one that can, and see ulimit -f",
+        ) from None
+    if len(os.fsencode(folder)) > FOLDER_MAX:
+        raise UsageError(
+            f"{quoted(folder)}: too long a name for the folder of temporary files",
+            "set TMPDIR to a shorter one",
+        )
 
 
 def _start_fork_server() -> None:

@@ -8,8 +8,9 @@ import click
 
 from simbbm.cli.options import examples
 from simbbm.core.errors import UsageError
+from simbbm.folding import reflowed
 from simbbm.reading import nearest
-from simbbm.terminal import echo
+from simbbm.terminal import echo, width
 
 
 def pages() -> dict[str, str]:
@@ -29,13 +30,16 @@ def command(topic: str | None) -> None:
     """Show a page of the guide; without TOPIC, which there are."""
     known = pages()
     if topic is None:
-        width = max(map(len, known))
+        longest = max(map(len, known))
         for name, text in known.items():
             title = text.partition("\n")[0].removeprefix("# ")
-            echo(f"  {name:<{width}}  {title}")
+            echo(f"  {name:<{longest}}  {title}")
         return
     if topic not in known:
         close = nearest(topic, known, cutoff=0.0)
         hint = f"pages are {', '.join(known)}" + (f"; nearest: {close}" if close else "")
         raise UsageError(f"no page {topic}", hint)
-    echo(known[topic], nl=False)
+    text, columns = known[topic], width()
+    if columns is not None and columns < max(map(len, text.split("\n"))):
+        text = reflowed(text, columns)
+    echo(text, nl=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from simbbm.core.errors import UsageError
 from simbbm.reading import DIGITS_MAX, STEPS_MAX, number, quoted
 
 if TYPE_CHECKING:
@@ -214,6 +215,21 @@ def common(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="JSON Lines on stdout.")(function)
 
 
+def _once(
+    ctx: click.Context,  # noqa: ARG001 - as click calls it
+    param: click.Parameter,  # noqa: ARG001
+    given: tuple[tuple[str, str], ...],
+) -> tuple[tuple[str, str], ...]:
+    """Refuse two values for one name, of which only one would count."""
+    found: dict[str, str] = {}
+    for name, value in given:
+        if name in found:
+            both = f"{quoted(found[name])} and {quoted(value)}"
+            raise UsageError(f"-p {quoted(name)} is given twice: {both}", "leave one out")
+        found[name] = value
+    return given
+
+
 ids_argument = click.argument("ids", nargs=-1, required=True, metavar="ID...", type=ScenarioId())
 witness_argument = click.argument("witness", metavar="WITNESS|TOKEN")
 allow_file_option = click.option(
@@ -229,6 +245,7 @@ parameters_option = click.option(
     "given",
     type=Assignment(),
     multiple=True,
+    callback=_once,
     metavar="NAME=VALUE",
     help="A parameter of the scenario; may be repeated. `simbbm list` shows them.",
 )
@@ -257,8 +274,3 @@ witness_dir_option = click.option(
     show_default=True,
     help="Where witnesses of failing runs are written.",
 )
-
-
-def distinct(given: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    """Parameters as a mapping; the last of several values for one name counts."""
-    return dict(given)

@@ -136,9 +136,15 @@ def _say(result: Replay, witness: Witness, fresh: str | None) -> None:
     elif result.result is Result.DIVERGED:
         why = "it cannot be followed: the scenario, or simbbm, has changed"
     elif result.how == "exact":
-        why = "it can be followed, and now ends differently: the scenario has changed"
+        why = (
+            "it can be followed, and now ends differently: the scenario has changed, or the "
+            "witness has"
+        )
     else:
-        why = "the scenario has changed, and following the labels does not lead there any more"
+        why = (
+            "the scenario has changed, or the witness has, and following the labels does not lead "
+            "there any more"
+        )
     echo(f"  {why}")
 
 

@@ -64,6 +64,8 @@ class Edits:
 
 def edits(replace: Mapping[Any, Any] | None = None, drop: Iterable[str] = ()) -> Edits:
     """Edits from routines (decorated or not) and labels."""
+    if isinstance(drop, str):
+        raise ScenarioError(f"drop={drop!r} is a text", f"write drop=[{drop!r}]")
     pairs = []
     for old, new in (replace or {}).items():
         function = getattr(new, "__wrapped__", new)
@@ -325,7 +327,7 @@ class Automaton:
 
     def _count_streak(self, point: ControlPoint, request: Request[Any] | None) -> None:
         """Refuse a loop that awaits one and the same thing for ever."""
-        asked = request and (request.where, request.content())
+        asked = request and (request._where_, request.content())
         point.streak = point.streak + 1 if asked == point.asked else 1
         point.asked = asked
         if point.streak > MAX_STREAK:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import inspect
 import sys
+import types
 from collections import Counter
 from collections.abc import Coroutine, Iterator
+from itertools import takewhile
 from pathlib import PurePath
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
@@ -17,9 +19,12 @@ from typing import Any, NamedTuple
 from simbbm.core import program
 from simbbm.core.errors import ScenarioError, Where
 from simbbm.core.program import Call, Op, Program, Request, Step
+from simbbm.core.unknown import NeedsValueError
 from simbbm.core.values import key, qualified_name, why_not_frozen
 
 MAX_LINES_PER_STEP = 200_000
+MAX_CALLS_DEEP = 300
+"""Where Python itself gives up depends on who runs a program."""
 
 
 _WHERE = "simbbm raised at"
@@ -130,9 +135,13 @@ def _replay(
         raise
     except _EndlessError as endless:
         raise ScenarioError(str(endless), "an endless loop that awaits nothing") from None
-    except Exception as error:  # noqa: BLE001 - whatever the author's code raised is an outcome
+    except (KeyboardInterrupt, MemoryError):  # of the machine's that it runs on
+        raise
+    except NeedsValueError:  # it looked at what is in flight, and can be asked again later
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever the author's code raised is an outcome
         where = vars(error).get(_WHERE) or _raised_at(function, error)
-        if not root:
+        if isinstance(error, Exception) and not root:
             return Turn(None, 0, _outcome(error, where), where)
         if not isinstance(error, AssertionError):
             raise ScenarioError(f"{where}: {type(error).__name__}: {error}") from None
@@ -141,13 +150,14 @@ def _replay(
         if guarded:
             sys.settrace(previous)
         _close(coroutine, function)
-    return Turn(request, counts[kind(request)] + 1, None, request.where, awaiting)
+    return Turn(request, counts[kind(request)] + 1, None, request._where_, awaiting)
 
 
 def _outcome(error: Exception, where: Where) -> Raised:
     """Return an exception as an outcome; it has to be frozen data like every other outcome."""
     try:
-        unlike = type(error)(*error.args).args != error.args
+        again = type(error)(*error.args)
+        unlike = again.args != error.args or _fields(again) != _fields(error)
     except Exception:  # noqa: BLE001 - an author's class
         unlike = True
     if unlike or vars(error).keys() - {_WHERE} or why_not_frozen(error.args):
@@ -158,6 +168,14 @@ def _outcome(error: Exception, where: Where) -> Raised:
     return Raised(type(error), error.args, where)
 
 
+def _fields(error: Exception) -> dict[str, Any]:
+    """What an exception has beside its arguments, in slots of its class."""
+    kinds = takewhile(lambda kind: kind is not BaseException, type(error).__mro__)
+    slots = (types.MemberDescriptorType, types.GetSetDescriptorType)
+    names = (name for kind in kinds for name, held in vars(kind).items() if isinstance(held, slots))
+    return {name: key(getattr(error, name, None)) for name in names if not name.startswith("__")}
+
+
 def _panic(error: AssertionError, where: Where) -> Step[None]:
     """What becomes of an assertion that fails and that nobody catches: the kernel's BUG_ON().
 
@@ -166,7 +184,7 @@ def _panic(error: AssertionError, where: Where) -> Step[None]:
     said = f": {error}".partition("\n")[0] if str(error) else ""
     told = f"assertion failed at {PurePath(where.file).name}:{where.line}{said}"
     step = Step[None](Op("panic", (told,)))
-    step.where = where
+    step._where_ = where
     return step
 
 
@@ -186,12 +204,12 @@ def _check_all_awaited(awaited: Request[Any] | None) -> None:
             name = kind(request)
             if isinstance(request, Call):
                 name = name.rpartition(".")[2]
-            message = f"{request.where}: {name} was created but not awaited"
+            message = f"{request._where_}: {name} was created but not awaited"
             raise ScenarioError(message, "write `await` before it")
     program.created.clear()
 
 
-def _raised_at(function: Program, error: Exception) -> Where:
+def _raised_at(function: Program, error: BaseException) -> Where:
     """Return the innermost line of the author's own file on the way to the exception."""
     where = start_of(function)
     trace = error.__traceback__
@@ -245,14 +263,19 @@ class _EndlessError(BaseException):
 
 
 class _Watchdog:
-    """A trace function that ends a loop which never awaits."""
+    """A trace function that ends a loop which never awaits, and calls that never return."""
 
     def __init__(self, function: Program, turns: int) -> None:
         self.function = function
         self.left = MAX_LINES_PER_STEP + 1_000 * turns
+        self.depth = 0
 
     def __call__(self, frame: FrameType, event: str, arg: Any) -> _Watchdog:  # noqa: ARG002
         self.left -= 1
+        self.depth += {"call": 1, "return": -1}.get(event, 0)
+        if self.depth > MAX_CALLS_DEEP:
+            here = Where(frame.f_code.co_filename, frame.f_lineno)
+            raise _EndlessError(f"{here}: calls nested more than {MAX_CALLS_DEEP} deep")
         if self.left < 0:
             here = Where(frame.f_code.co_filename, frame.f_lineno)
             raise _EndlessError(

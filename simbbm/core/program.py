@@ -44,12 +44,15 @@ def line_of_caller(depth: int) -> Where:
 
 
 class Request(Awaitable[R]):
-    """Something that a program may await. It remembers where it was made, for error messages."""
+    """Something that a program may await. It remembers where it was made, for error messages.
 
-    __slots__ = ("where",)
+    A program must not ask where: the file lies elsewhere on another machine.
+    """
+
+    __slots__ = ("_where_",)
 
     def __init__(self, depth: int = 2) -> None:
-        self.where = line_of_caller(depth + 1)
+        self._where_ = line_of_caller(depth + 1)
         created.append(self)
 
     def content(self) -> Any:
@@ -59,6 +62,9 @@ class Request(Awaitable[R]):
     def require_frozen(self) -> None:
         """Raise ScenarioError if something that is not frozen data would cross the await."""
         raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
 
     def __await__(self) -> Generator[Request[R], Any, R]:
         result: R = yield self
@@ -86,7 +92,7 @@ class Step(Request[R]):
         """Refuse operands that are not frozen data."""
         for arg in self.op.args:
             if why := why_not_frozen(arg):
-                raise ScenarioError(f"{self.where}: operand of {self.op.mnemonic}: {why}")
+                raise ScenarioError(f"{self._where_}: operand of {self.op.mnemonic}: {why}")
 
 
 class Call(Request[R]):
@@ -105,11 +111,11 @@ class Call(Request[R]):
 
     def require_frozen(self) -> None:
         """Refuse arguments that are not frozen data, lambdas and closures."""
-        require_module_level(self.function, self.where)
+        require_module_level(self.function, self._where_)
         for arg in self.args:
             if why := why_not_frozen(arg):
                 raise ScenarioError(
-                    f"{self.where}: argument of {self.function.__name__}: {why}",
+                    f"{self._where_}: argument of {self.function.__name__}: {why}",
                     "pass ints, strings, tuples, frozen dataclasses or module-level functions",
                 )
 
@@ -126,6 +132,9 @@ class Routine(Generic[P, R]):
     def __init__(self, function: Callable[P, Coroutine[Any, Any, R]]) -> None:
         self.function = function
         update_wrapper(self, function)
+
+    def __repr__(self) -> str:
+        return f"<routine {self.function.__name__}>"
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Request[R]:
         """Ask for a call: nothing runs until it is awaited."""

@@ -6,73 +6,48 @@ whatever those lead to. All of it has to be constant: numbers, text, tuples, enu
 dataclasses, functions and classes made of such, and the builtins that are functions of their
 arguments. What is on no list is refused, so that nobody has to think of every way to cheat.
 
-Trusted, not looked into: `simbbm.core` and `simbbm.arm64`, which steps are made of, and what is
-written in C on the lists below.
+Trusted, not looked into: what `simbbm.core.program` offers and `simbbm.arm64`, which steps are made
+of, and what is written in C on the lists of `trusted`.
 """
 
 from __future__ import annotations
 
 import abc
 import builtins
-import collections
-import collections.abc
-import contextlib
 import dataclasses
 import enum
-import functools
-import itertools
-import math
-import operator
-import re
-import sys
+import gc
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import WRAPPER_ASSIGNMENTS
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from simbbm.core.code import Name, is_inside, scan
+from simbbm.core.code import Name, scan
 from simbbm.core.errors import ScenarioError, Where
+from simbbm.core.guarded import GUARDED, guard, text_of
+from simbbm.core.mistakes import LOOPS, ORDER, is_inside, why_not_named
 from simbbm.core.program import Routine
-from simbbm.core.values import slots_of
+from simbbm.core.trusted import PURE, is_trusted, of_python
+from simbbm.core.values import attributes_of, slots_of
 
 HINT = (
     "a program may look at nothing but its arguments, what its awaits return and constants: "
     "numbers, text, tuples, enums, frozen dataclasses, MappingProxyType"
 )
-TRUSTED = ("simbbm.core.", "simbbm.arm64.")
 
-_FUNCTIONS = (
-    *(abs, all, any, ascii, bin, callable, chr, divmod, format, hex, isinstance, issubclass),
-    *(getattr, hasattr, iter, len, max, min, next, oct, ord, pow, repr, round, sorted, sum),
-    *(functools.reduce, dataclasses.replace, dataclasses.astuple, typing.cast, typing.assert_never),
-    *(f for f in vars(math).values() if callable(f)),
-    *(f for f in vars(operator).values() if isinstance(f, types.BuiltinFunctionType)),
-)
-_TYPES = (
-    *(bool, bytearray, bytes, complex, dict, enumerate, filter, float, int, list, map, object),
-    *(property, range, reversed, slice, str, super, tuple, type, zip, types.MappingProxyType),
-    *(collections.Counter, collections.OrderedDict, collections.defaultdict, collections.deque),
-    *(enum.Enum, enum.IntEnum, enum.StrEnum, enum.Flag, enum.IntFlag, enum.ReprEnum),
-    *(abc.ABC, typing.Generic, typing.Protocol, re.Pattern),
-    *(contextlib.suppress, contextlib.nullcontext),
-    *(kind for kind in vars(itertools).values() if isinstance(kind, type)),
-    *(kind for kind in vars(collections.abc).values() if isinstance(kind, type)),
-    *(
-        kind
-        for kind in vars(builtins).values()
-        if isinstance(kind, type) and issubclass(kind, BaseException)
-    ),
-)
-"""Their instances are a program's own, made where it runs; one that was made before is refused."""
-_PURE = {id(value) for value in (*_FUNCTIONS, *_TYPES)}
 _SCALARS = (
-    *(int, bool, str, bytes, float, complex, range, slice),
+    *(int, bool, str, bytes, float, complex, range),
     *(type(None), type(...), type(NotImplemented)),
 )
 
 _NOTHING = object()
+_PLAIN = (*LOOPS, *(f.__name__ for f in GUARDED), "super")
+"""Names of Python's that have to mean in a program what they mean in Python."""
+_COMPARES = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__or__", "__ror__")
+"""Methods to which an operator hands the dictionary that a MappingProxyType is made of."""
+_GENERATED = ("_make", "_replace", "_asdict")
 
 
 class Binding(NamedTuple):
@@ -132,24 +107,24 @@ class Purity:
     def _read(self, function: FunctionType) -> None:
         """Look up every name in a function's code."""
         code = function.__code__
-        scanned = scan(code)
-        for mistake in scanned.mistakes:
-            at = Where(code.co_filename, mistake.line)
-            raise ScenarioError(f"{at}: {function.__name__} {mistake.what}", mistake.hint)
-        for name in scanned.names:
+        guard(function)
+        for name in scan(code).names:
             if not name.path[0].startswith("@"):  # No author can write that: a tool has put it in.
                 at = Where(code.co_filename, name.line)
-                self._look_up(function.__globals__, name, f"{at}: {function.__name__} looks at")
+                self._look_up(function, name, f"{at}: {function.__name__} looks at")
 
-    def _look_up(self, names: dict[str, Any], name: Name, said: str) -> None:
+    def _look_up(self, function: FunctionType, name: Name, said: str) -> None:
         value: Any = None
+        names = function.__globals__
         space: Mapping[str, Any] = names
         for n, part in enumerate(name.path, 1):
             told = f"{said} {'.'.join(name.path[:n])}"
+            if space is names and (guarded := _guarded(function, part)):
+                names[part] = guarded
             value = space.get(part, _NOTHING)
             self._bindings[id(space), part] = Binding(space, part, value, told)
             if space is names and value is _NOTHING:
-                value = vars(builtins).get(part, _NOTHING)
+                value = _builtins_of(function).get(part, _NOTHING)
             if not isinstance(value, ModuleType):
                 break
             space = vars(value)
@@ -165,11 +140,15 @@ class Purity:
             and _of_machine(space.get("__name__", ""))
         ):
             raise _refusal(told, "which is of this machine")
-        if isinstance(value, frozenset) and not name.tested and not _in_order(value):
-            raise ScenarioError(
-                f"{told}, a set", "its order is the hash seed's: make it a tuple, or only ask `in`"
-            )
-        if value is not _NOTHING:  # Else it is a NameError, if the program ever comes to it.
+        plain: Any = vars(builtins).get(part)
+        plain = GUARDED.get(plain, plain)
+        if space is names and part in _PLAIN and value is not plain and value is not _NOTHING:
+            raise ScenarioError(f"{told}, which is not Python's", "give it another name")
+        if name.compared and not _is_singleton(value, name.path[n:]):
+            raise _refusal(told, "of which it asks whether it is the same object: use ==")
+        if isinstance(value, frozenset) and name.tested:
+            self._all(value, told)
+        elif value is not _NOTHING:  # Else it is a NameError, if the program ever comes to it.
             self._visit(value, told, called=name.called)
 
     def _visit(self, value: Any, said: str, *, called: bool = False) -> None:
@@ -185,17 +164,26 @@ class Purity:
         elif isinstance(value, enum.Enum):
             self._visit(kind, said)
             self._all(vars(value).values(), said)
+        elif isinstance(value, frozenset) and not _in_order(value):
+            raise ScenarioError(
+                f"{said}, a set", f"{ORDER}, or only ask whether something is in it"
+            )
         elif isinstance(value, tuple | frozenset):
             if kind not in (tuple, frozenset):
                 self._visit(kind, said)
-            self._all((*value, *getattr(value, "__dict__", {}).values()), said)
+            self._all((*value, *attributes_of(value).values()), said)
         elif dataclasses.is_dataclass(value) and kind.__dataclass_params__.frozen:
             self._visit(kind, said)
             names = {f.name for f in dataclasses.fields(value)} | slots_of(kind)
             self._all((getattr(value, n) for n in sorted(names) if hasattr(value, n)), said)
-            self._all(getattr(value, "__dict__", {}).values(), said)
+            self._all(attributes_of(value).values(), said)
         elif kind is types.MappingProxyType:
+            held: Any = gc.get_referents(value)[0]
+            if type(held) is not dict:
+                raise _refusal(said, "a MappingProxyType of something else than a dictionary")
             self._all((*value, *value.values()), said)
+        elif kind is slice:
+            self._all((value.start, value.stop, value.step), said)
         elif kind is Routine:
             self._attributes(value, said)
             self._function(function, said)
@@ -203,12 +191,13 @@ class Purity:
             self._function(value, said)
         elif kind is types.MethodType:
             self._all((value.__self__, value.__func__), said)
-        elif kind is types.BuiltinFunctionType and id(value) not in _PURE:
-            if not isinstance(value.__self__, (ModuleType, type(None))):
+        elif kind is types.BuiltinFunctionType and id(value) not in PURE:
+            own = not isinstance(value.__self__, (ModuleType, type(None)))
+            if own and not why_not_named(value.__name__):
                 self._visit(value.__self__, said)
             else:
                 raise _refusal(said, "which is not known to be a function of its arguments")
-        elif id(value) not in _PURE and not _is_hint(kind):
+        elif id(value) not in PURE and not _is_hint(kind):
             raise _refusal(said, f"a {kind.__name__}, which is not constant")
 
     def _all(self, values: Iterable[Any], said: str) -> None:
@@ -221,16 +210,20 @@ class Purity:
             if name not in ("function", *WRAPPER_ASSIGNMENTS, "__wrapped__"):
                 raise _refusal(said, f"a function with an attribute, {name}")
 
-    def _function(self, function: FunctionType, said: str) -> None:
-        module = function.__globals__.get("__name__", "")
-        if id(function) in _PURE or module.startswith(TRUSTED):
+    def _function(self, function: FunctionType, said: str, *, constructs: bool = False) -> None:
+        if id(function) in PURE or is_trusted(function):
             return
-        if _of_python(module):
+        module = function.__globals__.get("__name__", "")
+        if of_python(module) or module.startswith("simbbm.core."):
             raise _refusal(said, "which is not known to be a function of its arguments")
         for name in function.__code__.co_freevars:
             if name != "__class__":
                 raise _refusal(said, f"a closure over {name}")
         self._attributes(function, said)
+        for mistake in scan(function.__code__).mistakes:
+            if not (constructs and mistake.unless_constructor):
+                at = Where(function.__code__.co_filename, mistake.line)
+                raise ScenarioError(f"{at}: {function.__name__} {mistake.what}", mistake.hint)
         if function in self.functions:
             return
         self.functions[function] = []
@@ -240,19 +233,18 @@ class Purity:
         self._all(defaults, f"{at}: {function.__name__} has a default argument")
 
     def _class(self, kind: type, said: str) -> None:
-        if id(kind) in _PURE:
+        if id(kind) in PURE:
             return
         if type(kind) not in (type, enum.EnumType, abc.ABCMeta, type(typing.Protocol)):
             raise _refusal(said, f"a class of the class {type(kind).__name__}")
         for base in kind.__mro__:
-            module = base.__module__
-            if module.startswith(TRUSTED):
-                return
-            if id(base) in _PURE:
+            if id(base) in PURE or is_trusted(base):
                 continue
-            if _of_python(module):
+            if of_python(base.__module__):
                 raise _refusal(said, f"a {base.__name__}, which is not constant")
             self._fields(base, f"{said}, whose field")
+        if kind.__repr__ is object.__repr__:  # type: ignore[comparison-overlap]
+            kind.__repr__ = text_of  # type: ignore[method-assign, assignment]
 
     def _fields(self, kind: type, said: str) -> None:
         """Look at what a class has; what Python keeps there for itself is left alone."""
@@ -261,17 +253,34 @@ class Purity:
             given = (field.default, field.default_factory)
             self._all((v for v in given if v is not dataclasses.MISSING), f"{said} {field.name}")
         for name, value in vars(kind).items():
-            wrapped = getattr(value, "__func__", value)
+            wrapped = value.__func__ if isinstance(value, classmethod | staticmethod) else value
             if isinstance(wrapped, FunctionType):
-                if not _made_by_python(wrapped):
-                    self._visit(wrapped, f"{said} {name}")
+                if not _made_by_python(kind, name, wrapped):
+                    self._method(kind, name, wrapped, f"{said} {name}")
                 elif not made:
                     self._all(wrapped.__defaults__ or (), f"{said} {name}")
             elif isinstance(value, property):
                 self._all(filter(None, (value.fget, value.fset, value.fdel)), f"{said} {name}")
+            elif name == "__match_args__":
+                for shown in filter(is_inside, value):
+                    raise _refusal(f"{said} {name}", f"shows {shown}")
             elif not (is_inside(name) or isinstance(value, _SLOTS)):
                 self._visit(value, f"{said} {name}")
                 self._bindings[id(kind), name] = Binding(vars(kind), name, value, said)
+
+    def _method(self, kind: type, name: str, function: FunctionType, said: str) -> None:
+        """Look at a method that an author wrote."""
+        if issubclass(kind, enum.Enum) and name in ("__init__", "_new_member_", "__new_member__"):
+            return  # Members are made when the file is loaded, and never again.
+        if name == "__new__":
+            raise _refusal(said, "which may return what is there already: use __init__")
+        if name in _COMPARES:
+            raise _refusal(said, "which is handed what nobody else may change")
+        if name == "__init__":
+            self._here.append(Reached(function, framed=False, called=True))
+            self._function(function, said, constructs=True)
+        else:
+            self._visit(function, said)
 
 
 def _refusal(said: str, what: str) -> ScenarioError:
@@ -283,20 +292,39 @@ def _in_order(values: frozenset[Any]) -> bool:
     return all(isinstance(value, int) for value in values)
 
 
-def _of_python(module: str) -> bool:
-    """Whether a module is of Python's own library."""
-    return module.partition(".")[0] in sys.stdlib_module_names
-
-
-def _made_by_python(function: FunctionType) -> bool:
+def _made_by_python(kind: type, name: str, function: FunctionType) -> bool:
     """Whether a method of a class was made by dataclass, NamedTuple or Enum."""
-    generated = function.__code__.co_filename.startswith("<")
-    return generated or _of_python(function.__globals__.get("__name__", ""))
+    if not (is_inside(name) or name in _GENERATED):
+        return False
+    if function.__code__.co_filename.startswith("<"):
+        return "__dataclass_fields__" in vars(kind) or hasattr(kind, "_fields")
+    return of_python(function.__globals__.get("__name__", ""))
+
+
+def _builtins_of(function: Any) -> dict[str, Any]:
+    """What a function finds when a name is not in its module; it may have had others."""
+    found: dict[str, Any] = function.__builtins__
+    return found
+
+
+def _guarded(function: FunctionType, name: str) -> Callable[..., Any] | None:
+    """What stands in place of a function of Python's that a program calls by its own name."""
+    value: Any = function.__globals__.get(name, _builtins_of(function).get(name))
+    known = isinstance(value, types.BuiltinFunctionType) and value.__name__ == name
+    return GUARDED.get(value) if known else None
+
+
+def _is_singleton(value: Any, path: tuple[str, ...]) -> bool:
+    """Whether there is but one object that is equal to a value, or to an enum's member of it."""
+    for part in path:
+        value = getattr(value, part, None) if isinstance(value, enum.EnumType) else _NOTHING
+    single = (type, enum.Enum, bool, FunctionType, Routine, type(None), types.BuiltinFunctionType)
+    return isinstance(value, single)
 
 
 def _of_machine(module: str) -> bool:
     """Whether the constants of a module of Python's tell of the machine that it runs on."""
-    return _of_python(module) and module not in ("math", "string", "errno")
+    return of_python(module) and module not in ("math", "string", "errno")
 
 
 def _is_hint(kind: type) -> bool:

@@ -46,7 +46,7 @@ def why_not_frozen(value: Any) -> str | None:
     if isinstance(value, Enum):
         return None if id(value) in _members else _why_not_member(value)
     if isinstance(value, tuple):
-        if type(value) is not tuple and getattr(value, "__dict__", None):
+        if type(value) is not tuple and attributes_of(value):
             return f"a {type(value).__name__} has hidden state"
         if len(value) < _LARGE:
             return next((why for item in value if (why := why_not_frozen(item))), None)
@@ -59,7 +59,7 @@ def why_not_frozen(value: Any) -> str | None:
         if not value.__dataclass_params__.frozen:  # type: ignore[attr-defined]
             return f"dataclass {type(value).__name__} is not frozen"
         fields = dataclasses.fields(value)
-        kept = {*getattr(value, "__dict__", {}), *slots_of(type(value))}
+        kept = {*attributes_of(value), *slots_of(type(value))}
         if kept - {f.name for f in fields}:
             return f"a {type(value).__name__} has hidden state"
         return next((why for f in fields if (why := why_not_frozen(getattr(value, f.name)))), None)
@@ -69,6 +69,15 @@ def why_not_frozen(value: Any) -> str | None:
             return f"function {function.__qualname__} is a closure or a lambda"
         return None
     return f"a {type(value).__name__} is not frozen data"
+
+
+def attributes_of(value: Any) -> dict[str, Any]:
+    """What an object keeps under names, but for its slots; its own __getattr__ is not asked."""
+    try:
+        found: dict[str, Any] = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+    return found
 
 
 def slots_of(kind: type) -> set[str]:
@@ -126,7 +135,8 @@ def encode(value: Any) -> bytes:
         named = value.name or repr(value.value)
         return f"enum:{type(value).__name__}.{named};".encode()
     if isinstance(value, tuple):
-        items = value.recorded() if hasattr(value, "recorded") else value
+        recorded: Any = getattr(type(value), "recorded", None)
+        items = recorded(value) if recorded else value
         return b"".join((f"{type(value).__name__}(".encode(), *map(encode, items), b")"))
     if isinstance(value, frozenset):
         return b"".join((b"{", *sorted(map(encode, value)), b"}"))

@@ -17,6 +17,7 @@ from simbbm.litmus.syntax import (
     Equal,
     Location,
     Malformed,
+    Register,
 )
 
 if TYPE_CHECKING:
@@ -94,7 +95,10 @@ def check(test: LitmusTest) -> None:
             (thread.svc or (), f"P{i} svc handler op"),
         ):
             for number, operation in enumerate(operations):
-                _check_operation(operation, names, f"{what} {number}: `{operation.text}`")
+                told = f"{what} {number}: `{operation.text}`"
+                _check_operation(operation, names, told)
+                if operation.op != "msr":  # What it may not be given, the run says.
+                    _check_registers(operation, _written(test, i), f"{told}: nobody writes", i)
                 if isinstance(operation.value, Choice) and "fault handler" not in what:
                     raise Malformed(f"{what} {number}: `{operation.text}`: there is no fault here")
     for atom in atoms(test.condition):
@@ -112,6 +116,18 @@ def _check_operation(operation: Operation, names: Names, what: str) -> None:
         _check_entry(value, names, what, operation.location)
     if isinstance(value, Base):
         _check_root(value, names, what)
+
+
+def _check_registers(operation: Operation, written: list[int], what: str, thread: int) -> None:
+    """What reads a register that never has a value says nothing; it is a slip of the pen."""
+    value = operation.value
+    read = (*operation.address_from, *operation.data_from)
+    if isinstance(value, Register | Equal):
+        read = (*read, value.number if isinstance(value, Register) else value.register)
+    for register in read:
+        if register not in written:
+            hint = f"P{thread} writes {_listed(f'r{n}' for n in written)}; init.regs gives others"
+            raise Malformed(f"{what} r{register} of P{thread}", hint)
 
 
 def _check_location(location: Location, names: Names, what: str) -> None:

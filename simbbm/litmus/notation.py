@@ -140,9 +140,13 @@ class Line(NamedTuple):
 
 
 def read_file(path: Path) -> list[Line]:
-    """Read a file, line by line; blank lines are none."""
+    """Read a file, line by line; blank lines are none. UsageError if that leaves nothing."""
     check_name(str(path))
-    return [*_lines(path.as_posix(), reading.text(path))]
+    lines = [*_lines(path.as_posix(), reading.text(path))]
+    if not lines:
+        told = f"{quoted(path)} is empty: there is no test in it"
+        raise UsageError(told, "a test is a line of JSON")
+    return lines
 
 
 def _lines(file: str, text: str) -> Iterator[Line]:

@@ -125,5 +125,5 @@ def scenarios_in(file: str) -> list[Scenario]:
     lines = read_file(path)
     found: list[Scenario] = [scenario_of(line.test) for line in lines if line.test]
     if not found:
-        raise next((line.error for line in lines if line.error), UsageError(f"{file} is empty"))
+        raise next(line.error for line in lines if line.error)
     return found

@@ -1,6 +1,7 @@
 """What only a real process shows: imports, pipes that close, signals, full disks."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -102,6 +103,28 @@ def test_relative_files_work_in_workers(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stderr
     assert "2 of 2 as expected." in done.stdout
+
+
+@pytest.mark.parametrize("folder", ["not/there", "x" * 100])
+def test_workers_without_a_folder_for_temporary_files_are_refused(
+    tmp_path: Path, folder: str
+) -> None:
+    """Nowhere else may be written to, either: no file may have a byte."""
+    (tmp_path / ("x" * 100)).mkdir()
+    done = run(
+        *("stress", "bbm_minimal::good", "--runs", "100", "-j", "2"),
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(tmp_path / folder)},
+        preexec_fn=no_files if folder == "not/there" else None,
+    )
+    (line,) = done.stderr.splitlines()
+
+    assert 2 == done.returncode
+    assert "TMPDIR" in line
+
+
+def no_files() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
 def test_a_word_that_the_terminal_cannot_show_is_no_error(tmp_path: Path) -> None:

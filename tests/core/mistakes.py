@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
+from collections.abc import Mapping
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import pytest
@@ -46,3 +49,9 @@ def line_of(program: Any, offset: int) -> str:
     """`file:line` of a line of a program, counted from its first."""
     code = getattr(program, "__wrapped__", program).__code__
     return f"{code.co_filename}:{code.co_firstlineno + offset}:"
+
+
+def programs_of(names: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The programs that a module has."""
+    functions = (value for _, value in sorted(names.items()) if isinstance(value, FunctionType))
+    return tuple(f for f in functions if inspect.iscoroutinefunction(f))

@@ -16,8 +16,8 @@ from simbbm.core import frames
 from simbbm.core.automaton import Automaton
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import repeat_until, routine
-from tests.core import impure
-from tests.core.mistakes import COUNTER, CPU, LOG, Handle, line_of, refusal
+from tests.core import accidents, impure, ways
+from tests.core.mistakes import COUNTER, CPU, LOG, Handle, line_of, refusal, walk
 
 
 @pytest.mark.parametrize("expression", impure.EXPRESSIONS)
@@ -31,6 +31,19 @@ def test_what_is_not_constant_is_refused_before_it_is_met(expression: str) -> No
 @pytest.mark.parametrize("program", impure.WRITTEN)
 def test_however_it_is_written(program: Any) -> None:
     assert "when it was run again" not in refusal(program, steps=0)
+
+
+@pytest.mark.parametrize("program", [*ways.PROGRAMS, *accidents.PROGRAMS])
+def test_whatever_it_hides_behind(program: Any) -> None:
+    """Programs that were not refused once: they tell each other something, or see an accident."""
+    with pytest.raises(ScenarioError) as caught:
+        walk(program, (), steps=4)
+    message = str(caught.value)
+
+    file, line, *_ = message.split(":")
+    assert file in (ways.__file__, accidents.__file__, "<string>")
+    assert int(line) > 0
+    assert not any(said in message for said in ("when it was run again", "NameError"))
 
 
 def test_the_line_that_looks_is_named_and_what_it_looks_at() -> None:
@@ -113,6 +126,17 @@ class Sum:
         self.value = start
 
 
+class NamedSum(Sum):
+    """It has a text of its own, and is made as what it is derived from."""
+
+    def __init__(self, start: int, name: str) -> None:
+        super().__init__(start)
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"{self.name} {self.value}"
+
+
 WORDS = 8
 SIZES = frozenset((1, 2))
 KINDS = frozenset(Kind)
@@ -145,6 +169,18 @@ async def finds(cpu: Handle, level: int) -> int:
     return total
 
 
+async def asks_by_name(cpu: Handle, name: str) -> None:
+    await getattr(cpu, name)(getattr(PLACE, "word"), getattr(PLACE, "none", 3))  # noqa: B009
+    await cpu.op(hasattr(PLACE, name + "s"), repr(NamedSum(1, name)), f"{NamedSum(2, name)!s}")
+
+
+async def goes_through_dictionaries(cpu: Handle) -> None:
+    words = {"b": 1, "a": 2}
+    numbers = [value for _, value in words.items()]
+    kinds = [Kind.LEAF] if next(iter(words), None) is not None and Kind("leaf") is Kind.LEAF else []
+    await cpu.op(*numbers, *words.keys(), *sorted(words.keys() | {"c": 3}.keys()), *kinds)
+
+
 async def turn(cpu: Handle, place: Place) -> bool:
     return bool(await cpu.op(place.next().word, PLACE.word) == 0)
 
@@ -155,6 +191,8 @@ async def looks_at_constants(cpu: Handle) -> None:
         await finds(cpu, -1)
     except LostError as error:
         await cpu.op(f"{error.args[0]:>3} {Kind.TABLE.value}", int(Level.PUD), repr(type(error)))
+    await asks_by_name(cpu, "o" + "p")
+    await goes_through_dictionaries(cpu)
     await repeat_until(turn, cpu, PLACE)
 
 

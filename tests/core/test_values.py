@@ -101,3 +101,17 @@ def test_what_is_encoded_already_stands_for_its_value(value: Any) -> None:
 
 def test_functions_are_encoded_by_their_names() -> None:
     assert f"function:{__name__}.helper;".encode() == encode(helper)
+
+
+class Answers(NamedTuple):
+    """It has an answer to everything, also to what nobody but Python asks."""
+
+    number: int = 0
+
+    def __getattr__(self, name: str) -> int:
+        return 1
+
+
+def test_what_a_record_answers_is_not_what_it_is() -> None:
+    assert why_not_frozen(Answers()) is None
+    assert b"Answers(int:0;)" == encode(Answers())

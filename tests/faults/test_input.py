@@ -217,6 +217,10 @@ def row(**changes: Any) -> str:
         (row(threads=[["isb"]] * 17), "f:1: T: 17 threads: more than 16"),
         (row(threads=[["isb"] * 257]), "f:1: T: 257 operations in a thread or handler: more than"),
         (row(threads=[["isb " + " " * 600]]), "f:1: T: P0 op 0: "),
+        (row(threads=[["st x = r9"]]), "f:1: T: P0 op 0: `st x = r9`: nobody writes r9 of P0 (P0"),
+        (row(threads=[["ctrl r9"]]), "f:1: T: P0 op 0: `ctrl r9`: nobody writes r9 of P0"),
+        (row(threads=[["r1 = eq r9 1"]]), "f:1: T: P0 op 0: `r1 = eq r9 1`: nobody writes r9"),
+        (row(threads=[["r1 = ld x {addr:r9}"]]), "f:1: T: P0 op 0: `r1 = ld x {addr:r9}`: nobody"),
         (row(threads=[[f"r1 = {MANY}"]]), "f:1: T: P0 op 0: "),
         (row(threads=[["r1 = " + "9" * 40]]), "f:1: T: P0 op 0: "),
         (
@@ -239,6 +243,31 @@ def test_a_line_that_is_no_test(line: str, message: str) -> None:
     assert error is not None
     assert str(error).startswith(message)
     assert len(str(error)) < 400
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "\ufeff"])
+def test_a_file_without_a_test_is_no_pass(simbbm: Cli, text: str) -> None:
+    Path("none.jsonl").write_text(text)
+    result = simbbm("litmus", "none.jsonl")
+
+    assert 2 == result.exit_code
+    assert "none.jsonl is empty: there is no test in it" in result.stderr
+
+
+def test_a_mark_of_byte_order_is_no_part_of_a_file(simbbm: Cli, witness: dict[str, Any]) -> None:
+    Path("marked.jsonl").write_text(f"\ufeff{row()}\n")
+    Path("marked.json").write_text(f"\ufeff{json.dumps(witness)}")
+
+    assert "allowed  " in simbbm.ok("litmus", "marked.jsonl")
+    assert "REPRODUCED" in simbbm.ok("replay", "marked.json")
+
+
+def test_text_in_place_of_a_list_is_refused(simbbm: Cli, mine: Path) -> None:
+    text = mine.read_text()
+    mine.write_text(f'{text}\nt = good.twin("T.", expect="HOLDS", drop="reader.isb")\n')
+
+    told = simbbm.refused("check", f"{mine}::good")
+    assert told.startswith(f"{mine}:{len(text.splitlines()) + 2}: drop='reader.isb' is a text (wri")
 
 
 def test_what_rows_have_for_information_is_no_mistake() -> None:

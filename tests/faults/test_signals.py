@@ -250,6 +250,29 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
     process.stdout.close()
 
 
+@pytest.mark.parametrize(
+    ("when", "code"), [("os.kill(os.getpid(), number); time.sleep(60)", 130), ("late = Late()", 3)]
+)
+@pytest.mark.parametrize("number", [INT, TERM, HUP])
+def test_a_signal_after_the_answer_is_an_exit_code(
+    when: str, code: int, number: signal.Signals
+) -> None:
+    """Also while Python takes itself down: nobody shall think that there was no answer."""
+    script = (
+        "import os, signal, sys, time\nfrom simbbm import signals\n"
+        f"number = {int(number)}\nsignal.signal(number, signal.default_int_handler)\n"
+        "kill, own = os.kill, os.getpid()\n"
+        "class Late:\n    def __del__(self, kill=kill, own=own, number=number):\n"
+        "        kill(own, number)\n"
+        f"signals.handle()\nsignals.let_go()\n{when}\nsys.exit(3)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (code, "") == (done.returncode, done.stderr)
+
+
 def test_what_is_ignored_from_the_start_stays_ignored(tmp_path: Path) -> None:
     """As by nohup, or by a shell for what it runs in the background."""
     args = ("ablate", "bbm_minimal::good")

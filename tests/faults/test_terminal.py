@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import resource
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 
 from simbbm.cli import logs
+from simbbm.folding import breaks, reflowed
 from simbbm.report.rows import NewRow, encode
 from simbbm.terminal import CannotWrite, echo, style, visible
 from tests.cli.commandline import Cli
@@ -64,6 +67,110 @@ def test_a_terminal_gets_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("click.echo", lambda text, **_: said.append(text))
     echo(f"{style('r', fg='red')}\x1b[32m")
     assert ["\x1b[31mr\x1b[0m\\u001b[32m"] == said
+
+
+# Narrow terminals
+
+
+LINE = "  uses speculative walk;  without it other  schedules fail like this"
+COMMAND = "  replay with: simbbm replay .simbbm/witness/6bc4e1341858.json --allow-file mine.py"
+
+
+def folded(text: str, width: int) -> str:
+    """The text as a terminal of this width gets it."""
+    pieces, done = [], 0
+    for start, end, by in breaks(text, width):
+        assert not text[start:end].strip()
+        pieces += [text[done:start], by]
+        done = end
+    return "".join((*pieces, text[done:]))
+
+
+@pytest.mark.parametrize("width", range(1, 80))
+def test_lines_fit_and_no_word_is_lost(width: int) -> None:
+    text = f"{LINE}\n\n{COMMAND}\n{LINE}x\n"
+    lines = folded(text, width).split("\n")
+
+    assert text.split() == [word for line in lines for word in line.split() if word != "\\"]
+    for line in lines:
+        assert len(line) <= width or len(line.removesuffix(" \\").split()) == 1
+    assert (text == "\n".join(lines)) == (width >= len(COMMAND))
+
+
+def test_a_command_that_is_broken_is_still_one() -> None:
+    broken = folded(COMMAND, 40).partition("with: ")[2]
+
+    assert broken.count("\\\n") == 2
+    said = subprocess.check_output(["sh", "-c", f"printf '%s ' {broken}"], text=True)
+    assert COMMAND.partition("with: ")[2].split() == said.split()
+    table = "  simbbm list      what there is, and what is expected of each"
+    assert "\\" not in folded(table, 40)
+
+
+def test_json_is_left_whole() -> None:
+    assert [] == list(breaks('{"schema": "simbbm/1", "type": "verdict"}', 20))
+
+
+def test_paragraphs_are_as_wide_as_the_terminal() -> None:
+    page = "# T\n\na b c d\ne f\n\n* g h i j\n  k\n* l\n\n    code code code\n| a | b | c |\n"
+    wanted = "# T\n\na b c\nd e f\n\n* g h\n  i j\n  k\n* l\n\n    code code code\n| a | b | c |\n"
+    assert wanted == reflowed(page, 5)
+
+
+def on_a_terminal(columns: int, *args: str) -> list[str]:
+    """The lines that a terminal of this width shows of stdout."""
+    ours, theirs = pty.openpty()
+    os.set_blocking(ours, False)
+    environment = os.environ | {"COLUMNS": str(columns), "NO_COLOR": ""}
+    with subprocess.Popen(
+        [*SIMBBM, *args], stdout=theirs, stderr=subprocess.DEVNULL, env=environment, cwd=ROOT
+    ) as process:
+        os.close(theirs)
+        said = b""
+        while select.select([ours], [], [], 60)[0]:
+            try:
+                said += os.read(ours, 1 << 16)
+            except OSError:
+                break
+    os.close(ours)
+    assert process.returncode in (0, 1)
+    return re.sub(r"\x1b\[[0-9;]*m", "", said.decode().replace("\r\n", "\n")).split("\n")
+
+
+NARROW = [
+    ("explore", "bbm_minimal::live_change"),
+    ("check", "bbm_minimal::live_change"),
+    ("run", "bbm_minimal::live_change", "--trace"),
+    ("guide", "trust"),
+    ("list", "catalogue"),
+]
+
+
+@pytest.mark.parametrize("args", NARROW, ids=lambda args: args[0])
+def test_a_narrow_terminal_gets_narrow_lines_and_a_pipe_whole_ones(
+    tmp_path: Path, args: tuple[str, ...]
+) -> None:
+    folder = () if args[0] in ("guide", "list") else ("--witness-dir", str(tmp_path))
+    narrow = on_a_terminal(40, *args, *folder)
+    piped = subprocess.run(
+        [*SIMBBM, *args, *folder],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"COLUMNS": "40"},
+        cwd=ROOT,
+        check=False,
+    )
+
+    for line in narrow:
+        assert len(line) <= 40 or len(line.removesuffix(" \\").split()) == 1, line
+    words = [word for line in narrow for word in line.split() if word != "\\"]
+    assert untimed(words) == untimed(piped.stdout.split())
+    assert args[0] == "list" or any(len(line) > 40 for line in piped.stdout.split("\n"))
+
+
+def untimed(words: list[str]) -> list[str]:
+    """Without what the clock says."""
+    return [word for word in words if not re.fullmatch(r"\d+\.\d", word)]
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,15 @@ from simbbm import discovery
 from simbbm.arm64.descriptor import INVALID_DESCRIPTOR, RO, RW, leaf, table
 from simbbm.arm64.ops import CPU
 from simbbm.arm64.registers import Tcr, Ttbr
+from simbbm.arm64.translate import Translation
+from simbbm.arm64.walks import CONFLICT, TRANSLATION, Fault
 from simbbm.core.program import Step
 from simbbm.core.trace import TraceEvent
 from simbbm.explore.run import run_one
 from simbbm.explore.witness import Witness, witness_of
 from simbbm.report.columns import COLUMN_MIN, SHOWN_WHOLE, Line, render
 from simbbm.report.story import Story, tell
-from simbbm.report.trace import _notes, instruction, value
+from simbbm.report.trace import instruction, value
 
 SHARED = discovery.find("bbm_minimal::good").system().shared
 X = next(address for address, name in SHARED.symbols.items() if name == "x")
@@ -72,17 +74,26 @@ def test_values(word: object, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "notes"),
+    ("way", "notes"),
     [
-        ("", []),
-        ("!translation2", ["level 2 translation fault"]),
-        ("!fetch!translation-1", ["on the fetch", "level -1 translation fault"]),
-        ("~0x5~early", ["gets page 0x5", "translated early"]),
-        ("!conflict2~conflict", ["level 2 conflict fault", "two entries match"]),
+        (Translation(5, None, None, ""), []),
+        (
+            Translation(0, None, Fault(TRANSLATION, 2), "!translation2"),
+            ["level 2 translation fault"],
+        ),
+        (
+            Translation(5, None, None, "~0x5~early", early=True),
+            ["gets page 0x5", "translated early"],
+        ),
+        (Translation(5, None, None, "~0x5(ro)", attributes=RO), ["gets page 0x5(ro)"]),
+        (
+            Translation(0, None, Fault(CONFLICT, 2), "!conflict2~conflict", conflict=True),
+            ["level 2 conflict fault", "two entries match"],
+        ),
     ],
 )
-def test_notes_say_which_of_several_translations(suffix: str, notes: list[str]) -> None:
-    assert notes == list(_notes(suffix))
+def test_notes_say_which_of_several_translations(way: Translation, notes: list[str]) -> None:
+    assert notes == list(way.notes)
 
 
 @cache
