@@ -68,7 +68,7 @@ class Symmetry:
 
     def canonical(self, state: Machine) -> Machine:
         """Return the representative of a state."""
-        return self.arranged(state, self.arrangement(state)) if self.classes else state
+        return self.arranged(state, self.arrangement(state))
 
     def _rank(self, cpu: CpuState, number: int, active: int) -> tuple[bool, str]:
         return (False, self.key(cpu, number)) if active >> number & 1 else (True, "")
@@ -97,8 +97,6 @@ class Symmetry:
         return issuer if group is None else SELF - 1 - group
 
     def _renamed(self, cpu: CpuState, new: dict[int, int]) -> CpuState:
-        if not cpu.inbox:
-            return cpu
         inbox = tuple(sorted(p._replace(issuer=new[p.issuer]) for p in cpu.inbox))
         return self.machine.shared.cpus.change(cpu, inbox=inbox)
 

@@ -8,7 +8,7 @@ import pytest
 
 from simbbm.core.graph import Ended, Graph, Node
 from simbbm.explore.digraph import cyclic_components, following
-from simbbm.explore.fairness import Edge, Obligation, kept_waiting, loop_from, rounds
+from simbbm.explore.fairness import Edge, Obligation, Rounds, kept_waiting, loop_from, rounds
 from simbbm.explore.livelock import closes, ended_if_round, into_round
 from tests.explore.systems import Go, Table
 
@@ -155,6 +155,36 @@ def test_who_is_kept_waiting_is_named() -> None:
 
     loop = [(node.moves, node.moves[k]) for node, k in taken]
     assert Obligation(0, ".drain[x]", -1) == kept_waiting(loop)
+
+
+def test_an_obligation_goes_where_its_cpu_goes_and_its_issuer() -> None:
+    """A CPU that has no issuer to name has none afterwards."""
+    places = (1, 2, 0)
+    assert Obligation(1, "x", -1) == Obligation(0, "x", -1).moved(places)
+    assert Obligation(0, "x", 1) == Obligation(2, "x", 0).moved(places)
+    assert Obligation(2, "x", 2) == Obligation(1, "x", 1).moved(places)
+    assert Obligation(2, "x", 0) == Obligation(2, "x", 0).moved(None)
+
+
+def test_every_run_ends_if_there_is_no_cycle_or_none_that_is_fair() -> None:
+    assert Rounds(0, None).left
+    assert Rounds(0, ()).left
+    assert Rounds(2, ()).left
+    assert not Rounds(2, None).left
+    assert not Rounds(2, (frozenset({1}),)).left
+
+
+def test_what_could_be_met_all_the_time_and_never_is() -> None:
+    """In each state of the loop; optional moves are nobody's duty."""
+    names = {"a": Go(0, "a"), "x": Go(1, "a", ".drain[x]"), "y": Go(1, "a", ".drain[y]")}
+    names["e"] = Go(0, "a", ".evict", optional=True)
+    a, x, y, e = (Table({"": [go]}).moves("")[0] for go in names.values())
+
+    assert kept_waiting([]) is None
+    assert kept_waiting([([a, x, y, e], a)]) == Obligation(1, ".drain[x]", -1)
+    assert kept_waiting([([a, x, y], a), ([a, y], a)]) == Obligation(1, ".drain[y]", -1)
+    assert kept_waiting([([a, x, y], a), ([a, y], y)]) is None
+    assert kept_waiting([([a, e], a), ([a, e], a)]) is None
 
 
 def test_a_loop_meets_every_obligation_on_its_way() -> None:
