@@ -41,6 +41,7 @@ REDUCTIONS = (
     "tests/differential",
 )
 ROUNDS = (
+    "tests/explore/test_digraph.py",
     "tests/explore/test_fairness.py",
     "tests/explore/test_rounds.py",
     "tests/explore/test_livelock.py",
