@@ -9,6 +9,8 @@ since what they contain at that moment becomes part of views. With a window, wha
 and when is one cell, `PAST`. A TLB that CPUs have in common is a cell: who shares it reads it, and
 writes it by a change to old entries that it has or had.
 
+Each kind of move is written down with its cells in tests/arm64/test_footprints.py.
+
 Simplified: all moves of listings share a cell (fewer pairs commute).
 """
 

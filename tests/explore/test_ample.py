@@ -193,6 +193,15 @@ def test_what_comes_after_a_violation_is_not_ahead() -> None:
     assert chosen((NOP, *STORE), (("ldr", FLAG),)) == 0
 
 
+def test_what_waits_for_who_stands_still_is_not_ahead() -> None:
+    """The DSB is never over while the other CPU does not act on the TLBI."""
+    system = little((FLUSH, ("dsb", "ish"), *STORE), (NOP,), uniform=True)
+    ample = ample_of(system)
+
+    assert ample._future(after(system, "cpu0", "dvm.cpu0", "dvm.cpu1"), 0b01)[1]
+    assert not ample._future(after(system, "cpu0", "dvm.cpu0"), 0b01)[1]
+
+
 def test_cells_that_are_a_cpus_own_are_nobody_elses() -> None:
     """Of like CPUs those that move are numbered anew in a look ahead: 0 and 1, whoever they are."""
     system = little((NOP,), (NOP,), (NOP,), uniform=True)

@@ -203,6 +203,12 @@ def test_a_loop_meets_every_obligation_on_its_way() -> None:
     assert [0, 1, 2, 3] == sorted(loop)
 
 
+def test_a_loop_does_nothing_early() -> None:
+    table = {"a": [Go(1, "b", early=True), Go(0, "b")], "b": [Go(0, "a")]}
+
+    assert (1, 0) == loop_from(Table(table), "a", lambda _: True)
+
+
 def test_a_limit_leaves_out_what_lies_beyond() -> None:
     graph = Graph(Table(NOT_LEFT["a way into it"]))
 
