@@ -33,6 +33,12 @@ NOT_LEFT: dict[str, Mapping[str, Sequence[Go]]] = {
         "b": [Go(0, "a")],
         "end": [],
     },
+    "only two steps later": {
+        "a": [Go(0, "b"), Go(1, "end")],
+        "b": [Go(0, "c"), Go(1, "end")],
+        "c": [Go(0, "a")],
+        "end": [],
+    },
     "an optional poll is a step of the program": {
         "a": [Go(0, "a", optional=True), Go(0, "end")],
         "end": [],

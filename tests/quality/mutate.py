@@ -175,11 +175,6 @@ def _bounds(bounds: ast.Slice) -> list[ast.expr]:
     return others
 
 
-def unmutated(file: str) -> Mutation:
-    """A file as it is."""
-    return Mutation(file, 0, "", "", (ROOT / file).read_text(encoding="utf-8"))
-
-
 def is_noticed(mutation: Mutation, copy: Path) -> bool:
     """Whether a test fails with it."""
     path = copy / mutation.file
@@ -242,10 +237,9 @@ def main() -> int:
             finally:
                 copies.put(copy)
 
-        unchanged = [unmutated(file) for file in dict.fromkeys(m.file for m in sample)]
-        for mutation, fails in zip(unchanged, pool.map(run, unchanged), strict=True):
-            if fails:
-                sys.exit(f"{mutation.file}: its tests fail without any mutation")
+        needed = dict.fromkeys(test for mutation in sample for test in TESTS[mutation.file])
+        if _fails(copied(Path(folder) / "unchanged"), tuple(needed)):
+            sys.exit("the tests fail without any mutation")
         for mutation, noticed in zip(sample, pool.map(run, sample), strict=True):
             unnoticed += not noticed
             said = "noticed  " if noticed else "UNNOTICED"
