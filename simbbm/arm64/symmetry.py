@@ -5,7 +5,8 @@ permutation moves whole CPUs (registers, store buffer, translations, monitor, in
 what names a CPU: the issuers of pending TLBIs. Programs know their number from MPIDR_EL1 alone; if
 one does different things for two numbers of its class, its class is no class (`observes_itself`).
 
-Not recognised as alike: CPUs whose programs get different arguments (per-CPU addresses).
+Not recognised as alike: CPUs whose programs get different arguments (per-CPU addresses), and those
+that run listings, each of which is a thread of its own (`flight.Thread`).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Symmetry:
         cpus = machine.initial().cpus if wanted else ()
         order = sorted(range(len(cpus)), key=lambda i: (cpus.index(cpus[i]), i))
         groups = (tuple(g) for _, g in groupby(order, key=lambda i: cpus.index(cpus[i])))
-        self.classes = tuple(g for g in groups if len(g) > 1 and cpus[g[0]].flight is None)
+        self.classes = tuple(g for g in groups if len(g) > 1)
         self._class_of = {i: c for c, group in enumerate(self.classes) for i in group}
         self._keys: dict[tuple[CpuState, int], str] = {}
         """By CPU and class: two classes may come to one state, and tell only one class apart."""

@@ -252,6 +252,15 @@ def test_a_round_that_begins_later_is_not_here() -> None:
     assert ended_if_round(graph, there).ended is Ended.STUCK
 
 
+def test_where_no_end_can_be_reached_the_round_may_begin_later() -> None:
+    graph = Graph(Table({"s": [Go(0, "a")], "a": [Go(0, "a")]}))
+    lost = ended_if_round(graph, graph.initial)
+
+    assert lost.ended is Ended.STUCK
+    assert lost.problem is not None
+    assert lost.problem.message.startswith("goes round for ever, whatever the others do")
+
+
 def test_so_many_states_may_be_looked_at_and_no_more() -> None:
     """Three, from none of which an end can be reached."""
     graph = Graph(Table({"a": [Go(0, "b")], "b": [Go(0, "c")], "c": [Go(0, "a")]}))

@@ -116,6 +116,7 @@ def test_in_common_who_stands_still_gets_what_the_others_hold() -> None:
 def test_of_like_cpus_it_does_not_matter_which_of_them_move(symmetry: bool) -> None:
     system = little((NOP,), (NOP,), (NOP,), uniform=True)
     there = standing(system, symmetry=symmetry)
+    assert there.symmetry.canonical(system.initial()) == system.initial()
     pairs = [there.future(system.initial(), active) for active in (0b011, 0b101, 0b110)]
 
     assert len(set(pairs)) == (1 if symmetry else 3)
