@@ -215,6 +215,13 @@ def test_a_loop_does_nothing_early() -> None:
     assert (1, 0) == loop_from(Table(table), "a", lambda _: True)
 
 
+def test_a_loop_does_nothing_that_meets_nothing() -> None:
+    drains = Go(1, "a", ".drain[x]")
+    table = {"a": [Go(0, "b", ".fill", optional=True), drains], "b": [drains]}
+
+    assert (1,) == loop_from(Table(table), "a", lambda _: True)
+
+
 def test_a_limit_leaves_out_what_lies_beyond() -> None:
     graph = Graph(Table(NOT_LEFT["a way into it"]))
 

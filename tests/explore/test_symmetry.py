@@ -149,6 +149,7 @@ def test_an_issuer_is_oneself_one_of_a_class_or_a_certain_cpu() -> None:
     assert [p.issuer for p in has.inbox] == [4]
     his = system.shared.cpus.change(has, inbox=(has.inbox[0]._replace(issuer=0),))
     assert symmetry.key(his, 1) == symmetry.key(his, 2) != symmetry.key(his, 0)
+    assert symmetry.key(his, 1) != symmetry.key(system.shared.cpus.change(his, event=True), 1)
     assert keys[0][1] == keys[0][2] == keys[1][2] == keys[2][1]
     assert keys[3] == keys[3][:1] * 3
     assert len({keys[0][0], keys[0][1], keys[3][0], keys[4][0]}) == 4
