@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import permutations
 
 import pytest
 
@@ -12,10 +11,8 @@ from simbbm.explore.digraph import cyclic_components, following
 from simbbm.explore.fairness import Edge, Obligation, Rounds, kept_waiting, loop_from, rounds
 from simbbm.explore.livelock import (
     closes,
-    ended_if_lost,
     ended_if_round,
     into_round,
-    may_stay,
 )
 from tests.explore.systems import Go, Table
 
@@ -220,84 +217,6 @@ def test_a_loop_does_nothing_that_meets_nothing() -> None:
     table = {"a": [Go(0, "b", ".fill", optional=True), drains], "b": [drains]}
 
     assert (1,) == loop_from(Table(table), "a", lambda _: True)
-
-
-def test_a_limit_leaves_out_what_lies_beyond() -> None:
-    graph = Graph(Table(NOT_LEFT["a way into it"]))
-
-    assert into_round(graph, graph.initial, limit=2) is None
-    assert ((0,), (0, 0)) == into_round(graph, graph.initial, limit=3)
-
-
-def test_the_nearest_round_is_taken_whichever_is_found_first() -> None:
-    for order in permutations("xyz"):
-        far, near, nearest = order
-        table = {
-            "s": [Go(0, near), Go(1, "t"), Go(2, nearest)],
-            "t": [Go(0, far)],
-        } | {name: [Go(0, name)] for name in sorted(order)}
-        graph = Graph(Table(table))
-        assert ((0,), (0,)) == into_round(graph, graph.initial)
-
-
-def test_nobody_goes_round_where_a_run_has_ended() -> None:
-    """What is optional can be done there, again and again; it is no run any more."""
-    table = {"s": [Go(0, "end")], "end": [Go(0, "end", ".evict", optional=True)]}
-    graph = Graph(Table(table))
-
-    assert into_round(graph, graph.initial) is None
-    end = graph.follow(graph.initial, 0)
-    assert end.ended is Ended.HOLDS
-    assert ended_if_round(graph, end) is end
-
-
-def test_a_round_that_begins_later_is_not_here() -> None:
-    graph = Graph(Table({"s": [Go(0, "a"), Go(1, "end")], "a": [Go(0, "a")], "end": []}))
-
-    assert ended_if_round(graph, graph.initial) is graph.initial
-    [there] = [graph.follow(graph.initial, 0)]
-    assert ended_if_round(graph, there).ended is Ended.STUCK
-
-
-def test_where_no_end_can_be_reached_the_round_may_begin_later() -> None:
-    graph = Graph(Table({"s": [Go(0, "a")], "a": [Go(0, "a")]}))
-    lost = ended_if_round(graph, graph.initial)
-
-    assert lost.ended is Ended.STUCK
-    assert lost.problem is not None
-    assert lost.problem.message.startswith("goes round for ever, whatever the others do")
-
-
-def test_so_many_states_may_be_looked_at_and_no_more() -> None:
-    """Three, from none of which an end can be reached."""
-    graph = Graph(Table({"a": [Go(0, "b")], "b": [Go(0, "c")], "c": [Go(0, "a")]}))
-
-    assert ended_if_lost(graph, graph.initial, limit=3).ended is Ended.STUCK
-    assert ended_if_lost(graph, graph.initial, limit=2) is graph.initial
-
-
-def test_what_keeps_a_round_is_told() -> None:
-    """Other outcomes of a step that is taken; what is optional, the first three; no early ones."""
-    outcomes = [Go(0, "a"), Go(0, "end"), Go(0, "late"), Go(0, "x", early=True)]
-    spared = [Go(1, "end", f".evict{n}", optional=True) for n in range(3)]
-    ends: dict[str, Sequence[Go]] = {"end": [], "late": [], "x": []}
-    graph, taken, _ = walked({"a": [*outcomes, *spared]} | ends, "a")
-    start = "may go round for ever: "
-    choice = "; hardware may choose cpu0:a every time, and never cpu0:end or cpu0:late"
-    evicts = [f"cpu1.evict{n}:end" for n in range(3)]
-    optional = f"; what is optional need not happen: {', '.join(evicts)}"
-    assert start + choice + optional == may_stay(graph.system, taken).message
-
-    fourth = Go(1, "end", ".evict3", optional=True)
-    graph, taken, _ = walked({"a": [outcomes[0], *spared, fourth]} | ends, "a")
-    assert start + optional + " and 1 more" == may_stay(graph.system, taken).message
-
-    fill = Go(1, "a", ".fill", optional=True)
-    both = {"a": [Go(0, "b"), fill], "b": [Go(0, "a")]}
-    graph, taken, _ = walked(both, "b", "a")
-    assert "cpu1.fill:a" in may_stay(graph.system, taken).message
-    graph, taken, _ = walked(both, "b", "a", "a")
-    assert "cpu1.fill:a" not in may_stay(graph.system, taken).message
 
 
 class Quotient:

@@ -43,6 +43,7 @@ REDUCTIONS = (
 ROUNDS = (
     "tests/explore/test_digraph.py",
     "tests/explore/test_fairness.py",
+    "tests/explore/test_into_rounds.py",
     "tests/explore/test_rounds.py",
     "tests/explore/test_livelock.py",
     "tests/explore/test_loops.py",
