@@ -212,6 +212,12 @@ def test_a_loop_does_nothing_early() -> None:
     assert (1, 0) == loop_from(Table(table), "a", lambda _: True)
 
 
+def test_a_loop_stays_inside() -> None:
+    table = {"a": [Go(1, "end"), Go(0, "b")], "b": [Go(0, "a")], "end": []}
+
+    assert (1, 0) == loop_from(Table(table), "a", {"a", "b"}.__contains__)
+
+
 def test_a_loop_does_nothing_that_meets_nothing() -> None:
     drains = Go(1, "a", ".drain[x]")
     table = {"a": [Go(0, "b", ".fill", optional=True), drains], "b": [drains]}
