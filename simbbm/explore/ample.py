@@ -44,7 +44,7 @@ meet another one than a search of everything would).
 Together with symmetry: Emerson, Jha, Peled, "Combining partial order and symmetry reductions",
 TACAS'97. Counterexamples may be longer than the shortest. The whole is compared with a search that
 reduces nothing, on random programs, in tests/differential. That one CPU is enough where it should
-be, and what may be spent on finding out, is asked in tests/explore/test_ample.py.
+be is asked in test_ample.py, and what may be spent on finding out in test_ample_cost.py.
 
 Not reduced: machines with concrete TLBs, listings, programs with a load window, properties that
 look at several CPUs at once.

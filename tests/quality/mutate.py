@@ -35,6 +35,7 @@ KIBIBYTES = 4 << 20
 
 REDUCTIONS = (
     "tests/explore/test_ample.py",
+    "tests/explore/test_ample_cost.py",
     "tests/explore/test_standing.py",
     "tests/explore/test_persistent_sets.py",
     "tests/explore/test_reductions.py",
