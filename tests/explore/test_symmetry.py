@@ -122,6 +122,17 @@ def test_who_is_in_order_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None
     assert symmetry.canonical(in_order) is in_order
 
 
+def test_who_is_not_active_comes_last() -> None:
+    """Though they would be in order, were all of them active."""
+    steps = (("nop",),)
+    system = little(steps, steps, steps, uniform=True)
+    symmetry, state = Symmetry(system), system.initial()
+
+    assert [0, 1, 2] == symmetry.arrangement(state)
+    assert [0, 2, 1] == symmetry.arrangement(state, 0b101)
+    assert [1, 2, 0] == symmetry.arrangement(state, 0b110)
+
+
 def test_what_is_alike() -> None:
     """Who starts in the same state; if that is wanted, and not of listings."""
     one, two = (("nop",),), (("nop",), ("nop",))
