@@ -71,6 +71,12 @@ class CpuState:
         """Whether its program or listing is done."""
         return self.flight.finished if self.flight else self.point.finished
 
+    @property
+    def mnemonic(self) -> str:
+        """What its program is about to do; empty once that has finished."""
+        op = self.point.op
+        return op.mnemonic if op is not None else ""
+
     def content(self) -> Encoded:
         """Everything that identifies it, encoded once: many states share it."""
         if self._content is None:

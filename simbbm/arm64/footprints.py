@@ -8,6 +8,8 @@ does or holds reads the tables in its view; and a store that links a table reads
 since what they contain at that moment becomes part of views. A TLB that CPUs have in common is a
 cell: who shares it reads it, and writes it by a change to old entries that it has or had.
 
+Each kind of move is written down with its cells in tests/arm64/test_footprints.py.
+
 Simplified: all moves of CPUs that have several instructions in flight share a cell (fewer pairs
 commute).
 """
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import cast
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import NOTHING, CpuState, LocalMove
@@ -23,7 +26,6 @@ from simbbm.arm64.descriptor import TABLE, Descriptor
 from simbbm.arm64.hardware import DRAIN
 from simbbm.arm64.memory import Memory
 from simbbm.arm64.sharing import shares
-from simbbm.arm64.storebuffer import Word
 from simbbm.arm64.translate import READ, translations
 from simbbm.core.system import STEP, Cell, Footprint, Move
 
@@ -78,16 +80,16 @@ def footprint(
         base = shared.geometry.table(address)
         if base in memory.tables.by_address:
             writes.add((Kind.TABLE, base))
-            reads.update(_below(memory, words))
+            # Tables hold descriptors and nothing else (`mistakes.check_fits`).
+            reads.update(_below(memory, cast("tuple[Descriptor, ...]", words)))
             if not shared.hardware.walk_cache:
                 # Whoever held the old table keeps what it says now, and no walk starts there.
                 entries = memory.tables.by_address[base].entries
                 reads.update(_below(memory, entries[address - base :][: len(words)]))
     # A drain looks at no translation; but by R17b it may end early faults, which tables cause.
     if move.kind != DRAIN or state.features.ets2:
-        reads.update(tables_in_view(shared, state, memory))
-        if effect.cpu.mmu.regime is not state.mmu.regime:
-            reads.update(tables_in_view(shared, effect.cpu, memory))
+        for before_or_after in (state, effect.cpu):
+            reads.update(tables_in_view(shared, before_or_after, memory))
     if state.features.tlb:
         both = [mmu for mmu in (state.mmu, effect.cpu.mmu) if shares(mmu.regime)]
         if both:
@@ -103,17 +105,17 @@ def footprint(
         writes.add(EVERY_INBOX)
     if state.flight is not None:
         writes.add(IN_FLIGHT)
-    if move.kind == STEP and state.point.op:
+    if move.kind == STEP:
         reads.update(_listens_to(state))
-        if state.point.op.mnemonic.startswith(("dsb", "tlbi")):
+        if state.mnemonic.startswith(("dsb", "tlbi")):
             writes.add((Kind.OWED, cpu))
     return Footprint(frozenset(reads), frozenset(writes))
 
 
-def _below(memory: Memory, words: tuple[Word, ...]) -> Iterable[Cell]:
+def _below(memory: Memory, descriptors: Iterable[Descriptor]) -> Iterable[Cell]:
     """Cells of the tables that some descriptors lead to, directly or by other tables."""
     tables = memory.tables.by_address
-    waiting = [d.output for d in words if isinstance(d, Descriptor) and d.kind == TABLE]
+    waiting = [d.output for d in descriptors if d.kind == TABLE]
     met = set[int]()
     while waiting:
         base = waiting.pop()
@@ -125,7 +127,7 @@ def _below(memory: Memory, words: tuple[Word, ...]) -> Iterable[Cell]:
 
 def _listens_to(state: CpuState) -> Iterable[Cell]:
     """Cells by which others may wake a WFE or make a store-exclusive fail."""
-    if state.point.op and state.point.op.mnemonic == "wfe":
+    if state.mnemonic == "wfe":
         yield EVENT
     if state.monitor != NOTHING:
         yield Kind.WORD, state.monitor
@@ -149,11 +151,8 @@ def cpu_footprint(
         reads |= move.footprint.reads
         writes |= move.footprint.writes
     op = state.point.op
-    if op is not None:
-        if op.mnemonic.startswith("dsb"):
-            writes.add((Kind.OWED, cpu))
-        if op.mnemonic.startswith("wait"):
-            reads.update(_awaited(shared, state, memory, op.args[0]))
+    if op is not None and op.mnemonic.startswith("wait"):
+        reads.update(_awaited(shared, state, memory, op.args[0]))
     return Footprint(frozenset(reads), frozenset(writes))
 
 

@@ -5,7 +5,8 @@ permutation moves whole CPUs (registers, store buffer, translations, monitor, in
 what names a CPU: the issuers of pending TLBIs. Programs know their number from MPIDR_EL1 alone; if
 one does different things for two numbers of its class, its class is no class (`observes_itself`).
 
-Not recognised as alike: CPUs whose programs get different arguments (per-CPU addresses).
+Not recognised as alike: CPUs whose programs get different arguments (per-CPU addresses), and those
+that run listings, each of which is a thread of its own (`flight.Thread`).
 """
 
 from __future__ import annotations
@@ -34,8 +35,7 @@ class Symmetry:
         cpus = machine.initial().cpus if wanted else ()
         order = sorted(range(len(cpus)), key=lambda i: (cpus.index(cpus[i]), i))
         groups = (tuple(g) for _, g in groupby(order, key=lambda i: cpus.index(cpus[i])))
-        listed = {i for i, cpu in enumerate(machine.spec.cpus) if cpu.listing}
-        self.classes = tuple(g for g in groups if len(g) > 1 and listed.isdisjoint(g))
+        self.classes = tuple(g for g in groups if len(g) > 1)
         self._class_of = {i: c for c, group in enumerate(self.classes) for i in group}
         self._keys: dict[tuple[CpuState, int], str] = {}
         """By CPU and class: two classes may come to one state, and tell only one class apart."""
@@ -69,7 +69,7 @@ class Symmetry:
 
     def canonical(self, state: Machine) -> Machine:
         """Return the representative of a state."""
-        return self.arranged(state, self.arrangement(state)) if self.classes else state
+        return self.arranged(state, self.arrangement(state))
 
     def _rank(self, cpu: CpuState, number: int, active: int) -> tuple[bool, str]:
         return (False, self.key(cpu, number)) if active >> number & 1 else (True, "")
@@ -98,15 +98,12 @@ class Symmetry:
         return issuer if group is None else SELF - 1 - group
 
     def _renamed(self, cpu: CpuState, new: dict[int, int]) -> CpuState:
-        if not cpu.inbox:
-            return cpu
         inbox = tuple(sorted(p._replace(issuer=new[p.issuer]) for p in cpu.inbox))
         return self.machine.shared.cpus.change(cpu, inbox=inbox)
 
     def _require_alike(self, cpu: CpuState, number: int) -> None:
         """Refuse a program that is about to tell the members of its class apart."""
-        op = cpu.point.op
-        if op is None or op.mnemonic != "mrs.mpidr_el1":
+        if cpu.mnemonic != "mrs.mpidr_el1":
             return
         group = self.classes[self._class_of[number]]
         if len({id(cpu.point.after(i)) for i in group}) > 1:

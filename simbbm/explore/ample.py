@@ -43,7 +43,8 @@ meet another one than a search of everything would).
 
 Together with symmetry: Emerson, Jha, Peled, "Combining partial order and symmetry reductions",
 TACAS'97. Counterexamples may be longer than the shortest. The whole is compared with a search that
-reduces nothing, on random programs, in tests/differential.
+reduces nothing, on random programs, in tests/differential. That one CPU is enough where it should
+be is asked in test_ample.py, and what may be spent on finding out in test_ample_cost.py.
 
 Not reduced: machines with concrete TLBs, listings, programs with a load window, properties that
 look at several CPUs at once.
@@ -132,9 +133,7 @@ class Ample:
         moves = self.machine.moves_of(state, i, owed)
         found = cpu_footprint(self.machine.shared, own, state.memory, moves, i)
         # What others complete may end its DSB: that would be one more move.
-        waits = (
-            owed >> i & 1 and own.point.op is not None and own.point.op.mnemonic.startswith("dsb")
-        )
+        waits = owed >> i & 1 and own.mnemonic.startswith("dsb")
         again = any(move.optional or _returns(own, move) for move in moves)
         free = bool(moves) and not waits and not again
         reads = found.reads
@@ -165,6 +164,9 @@ class Ample:
         done: list[Future] = []
         cyclic = False
         while open_:
+            if self.given_up or len(done) + len(open_) > self.most:
+                self.given_up = True
+                return ANYTHING
             future, visit = next(reversed(open_.items()))
             if visit.left:
                 after = self.standing.after(future, visit.left.pop())
@@ -180,9 +182,6 @@ class Ample:
                 done.append(future)
                 if open_:
                     next(reversed(open_.values())).add(visit.cells)
-            if self.given_up or len(done) + len(open_) > self.most:
-                self.given_up = True
-                return ANYTHING
         if cyclic:
             # Those in a cycle have each other's cells; the root's are all there are.
             for future in done:

@@ -84,7 +84,7 @@ def ended_if_lost(graph: Graph[Any], node: Node[Any], limit: int = ROUND) -> Nod
 def ended_if_round(graph: Graph[Any], node: Node[Any], limit: int = ROUND) -> Node[Any]:
     """Likewise if a run that is there may go round for ever, within so many states."""
     lost = ended_if_lost(graph, node, limit)
-    if lost is not node or node.ended is not None:
+    if lost is not node:
         return lost
     way = into_round(graph, node, limit)
     if way is None or way.stem:
@@ -108,7 +108,7 @@ def closes(graph: Graph[Any], loop: Taken, end: Node[Any]) -> Node[Any]:
 def into_round(graph: Graph[Any], node: Node[Any], limit: int = ROUND) -> Way | None:
     """The shortest way from a node to a round in which a run may stay, and once round.
 
-    None if there is none among so many states; what lies beyond is left out.
+    None if there is none among so many states. Those beyond are one, which has no moves.
     """
     nodes, numbers = [node], {node.state: 0}
     ways: list[tuple[int, ...]] = [()]
@@ -121,14 +121,14 @@ def into_round(graph: Graph[Any], node: Node[Any], limit: int = ROUND) -> Way | 
                 numbers[after.state] = len(nodes)
                 nodes.append(after)
                 ways.append((*ways[i], k))
-            edges[i].append(Edge(move, numbers.get(after.state, -1)))
-    pairs = ((i, edge.target) for i, out in enumerate(edges) for edge in out if edge.target >= 0)
-    found = rounds(following(len(nodes), pairs), edges.__getitem__).fair
+            edges[i].append(Edge(move, numbers.get(after.state, limit)))
+    pairs = ((i, edge.target) for i, out in enumerate(edges) for edge in out)
+    found = rounds(following(len(nodes) + 1, pairs), edges.__getitem__).fair
     if not found:
         return None
-    first = min(min(part) for part in found)
-    part = next(part for part in found if first in part)
-    loop = loop_from(graph.system, nodes[first].state, lambda s: numbers.get(s, -1) in part)
+    part = min(found, key=min)
+    first = min(part)
+    loop = loop_from(graph.system, nodes[first].state, lambda s: numbers.get(s, limit) in part)
     return Way(ways[first], loop)
 
 

@@ -43,10 +43,7 @@ class Standing:
     def __init__(self, machine: Arm64, symmetry: Symmetry) -> None:
         self.machine = machine
         self.symmetry = symmetry
-        self._point = ControlPoint(
-            machine.spec.automaton, None, stand_still, (), (), "stand_still", serial=-1
-        )
-        self._statues: dict[int, CpuState] = {}
+        self._blank = _blank(machine)
 
     def future(self, state: Machine, active: int) -> Future:
         """What the active CPUs' future depends on: they, memory, and the others as statues.
@@ -82,29 +79,33 @@ class Standing:
         return self.machine.problem(state._replace(cpus=cpus))
 
     def _arranged(self, state: Machine, active: int) -> Future:
-        if not self.symmetry.classes:
-            return Future(state, active)
         numbers = self.symmetry.arrangement(state, active)
         mask = sum(1 << place for place, i in enumerate(numbers) if active >> i & 1)
         return Future(self.symmetry.arranged(state, numbers), mask)
 
     def _statue(self, cpu: CpuState, owed: int) -> CpuState:
         """What a CPU is to the others; `owed`: whom one of those that stand still owes a TLBI."""
-        statue = self._statues.get(owed)
-        if statue is None:
-            statue = self._statues[owed] = self._blank(cpu, owed)
-        if not self.machine.common:
-            return statue
-        return self.machine.shared.cpus.change(
-            statue, mmu=cpu.mmu, inbox=cpu.inbox, features=cpu.features
-        )
-
-    def _blank(self, cpu: CpuState, owed: int) -> CpuState:
+        cpus = self.machine.shared.cpus
+        if self.machine.common:
+            return cpus.change(self._blank, mmu=cpu.mmu, inbox=cpu.inbox, features=cpu.features)
         issuers = (i for i in range(owed.bit_length()) if owed >> i & 1)
-        pools, tables = self.machine.shared, self.machine.initial().memory.tables
-        return pools.cpus.change(
-            cpu,
-            point=self._point,
+        inbox = tuple(Pending(issuer, SOME_TLBI) for issuer in issuers)
+        return cpus.change(self._blank, inbox=inbox)
+
+    def _as_before(self, old: CpuState, new: CpuState) -> CpuState:
+        """A statue after a move of others: what it holds in common may have changed."""
+        return self.machine.shared.cpus.change(old, mmu=new.mmu)
+
+
+def _blank(machine: Arm64) -> CpuState:
+    """A CPU that does nothing, holds nothing and owes nothing."""
+    nowhere = ControlPoint(
+        machine.spec.automaton, None, stand_still, (), (), "stand_still", serial=-1
+    )
+    pools, tables = machine.shared, machine.initial().memory.tables
+    return pools.cpus.kept(
+        CpuState(
+            point=nowhere,
             pc=None,
             el=1,
             saved=(),
@@ -114,14 +115,7 @@ class Standing:
             event=False,
             masked=False,
             vbar=None,
-            inbox=tuple(Pending(issuer, SOME_TLBI) for issuer in issuers),
+            inbox=(),
             features=Features(),
-            past=(),
-            interrupted=False,
         )
-
-    def _as_before(self, old: CpuState, new: CpuState) -> CpuState:
-        """A statue after a move of others: what it holds in common may have changed."""
-        if old.mmu is new.mmu or not self.machine.common:
-            return old
-        return self.machine.shared.cpus.change(old, mmu=new.mmu)
+    )

@@ -134,6 +134,7 @@ FAULTED = InFlight(0, fault=FAULT)
         (("y", FRESH), ("x", HIT), False),
         (("y", FRESH), ("x", DONE_OTHER), False),
         (("y", DONE_OTHER), ("x", DONE), False),
+        (("y", DONE), ("x", DONE), False),
         (("y", HIT_OTHER), ("x", DONE), False),
         (("y", FAULTED), ("x", DONE), False),
     ],

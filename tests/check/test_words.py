@@ -11,6 +11,7 @@ from simbbm.arm64.features import Features
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.arm64.registers import Ttbr
 from simbbm.check.properties import (
+    all_ptes_at_end,
     context_restored,
     no_fault_on_live_map,
     no_size_change_seen,
@@ -98,6 +99,18 @@ def test_neighbours_are_told_as_one_entry() -> None:
     assert problem is not None
     assert "page page 0x0 x4 -> page 0x8" in problem.message
     assert "level 2 block page 0x0 -> page 0x8" in problem.message
+
+
+def test_pages_of_a_contiguous_group_are_told_as_such() -> None:
+    group: dict[str, Any] = {"x": leaf(OLD, contiguous=True), "y": leaf(OLD + 1, contiguous=True)}
+    final = all_ptes_at_end(REGIME, ((0, 4),)).final
+    assert final is not None
+    system = little((), **group)
+    problem = final(system.shared, system.initial())
+
+    assert problem is not None
+    told = "at the end page of a contiguous group page 0x0 x2 -> page 0x8 is still there"
+    assert told == problem.message
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,12 @@ import pytest
 
 from simbbm.core.graph import Ended, Graph, Node
 from simbbm.explore.digraph import cyclic_components, following
-from simbbm.explore.fairness import Edge, Obligation, kept_waiting, loop_from, rounds
-from simbbm.explore.livelock import closes, ended_if_round, into_round
+from simbbm.explore.fairness import Edge, Obligation, Rounds, kept_waiting, loop_from, rounds
+from simbbm.explore.livelock import (
+    closes,
+    ended_if_round,
+    into_round,
+)
 from tests.explore.systems import Go, Table
 
 NOT_LEFT: dict[str, Mapping[str, Sequence[Go]]] = {
@@ -24,6 +28,12 @@ NOT_LEFT: dict[str, Mapping[str, Sequence[Go]]] = {
     "who would end it cannot go on in one of its states": {
         "a": [Go(0, "b"), Go(1, "end")],
         "b": [Go(0, "a")],
+        "end": [],
+    },
+    "only two steps later": {
+        "a": [Go(0, "b"), Go(1, "end")],
+        "b": [Go(0, "c"), Go(1, "end")],
+        "c": [Go(0, "a")],
         "end": [],
     },
     "an optional poll is a step of the program": {
@@ -157,6 +167,37 @@ def test_who_is_kept_waiting_is_named() -> None:
     assert Obligation(0, ".drain[x]", -1) == kept_waiting(loop)
 
 
+def test_an_obligation_goes_where_its_cpu_goes_and_its_issuer() -> None:
+    """A CPU that has no issuer to name has none afterwards."""
+    places = (1, 2, 0)
+    assert Obligation(1, "x", -1) == Obligation(0, "x", -1).moved(places)
+    assert Obligation(0, "x", 1) == Obligation(2, "x", 0).moved(places)
+    assert Obligation(2, "x", 2) == Obligation(1, "x", 1).moved(places)
+    assert Obligation(2, "x", 0) == Obligation(2, "x", 0).moved(None)
+
+
+def test_every_run_ends_if_there_is_no_cycle_or_none_that_is_fair() -> None:
+    assert Rounds(0, None).left
+    assert Rounds(0, ()).left
+    assert Rounds(2, ()).left
+    assert not Rounds(2, None).left
+    assert not Rounds(2, (frozenset({1}),)).left
+
+
+def test_what_could_be_met_all_the_time_and_never_is() -> None:
+    """In each state of the loop; optional moves are nobody's duty."""
+    names = {"a": Go(0, "a"), "x": Go(1, "a", ".drain[x]"), "y": Go(1, "a", ".drain[y]")}
+    names["e"] = Go(0, "a", ".evict", optional=True)
+    a, x, y, e = (Table({"": [go]}).moves("")[0] for go in names.values())
+
+    assert kept_waiting([]) is None
+    assert kept_waiting([([a, x, y, e], a)]) == Obligation(1, ".drain[x]", -1)
+    for loop in ([([a, x, y], a), ([a, y], a)], [([a, y], a), ([a, x, y], a)]):
+        assert kept_waiting(loop) == Obligation(1, ".drain[y]", -1)
+    assert kept_waiting([([a, x, y], a), ([a, y], y)]) is None
+    assert kept_waiting([([a, e], a), ([a, e], a)]) is None
+
+
 def test_a_loop_meets_every_obligation_on_its_way() -> None:
     """Three stores that drain again and again, and a program: one time round is not enough."""
     table = {"a": [Go(0, "a"), *(Go(0, "a", f".drain[{name}]") for name in "xyz")]}
@@ -165,11 +206,23 @@ def test_a_loop_meets_every_obligation_on_its_way() -> None:
     assert [0, 1, 2, 3] == sorted(loop)
 
 
-def test_a_limit_leaves_out_what_lies_beyond() -> None:
-    graph = Graph(Table(NOT_LEFT["a way into it"]))
+def test_a_loop_does_nothing_early() -> None:
+    table = {"a": [Go(1, "b", early=True), Go(0, "b")], "b": [Go(0, "a")]}
 
-    assert into_round(graph, graph.initial, limit=2) is None
-    assert ((0,), (0, 0)) == into_round(graph, graph.initial, limit=3)
+    assert (1, 0) == loop_from(Table(table), "a", lambda _: True)
+
+
+def test_a_loop_stays_inside() -> None:
+    table = {"a": [Go(1, "end"), Go(0, "b")], "b": [Go(0, "a")], "end": []}
+
+    assert (1, 0) == loop_from(Table(table), "a", {"a", "b"}.__contains__)
+
+
+def test_a_loop_does_nothing_that_meets_nothing() -> None:
+    drains = Go(1, "a", ".drain[x]")
+    table = {"a": [Go(0, "b", ".fill", optional=True), drains], "b": [drains]}
+
+    assert (1,) == loop_from(Table(table), "a", lambda _: True)
 
 
 class Quotient:

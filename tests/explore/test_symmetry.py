@@ -12,9 +12,11 @@ from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.symmetry import NotAlikeError, Symmetry
 from simbbm.core.choice import Tape
 from simbbm.core.program import routine
+from simbbm.litmus.scenario import scenario_of
 from tests.explore.test_reductions import walk
+from tests.litmus.rows import made
 from tests.scenarios.everything import GOOD
-from tests.support import INV, OTHER, PTES, REGIME, ROOT, SPARE, little, machine
+from tests.support import FLAG, INV, OTHER, PTES, REGIME, ROOT, SPARE, little, machine
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -98,3 +100,68 @@ def test_each_class_is_asked_whether_it_tells_its_members_apart() -> None:
 
     with pytest.raises(NotAlikeError):
         walk(system, symmetry=True, ample=False)
+
+
+def test_who_is_in_order_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The very state, once its CPUs are known; else they change places, and none is made anew."""
+    system = little((("str", FLAG, 1), ("nop",)), (("str", FLAG, 1), ("nop",)), uniform=True)
+    symmetry, state = Symmetry(system), system.initial()
+    first = system.apply(state, system.moves(state)[0])
+    second = system.apply(state, system.moves(state)[1])
+    in_order = symmetry.canonical(first)
+    assert in_order in (first, second)
+
+    def looked_at(*_: object, **__: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("simbbm.arm64.symmetry.digest", looked_at)
+    monkeypatch.setattr(system.shared.cpus, "change", looked_at)
+    for other in (first, second):
+        assert symmetry.canonical(other) == in_order
+    monkeypatch.setattr(symmetry, "key", looked_at)
+    assert symmetry.canonical(in_order) is in_order
+
+
+def test_who_is_not_active_comes_last() -> None:
+    """Though they would be in order, were all of them active."""
+    steps = (("nop",),)
+    system = little(steps, steps, steps, uniform=True)
+    symmetry, state = Symmetry(system), system.initial()
+
+    assert [0, 1, 2] == symmetry.arrangement(state)
+    assert [0, 2, 1] == symmetry.arrangement(state, 0b101)
+    assert [1, 2, 0] == symmetry.arrangement(state, 0b110)
+
+
+def test_what_is_alike() -> None:
+    """Who starts in the same state; if that is wanted, and not of listings."""
+    one, two = (("nop",),), (("nop",), ("nop",))
+    system = little(one, two, one, two, two, uniform=True)
+    assert ((0, 2), (1, 3, 4)) == Symmetry(system).classes
+    assert () == Symmetry(system, wanted=False).classes
+    assert () == Symmetry(little(one, two)).classes
+    threads = made(["r0 = ld x"], ["r0 = ld x"], condition="0:r0=0")
+    assert () == Symmetry(scenario_of(threads).system({})).classes
+
+
+def test_an_issuer_is_oneself_one_of_a_class_or_a_certain_cpu() -> None:
+    """Of like CPUs a pending TLBI's issuer is told apart by what it is to the one that has it."""
+    flushes = (("tlbi", "vmalle1is"), ("nop",))
+    alone = (("tlbi", "vmalle1is"), ("nop",), ("nop",))
+    system = little(flushes, flushes, flushes, alone, (*alone, ("nop",)), uniform=True)
+    symmetry, state = Symmetry(system), system.initial()
+    keys = {}
+    for issuer in range(5):
+        [move] = system.moves_of(state, issuer, 0)
+        after = system.apply(state, move)
+        keys[issuer] = [symmetry.key(after.cpus[i], i) for i in (0, 1, 2)]
+
+    has = after.cpus[0]
+    assert [p.issuer for p in has.inbox] == [4]
+    his = system.shared.cpus.change(has, inbox=(has.inbox[0]._replace(issuer=0),))
+    assert symmetry.key(his, 1) == symmetry.key(his, 2) != symmetry.key(his, 0)
+    assert symmetry.key(his, 1) != symmetry.key(system.shared.cpus.change(his, event=True), 1)
+    assert keys[0][1] == keys[0][2] == keys[1][2] == keys[2][1]
+    assert keys[3] == keys[3][:1] * 3
+    assert len({keys[0][0], keys[0][1], keys[3][0], keys[4][0]}) == 4
+    assert keys[0][0] == keys[1][1]

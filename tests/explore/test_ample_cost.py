@@ -1,0 +1,146 @@
+"""What it may cost to find out whose moves are enough: nothing is looked at twice, or in vain."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from simbbm.arm64.descriptor import leaf
+from simbbm.arm64.footprints import cpu_footprint
+from simbbm.arm64.machine import Arm64
+from simbbm.core.system import Problem
+from simbbm.explore.ample import MAX_LOOKAHEAD, Ample
+from simbbm.explore.standing import WALKS_NOTHING, Future
+from tests.explore.test_ample import NOP, STORE, TABLES, ample_of, is_one
+from tests.support import (
+    FLAG,
+    FLAG2,
+    OLD,
+    REGIME,
+    X,
+    little,
+    machine,
+    thread,
+)
+
+
+def none_is_looked_at(*_: Any) -> Any:
+    raise AssertionError
+
+
+def test_nothing_is_looked_at_where_the_next_steps_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that conflict at once; and one that is alone."""
+    conflict = (("ldaddal", FLAG, 1),)
+    for threads, expected in (((conflict, conflict), None), (((NOP,),), 0)):
+        system = little(*threads, uniform=True)
+        ample = ample_of(system)
+        monkeypatch.setattr(ample.standing, "future", none_is_looked_at)
+        assert ample.cpu(system.initial()) == expected
+
+
+def search(system: Arm64, ample: Ample) -> int:
+    """Ask in every state of a search without symmetry; say how many there are."""
+    waiting = [system.initial()]
+    met = set(waiting)
+    while waiting:
+        state = waiting.pop()
+        cpu = ample.cpu(state)
+        for move in system.moves(state):
+            following = system.apply(state, move)
+            if cpu in (None, move.cpu) and following not in met:
+                met.add(following)
+                waiting.append(following)
+    return len(met)
+
+
+def three(*, symmetry: bool = False) -> tuple[Arm64, Ample]:
+    """CPUs of some steps each, two of them alike."""
+    steps = (NOP, ("ldr", X), *STORE, NOP)
+    system = little((NOP, ("ldr", FLAG2), NOP), steps, steps, x=leaf(OLD), uniform=True)
+    system.keeps_values = True
+    return system, ample_of(system, symmetry=symmetry)
+
+
+@pytest.mark.parametrize("symmetry", [True, False])
+def test_each_future_and_each_step_is_found_out_once(
+    symmetry: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, ample = three(symmetry=symmetry)
+    looked, stepped = Counter[Future](), Counter[Any]()
+    judge = ample.standing.problem
+
+    def problem(future: Future) -> Problem | None:
+        looked[future] += 1
+        return judge(future)
+
+    def footprint(*args: Any) -> Any:
+        stepped[args[1:]] += 1
+        return cpu_footprint(*args)
+
+    monkeypatch.setattr(ample.standing, "problem", problem)
+    monkeypatch.setattr("simbbm.explore.ample.cpu_footprint", footprint)
+    search(system, ample)
+
+    assert set(looked.values()) == {1}
+    assert set(stepped.values()) == {1}
+
+
+def test_a_look_ahead_is_reduced_itself() -> None:
+    """Two CPUs of eight independent steps each: of 81 states it meets those of one order."""
+    steps = (NOP,) * 8
+    system = little(steps, (("wait", FLAG, is_one), ("ldr", X)), steps, uniform=True)
+    ample = ample_of(system)
+    ample._future(system.initial(), 0b101)
+
+    assert len([f for f in ample._futures if f.active == 0b101]) == 17
+
+
+def test_a_look_ahead_gives_up_beyond_its_limit() -> None:
+    """Three steps are four states."""
+    for most, expected in ((4, 1), (3, None)):
+        system = little((NOP,) * 3, (NOP,), uniform=True)
+        ample = ample_of(system)
+        ample.most = most
+        assert ample.cpu(system.initial()) == expected
+        assert ample.given_up == (expected is None)
+
+
+def test_three_cpus_are_the_measure_of_the_limit() -> None:
+    most = [ample_of(little(*((NOP,),) * cpus, uniform=True)).most for cpus in (1, 2, 3, 4, 6)]
+
+    assert [1, 1, 1, 2, 8] == [m // MAX_LOOKAHEAD for m in most]
+
+
+def test_once_given_up_nothing_is_looked_at_any_more() -> None:
+    """Nor inside a look ahead that has asked for another one, which gave up."""
+    system, ample = three()
+    ample.most = 3
+    for name in ("future", "after"):
+        own = getattr(ample.standing, name)
+
+        def asked(*args: Any, own: Any = own) -> Any:
+            assert not ample.given_up
+            return own(*args)
+
+        setattr(ample.standing, name, asked)
+    states = search(system, ample)
+
+    assert ample.given_up
+    assert states > search(*three())
+
+
+def test_once_given_up_all_moves_are_taken() -> None:
+    """Even of a CPU that touches nothing, which would be enough."""
+    system = machine(
+        (thread, NOP),
+        (thread, NOP),
+        tables=TABLES,
+        regime=(REGIME, WALKS_NOTHING),
+        uniform=True,
+    )
+    ample = ample_of(system)
+    assert ample.cpu(system.initial()) == 1
+    ample.given_up = True
+    assert ample.cpu(system.initial()) is None
