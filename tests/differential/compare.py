@@ -77,8 +77,12 @@ def compare(scenario: Scenario, params: Mapping[str, Any] = {}, limit: int = 3_0
     """Raise DisagreementError if any search disagrees with brute force; TooLargeError beyond."""
     known = known_of(scenario.system(params), limit)
     states = fewest = len(known.everything.edges)
+    alike: tuple[tuple[int, ...], ...] = ()
     for mode, (symmetry, ample) in MODES.items():
+        if mode == "both" and not alike:
+            continue  # There is nothing but persistent sets.
         found = searched(scenario, params, symmetry=symmetry, ample=ample)
+        alike = found.alike if symmetry else alike
         _same(mode, known, found)
         _same_beyond_exact(mode, scenario, params, found)
         fewest = min(fewest, len(found.states))

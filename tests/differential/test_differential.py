@@ -54,13 +54,12 @@ def test_a_search_that_overlooks_states_shows(monkeypatch: pytest.MonkeyPatch) -
         compare(System(((("str", "flag", 1),), (("ldr", "flag"),)), TWO).scenario())
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_random_systems_agree(seed: int) -> None:
+def test_random_systems_agree() -> None:
     """Deterministic; at least a fifth violates something, and half is really reduced."""
     tally = Counter[str]()
-    disagreement = round_of(seed, tally, examples=70, states=200)
+    found = [round_of(seed, tally, states=150) for seed in range(14)]
 
-    assert disagreement is None, disagreement
-    assert tally["compared"] >= 30
+    assert not any(found), found
+    assert tally["compared"] >= 80
     assert tally["violated"] * 5 >= tally["compared"]
     assert tally["reduced"] * 2 >= tally["compared"]
