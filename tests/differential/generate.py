@@ -180,9 +180,8 @@ def _damaged(draw: st.DrawFn) -> Steps:
 
 
 @st.composite
-def _program(draw: st.DrawFn, most: int) -> Steps:
-    parts = draw(st.lists(_damaged(), min_size=1, max_size=3))
-    return sum(parts, ())[:most]
+def _program(draw: st.DrawFn) -> Steps:
+    return sum(draw(st.lists(_damaged(), min_size=1, max_size=3)), ())
 
 
 @st.composite
@@ -211,8 +210,17 @@ def _leaver(draw: st.DrawFn) -> Steps:
     return (*leave, *draw(one_of(_look(), _look(), load.map(lambda one: (one,)))))
 
 
+@st.composite
+def _piece(draw: st.DrawFn, role: st.SearchStrategy[Steps], most: int) -> Steps:
+    """What somebody does, or so many steps in a row of it."""
+    whole = draw(role)
+    start = draw(st.integers(0, max(0, len(whole) - most)))
+    return whole[start : start + most]
+
+
 PROTOCOL = (_changer(), _leaver(), fragment)
 """Who does what where one CPU changes tables and the others keep out of the way."""
+ANYTHING = (_program(), _program(), _program())
 CROWD = (_short(), _short(), _short())
 """Many CPUs, each of which does little."""
 
@@ -266,9 +274,9 @@ def _entries(draw: st.DrawFn) -> tuple[tuple[str, str], ...]:
 def systems(draw: st.DrawFn) -> System:
     """A small system."""
     cast = draw(st.sampled_from(CASTS))
-    most = draw(st.integers(1 if len(cast) > 2 else 5, STEPS_MAX[len(cast)]))
-    roles = draw(st.sampled_from((PROTOCOL, (_program(most),) * 3, CROWD)))
-    programs = tuple(draw(roles[n])[:most] for n in range(max(cast) + 1))
+    most = STEPS_MAX[len(cast)] if len(cast) == 2 else draw(st.integers(1, STEPS_MAX[len(cast)]))
+    roles = draw(st.sampled_from((ANYTHING, PROTOCOL, PROTOCOL, CROWD)))
+    programs = tuple(draw(_piece(roles[n], most)) for n in range(max(cast) + 1))
     if not draw(_sometimes(6)):
         programs = _answered(programs)
     cnp = draw(_sometimes(5))
