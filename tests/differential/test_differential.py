@@ -8,11 +8,10 @@ import pytest
 
 from simbbm.explore.search import Search
 from tests.differential.compare import DisagreementError, compare
-from tests.differential.planted import DSB, PLANTED, TWO
+from tests.differential.planted import DSB, PLANTED, POLL, TWO
 from tests.differential.run import round_of
 from tests.differential.systems import Member, System
 
-POLL = (("until", 1, (("ldr", "flag"),)),)
 FOUND = {name: planted.shows for name, planted in PLANTED.items()} | {
     "comes back to how it started": System(
         ((*POLL, ("str", "flag", 1)),), (Member(0),) * 3, properties=()
