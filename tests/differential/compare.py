@@ -48,6 +48,16 @@ class Compared(NamedTuple):
     """A search with all reductions met fewer states."""
 
 
+class Known(NamedTuple):
+    """What brute force knows."""
+
+    everything: Everything
+    fair: set[Structure]
+    """States of rounds in which runs may stay."""
+    ways: dict[Way, int]
+    """How runs may fail, such rounds included; the nearest of those counts."""
+
+
 class Searched(NamedTuple):
     """What one search met."""
 
@@ -65,17 +75,28 @@ class Searched(NamedTuple):
 
 def compare(scenario: Scenario, params: Mapping[str, Any] = {}, limit: int = 3_000) -> Compared:
     """Raise DisagreementError if any search disagrees with brute force; TooLargeError beyond."""
-    everything = explore(scenario.system(params), limit)
-    fewest = len(everything.edges)
+    known = known_of(scenario.system(params), limit)
+    states = fewest = len(known.everything.edges)
+    alike: tuple[tuple[int, ...], ...] = ()
     for mode, (symmetry, ample) in MODES.items():
+        if mode == "both" and not alike:
+            continue  # There is nothing but persistent sets.
         found = searched(scenario, params, symmetry=symmetry, ample=ample)
-        _same(mode, everything, found)
+        alike = found.alike if symmetry else alike
+        _same(mode, known, found)
         _same_beyond_exact(mode, scenario, params, found)
         fewest = min(fewest, len(found.states))
-    _same_verdict(scenario, params, everything)
-    return Compared(
-        len(everything.edges), frozenset(failures(everything)), fewest < len(everything.edges)
-    )
+    _same_verdict(scenario, params, known)
+    return Compared(states, frozenset(known.ways), fewest < states)
+
+
+def known_of(system: Arm64, limit: int) -> Known:
+    """Find out all that can happen, by brute force."""
+    everything = explore(system, limit)
+    fair, ways = rounds(everything), dict(everything.ways)
+    if fair and not everything.deadlocks:
+        ways[STUCK] = min(everything.depth[state] for state in fair)
+    return Known(everything, fair, ways)
 
 
 def searched(
@@ -111,31 +132,23 @@ def exact_store(states: int) -> Iterator[None]:
         search.EXACT = before
 
 
-def failures(everything: Everything) -> dict[Way, int]:
-    """How runs may fail, rounds included in which they may stay; the nearest of those counts."""
-    ways = dict(everything.ways)
-    if not everything.deadlocks and (fair := rounds(everything)):
-        ways[STUCK] = min(everything.depth[state] for state in fair)
-    return ways
-
-
-def _same(mode: str, everything: Everything, found: Searched) -> None:
+def _same(mode: str, known: Known, found: Searched) -> None:
     """Hold one search against all that can happen."""
-    whole = found.whole
+    whole, everything = found.whole, known.everything
     # Rounds that can be left are looked for where persistent sets do not hide them.
-    known = failures(everything) if whole else everything.ways
+    ways = known.ways if whole else everything.ways
     # A violation ends a run: persistent sets may leave out what comes in other orders only.
-    violated = bool(known.keys() - {STUCK})
-    expected, got = known.keys(), found.ways.keys()
+    violated = bool(ways.keys() - {STUCK})
+    expected, got = ways.keys(), found.ways.keys()
     if not got <= expected or ((whole or not violated) and got != expected):
         raise DisagreementError(f"{mode}: {sorted(got)}, by brute force {sorted(expected)}")
     if violated and not got - {STUCK}:
         raise DisagreementError(f"{mode}: {sorted(got)}, by brute force {sorted(expected)}")
-    if whole and found.ways != known:
-        raise DisagreementError(f"{mode}: {found.ways} steps, by brute force {known}")
+    if whole and found.ways != ways:
+        raise DisagreementError(f"{mode}: {found.ways} steps, by brute force {ways}")
     kinds = {
         "states": (set(everything.edges), found.states),
-        "states of fair rounds": (rounds(everything), found.rounds),
+        "states of fair rounds": (known.fair, found.rounds),
     } | {
         kind: (getattr(everything, kind), getattr(found, kind))
         for kind in ("ends", "deadlocks", "livelocks")
@@ -180,9 +193,9 @@ def _same_beyond_exact(
         )
 
 
-def _same_verdict(scenario: Scenario, params: Mapping[str, Any], everything: Everything) -> None:
+def _same_verdict(scenario: Scenario, params: Mapping[str, Any], known: Known) -> None:
     """The prover says what brute force does, and its counterexample is one."""
-    proof, ways = Prover(scenario, params).prove(), failures(everything)
+    proof, ways = Prover(scenario, params).prove(), known.ways
     if proof.verdict == Verdict.PROVED:
         if ways:
             raise DisagreementError(f"PROVED, by brute force {sorted(ways)}")
@@ -196,8 +209,10 @@ def _same_verdict(scenario: Scenario, params: Mapping[str, Any], everything: Eve
     for k in proof.run:
         state = system.apply(state, system.moves(state)[k])
     end = judged(system, state, system.moves(state))
-    goes_round = proof.loop is not None and is_fair(everything, _along(system, proof)[proof.loop :])
-    if end != way and structure(state) not in everything.livelocks and not goes_round:
+    goes_round = proof.loop is not None and is_fair(
+        known.everything, _along(system, proof)[proof.loop :]
+    )
+    if end != way and structure(state) not in known.everything.livelocks and not goes_round:
         raise DisagreementError(f"{way}: its counterexample ends in {end}")
     steps = len(proof.run) if proof.loop is None else proof.loop
     if proof.certified and steps != ways[way]:

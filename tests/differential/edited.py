@@ -1,37 +1,49 @@
-"""Shipped scenarios with one or two steps taken away, weakened or put off, as `ablate` does."""
+"""Shipped scenarios with a step taken away, weakened or put off, or one routine in another's place.
+
+Steps are changed as `ablate` does; routines as a twin does, by any other that asks for as much.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
+from inspect import signature
+from itertools import permutations
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
 from simbbm import discovery
+from simbbm.core.automaton import Edits
+from simbbm.core.program import Program
+from simbbm.core.values import qualified_name
 from simbbm.explore.ablate import Ablator, Change, with_change
 from simbbm.scenario import Scenario
 
 SMALL = {"cpus": 2, "layout": "pmd"}
 """Parameters, of those that a scenario has."""
 NAMES = (
-    "bbm_minimal::good",
+    *("bbm_minimal::good",) * 3,
+    *("erratum_4118414::reused_page_flushed_twice",) * 3,
+    *("late_cpu::good",) * 3,
     "linear_map_split::good",
     "idmap::good",
     "memory_hotplug::good",
-    "erratum_4118414::reused_page_flushed_twice",
     "live_split::good",
-    "late_cpu::good",
     "preempt_rt::good",
 )
+"""The small ones more often: of the others few are small enough."""
 
 
 class Edited(NamedTuple):
     """A shipped scenario, and what is changed in it."""
 
     name: str
-    changes: tuple[int, ...]
+    changes: tuple[int, ...] = ()
     """Which of all changes that can be made (`Ablator.singles`)."""
+    swaps: tuple[int, ...] = ()
+    """Which of all pairs of routines that can be swapped."""
 
     @property
     def params(self) -> Mapping[str, Any]:
@@ -43,7 +55,9 @@ class Edited(NamedTuple):
         scenario, singles = discovery.find(self.name), _singles(self.name)
         for number in self.changes:
             scenario = with_change(scenario, singles[number % len(singles)])
-        return scenario
+        swaps = _swaps(self.name)
+        new = Edits(tuple(swaps[number % len(swaps)] for number in self.swaps if swaps))
+        return replace(scenario, edits=scenario.edits.merged(new))
 
 
 def _params(scenario: Scenario) -> dict[str, Any]:
@@ -52,12 +66,31 @@ def _params(scenario: Scenario) -> dict[str, Any]:
 
 
 @cache
-def _singles(name: str) -> list[Change]:
+def _ablator(name: str) -> Ablator:
     scenario = discovery.find(name)
-    return Ablator(scenario, _params(scenario)).singles()
+    return Ablator(scenario, _params(scenario))
+
+
+@cache
+def _singles(name: str) -> list[Change]:
+    return _ablator(name).singles()
+
+
+@cache
+def _swaps(name: str) -> list[tuple[str, Program]]:
+    """A routine that runs, and another that runs in its place."""
+    points = _ablator(name).automaton._points.values()
+    ran = {qualified_name(point.function): point.function for point in points}
+    asks = {name: len(signature(function).parameters) for name, function in ran.items()}
+    pairs = permutations(sorted(ran), 2)
+    return [(old, ran[new]) for old, new in pairs if asks[old] == asks[new]]
 
 
 def edited() -> st.SearchStrategy[Edited]:
     """A shipped scenario with one or two changes."""
-    changes = st.lists(st.integers(0, 199), min_size=1, max_size=2).map(tuple)
-    return st.builds(Edited, st.sampled_from(NAMES), changes)
+    number = st.integers(0, 9_999)
+    changes = st.lists(number, min_size=1, max_size=2).map(tuple)
+    return st.one_of(
+        st.builds(Edited, st.sampled_from(NAMES), changes),
+        st.builds(Edited, st.sampled_from(NAMES), st.just(()), st.tuples(number)),
+    )

@@ -27,6 +27,11 @@ def _of(*values: Any) -> st.SearchStrategy[Any]:
     return st.sampled_from(values)
 
 
+def one_of(*strategies: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """One of them, each as often as it is named (`st.one_of` would count it once)."""
+    return st.integers(0, len(strategies) - 1).flatmap(strategies.__getitem__)
+
+
 def _step(name: str, *operands: st.SearchStrategy[Any]) -> st.SearchStrategy[Step]:
     return st.tuples(_of(*name.split()), *operands)
 
@@ -34,26 +39,26 @@ def _step(name: str, *operands: st.SearchStrategy[Any]) -> st.SearchStrategy[Ste
 word = _of("flag", "flag", "flag2", "count")
 place = _of("x", "x", "y", "b")
 pte = _of("old", "new", "inv", "third", "ro", "private", "cold", "cont x")
-change = st.one_of(
+change = one_of(
     st.tuples(_of("pte x"), pte),
     st.tuples(_of("pte y"), _of("new", "inv", "cont y")),
     st.tuples(_of("pblock"), _of("spare", "inv", "old")),
     st.tuples(_of("ptable"), _of("inv", "spare", "ptes", "old")),
     st.tuples(_of("ptop"), _of("inv", "root")),
 )
-tlbi = st.one_of(
+tlbi = one_of(
     _step("tlbi", _of("vmalle1is", "vmalle1")),
     _step("tlbi", _of("vaae1is", "vaale1is", "vaae1"), _of("page x", "page b")),
     _step("tlbi", _of("vae1is", "vale1"), _of("page x"), _of(1, 2)),
     _step("tlbi", _of("aside1is"), _of(None), _of(1, 2)),
 )
-barrier = st.one_of(
+barrier = one_of(
     _step("dsb", _of("ish", "nsh", "ishst", "ishld")),
     _step("isb"),
     _step("dmb", _of("ish", "ishst", "ishld")),
 )
-load = _step("ldr", st.one_of(word, place))
-access = st.one_of(
+load = _step("ldr", one_of(word, place))
+access = one_of(
     load,
     _step("str", word, _of(1, 2)),
     _step("str", place, _of(1)),
@@ -64,23 +69,35 @@ access = st.one_of(
     _step("stxr stlxr", word, _of(1)),
     change.map(lambda at: ("str", *at)),
 )
-register = st.one_of(
+register = one_of(
     _step("msr", _of("ttbr"), _of("away", "here", "here alone", "here as 2", "away as 2")),
     _step("nop daifset daifclr sev sevl wfe"),
 )
-step = st.one_of(access, barrier, tlbi, register)
+step = one_of(access, barrier, tlbi, register)
 flag = _of("flag", "flag", "flag", "flag2")
-awaiting = st.one_of(
+awaiting = one_of(
     _step("await", flag, _of(1)),
     _step("until", _of(1), flag.map(lambda name: (("ldr", name),))),
     _step("doze", flag, _of(1)),
 )
 AWAITING = ("await", "until", "doze")
 telling = _step("str stlr", flag, _of(1))
+TICKET = ("ticket", "count", "turn")
 EVERYBODY = "everybody"
 """In place of the number of CPUs."""
 DSB, ISB = ("dsb", "ish"), ("isb",)
+FLUSH: Steps = (("tlbi", "vmalle1is"), DSB)
 LEAVE: Steps = (("msr", "ttbr", "away"), ISB, ("tlbi", "vmalle1"), ("dsb", "nsh"), ISB)
+
+
+steps = st.lists(step, min_size=1, max_size=3).map(tuple)
+flush = one_of(_of(FLUSH), st.tuples(tlbi, _of(DSB)))
+inner = one_of(
+    st.lists(step, min_size=1, max_size=2).map(tuple),
+    flush,
+    one_of(telling, awaiting).map(lambda one: (one,)),
+)
+"""What is done inside of something else."""
 
 
 @st.composite
@@ -97,8 +114,8 @@ def _park(draw: st.DrawFn) -> Steps:
     """Leave the live map, forget it, wait somewhere else, and perhaps come back."""
     steps: Steps = LEAVE
     if draw(st.booleans()):
-        steps += (draw(st.one_of(telling, _of(("ldaddal", "count", 1), ("add", "count")))),)
-    steps += (draw(st.one_of(awaiting, load)),)
+        steps += (draw(one_of(telling, _of(("ldaddal", "count", 1), ("add", "count")))),)
+    steps += (draw(one_of(awaiting, awaiting, load, _of(("wfe",), TICKET))),)
     if draw(st.booleans()):
         steps += (("msr", "ttbr", draw(_of("here", "here alone"))), ISB)
     return steps
@@ -114,9 +131,9 @@ def _meet(draw: st.DrawFn) -> Steps:
 @st.composite
 def _exclude(draw: st.DrawFn) -> Steps:
     """A lock or a ticket around something."""
-    inside = tuple(draw(st.lists(step, min_size=1, max_size=2)))
+    inside = draw(inner)
     if draw(st.booleans()):
-        return ("ticket", "count", "turn"), *inside, ("pass", "turn")
+        return TICKET, *inside, ("pass", "turn")
     return ("lock", "turn"), *inside, ("stlr", "turn", 0)
 
 
@@ -124,22 +141,20 @@ def _exclude(draw: st.DrawFn) -> Steps:
 def _first(draw: st.DrawFn) -> Steps:
     """Who comes first does something else than the others."""
     taken = draw(_of(("ldaddal", "count", 1), ("ldaddal", "count", 1), ("ldr", "flag")))
-    then, otherwise = (tuple(draw(st.lists(step, min_size=1, max_size=3))) for _ in range(2))
-    return taken, ("if", draw(_of(0, 1)), then, otherwise)
+    return taken, ("if", draw(_of(0, 1)), draw(inner), draw(inner))
 
 
 @st.composite
 def _look(draw: st.DrawFn) -> Steps:
     """Loads, and a panic for what they might give."""
-    one = _step("ldr", st.one_of(flag, word, place))
+    one = _step("ldr", one_of(flag, word, place))
     loads = draw(st.lists(one, min_size=1, max_size=2))
     values = [draw(_of(*((1, 0) if at in WORDS else (8, 9, 1, None)))) for _, at in loads]
     wanted = enumerate(reversed(values), 1)
     return *loads, ("panic_if", *wanted)
 
 
-steps = st.lists(step, min_size=1, max_size=3).map(tuple)
-fragment = st.one_of(
+fragment = one_of(
     steps,
     _change(),
     _park(),
@@ -147,6 +162,7 @@ fragment = st.one_of(
     _meet(),
     _exclude(),
     _first(),
+    flush,
     telling.map(lambda one: (one,)),
     awaiting.map(lambda one: (one,)),
     steps.map(lambda inner: (("call", inner),)),
@@ -164,9 +180,18 @@ def _damaged(draw: st.DrawFn) -> Steps:
 
 
 @st.composite
-def _program(draw: st.DrawFn, most: int) -> Steps:
-    parts = draw(st.lists(_damaged(), min_size=1, max_size=3))
-    return sum(parts, ())[:most]
+def _program(draw: st.DrawFn) -> Steps:
+    return sum(draw(st.lists(_damaged(), min_size=1, max_size=3)), ())
+
+
+@st.composite
+def _short(draw: st.DrawFn) -> Steps:
+    """What many CPUs can do at once: one or two things that concern the others."""
+    one = one_of(flush, flush, _meet(), _exclude(), _first(), _look(), inner)
+    return sum(draw(st.lists(one, min_size=1, max_size=2)), ())
+
+
+waking = _of((), (), (("sev",),))
 
 
 @st.composite
@@ -174,19 +199,30 @@ def _changer(draw: st.DrawFn) -> Steps:
     """A descriptor changes, and others are told so before and after."""
     before = (draw(telling), DSB) if draw(st.booleans()) else ()
     usual = _of((("str", "pte x", "inv"), DSB, ("tlbi", "vmalle1is"), DSB, ("str", "pte x", "new")))
-    changed = draw(st.one_of(usual, usual, _change()))
-    return (*before, *changed, *draw(_of((DSB,), (DSB,), ())), draw(telling))
+    changed = draw(one_of(usual, usual, _change()))
+    return (*before, *changed, *draw(_of((DSB,), (DSB,), ())), draw(telling), *draw(waking))
 
 
 @st.composite
 def _leaver(draw: st.DrawFn) -> Steps:
     """Out of the live map, and then a look at who has come how far."""
-    leave = draw(st.one_of(_of(LEAVE), _of(LEAVE), _park(), steps))
-    return (*leave, *draw(st.one_of(_look(), _look(), load.map(lambda one: (one,)))))
+    leave = draw(one_of(_of(LEAVE), _of(LEAVE), _park(), steps))
+    return (*leave, *draw(one_of(_look(), _look(), load.map(lambda one: (one,)))))
+
+
+@st.composite
+def _piece(draw: st.DrawFn, role: st.SearchStrategy[Steps], most: int) -> Steps:
+    """What somebody does, or so many steps in a row of it."""
+    whole = draw(role)
+    start = draw(st.integers(0, max(0, len(whole) - most)))
+    return whole[start : start + most]
 
 
 PROTOCOL = (_changer(), _leaver(), fragment)
 """Who does what where one CPU changes tables and the others keep out of the way."""
+ANYTHING = (_program(), _program(), _program())
+CROWD = (_short(), _short(), _short())
+"""Many CPUs, each of which does little."""
 
 features = st.builds(
     Features,
@@ -197,11 +233,11 @@ features = st.builds(
     erratum_4118414=_sometimes(8),
 )
 CASTS = (
-    *((0, 1),) * 6,
-    *((0, 0),) * 2,
-    *((0, 1, 1),) * 2,
-    *((0, 1, 2),) * 2,
-    *((0, 0, 1), (0, 0, 0), (0, 0, 0, 0), (0, 1, 1, 1)),
+    *((0, 1),) * 4,
+    (0, 0),
+    *((0, 1, 1),) * 3,
+    *((0, 0, 1), (0, 0, 0), (0, 1, 2)),
+    *((0, 0, 0, 0), (0, 1, 1, 1)),
 )
 """Which program each CPU runs: alike CPUs run the same."""
 CALLED = ("cpu0", "cpu1", "cpu2", "dvm0", "dvm1", "every inbox", "event", "past", "table 0x40", "a")
@@ -238,14 +274,15 @@ def _entries(draw: st.DrawFn) -> tuple[tuple[str, str], ...]:
 def systems(draw: st.DrawFn) -> System:
     """A small system."""
     cast = draw(st.sampled_from(CASTS))
-    most = STEPS_MAX[len(cast)]
-    roles = PROTOCOL if draw(st.booleans()) else (_program(most),) * 3
-    programs = tuple(draw(roles[n])[:most] for n in range(max(cast) + 1))
+    most = STEPS_MAX[len(cast)] if len(cast) == 2 else draw(st.integers(1, STEPS_MAX[len(cast)]))
+    roles = draw(st.sampled_from((ANYTHING, PROTOCOL, PROTOCOL, CROWD)))
+    programs = tuple(draw(_piece(roles[n], most)) for n in range(max(cast) + 1))
     if not draw(_sometimes(6)):
         programs = _answered(programs)
     cnp = draw(_sometimes(5))
-    has = draw(features) if draw(_sometimes(2)) else Features()
-    has = has._replace(tlb=int(cnp))
+    has = [draw(features) if draw(_sometimes(2)) else Features()] * len(programs)
+    if draw(_sometimes(4)):
+        has[0] = draw(features)  # The others are made otherwise.
     named = st.dictionaries(_of(*WORDS, *SLOTS), _of(*CALLED), max_size=4)
     symbols = draw(named) | {"flag": draw(_of(*CALLED))} if draw(_sometimes(2)) else {}
     hardware = draw(_sometimes(6))
@@ -257,7 +294,7 @@ def systems(draw: st.DrawFn) -> System:
     always = draw(_of(("conflict",), ("conflict",), ()))
     return System(
         programs,
-        tuple(Member(n, has) for n in cast),
+        tuple(Member(n, has[n]._replace(tlb=int(cnp))) for n in cast),
         upper=draw(_sometimes(2)),
         deep=draw(_sometimes(5)),
         cnp=cnp,

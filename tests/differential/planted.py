@@ -1,20 +1,22 @@
-"""Mistakes that searches once made, made again: the comparison has to find each of them.
+"""Mistakes that searches once made, or could: the comparison has to find each of them.
 
 Each is a patch of the code as it is now; with it a small system is given that shows it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, NamedTuple
 
 import pytest
 
+from simbbm.arm64 import footprints
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.footprints import Kind, is_own
 from simbbm.arm64.machine import Machine, owed_mask
-from simbbm.core.system import Cell, Problem
+from simbbm.core.system import Cell, Move, Problem
 from simbbm.core.values import digest
+from simbbm.explore import ample
 from simbbm.explore.ample import Ample
 from simbbm.explore.space import Space
 from simbbm.explore.standing import Future, Standing
@@ -106,6 +108,24 @@ def forgets_the_issuer(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Space, "fingerprint", fingerprint)
 
 
+def forgets_who_walks(patch: pytest.MonkeyPatch) -> None:
+    """A move is thought not to depend on the tables that its CPU's walks can come upon."""
+
+    def none(*_: Any) -> Iterable[Cell]:
+        return ()
+
+    patch.setattr(footprints, "tables_in_view", none)
+
+
+def goes_round_alone(patch: pytest.MonkeyPatch) -> None:
+    """Who goes back to an older control point is taken alone all the same."""
+
+    def never(cpu: CpuState, move: Move) -> bool:
+        return False
+
+    patch.setattr(ample, "_returns", never)
+
+
 DSB, ISB = ("dsb", "ish"), ("isb",)
 LEAVE = (("msr", "ttbr", "away"), ISB, ("tlbi", "vmalle1"), ("dsb", "nsh"), ISB)
 FLUSH = (("tlbi", "vmalle1is"), DSB)
@@ -113,6 +133,7 @@ CHANGE = (("str", "pte x", "inv"), DSB, *FLUSH, ("str", "pte x", "new"), DSB)
 TWO = (Member(0), Member(1))
 THREE = (Member(0), Member(1), Member(1))
 SAW = (("ldr", "flag"), ("panic_if", (1, 1)))
+POLL = (("until", 1, (("ldr", "flag"),)),)
 
 PLANTED = {
     "fails on a statue": Planted(
@@ -125,4 +146,8 @@ PLANTED = {
         forgets_the_issuer,
         System(((("await", "flag", 1),), (*FLUSH, ("str", "flag", 1))), THREE),
     ),
+    "walks": Planted(
+        forgets_who_walks, System(((*LEAVE, ("str", "pte x", "inv")), (("ldr", "x"),)), TWO)
+    ),
+    "rounds": Planted(goes_round_alone, System(((("nop",), ("panic_if",)), POLL), TWO)),
 }

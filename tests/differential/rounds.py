@@ -7,12 +7,13 @@ and is met by no move that stays inside.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from simbbm.core.system import Move
 from tests.differential.oracle import Everything, Structure
 
 Edges = dict[Structure, list[tuple[Move, Structure]]]
+Neighbours = Mapping[Structure, list[Structure]]
 
 
 def rounds(everything: Everything) -> set[Structure]:
@@ -60,39 +61,39 @@ def _duty(move: Move) -> tuple[int, str, int]:
 
 def _components(edges: Edges) -> Iterator[set[Structure]]:
     """Sets of states that can all be reached from one another, by one step at least."""
+    ahead = {state: [there for _, there in out] for state, out in edges.items()}
     back: dict[Structure, list[Structure]] = {state: [] for state in edges}
-    for state, out in edges.items():
-        for _, there in out:
+    for state, out in ahead.items():
+        for there in out:
             back[there].append(state)
-    left = _in_cycles(edges)
+    left = _going_on(ahead, back) & _going_on(back, ahead)
     while left:
         state = next(iter(left))
-        ahead = _reached([state], lambda s: (there for _, there in edges[s]), left)
-        part = ahead & _reached([state], lambda s: back[s], left)
+        part = _reached([state], ahead, left) & _reached([state], back, left)
         if part:
             yield part
         left -= part | {state}
 
 
-def _in_cycles(edges: Edges) -> set[Structure]:
-    """What is left when states from which, or to which, nothing leads are taken away."""
-    left, before = set(edges), 0
-    while len(left) != before:
-        before = len(left)
-        left = {state for state in left if any(there in left for _, there in edges[state])}
-        left &= {there for state in left for _, there in edges[state]}
-    return left
+def _going_on(ahead: Neighbours, back: Neighbours) -> set[Structure]:
+    """The states after which one can go on for ever: without those after which one cannot."""
+    left = {state: len(out) for state, out in ahead.items()}
+    ended = [state for state, count in left.items() if not count]
+    for state in ended:  # which grows
+        for before in back[state]:
+            left[before] -= 1
+            if not left[before]:
+                ended.append(before)
+    return left.keys() - set(ended)
 
 
 def _reached(
-    start: Iterable[Structure],
-    following: Callable[[Structure], Iterable[Structure]],
-    among: set[Structure],
+    start: Iterable[Structure], ahead: Neighbours, among: set[Structure]
 ) -> set[Structure]:
     """The states that are reached by one step at least."""
     found, waiting = set[Structure](), list(start)
     while waiting:
-        for there in following(waiting.pop()):
+        for there in ahead[waiting.pop()]:
             if there in among and there not in found:
                 found.add(there)
                 waiting.append(there)
