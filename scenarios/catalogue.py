@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from simbbm.arm64.descriptor import INVALID_DESCRIPTOR, ROX, Descriptor, leaf
-from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
 from simbbm.arm64.ops import Cpu
-from simbbm.core.automaton import edits
-from simbbm.core.program import routine
+from simbbm.arm64.translation.descriptor import INVALID_DESCRIPTOR, ROX, Descriptor, leaf
+from simbbm.arm64.translation.geometry import LEAF_LEVEL, Geometry
+from simbbm.core.programs.automaton import edits
+from simbbm.core.programs.program import routine
 from simbbm.linux.barrier import equals
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName

@@ -13,11 +13,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal, NamedTuple
 
-from simbbm.arm64.descriptor import TABLE, Descriptor
-from simbbm.arm64.geometry import KERNEL_PAGE
 from simbbm.arm64.ops import Cpu
-from simbbm.core.automaton import edits
-from simbbm.core.program import routine
+from simbbm.arm64.translation.descriptor import TABLE, Descriptor
+from simbbm.arm64.translation.geometry import KERNEL_PAGE
+from simbbm.core.programs.automaton import edits
+from simbbm.core.programs.program import routine
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName
 from simbbm.linux.mmu import boot_cpu_part, linear_map_maybe_split_to_ptes, repaint

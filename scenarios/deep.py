@@ -12,10 +12,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal, NamedTuple
 
-from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.ops import Cpu
-from simbbm.core.automaton import edits
-from simbbm.core.program import routine
+from simbbm.arm64.translation.descriptor import Descriptor
+from simbbm.core.programs.automaton import edits
+from simbbm.core.programs.program import routine
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import release_secondaries, repaint
 from simbbm.linux.pgtable import fill_table

@@ -23,13 +23,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from simbbm.arm64.descriptor import INVALID_DESCRIPTOR, leaf, table
 from simbbm.arm64.features import Features
-from simbbm.arm64.geometry import KERNEL_PAGE, SCALED
 from simbbm.arm64.ops import Aborted, Cpu
-from simbbm.arm64.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.translation.descriptor import INVALID_DESCRIPTOR, leaf, table
+from simbbm.arm64.translation.geometry import KERNEL_PAGE, SCALED
+from simbbm.arm64.translation.registers import Regime, Tcr, Ttbr
 from simbbm.check.properties import terminates
-from simbbm.core.program import routine
+from simbbm.core.programs.program import routine
 from simbbm.linux.layout import LayoutName
 from simbbm.scenario import CpuSetup, Range, Setup, hardware_for, scenario
 

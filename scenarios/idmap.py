@@ -17,14 +17,14 @@ from dataclasses import replace
 from itertools import count
 from typing import Annotated, Any, Literal, NamedTuple
 
-from simbbm.arm64.builder import TableBuilder
-from simbbm.arm64.descriptor import LEAF, Attributes
-from simbbm.arm64.geometry import GEOMETRIES
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.registers import Ttbr
+from simbbm.arm64.translation.builder import TableBuilder
+from simbbm.arm64.translation.descriptor import LEAF, Attributes
+from simbbm.arm64.translation.geometry import GEOMETRIES
+from simbbm.arm64.translation.registers import Ttbr
 from simbbm.check.properties import context_restored
-from simbbm.core.automaton import edits
-from simbbm.core.program import routine
+from simbbm.core.programs.automaton import edits
+from simbbm.core.programs.program import routine
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu_context import (

@@ -27,7 +27,7 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 from simbbm.arm64.ops import INTERRUPT, Aborted, Cpu
-from simbbm.core.program import routine
+from simbbm.core.programs.program import routine
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import secondary_part
 from simbbm.linux.proc import wait_linear_map_split_to_ptes

@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from simbbm.arm64.geometry import GEOMETRIES
 from simbbm.arm64.ops import Cpu
+from simbbm.arm64.translation.geometry import GEOMETRIES
 from simbbm.check.properties import no_fault_on_live_map
-from simbbm.core.program import routine
+from simbbm.core.programs.program import routine
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.kpti import (
     KptiKernel,

@@ -24,13 +24,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from simbbm.arm64.geometry import GEOMETRIES
 from simbbm.arm64.machine import Landmark, Machine
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.registers import Regime, Ttbr
+from simbbm.arm64.translation.geometry import GEOMETRIES
+from simbbm.arm64.translation.registers import Regime, Ttbr
 from simbbm.check.properties import all_ptes_at_end, context_restored
-from simbbm.core.automaton import edits
-from simbbm.core.program import Program, routine
+from simbbm.core.programs.automaton import edits
+from simbbm.core.programs.program import Program, routine
 from simbbm.linux.hotplug import (
     bring_up,
     check_local_cpu_capabilities,

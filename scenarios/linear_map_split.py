@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.features import Features
-from simbbm.arm64.geometry import GEOMETRIES
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.registers import Ttbr
+from simbbm.arm64.translation.descriptor import Descriptor
+from simbbm.arm64.translation.geometry import GEOMETRIES
+from simbbm.arm64.translation.registers import Ttbr
 from simbbm.check.landmarks import parked_amid_split
 from simbbm.check.properties import (
     all_ptes_at_end,
@@ -24,7 +24,7 @@ from simbbm.check.properties import (
     terminates,
     translations_preserved,
 )
-from simbbm.core.program import repeat_until, routine
+from simbbm.core.programs.program import repeat_until, routine
 from simbbm.linux import barrier, mmu, proc, stop_machine
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName

@@ -26,11 +26,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from simbbm.arm64.geometry import GEOMETRIES
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.registers import Ttbr
+from simbbm.arm64.translation.geometry import GEOMETRIES
+from simbbm.arm64.translation.registers import Ttbr
 from simbbm.check.properties import all_ptes_at_end
-from simbbm.core.program import routine
+from simbbm.core.programs.program import routine
 from simbbm.linux.barrier import equals
 from simbbm.linux.hotplug import bring_up, cpus_read_unlock, cpus_write_lock, cpus_write_unlock
 from simbbm.linux.layout import layout as lay_out

@@ -24,14 +24,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from simbbm.arm64.builder import TableBuilder
-from simbbm.arm64.descriptor import RW
-from simbbm.arm64.geometry import GEOMETRIES, KERNEL_PAGE, Geometry
 from simbbm.arm64.ops import Aborted, Cpu
-from simbbm.arm64.translate import FETCH
-from simbbm.arm64.walks import TRANSLATION
+from simbbm.arm64.translation.builder import TableBuilder
+from simbbm.arm64.translation.descriptor import RW
+from simbbm.arm64.translation.geometry import GEOMETRIES, KERNEL_PAGE, Geometry
+from simbbm.arm64.translation.translate import FETCH
+from simbbm.arm64.translation.walks import TRANSLATION
 from simbbm.check.properties import all_ptes_at_end, context_restored, translations_preserved
-from simbbm.core.program import routine
+from simbbm.core.programs.program import routine
 from simbbm.linux.layout import Layout
 from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.memory_hotplug import HotplugKernel, arch_add_memory, force_pte_mapping

@@ -21,10 +21,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal, NamedTuple
 
-from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.ops import Cpu
-from simbbm.core.automaton import edits
-from simbbm.core.program import repeat_until, routine
+from simbbm.arm64.translation.descriptor import Descriptor
+from simbbm.core.programs.automaton import edits
+from simbbm.core.programs.program import repeat_until, routine
 from simbbm.linux.hotplug import try_lock
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to_ptes

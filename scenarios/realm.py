@@ -20,20 +20,20 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from simbbm.arm64.context import Shared
-from simbbm.arm64.descriptor import Descriptor
-from simbbm.arm64.geometry import SCALED
 from simbbm.arm64.machine import Machine
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.registers import Ttbr
-from simbbm.arm64.walks import Fault, walk_root
+from simbbm.arm64.translation.descriptor import Descriptor
+from simbbm.arm64.translation.geometry import SCALED
+from simbbm.arm64.translation.registers import Ttbr
+from simbbm.arm64.translation.walks import Fault, walk_root
 from simbbm.check.properties import (
     Property,
     all_ptes_at_end,
     no_fault_on_live_map,
     translations_preserved,
 )
-from simbbm.core.automaton import edits
-from simbbm.core.program import routine
+from simbbm.core.programs.automaton import edits
+from simbbm.core.programs.program import routine
 from simbbm.core.system import Problem
 from simbbm.linux import mem_encrypt as enc
 from simbbm.linux.layout import Layout

@@ -24,11 +24,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from simbbm.arm64.geometry import GEOMETRIES
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.registers import Ttbr
+from simbbm.arm64.translation.geometry import GEOMETRIES
+from simbbm.arm64.translation.registers import Ttbr
 from simbbm.check.properties import context_restored, one_table_under_cnp
-from simbbm.core.program import routine
+from simbbm.core.programs.program import routine
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName
 from simbbm.linux.layout import layout as lay_out

@@ -21,7 +21,7 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 from simbbm.arm64.ops import Cpu
-from simbbm.core.program import routine
+from simbbm.core.programs.program import routine
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName
 from simbbm.linux.mmu_context import cpu_install_idmap

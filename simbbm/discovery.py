@@ -25,12 +25,12 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType, TracebackType
 
-from simbbm import reading
 from simbbm.core.errors import ScenarioError, SimbbmError, UsageError
-from simbbm.core.fresh import require_same_constants
-from simbbm.reading import check_name, is_file, is_folder, nearest, quoted
+from simbbm.core.programs.fresh import require_same_constants
+from simbbm.host import reading
+from simbbm.host.reading import check_name, is_file, is_folder, nearest, quoted
+from simbbm.host.terminal import complain
 from simbbm.scenario import Scenario
-from simbbm.terminal import complain
 
 PACKAGE = "simbbm_scenarios"
 USER_PACKAGE = "simbbm_user"
@@ -48,7 +48,7 @@ def find(scenario_id: str) -> Scenario:
     scenario_id, *changes = _CHANGE.split(scenario_id)
     found = _find(scenario_id)
     if changes:
-        from simbbm.explore.ablate import read_change, with_change  # noqa: PLC0415 - seldom needed
+        from simbbm.explore.counterexample.ablate import read_change, with_change  # noqa: PLC0415 - seldom needed
 
         for change in changes:
             found = with_change(found, read_change(change))

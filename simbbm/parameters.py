@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from simbbm.core.errors import ScenarioError, UsageError
-from simbbm.reading import decimal, quoted
+from simbbm.host.reading import decimal, quoted
 
 
 @dataclass(frozen=True)

@@ -19,23 +19,23 @@ from typing import Any, NamedTuple
 
 from simbbm.arm64.context import Region
 from simbbm.arm64.cpu import CpuSpec
-from simbbm.arm64.descriptor import Descriptor
+from simbbm.arm64.execution.listing import Listing
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Features, Hardware
-from simbbm.arm64.geometry import Geometry
-from simbbm.arm64.listing import Listing
 from simbbm.arm64.machine import Arm64, Landmark, MachineSpec
 from simbbm.arm64.ops import CPU, Cpu
-from simbbm.arm64.registers import Regime
 from simbbm.arm64.steps import Edit, Steps
-from simbbm.arm64.walks import mapped_pages
+from simbbm.arm64.translation.descriptor import Descriptor
+from simbbm.arm64.translation.geometry import Geometry
+from simbbm.arm64.translation.registers import Regime
+from simbbm.arm64.translation.walks import mapped_pages
 from simbbm.check.given import counted, guarded, require_sound
 from simbbm.check.properties import CATALOGUE, Property
 from simbbm.check.verdict import Expectation
-from simbbm.core.automaton import Automaton, Edits, edits
-from simbbm.core.blame import called
 from simbbm.core.errors import ScenarioError, UsageError
-from simbbm.core.frames import start_of
-from simbbm.core.program import Program
+from simbbm.core.programs.automaton import Automaton, Edits, edits
+from simbbm.core.programs.blame import called
+from simbbm.core.programs.frames import start_of
+from simbbm.core.programs.program import Program
 from simbbm.parameters import CpuSet, Parameter, Range, cpu_set, parameters_of
 
 NO_EDITS = Edits()

@@ -12,7 +12,7 @@ import pytest
 
 from simbbm import discovery
 from simbbm.core.errors import ScenarioError, SimbbmError, UsageError
-from simbbm.explore.run import run_one
+from simbbm.explore.runs.run import run_one
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = ROOT / "simbbm" / "cli" / "template.py"

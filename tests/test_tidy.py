@@ -265,7 +265,7 @@ def test_test_that_can_fail_is_left_alone(body: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "import simbbm.explore.pct",
+        "import simbbm.explore.strategies.pct",
         "from simbbm import explore",
         "from simbbm.report import html",
         "def f():\n    import random",

@@ -1,1 +1,12 @@
-"""Arm's relaxed virtual memory as a value: descriptors, MMU, store buffer, DVM, CPUs, machine."""
+"""The machine: relaxed virtual memory of Armv8-A, as a value and its transitions.
+
+Read `machine` first: what a state is, and how moves change it. `cpu` is one CPU's part of it,
+`ops` what its program may ask for. Then, by question:
+
+* What does an instruction wait for, and what does it do? `execution/instructions`.
+* What may an access be translated to? `translation/view` and `translation/translate`.
+* What may hardware do by itself? `hardware`.
+* Which freedoms has hardware, and which features a CPU? `features`.
+* Which moves commute, and which CPUs are alike? `footprints` and `symmetry`, for searches.
+* What can an edit of a program name? `steps` and `weaken`.
+"""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from simbbm.arm64.execution.flight import Source
+from simbbm.arm64.execution.listing import Listing
+from simbbm.arm64.execution.storebuffer import StoreBuffer
 from simbbm.arm64.features import Features
-from simbbm.arm64.flight import Source
-from simbbm.arm64.listing import Listing
-from simbbm.arm64.mmu import Mmu
-from simbbm.arm64.registers import Regime
-from simbbm.arm64.storebuffer import StoreBuffer
-from simbbm.arm64.tlb import Tlbi
-from simbbm.core.automaton import ControlPoint
+from simbbm.arm64.translation.mmu import Mmu
+from simbbm.arm64.translation.registers import Regime
+from simbbm.arm64.translation.tlb import Tlbi
+from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.system import Problem
 from simbbm.core.values import Encoded, encode
 

@@ -12,14 +12,19 @@ from collections.abc import Iterator
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState, Effect, LocalMove, Pending
-from simbbm.arm64.flight import drained
-from simbbm.arm64.in_order import source_of
-from simbbm.arm64.memory import Memory
+from simbbm.arm64.execution.flight import drained
+from simbbm.arm64.execution.in_order import source_of
+from simbbm.arm64.execution.ordering import ordered
 from simbbm.arm64.ops import INTERRUPT, Aborted
-from simbbm.arm64.ordering import ordered
-from simbbm.arm64.shootdown import flight_holds_up, overlooked, stores_hold_up, translated_anew
-from simbbm.arm64.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
-from simbbm.arm64.walks import is_leaf, is_table, leaf_entries
+from simbbm.arm64.translation.memory import Memory
+from simbbm.arm64.translation.shootdown import (
+    flight_holds_up,
+    overlooked,
+    stores_hold_up,
+    translated_anew,
+)
+from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
+from simbbm.arm64.translation.walks import is_leaf, is_table, leaf_entries
 from simbbm.core.system import LAST_RESORT
 
 DRAIN, ACTS, COMPLETES, CTX, WALK, EVICT = "drain", "acts", "completes", "ctx", "walk", "evict"

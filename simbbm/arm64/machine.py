@@ -9,25 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from simbbm.arm64.ahead import started
 from simbbm.arm64.constant import constant_pages
 from simbbm.arm64.context import Region, Shared
 from simbbm.arm64.cpu import NOTHING, CpuSpec, CpuState, Effect, LocalMove, Pending
-from simbbm.arm64.descriptor import Descriptor
-from simbbm.arm64.execute import instruction_moves
+from simbbm.arm64.execution.ahead import started
+from simbbm.arm64.execution.execute import instruction_moves
+from simbbm.arm64.execution.flight import overtaken
+from simbbm.arm64.execution.listed import takeoff
+from simbbm.arm64.execution.storebuffer import StoreBuffer, Word
 from simbbm.arm64.features import DELAYED, Hardware
-from simbbm.arm64.flight import overtaken
 from simbbm.arm64.footprints import footprint
-from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.hardware import DRAIN, DVM, WALK, act, hardware_moves, received
-from simbbm.arm64.listed import takeoff
-from simbbm.arm64.memory import Memory, Tables, Unreadable
-from simbbm.arm64.sharing import groups, share, without_effect
-from simbbm.arm64.storebuffer import StoreBuffer, Word
-from simbbm.arm64.view import Hit
-from simbbm.core.automaton import Automaton
+from simbbm.arm64.translation.descriptor import Descriptor
+from simbbm.arm64.translation.geometry import Geometry
+from simbbm.arm64.translation.memory import Memory, Tables, Unreadable
+from simbbm.arm64.translation.sharing import groups, share, without_effect
+from simbbm.arm64.translation.view import Hit
 from simbbm.core.errors import ScenarioError
-from simbbm.core.program import Program
+from simbbm.core.programs.automaton import Automaton
+from simbbm.core.programs.program import Program
 from simbbm.core.system import LAST_RESORT, STEP, Footprint, Move, Problem
 from simbbm.core.values import digest
 

@@ -2,7 +2,7 @@
 
 An edit names routines and steps. One that no code can produce is a slip of the pen, and is refused
 before anything is searched; one that code could produce and no schedule comes to is a matter for
-the search (`explore.live`).
+the search (`explore.runs.live`).
 
 What is read errs towards "can": both sides of a branch, every variant of a barrier whose name is
 computed, and a function that is handed on as a value may be called by anybody.
@@ -16,9 +16,9 @@ from inspect import iscoroutinefunction
 from typing import Any, NamedTuple
 
 from simbbm.arm64.ops import mnemonics
-from simbbm.core.automaton import Automaton, Edits, parts
-from simbbm.core.code import scan
 from simbbm.core.errors import EditError
+from simbbm.core.programs.automaton import Automaton, Edits, parts
+from simbbm.core.programs.code import scan
 from simbbm.core.values import qualified_name
 
 Function = Any

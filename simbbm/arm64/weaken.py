@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simbbm.arm64.tlb import Tlbi
+from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.errors import EditError
-from simbbm.core.program import Op
+from simbbm.core.programs.program import Op
 
 _LADDER: dict[str, tuple[str, ...]] = {
     "dsb.sy": ("dsb.nsh", "dmb.ish"),

@@ -16,10 +16,10 @@ from concurrent.futures.process import BrokenProcessPool
 from operator import itemgetter
 from time import monotonic
 
-from simbbm import signals
 from simbbm.campaign.planner import Chunk, Done, Dropped, Event, Interrupted, Lost, Planner, TimeUp
 from simbbm.campaign.pool import Pool
 from simbbm.campaign.worker import Report
+from simbbm.host import signals
 
 GRACE_SECONDS = 5.0
 """How long chunks that a worker has begun may go on after the time is up: many times TARGET."""

@@ -14,11 +14,11 @@ from errno import EMFILE
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import BaseContext
 
-from simbbm import signals
 from simbbm.campaign.planner import Chunk
 from simbbm.campaign.worker import Job, Report, initialise, run_chunk
 from simbbm.core.errors import UsageError
-from simbbm.reading import quoted
+from simbbm.host import signals
+from simbbm.host.reading import quoted
 
 FILES_MIN = 24
 """Files that may be open at once: with fewer, processes cannot be told of each other."""

@@ -15,11 +15,11 @@ from simbbm.campaign.pool import Pool, available_cpus
 from simbbm.campaign.worker import Job, find_scenario
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import UsageError
-from simbbm.explore.bound import PctBound
-from simbbm.explore.estimate import Estimate, estimate
-from simbbm.explore.live import require_live
-from simbbm.explore.run import MAX_STEPS, RunResult
-from simbbm.explore.strategies import strategy
+from simbbm.explore.runs.live import require_live
+from simbbm.explore.runs.run import MAX_STEPS, RunResult
+from simbbm.explore.strategies.bound import PctBound
+from simbbm.explore.strategies.estimate import Estimate, estimate
+from simbbm.explore.strategies.named import strategy
 
 FINDER = "simbbm.discovery:find"
 

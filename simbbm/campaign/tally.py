@@ -11,11 +11,11 @@ from simbbm.check.verdict import Verdict
 from simbbm.core.choice import Chooser
 from simbbm.core.engine import RunEnd
 from simbbm.core.errors import SimbbmError
-from simbbm.explore.bound import PctBound, pct_bound
-from simbbm.explore.estimate import Sample
-from simbbm.explore.pct import PctChooser
-from simbbm.explore.run import RunResult
-from simbbm.explore.surprise import SurpriseChooser
+from simbbm.explore.runs.run import RunResult
+from simbbm.explore.strategies.bound import PctBound, pct_bound
+from simbbm.explore.strategies.estimate import Sample
+from simbbm.explore.strategies.pct import PctChooser
+from simbbm.explore.strategies.surprise import SurpriseChooser
 
 _DIGEST_MODULUS = 1 << 128
 

@@ -14,12 +14,12 @@ from threading import Thread
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from simbbm import signals
 from simbbm.campaign.tally import Broke, Tally
 from simbbm.core.errors import SimbbmError
 from simbbm.core.graph import Ended
-from simbbm.explore.estimate import RUNS, Sample, Visitor
-from simbbm.explore.run import Runner
+from simbbm.explore.runs.run import Runner
+from simbbm.explore.strategies.estimate import RUNS, Sample, Visitor
+from simbbm.host import signals
 from simbbm.scenario import Scenario
 
 

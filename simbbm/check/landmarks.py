@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.machine import Landmark, Machine
-from simbbm.arm64.memory import Tables
+from simbbm.arm64.translation.geometry import Geometry
+from simbbm.arm64.translation.memory import Tables
 from simbbm.check.properties import large_leaf
 from simbbm.linux.layout import Layout
 

@@ -1,9 +1,13 @@
-"""The command line: stdout is the answer, stderr progress and logs, the exit code the verdict."""
+"""The command line: stdout is the answer, stderr progress and logs, the exit code the verdict.
+
+Read `app` first: it finds subcommands, each of which has a file in `commands/`, and ends every
+failure in one line and one exit code. The other files are what several commands share.
+"""
 
 import gc
 import sys
 
-from simbbm import signals
+from simbbm.host import signals
 
 
 def main() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from simbbm.explore.ablate import Ablation
+from simbbm.explore.counterexample.ablate import Ablation
+from simbbm.host.terminal import echo
 from simbbm.scenario import Scenario
-from simbbm.terminal import echo
 
 PAIR = " + "
 """Between the two steps of a pair."""

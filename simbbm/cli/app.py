@@ -15,25 +15,26 @@ from typing import Any, NoReturn
 
 import click
 
-from simbbm import __version__, signals, terminal
+from simbbm import __version__
 from simbbm.cli.exits import Exit
 from simbbm.cli.options import examples
 from simbbm.core.errors import ModelError, ReplayDivergence, SimbbmError, UsageError
-from simbbm.reading import nearest
+from simbbm.host import signals, terminal
+from simbbm.host.reading import nearest
 
 COMMANDS = {
-    "list": "simbbm.cli.listing:command",
-    "new": "simbbm.cli.new:command",
-    "check": "simbbm.cli.check:command",
-    "run": "simbbm.cli.run:command",
-    "stress": "simbbm.cli.stress:command",
-    "explore": "simbbm.cli.explore:command",
-    "ablate": "simbbm.cli.ablate:command",
-    "replay": "simbbm.cli.replay:command",
-    "shrink": "simbbm.cli.shrink:command",
-    "show": "simbbm.cli.show:command",
-    "litmus": "simbbm.cli.litmus:command",
-    "guide": "simbbm.cli.guide:command",
+    "list": "simbbm.cli.commands.listing:command",
+    "new": "simbbm.cli.commands.new:command",
+    "check": "simbbm.cli.commands.check:command",
+    "run": "simbbm.cli.commands.run:command",
+    "stress": "simbbm.cli.commands.stress:command",
+    "explore": "simbbm.cli.commands.explore:command",
+    "ablate": "simbbm.cli.commands.ablate:command",
+    "replay": "simbbm.cli.commands.replay:command",
+    "shrink": "simbbm.cli.commands.shrink:command",
+    "show": "simbbm.cli.commands.show:command",
+    "litmus": "simbbm.cli.commands.litmus:command",
+    "guide": "simbbm.cli.commands.guide:command",
 }
 WHOLE_TRACEBACK = "SIMBBM_TRACEBACK"
 UNWRITABLE = (ENOSPC, EDQUOT, EIO, EBADF)

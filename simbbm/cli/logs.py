@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from simbbm.terminal import stderr, visible
+from simbbm.host.terminal import stderr, visible
 
 if TYPE_CHECKING:
     from simbbm.campaign.stress import Progress
-    from simbbm.explore.search import Progress as SearchProgress
+    from simbbm.explore.search.breadth_first import Progress as SearchProgress
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BEFORE_ESTIMATE = 2.0

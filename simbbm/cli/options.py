@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from simbbm.core.errors import UsageError
-from simbbm.reading import DIGITS_MAX, STEPS_MAX, number, quoted
+from simbbm.host.reading import DIGITS_MAX, STEPS_MAX, number, quoted
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -189,7 +189,7 @@ class StrategyName(click.ParamType[str]):
         """Return the strategies that begin like this."""
         from click.shell_completion import CompletionItem
 
-        from simbbm.explore.strategies import STRATEGIES
+        from simbbm.explore.strategies.named import STRATEGIES
 
         return [
             CompletionItem(s, help=h) for s, h in STRATEGIES.items() if s.startswith(incomplete)

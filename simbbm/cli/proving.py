@@ -15,16 +15,16 @@ from simbbm.cli.exits import Exit
 from simbbm.cli.logs import searching
 from simbbm.cli.options import Count, Duration, Size
 from simbbm.cli.verdicts import Kept, exit_of, keep
-from simbbm.explore.attempt import Interrupted
-from simbbm.explore.cross_check import cross_check
-from simbbm.explore.prove import Proof, Prover, collision_bound, witness_along
-from simbbm.explore.run import run_one
-from simbbm.explore.search import Limits
+from simbbm.explore.runs.run import run_one
+from simbbm.explore.search.attempt import Interrupted
+from simbbm.explore.search.breadth_first import Limits
+from simbbm.explore.search.cross_check import cross_check
+from simbbm.explore.search.prove import Proof, Prover, collision_bound, witness_along
 from simbbm.report.rows import VerdictRow
 from simbbm.scenario import Scenario
 
 if TYPE_CHECKING:
-    from simbbm.explore.witness import Witness
+    from simbbm.explore.witness.recording import Witness
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -123,7 +123,7 @@ def _explained(
     row: VerdictRow, how: str, witness: Witness, scenario: Scenario
 ) -> tuple[VerdictRow, str]:
     """Add what the counterexample needs, and how likely it is."""
-    from simbbm.explore.explain import explain
+    from simbbm.explore.counterexample.explain import explain
     from simbbm.report.explanation import sentences, summary
 
     explained = explain(witness, scenario)

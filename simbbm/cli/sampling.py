@@ -12,7 +12,7 @@ from simbbm.check.verdict import Verdict
 from simbbm.cli.exits import Exit
 from simbbm.cli.logs import configure, progress
 from simbbm.cli.verdicts import Kept, exit_of, keep, sample_row
-from simbbm.explore.run import MAX_STEPS
+from simbbm.explore.runs.run import MAX_STEPS
 from simbbm.report.rows import VerdictRow
 from simbbm.scenario import Scenario
 
@@ -51,7 +51,7 @@ class Sampled(NamedTuple):
 def sample(scenario: Scenario, params: Mapping[str, Any], wanted: Wanted) -> Sampled:
     """Run many schedules of a scenario, and keep the first failing one as a witness."""
     from simbbm.campaign.stress import StressRequest, stress
-    from simbbm.explore.witness import witness_of
+    from simbbm.explore.witness.recording import witness_of
 
     configure(wanted.log_format)
     request = StressRequest(

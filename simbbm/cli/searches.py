@@ -15,7 +15,7 @@ from simbbm.cli.app import WHOLE_TRACEBACK, internal
 from simbbm.cli.options import JOBS_MAX
 from simbbm.cli.proving import Bounds, Proven, prove
 from simbbm.core.errors import ModelError, ScenarioError, SimbbmError
-from simbbm.explore.search import INTERRUPTED
+from simbbm.explore.search.breadth_first import INTERRUPTED
 from simbbm.report.rows import VerdictRow
 from simbbm.scenario import Scenario
 

@@ -8,18 +8,19 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import simbbm
-from simbbm import discovery, writing
+from simbbm import discovery
 from simbbm.check.verdict import Verdict
 from simbbm.cli.exits import Exit
 from simbbm.core.errors import UsageError
+from simbbm.host import writing
+from simbbm.host.terminal import complain, echo, style
 from simbbm.report.rows import VerdictRow, encode
 from simbbm.scenario import Scenario
-from simbbm.terminal import complain, echo, style
 
 if TYPE_CHECKING:
     from simbbm.campaign.stress import StressResult
-    from simbbm.explore.run import RunResult
-    from simbbm.explore.witness import Witness
+    from simbbm.explore.runs.run import RunResult
+    from simbbm.explore.witness.recording import Witness
 
 FAILURES = (Verdict.VIOLATED, Verdict.STUCK)
 
@@ -54,7 +55,7 @@ def allowing(scenario_id: str) -> str:
 
 def keep(witness: Witness, directory: Path) -> Kept:
     """Write a witness; if that fails, warn: the token says the same."""
-    from simbbm.explore.witness import save, token
+    from simbbm.explore.witness.recording import save, token
 
     try:
         path = save(witness, directory).absolute()
@@ -66,7 +67,7 @@ def keep(witness: Witness, directory: Path) -> Kept:
 
 def keep_as(witness: Witness, path: Path) -> tuple[Kept, UsageError | None]:
     """Write a witness where a user wants it; an error is to be raised when all else is said."""
-    from simbbm.explore.witness import save_as, token
+    from simbbm.explore.witness.recording import save_as, token
 
     try:
         return Kept(witness, token(witness), save_as(witness, path)), None

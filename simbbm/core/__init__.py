@@ -1,5 +1,11 @@
-"""What a transition system, a program, a choice, a schedule and a trace are; the SimPy engine.
+"""What knows nothing of Arm: transition systems, programs, choices, runs.
 
-Nothing here knows Arm or Linux. Nothing here knows randomness, clocks or asyncio, and only
-`engine` knows SimPy.
+Read `system` first: the one interface between a machine and whoever walks it. Then:
+
+* `programs/`: programs as automata, and what a program may look at.
+* `graph`: the states that a process has met, as nodes that remember what follows.
+* `choice`: who decides what is next; tapes, and the polite default.
+* `engine`: one schedule, as a SimPy simulation.
+* `trace`, `values`, `unknown`, `errors`: what a step looks like from outside, frozen data and their
+  digests, values that are not known yet, mistakes and who made them.
 """

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from simbbm.arm64.descriptor import leaf
-from simbbm.arm64.geometry import KERNEL_PAGE
 from simbbm.arm64.ops import Cpu
-from simbbm.core.program import routine
+from simbbm.arm64.translation.descriptor import leaf
+from simbbm.arm64.translation.geometry import KERNEL_PAGE
+from simbbm.core.programs.program import routine
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.pgtable import fill_table, populate, set_entry
 from simbbm.linux.set_memory import Caps, RunningKernel

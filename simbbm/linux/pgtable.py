@@ -9,9 +9,9 @@ interleavings); on scaled ones it is a store an entry, as in the kernel.
 
 from __future__ import annotations
 
-from simbbm.arm64.descriptor import LEAF, Descriptor, table
 from simbbm.arm64.ops import Cpu
-from simbbm.core.program import routine
+from simbbm.arm64.translation.descriptor import LEAF, Descriptor, table
+from simbbm.core.programs.program import routine
 from simbbm.linux.kernel import Kernel
 
 SMALL_TABLE = 4

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from enum import IntEnum
 
 from simbbm.arm64.ops import Cpu
-from simbbm.core.program import Request, routine
+from simbbm.core.programs.program import Request, routine
 from simbbm.linux.barrier import equals
 from simbbm.linux.kernel import Kernel
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from simbbm.arm64.listing import IfEqual, IfFault, Instruction, Listing, Reg, Value
+from simbbm.arm64.execution.listing import IfEqual, IfFault, Instruction, Listing, Reg, Value
 from simbbm.arm64.ops import Aborted, Cpu, Physical, depending
-from simbbm.litmus.notation import Thread
-from simbbm.litmus.operations import Operation
-from simbbm.litmus.syntax import Equal, Register
+from simbbm.litmus.notation.operations import Operation
+from simbbm.litmus.notation.reader import Thread
+from simbbm.litmus.notation.syntax import Equal, Register
 
 Registers = dict[int, Any]
 ACCESSES = {"ld": "ldr", "ld.acq": "ldar", "ld.acqpc": "ldapr", "st": "str", "st.rel": "stlr"}

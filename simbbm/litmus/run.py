@@ -14,8 +14,8 @@ from typing import NamedTuple
 from simbbm.arm64.features import Hardware
 from simbbm.arm64.machine import Machine
 from simbbm.core.system import STEP, Move
-from simbbm.litmus.conditions import holds
-from simbbm.litmus.notation import LitmusTest
+from simbbm.litmus.notation.conditions import holds
+from simbbm.litmus.notation.reader import LitmusTest
 from simbbm.litmus.outcome import Outcome
 from simbbm.litmus.scenario import PROGRAM, LitmusMachine, LitmusScenario, is_final, scenario_of
 from simbbm.litmus.setup import HARDWARE

@@ -18,12 +18,12 @@ from simbbm.arm64.machine import Arm64, Machine, MachineSpec
 from simbbm.check.verdict import Expectation, Verdict
 from simbbm.core.errors import UsageError
 from simbbm.core.system import Problem
-from simbbm.litmus.conditions import holds
+from simbbm.host.reading import is_file, quoted
 from simbbm.litmus.layout import Layout
-from simbbm.litmus.notation import LitmusTest, read_file
+from simbbm.litmus.notation.conditions import holds
+from simbbm.litmus.notation.reader import LitmusTest, read_file
 from simbbm.litmus.outcome import Observer
 from simbbm.litmus.setup import HARDWARE, NEVER_REACHED, WINDOW, Options, setup
-from simbbm.reading import is_file, quoted
 from simbbm.scenario import Parameter, Scenario, Setup
 
 SUFFIX = ".jsonl"

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.litmus import as_program
-from simbbm.litmus.notation import Line, Verdict
+from simbbm.litmus.notation.reader import Line, Verdict
+from simbbm.litmus.notation.syntax import Malformed, Unsupported
 from simbbm.litmus.run import MAX_SECONDS, MAX_STATES, Result, run
-from simbbm.litmus.syntax import Malformed, Unsupported
 
 
 class Judged(NamedTuple):

@@ -14,18 +14,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from simbbm.arm64.execution.listing import IfEqual, IfFault, Instruction, Listing, Reg
+from simbbm.arm64.execution.listing import Value as Operand
 from simbbm.arm64.features import DELAYED, Features, Hardware
-from simbbm.arm64.listing import IfEqual, IfFault, Instruction, Listing, Reg
-from simbbm.arm64.listing import Value as Operand
 from simbbm.arm64.ops import TLBI_OPERANDS
-from simbbm.arm64.registers import Regime, Tcr, Ttbr
-from simbbm.arm64.tlb import Tlbi
+from simbbm.arm64.translation.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.check.properties import Property
 from simbbm.litmus import as_program
 from simbbm.litmus.layout import Layout
-from simbbm.litmus.notation import LitmusTest, Thread
-from simbbm.litmus.operations import Operation, Shootdown
-from simbbm.litmus.syntax import Base, Choice, Equal, Location, Register, Value
+from simbbm.litmus.notation.operations import Operation, Shootdown
+from simbbm.litmus.notation.reader import LitmusTest, Thread
+from simbbm.litmus.notation.syntax import Base, Choice, Equal, Location, Register, Value
 from simbbm.scenario import CpuSetup, Setup, nothing
 
 NEVER_REACHED = "never_reached"

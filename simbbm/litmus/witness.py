@@ -8,8 +8,8 @@ from simbbm.check.verdict import Verdict
 from simbbm.core.choice import Polite
 from simbbm.core.graph import Node
 from simbbm.core.trace import trace_digest
-from simbbm.explore.run import Recorder, Runner, RunResult
-from simbbm.explore.witness import Witness, witness_from
+from simbbm.explore.runs.run import Recorder, Runner, RunResult
+from simbbm.explore.witness.recording import Witness, witness_from
 from simbbm.litmus.run import Ending, Result
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState
-from simbbm.arm64.instructions import Decoded
-from simbbm.arm64.listed import Listed
-from simbbm.arm64.listing import IfEqual, IfFault, Instruction, Place, Reg
+from simbbm.arm64.execution.instructions import Decoded
+from simbbm.arm64.execution.listed import Listed
+from simbbm.arm64.execution.listing import IfEqual, IfFault, Instruction, Place, Reg
 from simbbm.core.system import Move
 from simbbm.core.trace import TraceEvent
 

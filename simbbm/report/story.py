@@ -7,18 +7,18 @@ from typing import NamedTuple
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import Effect
-from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.features import Features
 from simbbm.arm64.machine import Machine
-from simbbm.arm64.tlb import LeafEntry
-from simbbm.arm64.translate import READ, WRITE, permitted
-from simbbm.arm64.walks import Fault, walk_root
+from simbbm.arm64.translation.descriptor import Descriptor
+from simbbm.arm64.translation.tlb import LeafEntry
+from simbbm.arm64.translation.translate import READ, WRITE, permitted
+from simbbm.arm64.translation.walks import Fault, walk_root
 from simbbm.check.properties import CATALOGUE
 from simbbm.core.system import STEP, Problem
 from simbbm.core.trace import TraceEvent, trace_digest
-from simbbm.explore.explain import Explanation
-from simbbm.explore.replay import ReplayStep, steps_of
-from simbbm.explore.witness import Witness
+from simbbm.explore.counterexample.explain import Explanation
+from simbbm.explore.runs.replay import ReplayStep, steps_of
+from simbbm.explore.witness.recording import Witness
 from simbbm.report.trace import event
 from simbbm.scenario import Scenario
 

@@ -9,22 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from simbbm.arm64.accesses import Accesses
-from simbbm.arm64.ahead import Ahead
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import Effect
-from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
+from simbbm.arm64.execution.accesses import Accesses
+from simbbm.arm64.execution.ahead import Ahead
+from simbbm.arm64.execution.listed import Listed
 from simbbm.arm64.hardware import CTX, DVM
-from simbbm.arm64.listed import Listed
 from simbbm.arm64.machine import Machine
-from simbbm.arm64.registers import Tcr, Ttbr
-from simbbm.arm64.tlb import Tlbi
-from simbbm.arm64.translate import READ, translations
-from simbbm.core.automaton import ControlPoint
-from simbbm.core.program import Op
+from simbbm.arm64.translation.descriptor import LEAF, TABLE, Descriptor
+from simbbm.arm64.translation.registers import Tcr, Ttbr
+from simbbm.arm64.translation.tlb import Tlbi
+from simbbm.arm64.translation.translate import READ, translations
+from simbbm.core.programs.automaton import ControlPoint
+from simbbm.core.programs.program import Op
 from simbbm.core.system import STEP, Move
 from simbbm.core.trace import TraceEvent
-from simbbm.explore.replay import ReplayStep
+from simbbm.explore.runs.replay import ReplayStep
 from simbbm.report.inflight import in_flight, named, place_of
 
 HARDWARE = "~"

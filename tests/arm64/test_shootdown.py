@@ -5,21 +5,21 @@ from __future__ import annotations
 import pytest
 
 from simbbm.arm64.cpu import CpuState
-from simbbm.arm64.descriptor import RW, leaf
+from simbbm.arm64.execution.flight import InFlight
+from simbbm.arm64.execution.instructions import RULES, Decoded
+from simbbm.arm64.execution.storebuffer import Store, StoreBuffer
 from simbbm.arm64.features import DELAYED, Features
-from simbbm.arm64.flight import InFlight
-from simbbm.arm64.instructions import RULES, Decoded
 from simbbm.arm64.machine import Arm64
-from simbbm.arm64.shootdown import (
+from simbbm.arm64.translation.descriptor import RW, leaf
+from simbbm.arm64.translation.shootdown import (
     flight_holds_up,
     overlooked,
     stale,
     stores_hold_up,
     translated_anew,
 )
-from simbbm.arm64.storebuffer import Store, StoreBuffer
-from simbbm.arm64.tlb import GLOBAL, LeafEntry, Tlbi
-from simbbm.arm64.walks import TRANSLATION, Fault
+from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, Tlbi
+from simbbm.arm64.translation.walks import TRANSLATION, Fault
 from tests.support import OLD, WORDS, X, Y, little
 
 ENTRY = LeafEntry(3, 0, 1, OLD, RW, contiguous=False, group=False, asid=GLOBAL)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simbbm.arm64.storebuffer import StoreBuffer
+from simbbm.arm64.execution.storebuffer import StoreBuffer
 from tests.support import FLAG, FLAG2, outcomes
 
 

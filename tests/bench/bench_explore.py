@@ -13,8 +13,8 @@ from concurrent.futures import ProcessPoolExecutor
 import simpy
 
 from simbbm import discovery
-from simbbm.explore.search import Search, Searched
-from simbbm.explore.space import Space
+from simbbm.explore.search.breadth_first import Search, Searched
+from simbbm.explore.search.space import Space
 
 GOOD = "linear_map_split::good"
 TIMEOUTS = 300_000

@@ -9,7 +9,7 @@ from statistics import median
 
 import simpy
 
-from simbbm.litmus.notation import read_file
+from simbbm.litmus.notation.reader import read_file
 from simbbm.litmus.run import run
 
 ROUNDS = 3

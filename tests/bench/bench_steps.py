@@ -17,7 +17,7 @@ from typing import NamedTuple
 import simpy
 
 from simbbm import discovery
-from simbbm.explore.run import Runner
+from simbbm.explore.runs.run import Runner
 
 ROUNDS = 7
 TIMEOUTS = 150_000

@@ -24,7 +24,7 @@ from simbbm.campaign.tally import Broke, Failed, Tally
 from simbbm.check.verdict import Verdict
 from simbbm.core.choice import Polite
 from simbbm.core.errors import ScenarioError
-from simbbm.explore.run import RunResult
+from simbbm.explore.runs.run import RunResult
 
 
 @dataclass

@@ -16,8 +16,8 @@ from simbbm.campaign.stress import Progress, StressRequest, StressResult, stress
 from simbbm.campaign.worker import Job, run_chunk
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ScenarioError, UsageError
-from simbbm.explore.run import run_one
-from simbbm.explore.witness import witness_of
+from simbbm.explore.runs.run import run_one
+from simbbm.explore.witness.recording import witness_of
 from tests.campaign.finder import find
 
 TOYS = "tests.campaign.finder:find"

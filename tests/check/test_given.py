@@ -13,8 +13,8 @@ from simbbm.check.properties import Property, no_fault_on_live_map, terminates
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ScenarioError
 from simbbm.core.system import Problem
-from simbbm.explore.prove import Prover
-from simbbm.explore.search import Limits
+from simbbm.explore.search.breadth_first import Limits
+from simbbm.explore.search.prove import Prover
 from simbbm.scenario import Scenario, Setup, scenario
 
 MODES = Literal["with", "without"]

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from simbbm.explore.ablate import Ablator
+from simbbm.explore.counterexample.ablate import Ablator
 from tests.cli.commandline import Cli
 
 MINIMAL = "bbm_minimal::good"

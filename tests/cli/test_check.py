@@ -8,7 +8,7 @@ import pytest
 
 from simbbm import discovery
 from simbbm.campaign.stress import StressRequest, StressResult, stress
-from simbbm.cli.check import SAMPLE_IS_NO_PROOF, _chosen
+from simbbm.cli.commands.check import SAMPLE_IS_NO_PROOF, _chosen
 from simbbm.cli.exits import PRECEDENCE, Exit, worst
 from tests.cli.commandline import Cli
 
@@ -295,7 +295,7 @@ def test_a_proof_by_hashes_says_its_bound(simbbm: Cli, monkeypatch: pytest.Monke
     assert "taken for one" not in simbbm.ok(
         "check", "linear_map_split::good", "-p", "cpus=2", "-j", "1"
     )
-    monkeypatch.setattr("simbbm.explore.search.EXACT", 100)
+    monkeypatch.setattr("simbbm.explore.search.breadth_first.EXACT", 100)
 
     assert "two states taken for one: p < 1e-33" in simbbm.ok(
         "check", "linear_map_split::good", "-p", "cpus=2", "-j", "1"

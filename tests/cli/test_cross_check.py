@@ -8,7 +8,7 @@ import pytest
 
 from simbbm.arm64.machine import Machine
 from simbbm.core.system import Move
-from simbbm.explore.space import Space
+from simbbm.explore.search.space import Space
 from tests.cli.commandline import Cli
 
 GOOD = "linear_map_split::good"
@@ -37,7 +37,7 @@ def test_a_contradiction_is_an_internal_error(simbbm: Cli, monkeypatch: pytest.M
         return found[-1:] if space.ample else found
 
     monkeypatch.setattr(Space, "moves", one)
-    monkeypatch.setattr("simbbm.explore.prove.NEAR", 1)
+    monkeypatch.setattr("simbbm.explore.search.prove.NEAR", 1)
     found = simbbm("explore", "linear_map_split::m10_no_dsb_after_tlbi", *SMALL)
 
     assert 5 == found.exit_code

@@ -133,7 +133,7 @@ def test_a_sample_whose_workers_are_lost_is_inconclusive(simbbm: Cli, mine: Path
     assert "only 0 of 20 runs were done" == row["message"]
 
 
-BROKEN = """from simbbm.explore.prove import Prover
+BROKEN = """from simbbm.explore.search.prove import Prover
         def broken(*_): raise KeyError("k")
         Prover.proof = broken"""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simbbm.explore.search import Search
+from simbbm.explore.search.breadth_first import Search
 from tests.cli.commandline import Cli
 
 COMMANDS = (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simbbm.cli.guide import pages
+from simbbm.cli.commands.guide import pages
 from tests.cli.commandline import Cli
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from simbbm.explore.kill import COMPARED, CONTROL
+from simbbm.explore.strategies.kill import COMPARED, CONTROL
 from tests.cli.commandline import Cli
 
 M07, M10 = "deep::m07_count_before_switch", "linear_map_split::m10_no_dsb_after_tlbi"

@@ -28,9 +28,12 @@ def test_version_and_module() -> None:
     ("args", "not_needed"),
     [
         (["--version"], {"simpy", "msgspec", "simbbm.scenario"}),
-        (["list", "bbm_minimal"], {"simpy", "simbbm.explore.run"}),
-        (["run", "bbm_minimal::good"], {"simbbm.explore.witness", "simbbm.report.trace"}),
-        (["check", "bbm_minimal::live_change"], {"simbbm.explore.explain", "simbbm.report.story"}),
+        (["list", "bbm_minimal"], {"simpy", "simbbm.explore.runs.run"}),
+        (["run", "bbm_minimal::good"], {"simbbm.explore.witness.recording", "simbbm.report.trace"}),
+        (
+            ["check", "bbm_minimal::live_change"],
+            {"simbbm.explore.counterexample.explain", "simbbm.report.story"},
+        ),
     ],
 )
 def test_a_command_imports_what_it_needs(args: list[str], not_needed: set[str]) -> None:

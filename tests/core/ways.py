@@ -139,7 +139,7 @@ class Lies:
     notes: list[int] = []
 
 
-Lies.__module__ = "simbbm.core.program"
+Lies.__module__ = "simbbm.core.programs.program"
 
 
 class Answers(NamedTuple):

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.check.verdict import Verdict
 from simbbm.core.system import Move
-from simbbm.explore import search
-from simbbm.explore.attempt import Attempt
-from simbbm.explore.prove import Proof, Prover
-from simbbm.explore.search import NO_LIMITS
+from simbbm.explore.search import breadth_first as search
+from simbbm.explore.search.attempt import Attempt
+from simbbm.explore.search.breadth_first import NO_LIMITS
+from simbbm.explore.search.prove import Proof, Prover
 from simbbm.scenario import Scenario
 from tests.differential.oracle import (
     STUCK,

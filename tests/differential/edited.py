@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from simbbm import discovery
-from simbbm.core.automaton import Edits
-from simbbm.core.program import Program
+from simbbm.core.programs.automaton import Edits
+from simbbm.core.programs.program import Program
 from simbbm.core.values import qualified_name
-from simbbm.explore.ablate import Ablator, Change, with_change
+from simbbm.explore.counterexample.ablate import Ablator, Change, with_change
 from simbbm.scenario import Scenario
 
 SMALL = {"cpus": 2, "layout": "pmd"}

@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.machine import Arm64, Machine
-from simbbm.arm64.mmu import Mmu
-from simbbm.core.automaton import ControlPoint
+from simbbm.arm64.translation.mmu import Mmu
+from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.system import Move
 
 Structure = tuple[Any, ...]

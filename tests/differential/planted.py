@@ -16,10 +16,10 @@ from simbbm.arm64.footprints import Kind, is_own
 from simbbm.arm64.machine import Machine, owed_mask
 from simbbm.core.system import Cell, Move, Problem
 from simbbm.core.values import digest
-from simbbm.explore import ample
-from simbbm.explore.ample import Ample
-from simbbm.explore.space import Space
-from simbbm.explore.standing import Future, Standing
+from simbbm.explore.search import ample
+from simbbm.explore.search.ample import Ample
+from simbbm.explore.search.space import Space
+from simbbm.explore.search.standing import Future, Standing
 from tests.differential.systems import Member, System
 
 SELF = -1

@@ -1,4 +1,4 @@
-"""Rounds in which a run may stay for ever, by their definition: what `explore.fairness` is held to.
+"""Rounds in which a run may stay for ever, by definition: `explore.search.fairness` is held to it.
 
 A set of states that a run can go through over and over, without a move that uses what was done
 early, is one in which a fair run may stay, unless some obligation can be met in each of its states

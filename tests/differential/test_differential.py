@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from simbbm.explore.search import Search
+from simbbm.explore.search.breadth_first import Search
 from tests.differential.compare import DisagreementError, compare
 from tests.differential.planted import DSB, PLANTED, POLL, TWO
 from tests.differential.run import round_of

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from simbbm.explore.run import Recorder, Runner
-from simbbm.explore.witness import token, witness_from
+from simbbm.explore.runs.run import Recorder, Runner
+from simbbm.explore.witness.recording import token, witness_from
 from simbbm.scenario import Scenario
 
 ROOT = Path(__file__).parent.parent.parent
@@ -20,8 +20,8 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PROGRAM = """
 import sys
 from simbbm import discovery
-from simbbm.explore.replay import graph_of, replay
-from simbbm.explore.witness import from_token
+from simbbm.explore.runs.replay import graph_of, replay
+from simbbm.explore.witness.recording import from_token
 
 known = {}
 for line in sys.stdin:

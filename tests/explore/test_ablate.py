@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from simbbm import discovery
-from simbbm.arm64.tlb import Tlbi
+from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.arm64.weaken import As, weaker_forms
 from simbbm.cli.ablate_columns import ABSENT
-from simbbm.core.automaton import exact_pattern, matches
 from simbbm.core.errors import UsageError
-from simbbm.core.program import Op
-from simbbm.explore.ablate import Ablation, Ablator, Change, read_change, with_change
-from simbbm.explore.prove import Prover, witness_along
-from simbbm.explore.replay import Result, replay
-from simbbm.explore.run import run_one
-from simbbm.explore.search import Limits
+from simbbm.core.programs.automaton import exact_pattern, matches
+from simbbm.core.programs.program import Op
+from simbbm.explore.counterexample.ablate import Ablation, Ablator, Change, read_change, with_change
+from simbbm.explore.runs.replay import Result, replay
+from simbbm.explore.runs.run import run_one
+from simbbm.explore.search.breadth_first import Limits
+from simbbm.explore.search.prove import Prover, witness_along
 from tests.scenarios.everything import GOOD, twin
 
 README = Path(__file__).parents[2] / "README.md"

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from simbbm import discovery
-from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.features import DELAYED, Hardware
-from simbbm.explore.allowances import Allowances
-from simbbm.explore.explain import explain
-from simbbm.explore.prove import Prover, witness_along
-from simbbm.explore.witness import Witness, witness_of
+from simbbm.arm64.translation.descriptor import leaf
+from simbbm.explore.counterexample.allowances import Allowances
+from simbbm.explore.counterexample.explain import explain
+from simbbm.explore.search.prove import Prover, witness_along
+from simbbm.explore.witness.recording import Witness, witness_of
 from simbbm.scenario import Scenario
 from tests.explore.test_reductions import walk
 from tests.scenarios.everything import TWINS, failures, names, twin

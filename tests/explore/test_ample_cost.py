@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.footprints import cpu_footprint
 from simbbm.arm64.machine import Arm64
+from simbbm.arm64.translation.descriptor import leaf
 from simbbm.core.system import Problem
-from simbbm.explore.ample import MAX_LOOKAHEAD, Ample
-from simbbm.explore.standing import WALKS_NOTHING, Future
+from simbbm.explore.search.ample import MAX_LOOKAHEAD, Ample
+from simbbm.explore.search.standing import WALKS_NOTHING, Future
 from tests.explore.test_ample import NOP, STORE, TABLES, ample_of, is_one
 from tests.support import (
     FLAG,
@@ -80,7 +80,7 @@ def test_each_future_and_each_step_is_found_out_once(
         return cpu_footprint(*args)
 
     monkeypatch.setattr(ample.standing, "problem", problem)
-    monkeypatch.setattr("simbbm.explore.ample.cpu_footprint", footprint)
+    monkeypatch.setattr("simbbm.explore.search.ample.cpu_footprint", footprint)
     search(system, ample)
 
     assert set(looked.values()) == {1}

@@ -8,10 +8,10 @@ from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ModelError
 from simbbm.core.graph import Ended, Graph, Node
 from simbbm.core.system import Problem
-from simbbm.explore.confirm import confirm
-from simbbm.explore.prove import Prover, witness_along
-from simbbm.explore.run import run_one
-from simbbm.explore.witness import witness_of
+from simbbm.explore.counterexample.confirm import confirm
+from simbbm.explore.runs.run import run_one
+from simbbm.explore.search.prove import Prover, witness_along
+from simbbm.explore.witness.recording import witness_of
 from tests.scenarios.everything import GOOD, twin
 
 M07 = twin("m07_count_before_switch")

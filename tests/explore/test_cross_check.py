@@ -9,10 +9,10 @@ import pytest
 from simbbm.arm64.machine import Machine
 from simbbm.core.errors import ModelError
 from simbbm.core.system import Move
-from simbbm.explore.cross_check import cross_check
-from simbbm.explore.prove import Prover
-from simbbm.explore.search import NO_LIMITS, Limits
-from simbbm.explore.space import Space
+from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
+from simbbm.explore.search.cross_check import cross_check
+from simbbm.explore.search.prove import Prover
+from simbbm.explore.search.space import Space
 from tests.scenarios.everything import GOOD, twin
 
 SMALL = {"cpus": 2, "layout": "pmd"}
@@ -42,7 +42,7 @@ def test_a_proof_of_what_fails_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> N
         return found[-1:] if space.ample else found
 
     monkeypatch.setattr(Space, "moves", one)
-    monkeypatch.setattr("simbbm.explore.prove.NEAR", 1)
+    monkeypatch.setattr("simbbm.explore.search.prove.NEAR", 1)
     proof = Prover(M10, SMALL).prove()
     with pytest.raises(ModelError, match=r"says \w+.*, one without reductions found VIOLATED"):
         cross_check(M10, SMALL, proof, NO_LIMITS)

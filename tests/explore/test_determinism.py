@@ -9,8 +9,8 @@ import sys
 PROGRAM = """
 import sys
 from simbbm import discovery
-from simbbm.explore.run import Runner
-from simbbm.explore.witness import token, witness_of
+from simbbm.explore.runs.run import Runner
+from simbbm.explore.witness.recording import token, witness_of
 import msgspec
 
 for name in ("good", "no_invalidation"):

@@ -7,8 +7,14 @@ from itertools import product
 
 import pytest
 
-from simbbm.explore import digraph
-from simbbm.explore.digraph import backwards, cyclic_components, following, postorder, reaching
+from simbbm.explore.search import digraph
+from simbbm.explore.search.digraph import (
+    backwards,
+    cyclic_components,
+    following,
+    postorder,
+    reaching,
+)
 
 NODES = range(3)
 PAIRS = list(product(NODES, NODES))

@@ -8,8 +8,8 @@ from itertools import permutations
 from simbbm.core.choice import run_seed
 from simbbm.core.engine import Engine
 from simbbm.core.graph import Graph
-from simbbm.explore.estimate import Estimate, Sample, Visitor, estimate
-from simbbm.explore.random_walk import AgentWalk
+from simbbm.explore.strategies.estimate import Estimate, Sample, Visitor, estimate
+from simbbm.explore.strategies.random_walk import AgentWalk
 from tests.explore.toys import Toy
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import pytest
 
 from simbbm.core.graph import Ended, Graph, Node
-from simbbm.explore.digraph import cyclic_components, following
-from simbbm.explore.fairness import Edge, Obligation, Rounds, kept_waiting, loop_from, rounds
-from simbbm.explore.livelock import (
+from simbbm.explore.search.digraph import cyclic_components, following
+from simbbm.explore.search.fairness import Edge, Obligation, Rounds, kept_waiting, loop_from, rounds
+from simbbm.explore.search.livelock import (
     closes,
     ended_if_round,
     into_round,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simbbm.core.graph import Ended
-from simbbm.explore.fewest import fewest_surprises
+from simbbm.explore.search.fewest import fewest_surprises
 from tests.explore.toys import Toy
 from tests.scenarios.everything import twin
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.features import Features
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
-from simbbm.core.program import repeat_until
-from simbbm.explore import search as searching
-from simbbm.explore.search import Search
-from simbbm.explore.space import Space
+from simbbm.arm64.translation.descriptor import leaf
+from simbbm.core.programs.program import repeat_until
+from simbbm.explore.search import breadth_first as searching
+from simbbm.explore.search.breadth_first import Search
+from simbbm.explore.search.space import Space
 from tests.support import FLAG, FLAG2, INV, NEW, OLD, PX, X, explore, little, machine
 from tests.support import TABLES as AT
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from simbbm import discovery
 from simbbm.core.choice import Tape
-from simbbm.explore.prove import Prover
-from simbbm.explore.search import Limits
-from simbbm.explore.space import Space
+from simbbm.explore.search.breadth_first import Limits
+from simbbm.explore.search.prove import Prover
+from simbbm.explore.search.space import Space
 from simbbm.scenario import Range, Setup, scenario
 from tests.explore.test_rounds import often, once, sets, setup, spins, spins_for_it
 

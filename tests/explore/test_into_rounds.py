@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import permutations
 
 from simbbm.core.graph import Ended, Graph
-from simbbm.explore.livelock import ended_if_lost, ended_if_round, into_round, may_stay
+from simbbm.explore.search.livelock import ended_if_lost, ended_if_round, into_round, may_stay
 from tests.explore.systems import Go, Table
 from tests.explore.test_fairness import NOT_LEFT, walked
 

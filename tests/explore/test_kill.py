@@ -8,9 +8,9 @@ import pytest
 
 from simbbm import discovery
 from simbbm.check.verdict import Expectation, Verdict
-from simbbm.explore.kill import COMPARED, CONTROL, Kills, Trials, interval_rank, kills
-from simbbm.explore.run import Runner
-from simbbm.explore.strategies import strategy
+from simbbm.explore.runs.run import Runner
+from simbbm.explore.strategies.kill import COMPARED, CONTROL, Kills, Trials, interval_rank, kills
+from simbbm.explore.strategies.named import strategy
 from tests.explore.toys import Toy, toy_scenario
 
 M07, M10, M30 = (

@@ -12,15 +12,15 @@ from simbbm.arm64.ops import Cpu
 from simbbm.arm64.weaken import As
 from simbbm.campaign.stress import StressRequest, stress
 from simbbm.check.verdict import Verdict
-from simbbm.core.automaton import Edits
 from simbbm.core.errors import EditError, ScenarioError
-from simbbm.core.program import routine
-from simbbm.explore import live
-from simbbm.explore.ablate import Ablator, Change, with_change
-from simbbm.explore.live import require_live
-from simbbm.explore.prove import Prover
-from simbbm.explore.run import run_one
-from simbbm.explore.search import Limits
+from simbbm.core.programs.automaton import Edits
+from simbbm.core.programs.program import routine
+from simbbm.explore.counterexample.ablate import Ablator, Change, with_change
+from simbbm.explore.runs import live
+from simbbm.explore.runs.live import require_live
+from simbbm.explore.runs.run import run_one
+from simbbm.explore.search.breadth_first import Limits
+from simbbm.explore.search.prove import Prover
 from simbbm.linux.split import split_pmd, split_pud
 from simbbm.linux.tlbflush import flush_tlb_all
 from simbbm.scenario import Scenario

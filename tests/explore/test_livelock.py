@@ -6,24 +6,24 @@ from typing import Any
 
 import pytest
 
-from simbbm.arm64.descriptor import leaf, table
 from simbbm.arm64.features import Hardware
-from simbbm.arm64.geometry import SCALED4
 from simbbm.arm64.ops import Cpu
+from simbbm.arm64.translation.descriptor import leaf, table
+from simbbm.arm64.translation.geometry import SCALED4
 from simbbm.check.properties import terminates
 from simbbm.core.graph import Ended, Graph
-from simbbm.core.program import repeat_until, routine
-from simbbm.explore.allowances import allowances
-from simbbm.explore.ddmin import ddmin
-from simbbm.explore.digraph import backwards, following
-from simbbm.explore.explain import explain
-from simbbm.explore.kill import Trials, kills
-from simbbm.explore.livelock import ended_if_lost, nobody_ends
-from simbbm.explore.prove import Prover, witness_along
-from simbbm.explore.replay import Result, replay, steps_of
-from simbbm.explore.run import Runner, run_one
-from simbbm.explore.shrink import shrink
-from simbbm.explore.witness import Witness, from_token, token, witness_of
+from simbbm.core.programs.program import repeat_until, routine
+from simbbm.explore.counterexample.allowances import allowances
+from simbbm.explore.counterexample.ddmin import ddmin
+from simbbm.explore.counterexample.explain import explain
+from simbbm.explore.counterexample.shrink import shrink
+from simbbm.explore.runs.replay import Result, replay, steps_of
+from simbbm.explore.runs.run import Runner, run_one
+from simbbm.explore.search.digraph import backwards, following
+from simbbm.explore.search.livelock import ended_if_lost, nobody_ends
+from simbbm.explore.search.prove import Prover, witness_along
+from simbbm.explore.strategies.kill import Trials, kills
+from simbbm.explore.witness.recording import Witness, from_token, token, witness_of
 from simbbm.scenario import CpuSetup, Scenario, Setup, scenario
 from tests.support import FLAG, FLAG2, INV, OTHER, PTES, REGIME, ROOT
 

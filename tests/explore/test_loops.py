@@ -11,9 +11,9 @@ from simbbm.core.choice import run_seed
 from simbbm.core.engine import Engine
 from simbbm.core.graph import Graph, Node
 from simbbm.core.trace import trace_digest
-from simbbm.explore.profile import Profile
-from simbbm.explore.run import Recorder, Runner
-from simbbm.explore.strategies import strategy
+from simbbm.explore.runs.run import Recorder, Runner
+from simbbm.explore.strategies.named import strategy
+from simbbm.explore.strategies.profile import Profile
 from simbbm.scenario import Scenario
 
 MAX_STEPS = 500

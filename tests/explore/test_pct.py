@@ -9,11 +9,11 @@ import pytest
 from simbbm.core.choice import run_seed
 from simbbm.core.engine import Engine
 from simbbm.core.graph import Ended, Graph
-from simbbm.explore.bound import pct_bound
-from simbbm.explore.calibrate import calibrate
-from simbbm.explore.pct import Pct, PctChooser
-from simbbm.explore.profile import Profile
-from simbbm.explore.strategies import strategy
+from simbbm.explore.strategies.bound import pct_bound
+from simbbm.explore.strategies.calibrate import calibrate
+from simbbm.explore.strategies.named import strategy
+from simbbm.explore.strategies.pct import Pct, PctChooser
+from simbbm.explore.strategies.profile import Profile
 from tests.explore.toys import Judge, Toy
 
 AGENTS = ("cpu0", "cpu1", "cpu2", "cpu2.drain[x]")

@@ -2,7 +2,8 @@
 
 In each state in which one CPU's moves are to be enough, everything that the others can do without
 it is played through on the machine itself, and each step must commute with each of its moves and
-leave them as they are. Sentences of the argument in `explore/ample.py` are named by their numbers.
+leave them as they are. Sentences of the argument in `explore/search/ample.py` are named by their
+numbers.
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from simbbm.arm64.descriptor import leaf, table
 from simbbm.arm64.features import DELAYED, Features
 from simbbm.arm64.footprints import Kind
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.registers import Ttbr
+from simbbm.arm64.translation.descriptor import leaf, table
+from simbbm.arm64.translation.registers import Ttbr
 from simbbm.check.properties import no_size_change_seen, no_tlb_conflict
 from simbbm.core.system import Move
-from simbbm.explore.space import Space
+from simbbm.explore.search.space import Space
 from simbbm.scenario import Scenario
 from tests.explore.test_reductions import AS_ANOTHER, COMMON, LEAVES, RETURNS, THREADS
 from tests.scenarios.everything import GOOD, SHIPPED

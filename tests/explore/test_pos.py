@@ -10,7 +10,7 @@ from simbbm.core.choice import run_seed
 from simbbm.core.engine import Engine
 from simbbm.core.graph import Graph, Node
 from simbbm.core.system import Footprint, Move
-from simbbm.explore.pos import PosChooser
+from simbbm.explore.strategies.pos import PosChooser
 from tests.explore.toys import Toy
 
 RUNS = 4000

@@ -10,9 +10,9 @@ import pytest
 
 from simbbm import discovery
 from simbbm.arm64.machine import Arm64, Machine
-from simbbm.explore.explain import explain
-from simbbm.explore.probability import Curve, _chances
-from simbbm.explore.prove import Prover, witness_along
+from simbbm.explore.counterexample.explain import explain
+from simbbm.explore.counterexample.probability import Curve, _chances
+from simbbm.explore.search.prove import Prover, witness_along
 from simbbm.report.explanation import no_return, sentences
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import how_it_ends, twin

@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from simbbm.arm64.descriptor import leaf, table
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
+from simbbm.arm64.translation.descriptor import leaf, table
 from simbbm.check.verdict import Expectation, Verdict
 from simbbm.core.choice import Polite
 from simbbm.core.graph import Graph, Node
-from simbbm.core.program import repeat_until
-from simbbm.explore import search as searching
-from simbbm.explore.attempt import Interrupted, way_of
-from simbbm.explore.coverage import never_awaited
-from simbbm.explore.prove import Prover, collision_bound, witness_along
-from simbbm.explore.replay import Result, replay
-from simbbm.explore.search import INTERRUPTED, Limits, Progress, Search
-from simbbm.explore.space import Space
+from simbbm.core.programs.program import repeat_until
+from simbbm.explore.runs.replay import Result, replay
+from simbbm.explore.search import breadth_first as searching
+from simbbm.explore.search.attempt import Interrupted, way_of
+from simbbm.explore.search.breadth_first import INTERRUPTED, Limits, Progress, Search
+from simbbm.explore.search.coverage import never_awaited
+from simbbm.explore.search.prove import Prover, collision_bound, witness_along
+from simbbm.explore.search.space import Space
 from simbbm.scenario import Scenario, Setup
 from tests.scenarios.everything import (
     GOOD,

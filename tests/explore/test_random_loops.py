@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simbbm.arm64.ops import Cpu
-from simbbm.core.program import repeat_until, routine
-from simbbm.explore.prove import witness_along
+from simbbm.core.programs.program import repeat_until, routine
+from simbbm.explore.search.prove import witness_along
 from simbbm.scenario import CpuSetup, Setup, scenario
 from tests.explore.test_rounds import proved, setup
 from tests.support import FLAG, FLAG2, REGIME

@@ -12,9 +12,9 @@ from simbbm import discovery
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ReplayDivergence, UsageError
 from simbbm.core.system import Move
-from simbbm.explore.replay import Diverged, Result, replay, steps_of
-from simbbm.explore.run import MAX_STEPS, run_one
-from simbbm.explore.witness import Decision, Witness, witness_of
+from simbbm.explore.runs.replay import Diverged, Result, replay, steps_of
+from simbbm.explore.runs.run import MAX_STEPS, run_one
+from simbbm.explore.witness.recording import Decision, Witness, witness_of
 from simbbm.scenario import Scenario
 from tests.explore.toys import Toy, toy_scenario
 

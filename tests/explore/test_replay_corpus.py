@@ -20,8 +20,8 @@ import pytest
 
 from simbbm import discovery
 from simbbm.core.graph import Graph
-from simbbm.explore.replay import Result, graph_of, replay
-from simbbm.explore.witness import Witness, from_token, load
+from simbbm.explore.runs.replay import Result, graph_of, replay
+from simbbm.explore.witness.recording import Witness, from_token, load
 from simbbm.scenario import Scenario
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -9,18 +9,18 @@ import msgspec
 import pytest
 
 from simbbm import discovery
-from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.ops import Cpu
-from simbbm.core.automaton import edits
+from simbbm.arm64.translation.descriptor import Descriptor
 from simbbm.core.graph import Graph
-from simbbm.core.program import routine
+from simbbm.core.programs.automaton import edits
+from simbbm.core.programs.program import routine
 from simbbm.core.system import STEP, Footprint, Move
-from simbbm.explore.goal import Goal
-from simbbm.explore.marks import is_like, kind, mark
-from simbbm.explore.replay import Replay, Result, replay
-from simbbm.explore.semantic import Semantic, follow
-from simbbm.explore.walk import Walk
-from simbbm.explore.witness import Decision, Witness, from_token, load, token, witness_of
+from simbbm.explore.runs.goal import Goal
+from simbbm.explore.runs.marks import is_like, kind, mark
+from simbbm.explore.runs.replay import Replay, Result, replay
+from simbbm.explore.runs.semantic import Semantic, follow
+from simbbm.explore.runs.walk import Walk
+from simbbm.explore.witness.recording import Decision, Witness, from_token, load, token, witness_of
 from simbbm.linux import mmu_context, pgtable
 from simbbm.scenario import Scenario
 from tests.explore.toys import Toy

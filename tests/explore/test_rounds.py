@@ -7,22 +7,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from simbbm.arm64.descriptor import RO, RW, Descriptor, leaf, table
 from simbbm.arm64.features import CONCRETE, DELAYED, Hardware
-from simbbm.arm64.geometry import SCALED4
 from simbbm.arm64.ops import Aborted, Cpu
+from simbbm.arm64.translation.descriptor import RO, RW, Descriptor, leaf, table
+from simbbm.arm64.translation.geometry import SCALED4
 from simbbm.check.properties import terminates
 from simbbm.check.verdict import Verdict
 from simbbm.core.choice import Polite
 from simbbm.core.errors import ModelError
 from simbbm.core.graph import Graph
-from simbbm.core.program import repeat_until, routine
-from simbbm.explore.confirm import confirm
-from simbbm.explore.explain import explain
-from simbbm.explore.prove import Proof, Prover, witness_along
-from simbbm.explore.replay import Result, replay, steps_of
-from simbbm.explore.shrink import shrink
-from simbbm.explore.witness import from_token, token
+from simbbm.core.programs.program import repeat_until, routine
+from simbbm.explore.counterexample.confirm import confirm
+from simbbm.explore.counterexample.explain import explain
+from simbbm.explore.counterexample.shrink import shrink
+from simbbm.explore.runs.replay import Result, replay, steps_of
+from simbbm.explore.search.prove import Proof, Prover, witness_along
+from simbbm.explore.witness.recording import from_token, token
 from simbbm.report.columns import render
 from simbbm.report.explanation import sentences
 from simbbm.report.story import tell

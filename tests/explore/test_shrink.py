@@ -13,15 +13,15 @@ from simbbm import discovery
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ReplayDivergence, UsageError
 from simbbm.core.graph import Graph
-from simbbm.explore.attempt import Attempt
-from simbbm.explore.ddmin import _followed, _slice, ddmin
-from simbbm.explore.prove import Prover, witness_along
-from simbbm.explore.replay import Result, replay, steps_of
-from simbbm.explore.run import Recorder, Runner
-from simbbm.explore.search import NO_LIMITS
-from simbbm.explore.shrink import Shrunk, shrink
-from simbbm.explore.simplest import simplest
-from simbbm.explore.witness import Witness, token, witness_from, witness_of
+from simbbm.explore.counterexample.ddmin import _followed, _slice, ddmin
+from simbbm.explore.counterexample.shrink import Shrunk, shrink
+from simbbm.explore.counterexample.simplest import simplest
+from simbbm.explore.runs.replay import Result, replay, steps_of
+from simbbm.explore.runs.run import Recorder, Runner
+from simbbm.explore.search.attempt import Attempt
+from simbbm.explore.search.breadth_first import NO_LIMITS
+from simbbm.explore.search.prove import Prover, witness_along
+from simbbm.explore.witness.recording import Witness, token, witness_from, witness_of
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import twin
 

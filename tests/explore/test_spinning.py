@@ -8,8 +8,8 @@ import pytest
 
 from simbbm.arm64.ops import Cpu
 from simbbm.check.properties import terminates
-from simbbm.core.program import repeat_until
-from simbbm.explore.prove import Prover
+from simbbm.core.programs.program import repeat_until
+from simbbm.explore.search.prove import Prover
 from simbbm.scenario import CpuSetup, Setup, scenario
 from tests.explore.test_livelock import EARLY
 from tests.support import FLAG

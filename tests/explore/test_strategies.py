@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from simbbm.core.choice import Polite, Tape, run_seed
 from simbbm.core.errors import UsageError
 from simbbm.core.graph import Graph, Node
-from simbbm.explore.menu import menu_of
-from simbbm.explore.pct import Pct, PctChooser
-from simbbm.explore.portfolio import Portfolio
-from simbbm.explore.pos import PosChooser
-from simbbm.explore.profile import Profile
-from simbbm.explore.random_walk import AgentWalk, CpuWalk
-from simbbm.explore.run import run_one
-from simbbm.explore.strategies import STRATEGIES, strategy
-from simbbm.explore.surprise import Surprise, SurpriseChooser
-from simbbm.explore.urw import Urw, UrwChooser
+from simbbm.explore.runs.run import run_one
+from simbbm.explore.strategies.menu import menu_of
+from simbbm.explore.strategies.named import STRATEGIES, strategy
+from simbbm.explore.strategies.pct import Pct, PctChooser
+from simbbm.explore.strategies.portfolio import Portfolio
+from simbbm.explore.strategies.pos import PosChooser
+from simbbm.explore.strategies.profile import Profile
+from simbbm.explore.strategies.random_walk import AgentWalk, CpuWalk
+from simbbm.explore.strategies.surprise import Surprise, SurpriseChooser
+from simbbm.explore.strategies.urw import Urw, UrwChooser
 from tests.explore.toys import Toy, toy_scenario
 
 NAMES = (

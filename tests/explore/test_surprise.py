@@ -12,10 +12,10 @@ from simbbm.core.choice import run_seed
 from simbbm.core.engine import Engine
 from simbbm.core.graph import Ended, Graph
 from simbbm.core.system import Move
-from simbbm.explore.calibrate import calibrate
-from simbbm.explore.profile import Profile
-from simbbm.explore.run import Recorder, Runner
-from simbbm.explore.surprise import Surprise, SurpriseChooser
+from simbbm.explore.runs.run import Recorder, Runner
+from simbbm.explore.strategies.calibrate import calibrate
+from simbbm.explore.strategies.profile import Profile
+from simbbm.explore.strategies.surprise import Surprise, SurpriseChooser
 from tests.explore.toys import Toy
 
 MERGED = "linear_map_split::good"

@@ -14,10 +14,17 @@ from hypothesis import strategies as st
 from simbbm import discovery
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import UsageError
-from simbbm.explore.dictionary import DICTIONARIES
-from simbbm.explore.marks import mark
-from simbbm.explore.pack import pack, unpack
-from simbbm.explore.witness import Decision, Witness, from_token, is_token, token, witness_of
+from simbbm.explore.runs.marks import mark
+from simbbm.explore.witness.dictionary import DICTIONARIES
+from simbbm.explore.witness.pack import pack, unpack
+from simbbm.explore.witness.recording import (
+    Decision,
+    Witness,
+    from_token,
+    is_token,
+    token,
+    witness_of,
+)
 
 ASCII = st.text(st.characters(min_codepoint=1, max_codepoint=127))
 REPETITIVE = st.lists(st.sampled_from(["cpu0", "cpu1", ".", "ldr", "#", "a", "aa"])).map("".join)

@@ -7,11 +7,11 @@ from collections import Counter
 from simbbm.core.choice import run_seed
 from simbbm.core.engine import Engine
 from simbbm.core.graph import Graph, Node
-from simbbm.explore.calibrate import calibrate
-from simbbm.explore.profile import Profile
-from simbbm.explore.random_walk import RandomWalk
-from simbbm.explore.strategies import Strategy
-from simbbm.explore.urw import Urw
+from simbbm.explore.strategies.calibrate import calibrate
+from simbbm.explore.strategies.named import Strategy
+from simbbm.explore.strategies.profile import Profile
+from simbbm.explore.strategies.random_walk import RandomWalk
+from simbbm.explore.strategies.urw import Urw
 from tests.explore.toys import Toy
 
 STEPS = {"cpu0": 4, "cpu1": 2}

@@ -15,9 +15,9 @@ from simbbm import discovery
 from simbbm.core.choice import Polite
 from simbbm.core.errors import UsageError
 from simbbm.core.graph import Node
-from simbbm.explore.replay import Result, replay, steps_of
-from simbbm.explore.run import Recorder, Runner, run_one
-from simbbm.explore.witness import (
+from simbbm.explore.runs.replay import Result, replay, steps_of
+from simbbm.explore.runs.run import Recorder, Runner, run_one
+from simbbm.explore.witness.recording import (
     Found,
     Witness,
     from_token,

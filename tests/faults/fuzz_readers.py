@@ -26,15 +26,15 @@ from click.testing import CliRunner
 
 from simbbm import discovery
 from simbbm.cli.app import simbbm as app
+from simbbm.cli.commands.replay import recorded_in
 from simbbm.cli.options import Assignment, Count, Duration, Seed, Size
-from simbbm.cli.replay import recorded_in
 from simbbm.core.errors import ModelError, SimbbmError
-from simbbm.explore.explain import explain
-from simbbm.explore.replay import replay
-from simbbm.explore.strategies import strategy
-from simbbm.litmus.conditions import condition
-from simbbm.litmus.notation import read_file
-from simbbm.litmus.operations import operation
+from simbbm.explore.counterexample.explain import explain
+from simbbm.explore.runs.replay import replay
+from simbbm.explore.strategies.named import strategy
+from simbbm.litmus.notation.conditions import condition
+from simbbm.litmus.notation.operations import operation
+from simbbm.litmus.notation.reader import read_file
 from simbbm.litmus.score import judge
 from simbbm.report.columns import render
 from simbbm.report.story import tell

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from simbbm.core.choice import Tape, run_seed
-from simbbm.explore.strategies import STRATEGIES
-from simbbm.explore.witness import load, token
-from simbbm.litmus.operations import FORMS
+from simbbm.explore.strategies.named import STRATEGIES
+from simbbm.explore.witness.recording import load, token
+from simbbm.litmus.notation.operations import FORMS
 
 T = TypeVar("T")
 TESTS = Path(__file__).parent.parent
@@ -135,9 +135,9 @@ def a_witness(draw: Draw) -> bytes:
 
 def a_token(draw: Draw) -> str:
     """A token; half of those that are spoilt have the right checksum all the same."""
-    from simbbm.explore.dictionary import DICTIONARIES
-    from simbbm.explore.pack import pack, unpack
-    from simbbm.explore.token import _checksum
+    from simbbm.explore.witness.dictionary import DICTIONARIES
+    from simbbm.explore.witness.pack import pack, unpack
+    from simbbm.explore.witness.token import _checksum
 
     text = draw.one(tokens() if draw.below(2) else tokens()[:4])
     if draw.below(2):

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from simbbm import discovery
-from simbbm.explore.witness import load, token
+from simbbm.explore.witness.recording import load, token
 from tests.cli.commandline import Cli
 from tests.faults.conftest import RECORDED
 

@@ -24,9 +24,9 @@ def test_whatever_is_read_is_accepted_or_refused() -> None:
 @pytest.mark.parametrize(
     ("broken", "error"),
     [
-        ("simbbm.explore.files.mistake", KeyError("k")),
-        ("simbbm.litmus.notation.check", RecursionError()),
-        ("simbbm.explore.strategies.nearest", ValueError("x")),
+        ("simbbm.explore.witness.files.mistake", KeyError("k")),
+        ("simbbm.litmus.notation.reader.check", RecursionError()),
+        ("simbbm.explore.strategies.named.nearest", ValueError("x")),
     ],
 )
 def test_the_fuzz_notices(

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from simbbm.core.blame import called
 from simbbm.core.errors import ScenarioError, UsageError
-from simbbm.litmus import conditions
-from simbbm.litmus.conditions import condition
-from simbbm.litmus.notation import read_line
+from simbbm.core.programs.blame import called
+from simbbm.litmus.notation import conditions
+from simbbm.litmus.notation.conditions import condition
+from simbbm.litmus.notation.reader import read_line
 from simbbm.litmus.run import Search
 from simbbm.litmus.scenario import scenario_of
 from tests.cli.commandline import Cli

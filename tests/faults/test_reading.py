@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from simbbm import reading
 from simbbm.core.errors import UsageError
-from simbbm.explore.record import STATE_EVERY
-from simbbm.explore.walk import EFFORT_MAX
-from simbbm.explore.witness import load, read, save_as, token
-from simbbm.reading import STEPS_MAX, decimal, number
+from simbbm.explore.runs.walk import EFFORT_MAX
+from simbbm.explore.witness.record import STATE_EVERY
+from simbbm.explore.witness.recording import load, read, save_as, token
+from simbbm.host import reading
+from simbbm.host.reading import STEPS_MAX, decimal, number
 from tests.cli.commandline import Cli
 from tests.faults.conftest import RECORDED
 
@@ -162,7 +162,7 @@ def test_show_tells_no_story_that_ends_otherwise(simbbm: Cli, spoil: Any) -> Non
 def test_many_decisions_that_lead_nowhere_are_given_up(
     simbbm: Cli, monkeypatch: pytest.MonkeyPatch, spoil: Any
 ) -> None:
-    monkeypatch.setattr("simbbm.explore.walk.EFFORT_MAX", 1_000)
+    monkeypatch.setattr("simbbm.explore.runs.walk.EFFORT_MAX", 1_000)
     decisions = [{"step": i, "label": "cpu0:x", "occurrence": i + 1} for i in range(500)]
     spoilt = spoil(steps=500, decisions=decisions)
 
@@ -192,7 +192,7 @@ def test_the_longest_run_can_be_recorded_and_read_back(
 
     assert long == load(path)
     assert 10 * path.stat().st_size < reading.FILE_MAX
-    monkeypatch.setattr("simbbm.explore.files.FILE_MAX", 1_000)
+    monkeypatch.setattr("simbbm.explore.witness.files.FILE_MAX", 1_000)
     with pytest.raises(UsageError, match="too large for a file"):
         save_as(long, Path("longer.json"))
     assert not Path("longer.json").exists()

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from simbbm import signals
-from simbbm.explore.search import Search
+from simbbm.explore.search.breadth_first import Search
+from simbbm.host import signals
 from tests.cli.commandline import Cli
 from tests.faults.conftest import RECORDED
 
@@ -84,7 +84,7 @@ def test_shrink_keeps_what_it_has_made_small(simbbm: Cli, nth_search: Any) -> No
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Search, "run", counted)
-        patch.setattr("simbbm.explore.explain.explain", lambda *_: None)
+        patch.setattr("simbbm.explore.counterexample.explain.explain", lambda *_: None)
         simbbm.ok("shrink", RECORDED)
     nth_search(len(searches))
 

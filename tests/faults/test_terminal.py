@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from simbbm.cli import logs
-from simbbm.folding import breaks, reflowed
+from simbbm.host.folding import breaks, reflowed
+from simbbm.host.terminal import CannotWrite, echo, style, visible
 from simbbm.report.rows import NewRow, encode
-from simbbm.terminal import CannotWrite, echo, style, visible
 from tests.cli.commandline import Cli
 
 ROOT = Path(__file__).parent.parent.parent

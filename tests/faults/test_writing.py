@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from simbbm.explore.witness import load, save
-from simbbm.writing import write
+from simbbm.explore.witness.recording import load, save
+from simbbm.host.writing import write
 from tests.cli.commandline import Cli
 from tests.faults.conftest import RECORDED
 
@@ -192,6 +192,6 @@ def test_no_room_at_all_costs_no_file_and_no_answer(
 def test_a_folder_that_is_not_there_is_said_before_there_is_anything_to_write(
     simbbm: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simbbm.explore.shrink.shrink", full)
+    monkeypatch.setattr("simbbm.explore.counterexample.shrink.shrink", full)
 
     assert simbbm.refused("shrink", RECORDED, "-o", "no/x.json").startswith("cannot write no/x")

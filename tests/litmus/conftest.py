@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simbbm.litmus.notation import Line, read_file
+from simbbm.litmus.notation.reader import Line, read_file
 from tests.cli.commandline import Cli
 from tests.litmus.rows import OWN, published
 

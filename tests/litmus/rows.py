@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from simbbm.litmus.notation import Line, LitmusTest, read_line
+from simbbm.litmus.notation.reader import Line, LitmusTest, read_line
 
 HERE = Path(__file__).parent
 OWN = sorted((HERE / "own").glob("*.jsonl"))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simbbm.litmus.conditions import (
+from simbbm.litmus.notation.conditions import (
     And,
     Condition,
     EntryIs,
@@ -19,7 +19,7 @@ from simbbm.litmus.conditions import (
     condition,
     holds,
 )
-from simbbm.litmus.syntax import Constant, Entry, Location, Malformed, Physical
+from simbbm.litmus.notation.syntax import Constant, Entry, Location, Malformed, Physical
 
 TRUE, FALSE = "0:r1=1", "0:r1=2"
 

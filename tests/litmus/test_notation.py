@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from simbbm.core.errors import UsageError
-from simbbm.litmus.notation import Cpu, read_file, read_line
-from simbbm.litmus.syntax import Base, Entry, Location, Physical
+from simbbm.litmus.notation.reader import Cpu, read_file, read_line
+from simbbm.litmus.notation.syntax import Base, Entry, Location, Physical
 from tests.litmus.rows import line, made, refusal, row
 
 LD = ["r1 = ld x"]

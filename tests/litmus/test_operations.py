@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from simbbm.litmus.operations import FORMS, Operation, Shootdown, operation
-from simbbm.litmus.syntax import (
+from simbbm.litmus.notation.operations import FORMS, Operation, Shootdown, operation
+from simbbm.litmus.notation.syntax import (
     Base,
     Choice,
     Entry,

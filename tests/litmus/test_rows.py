@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from simbbm.litmus.notation import Line, read_file
+from simbbm.litmus.notation.reader import Line, read_file
 from simbbm.litmus.report import why
 from simbbm.litmus.rules import RULES
 from simbbm.litmus.score import judge

@@ -9,10 +9,10 @@ import pytest
 
 from simbbm import discovery
 from simbbm.core.errors import UsageError
-from simbbm.explore.replay import Result as Replayed
-from simbbm.explore.replay import replay
-from simbbm.explore.witness import from_token, token
-from simbbm.litmus.notation import Line, LitmusTest
+from simbbm.explore.runs.replay import Result as Replayed
+from simbbm.explore.runs.replay import replay
+from simbbm.explore.witness.recording import from_token, token
+from simbbm.litmus.notation.reader import Line, LitmusTest
 from simbbm.litmus.run import run
 from simbbm.litmus.scenario import scenario_of
 from simbbm.litmus.witness import witness_of

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from simbbm.litmus.notation import LitmusTest, read_file
+from simbbm.litmus.notation.reader import LitmusTest, read_file
 from simbbm.litmus.run import run
 from simbbm.litmus.setup import HARDWARE
 from tests.litmus.rows import HERE, published

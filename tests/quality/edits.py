@@ -15,13 +15,13 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from simbbm.arm64.ops import Cpu
-from simbbm.core.automaton import Edits
 from simbbm.core.choice import Tape
 from simbbm.core.graph import Graph
-from simbbm.core.program import Program
+from simbbm.core.programs.automaton import Edits
+from simbbm.core.programs.program import Program
 from simbbm.core.values import qualified_name
-from simbbm.explore.record import Witness
-from simbbm.explore.replay import steps_of
+from simbbm.explore.runs.replay import steps_of
+from simbbm.explore.witness.record import Witness
 from simbbm.linux import layout
 from simbbm.scenario import Scenario
 

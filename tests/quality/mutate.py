@@ -52,8 +52,8 @@ ROUNDS = (
     "tests/differential",
 )
 TESTS: dict[str, tuple[str, ...]] = {
-    "simbbm/explore/ample.py": REDUCTIONS,
-    "simbbm/explore/standing.py": REDUCTIONS,
+    "simbbm/explore/search/ample.py": REDUCTIONS,
+    "simbbm/explore/search/standing.py": REDUCTIONS,
     "simbbm/arm64/symmetry.py": (
         "tests/explore/test_symmetry.py",
         "tests/explore/test_standing.py",
@@ -65,10 +65,10 @@ TESTS: dict[str, tuple[str, ...]] = {
         *REDUCTIONS,
         "tests/arm64/test_hardware.py",
     ),
-    "simbbm/explore/livelock.py": ROUNDS,
-    "simbbm/explore/fairness.py": ROUNDS,
-    "simbbm/explore/digraph.py": ROUNDS,
-    "simbbm/arm64/shootdown.py": (
+    "simbbm/explore/search/livelock.py": ROUNDS,
+    "simbbm/explore/search/fairness.py": ROUNDS,
+    "simbbm/explore/search/digraph.py": ROUNDS,
+    "simbbm/arm64/translation/shootdown.py": (
         "tests/arm64/test_shootdown.py",
         "tests/arm64/test_erratum.py",
         "tests/arm64/test_rules_tlbi.py",

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from simbbm import discovery
-from simbbm.explore.estimate import RUNS, Estimate, Sample, Visitor, estimate
-from simbbm.explore.run import Runner
+from simbbm.explore.runs.run import Runner
+from simbbm.explore.strategies.estimate import RUNS, Estimate, Sample, Visitor, estimate
 from tests.quality.campaigns import show
 from tests.scenarios.everything import everything
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simbbm.check.verdict import Verdict
-from simbbm.explore.prove import Prover
+from simbbm.explore.search.prove import Prover
 from tests.scenarios.everything import GOOD
 
 pytestmark = pytest.mark.quality

@@ -6,10 +6,10 @@ from time import perf_counter
 
 import pytest
 
-from simbbm.explore.attempt import Attempt
-from simbbm.explore.search import Limits
-from simbbm.explore.shrink import Shrunk, shrink
-from simbbm.explore.witness import Witness, token
+from simbbm.explore.counterexample.shrink import Shrunk, shrink
+from simbbm.explore.search.attempt import Attempt
+from simbbm.explore.search.breadth_first import Limits
+from simbbm.explore.witness.recording import Witness, token
 from simbbm.scenario import Scenario
 from tests.explore.test_shrink import failing
 from tests.quality.campaigns import show

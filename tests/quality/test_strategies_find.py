@@ -17,9 +17,9 @@ from click.testing import CliRunner
 
 from simbbm.check.verdict import Verdict
 from simbbm.cli.app import simbbm
-from simbbm.explore.kill import COMPARED, CONTROL, Trials
-from simbbm.explore.prove import Prover
-from simbbm.explore.search import Limits
+from simbbm.explore.search.breadth_first import Limits
+from simbbm.explore.search.prove import Prover
+from simbbm.explore.strategies.kill import COMPARED, CONTROL, Trials
 from tests.quality.campaigns import show
 from tests.scenarios.everything import SHIPPED
 

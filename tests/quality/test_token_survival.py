@@ -19,9 +19,9 @@ import msgspec
 import pytest
 
 from simbbm import discovery
-from simbbm.explore.replay import Result, replay
-from simbbm.explore.run import Runner
-from simbbm.explore.witness import Witness, from_token, token, witness_of
+from simbbm.explore.runs.replay import Result, replay
+from simbbm.explore.runs.run import Runner
+from simbbm.explore.witness.recording import Witness, from_token, token, witness_of
 from simbbm.scenario import Scenario
 from tests.quality.campaigns import show
 from tests.quality.edits import Change, Kept, cpu_changes, layout_changes, mixed_of, pads

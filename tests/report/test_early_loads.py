@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.features import DELAYED
 from simbbm.arm64.ops import Cpu
+from simbbm.arm64.translation.descriptor import leaf
 from simbbm.core.graph import Graph
-from simbbm.core.program import routine
-from simbbm.explore.replay import ReplayStep
+from simbbm.core.programs.program import routine
+from simbbm.explore.runs.replay import ReplayStep
 from simbbm.report.trace import event
 from tests.support import FLAG, INV, OTHER, ROOT, machine
 

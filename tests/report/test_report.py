@@ -9,15 +9,15 @@ from functools import cache
 import pytest
 
 from simbbm import discovery
-from simbbm.arm64.descriptor import INVALID_DESCRIPTOR, RO, RW, leaf, table
 from simbbm.arm64.ops import CPU
-from simbbm.arm64.registers import Tcr, Ttbr
-from simbbm.arm64.translate import Translation
-from simbbm.arm64.walks import CONFLICT, TRANSLATION, Fault
-from simbbm.core.program import Step
+from simbbm.arm64.translation.descriptor import INVALID_DESCRIPTOR, RO, RW, leaf, table
+from simbbm.arm64.translation.registers import Tcr, Ttbr
+from simbbm.arm64.translation.translate import Translation
+from simbbm.arm64.translation.walks import CONFLICT, TRANSLATION, Fault
+from simbbm.core.programs.program import Step
 from simbbm.core.trace import TraceEvent
-from simbbm.explore.run import run_one
-from simbbm.explore.witness import Witness, witness_of
+from simbbm.explore.runs.run import run_one
+from simbbm.explore.witness.recording import Witness, witness_of
 from simbbm.report.columns import COLUMN_MIN, SHOWN_WHOLE, Line, render
 from simbbm.report.story import Story, tell
 from simbbm.report.trace import instruction, value

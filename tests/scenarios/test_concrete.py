@@ -15,11 +15,11 @@ import pytest
 
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.machine import Arm64, Machine
-from simbbm.arm64.tlb import LeafEntry
+from simbbm.arm64.translation.tlb import LeafEntry
 from simbbm.core.choice import run_seed
 from simbbm.core.graph import Ended
-from simbbm.explore.random_walk import RandomWalk
-from simbbm.explore.run import Recorder, Runner
+from simbbm.explore.runs.run import Recorder, Runner
+from simbbm.explore.strategies.random_walk import RandomWalk
 from tests.scenarios.everything import GOOD, TWINS, twin
 
 

@@ -12,7 +12,7 @@ import simbbm.linux
 from simbbm import discovery
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.core.graph import Ended
-from simbbm.explore.run import Runner
+from simbbm.explore.runs.run import Runner
 from tests.scenarios.everything import GOOD, twin, walk
 
 LINUX = Path(simbbm.linux.__file__).parent

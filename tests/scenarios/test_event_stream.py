@@ -6,9 +6,9 @@ import pytest
 
 from simbbm import discovery
 from simbbm.core.graph import Ended
-from simbbm.explore.fewest import fewest_surprises
-from simbbm.explore.prove import Prover
-from simbbm.explore.run import run_one
+from simbbm.explore.runs.run import run_one
+from simbbm.explore.search.fewest import fewest_surprises
+from simbbm.explore.search.prove import Prover
 
 SMALL = {"cpus": 2, "layout": "pages"}
 ON = SMALL | {"event_stream": "yes"}

@@ -8,12 +8,12 @@ from functools import cache
 import pytest
 
 from simbbm.arm64.machine import Arm64
-from simbbm.core.automaton import Automaton, matches
 from simbbm.core.graph import Ended
-from simbbm.explore.replay import Result, replay
-from simbbm.explore.run import Runner
-from simbbm.explore.token import from_token, token
-from simbbm.explore.witness import Witness, witness_of
+from simbbm.core.programs.automaton import Automaton, matches
+from simbbm.explore.runs.replay import Result, replay
+from simbbm.explore.runs.run import Runner
+from simbbm.explore.witness.recording import Witness, witness_of
+from simbbm.explore.witness.token import from_token, token
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import SHIPPED, TWINS, names, walk
 

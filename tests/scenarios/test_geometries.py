@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from simbbm.core.errors import UsageError
-from simbbm.explore.run import run_one
+from simbbm.explore.runs.run import run_one
 from tests.scenarios.everything import GOOD, twin
 
 REAL = ["4k", "16k", "64k"]

@@ -10,7 +10,7 @@ import pytest
 
 from simbbm import discovery
 from simbbm.arm64.machine import Arm64
-from simbbm.explore.prove import Prover
+from simbbm.explore.search.prove import Prover
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import GOOD, expected_failures, failures, names
 

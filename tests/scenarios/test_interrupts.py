@@ -8,10 +8,10 @@ from simbbm import discovery
 from simbbm.arm64.features import Hardware
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.arm64.ops import Cpu
-from simbbm.core.program import routine
-from simbbm.explore.prove import Prover
-from simbbm.explore.search import Search
-from simbbm.explore.space import Space
+from simbbm.core.programs.program import routine
+from simbbm.explore.search.breadth_first import Search
+from simbbm.explore.search.prove import Prover
+from simbbm.explore.search.space import Space
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import secondary_part
 from simbbm.scenario import Scenario

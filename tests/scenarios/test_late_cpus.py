@@ -10,9 +10,9 @@ import pytest
 from simbbm import discovery
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.arm64.ops import Cpu
-from simbbm.cli.guide import pages
-from simbbm.core.program import routine
-from simbbm.explore.prove import Prover
+from simbbm.cli.commands.guide import pages
+from simbbm.core.programs.program import routine
+from simbbm.explore.search.prove import Prover
 from simbbm.linux.hotplug import cpus_read_lock
 from simbbm.linux.set_memory import RunningKernel
 from simbbm.scenario import Scenario

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from simbbm import discovery
-from simbbm.arm64.descriptor import TABLE
-from simbbm.arm64.geometry import KERNEL_PAGE
 from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.translation.descriptor import TABLE
+from simbbm.arm64.translation.geometry import KERNEL_PAGE
 from simbbm.check.verdict import Verdict
-from simbbm.core.program import routine
-from simbbm.explore.prove import Prover
+from simbbm.core.programs.program import routine
+from simbbm.explore.search.prove import Prover
 from simbbm.linux.memory_hotplug import HotplugKernel
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import expected_failures, failures, how_it_ends, names, walk

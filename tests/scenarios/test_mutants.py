@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from simbbm.core.errors import SimbbmError
-from simbbm.explore.prove import Prover
+from simbbm.explore.search.prove import Prover
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import SHIPPED, expected_failures
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from simbbm import discovery
-from simbbm.explore.prove import Proof, Prover
+from simbbm.explore.search.prove import Proof, Prover
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import expected_failures, failures, names
 

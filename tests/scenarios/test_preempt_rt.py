@@ -12,7 +12,7 @@ from simbbm import discovery
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import EditError
-from simbbm.explore.prove import Prover
+from simbbm.explore.search.prove import Prover
 from simbbm.linux.pgtable import fill_table
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import expected_failures, failures, how_it_ends, names, walk

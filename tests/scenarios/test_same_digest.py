@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from simbbm.arm64 import machine
-from simbbm.explore.run import Runner
+from simbbm.explore.runs.run import Runner
 from tests.scenarios.everything import GOOD
 
 ROOT = Path(__file__).parent.parent.parent
@@ -26,8 +26,8 @@ from simbbm import discovery
 from simbbm.core.choice import run_seed
 from simbbm.core.graph import Graph
 from simbbm.core.trace import trace_digest
-from simbbm.explore.pct import Pct
-from simbbm.explore.random_walk import RandomWalk
+from simbbm.explore.strategies.pct import Pct
+from simbbm.explore.strategies.random_walk import RandomWalk
 
 for name, params in (
     ("linear_map_split::good", {}),

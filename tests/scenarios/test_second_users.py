@@ -9,7 +9,7 @@ import pytest
 
 from simbbm import discovery
 from simbbm.arm64.machine import Arm64, Machine
-from simbbm.explore.prove import Proof, Prover
+from simbbm.explore.search.prove import Proof, Prover
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import expected_failures, failures, names, walk
 

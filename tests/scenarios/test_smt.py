@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from simbbm import discovery
-from simbbm.explore.prove import Prover
+from simbbm.explore.search.prove import Prover
 from simbbm.linux.layout import LAYOUTS
 from simbbm.scenario import Scenario
 from tests.explore.test_reductions import walk

@@ -1,0 +1,363 @@
+"""Loads and stores: translated, performed, or ended by a fault.
+
+A load gets the newest earlier store of its CPU to the word, else what memory holds. Loads of one
+word read in order: a younger one that was quicker, and has missed something, is done again (R2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from simbbm.arm64.cpu import NOTHING, CpuState, Effect, LocalMove
+from simbbm.arm64.execution.flight import BUFFER, MEMORY, InFlight, Window, restarted, with_entry
+from simbbm.arm64.execution.instructions import LOAD, STORE
+from simbbm.arm64.execution.mistakes import check_address, check_fits, satisfied
+from simbbm.arm64.execution.ordering import Ordering
+from simbbm.arm64.ops import Aborted
+from simbbm.arm64.translation.memory import Memory
+from simbbm.arm64.translation.translate import READ, WRITE, Translation, target, translations
+from simbbm.arm64.translation.walks import ACCESS_FLAG, TRANSLATION, Fault
+from simbbm.core.system import STEP, Problem
+
+Perform = Callable[[int, Translation | None, int], Iterator[LocalMove]]
+"""What is done with an access once it is translated, to this word."""
+
+_EARLIEST = (TRANSLATION, ACCESS_FLAG)
+"""Faults that under FEAT_ETS2 come after all earlier accesses (R17)."""
+
+
+class Accesses(Ordering):
+    """What accesses in flight may do."""
+
+    # The instructions
+
+    def load(self, i: int) -> Iterator[LocalMove]:
+        """LDR, LDAR and LDAPR."""
+        yield from self._access(i, self._read)
+
+    def load_exclusive(self, i: int) -> Iterator[LocalMove]:
+        """LDXR and LDAXR: set the monitor as well."""
+        yield from self._access(i, self._read_exclusive)
+
+    def wait(self, i: int) -> Iterator[LocalMove]:
+        """A poll: a move if the predicate holds, the access may fault, or it leaves a trace.
+
+        If it may go on, but only by another translation than the one that hardware uses, the poll
+        that changes nothing is a move too: it need not happen, and may happen again and again.
+        """
+        instruction = self.code[i]
+        if instruction.operands is None or not instruction.addressed:
+            return
+        predicate, args = instruction.operands
+        in_vain: list[LocalMove] = []
+        goes_on = False
+        for t in self._translated(i, READ):
+            if t.fault:
+                faults = list(self._fault(i, t))
+                goes_on |= bool(faults)
+                yield from faults
+                continue
+            if not self.is_ordered(i):
+                continue
+            word = self._physical(t, i)
+            for read in self._read(i, t, word):
+                value = self.value(i, word)[2]
+                if satisfied(instruction.where, predicate, value, args):
+                    goes_on = True
+                    yield read
+                else:
+                    polled = self._after_access(t, self.state)
+                    poll = self.move(i, t.suffix, Effect(polled), t=t, reads=(word,))
+                    if polled is not self.state:
+                        yield poll
+                    elif not t.early:
+                        in_vain.append(poll._replace(optional=True))
+        if goes_on:
+            yield from in_vain
+
+    def store(self, i: int) -> Iterator[LocalMove]:
+        """STR, STLR and `fill`: in order, it is in the store buffer when it is translated."""
+        late = self.shared.hardware.late_stores and not self.source.split
+        yield from self._access(i, self._buffer if late else self._write)
+
+    def store_exclusive(self, i: int) -> Iterator[LocalMove]:
+        """STXR and STLXR: performed at once if the monitor is still set."""
+        yield from self._access(i, self._write_exclusive)
+
+    def atomic_add(self, i: int) -> Iterator[LocalMove]:
+        """LDADDAL: needs both permissions, performed at once when all earlier stores have been."""
+        yield from self._access(i, self._add)
+
+    # Translation
+
+    def _access(self, i: int, perform: Perform) -> Iterator[LocalMove]:
+        """Perform an access, in one step with translating it if that is no step of its own."""
+        instruction, word = self.code[i], self.word(i)
+        if word is not None:
+            if instruction.operands is not None:
+                yield from perform(i, None, word)
+        elif instruction.addressed and instruction.operands is not None:
+            for t in self._translated(i, self._kind(i)):
+                if t.fault:
+                    yield from self._fault(i, t)
+                else:
+                    yield from perform(i, t, self._physical(t, i))
+
+    def translate(self, i: int) -> Iterator[LocalMove]:
+        """Translate an access in flight, as a step of its own."""
+        if not self.code[i].addressed:
+            return
+        ordered_by_dsb = self.state.features.ets2 or self.shared.ablated("dsb-orders-translation")
+        if ordered_by_dsb and self.is_held_by_dsb(i):
+            return
+        results = self._translated(i, self._kind(i))
+        for t in dict.fromkeys(results):
+            if t.fault:
+                entry = self.window[i]._replace(fault=t.fault)
+                yield self._step(i, f"translates{t.suffix}", entry, t)
+                continue
+            word = self._physical(t, i)
+            entry = self.window[i]._replace(word=word, entry=t.entry, stale=self._stale(t))
+            what = f"translates to {target(t, results)}"
+            yield self._step(i, what, entry, t, self._restarted(i, word))
+
+    def _kind(self, i: int) -> str:
+        return WRITE if STORE in self.code[i].rule.kinds else READ
+
+    def _translated(self, i: int, access: str) -> tuple[Translation, ...]:
+        address = self.code[i].address
+        check_address(self.code[i].where, self.code[i].mnemonic, address)
+        page = self.shared.geometry.page(address)
+        results = translations(self.shared, self.state, self.memory, page, access)
+        if self.shared.ablated("walker"):
+            results += translations(self.shared, self.state, self._forwarded(i), page, access)
+        if self.state.features.ets2 and not self.is_all_performed(i):
+            results = tuple(t for t in results if not t.fault or t.fault.kind not in _EARLIEST)
+        return results
+
+    def _forwarded(self, i: int) -> Memory:
+        """Memory as a walker would see it that forwards from this CPU's own stores (ablation)."""
+        stores = [(store.address, store.words) for store in self.state.buffer.stores]
+        for j in range(i):
+            instruction, word = self.code[j], self.word(j)
+            pending = STORE in instruction.rule.kinds and not self.window[j].done
+            if pending and word is not None and instruction.operands is not None:
+                stores.append((word, instruction.operands))
+        memory = self.memory
+        for word, words in stores:
+            memory = self.shared.memories.write(memory, word, words)
+        return memory
+
+    def _physical(self, t: Translation, i: int) -> int:
+        words = self.shared.geometry.page_words
+        return t.page * words + self.code[i].address % words
+
+    def _stale(self, t: Translation | None) -> str:
+        return (t and self.shared.watch_stale and t.stale) or ""
+
+    def _restarted(self, i: int, word: int) -> Window:
+        """The window without younger loads that have missed the store at `i`, and what follows."""
+        if STORE not in self.code[i].rule.kinds:
+            return self.window
+        return restarted(self.window, i, range(word, word + self._size(i)))
+
+    def _size(self, i: int) -> int:
+        """Words that an access goes to."""
+        operands = self.code[i].operands
+        return len(operands) if operands and STORE in self.code[i].rule.kinds else 1
+
+    # Performing
+
+    def value(self, i: int, word: int) -> tuple[bool, int, Any]:
+        """Whether it is known what a load of a word gets, from where, and what it is."""
+        for j in range(i - 1, -1, -1):
+            instruction, at = self.code[j], self.word(j)
+            if STORE in instruction.rule.kinds and not self.window[j].done and at is not None:
+                if instruction.operands is None:
+                    if at == word:
+                        return False, MEMORY, None
+                elif at <= word < at + len(instruction.operands):
+                    return True, j, instruction.operands[word - at]
+        pending = self.state.buffer.forward(word)
+        if pending is not None:
+            return True, BUFFER, pending
+        return True, MEMORY, self.shared.memories.read(self.memory, word)
+
+    def _read(
+        self, i: int, t: Translation | None, word: int, **changes: Any
+    ) -> Iterator[LocalMove]:
+        known, source, value = self.value(i, word)
+        if not known or not self.is_ordered(i):
+            return
+        entry = self.window[i]._replace(done=True, word=word, value=value, source=source)
+        window = self.window
+        for j in range(i + 1, len(window)):
+            # Coherence: a younger load of the word must not have read something older.
+            younger, loads = window[j], LOAD in self.code[j].rule.kinds
+            if loads and younger.done and younger.superseded and younger.word == word:
+                window = window[:j]
+                break
+        yield self._performed(i, "reads", entry, t, window=window, reads=(word,), **changes)
+
+    def _read_exclusive(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
+        return self._read(i, t, word, monitor=word)
+
+    def _buffer(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
+        """A store is not performed yet, and the program goes on."""
+        words = self._words(i, word)
+        release = self.code[i].rule.release
+        entry = t.entry if t else None
+        buffer = self.state.buffer.push(word, words, entry, release=release)
+        yield self.done(i, None, t, buffer=buffer)
+
+    def _write_exclusive(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
+        words = self._words(i, word)
+        if self.state.buffer.pending(word) or not self.is_ordered(i):
+            return
+        if self.state.monitor == word:
+            window = self._restarted(i, word)
+            yield self.done(i, 0, t, window=window, write=(word, words), monitor=NOTHING)
+        else:
+            yield self.done(i, 1, t, monitor=NOTHING)
+
+    def _add(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
+        (addend,) = self._words(i, word)
+        if self.is_ordered(i):
+            old = self.shared.memories.read(self.memory, word)
+            window = self._restarted(i, word)
+            write = (word, (old + addend,))
+            yield self.done(i, old, t, window=window, reads=(word,), write=write)
+
+    def _write(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
+        """A store reaches memory from the window, perhaps before earlier loads are performed."""
+        if self.code[i].operands is None or not (self.is_committed(i) and self.is_ordered(i)):
+            return
+        words = self._words(i, word)
+        for j in range(i):
+            at, pending = self.word(j), self.code[j].rule.access and not self.window[j].done
+            if pending and at is not None and word - self._size(j) < at < word + len(words):
+                return
+        if any(store.overlaps(word, len(words)) for store in self.state.buffer.stores):
+            return
+        window = tuple(
+            entry._replace(source=MEMORY) if entry.source == i else entry
+            for entry in self._restarted(i, word)
+        )
+        entry = window[i]._replace(done=True)
+        yield self._performed(i, "writes", entry, t, window=window, write=(word, words))
+
+    def _words(self, i: int, word: int) -> tuple[Any, ...]:
+        """What a store writes at `word`; refuse to mix up tables and data."""
+        words = self.code[i].operands
+        assert words is not None
+        check_fits(self.shared, self.memory, self.code[i].where, word, words)
+        return words
+
+    def _after_access(self, t: Translation | None, state: CpuState) -> CpuState:
+        """What the access itself leaves behind: a demand fill, and under ETS2 no older fault."""
+        mmus, mmu = self.shared.mmus, state.mmu
+        if t and t.entry and not self.shared.hardware.closure:
+            mmu = mmus.filled(mmu, t.entry)
+        if state.features.ets2 and t and mmu.early_faults:
+            mmu = mmus.without_early_faults(mmu)
+        return state if mmu is state.mmu else self.shared.cpus.change(state, mmu=mmu)
+
+    # Faults
+
+    def _fault(self, i: int, t: Translation) -> Iterator[LocalMove]:
+        """An access that is translated and performed in one step takes a fault."""
+        if self.source.takes_exception(i) and self.is_ordered(i, fault=True):
+            assert t.fault is not None
+            yield self.move(i, t.suffix, self._aborted(i, t.fault), t=t)
+
+    def take_fault(self, i: int) -> Iterator[LocalMove]:
+        """Commit the fault of an access in flight."""
+        fault = self.window[i].fault
+        assert fault is not None
+        ordered = self.is_committed(i) and self.is_ordered(i, fault=True)
+        if ordered and self.source.takes_exception(i):
+            yield self.move(i, "faults", self._aborted(i, fault))
+
+    def _aborted(self, i: int, fault: Fault) -> Effect:
+        page = self.shared.geometry.page(self.code[i].address)
+        return self.exception(i, Aborted(fault.kind, fault.level, page, self._kind(i)))
+
+    def exception(self, i: int, aborted: Aborted, *, resume: bool = False) -> Effect:
+        """Take an exception at the i-th instruction."""
+        return self.source.exception(
+            self.shared, self.state, self.memory, self.cpu, i, aborted, resume=resume
+        )
+
+    # Building moves
+
+    def done(
+        self,
+        i: int,
+        value: Any,
+        t: Translation | None = None,
+        *,
+        what: str = "executes",
+        **more: Any,
+    ) -> LocalMove:
+        """The instruction is done, and its program has observed `value`."""
+        entry = self.window[i]._replace(done=True, value=value)
+        return self._performed(i, what, entry, t, **more)
+
+    def _performed(
+        self,
+        i: int,
+        what: str,
+        entry: InFlight,
+        t: Translation | None,
+        *,
+        window: Window | None = None,
+        reads: tuple[int, ...] = (),
+        write: tuple[int, tuple[Any, ...]] | None = None,
+        tlbi: Any = None,
+        sev: bool = False,
+        **changes: Any,
+    ) -> LocalMove:
+        following = with_entry(self.window if window is None else window, i, entry)
+        state = self.source.after(self.shared, self.state, following, **changes)
+        if self.code[i].rule.acquire and state.mmu.early_faults:
+            mmu = self.shared.mmus.without_early(state.mmu, marked_only=True)
+            state = self.shared.cpus.change(state, mmu=mmu)
+        state = self._after_access(t, state)
+        problem = None
+        if stale := entry.stale or self._stale(t):
+            assert entry.word is not None or t is not None
+            page = t.page if t else (entry.word or 0) // self.shared.geometry.page_words
+            problem = Problem(
+                "no_stale_translation",
+                f"cpu{self.cpu} got page {page:#x} where the tables now give {stale}",
+                self.cpu,
+            )
+        effect = Effect(state, write, tlbi, sev, problem)
+        suffix = what if self.source.split else t.suffix if t else ""
+        return self.move(i, suffix, effect, t=t, reads=reads)
+
+    def _step(
+        self, i: int, what: str, entry: InFlight, t: Translation, window: Window | None = None
+    ) -> LocalMove:
+        """A step that only the CPU itself knows of."""
+        following = with_entry(self.window if window is None else window, i, entry)
+        after = self.source.after(self.shared, self.state, following)
+        return self.move(i, what, Effect(after), t=t, notes=t.notes if t.fault else ())
+
+    def move(
+        self,
+        i: int,
+        variant: str,
+        effect: Effect,
+        *,
+        t: Translation | None = None,
+        reads: tuple[int, ...] = (),
+        notes: tuple[str, ...] | None = None,
+    ) -> LocalMove:
+        """A move of the i-th instruction; the variant says how far it is, or which way it goes."""
+        joint = " " if self.source.split and variant[:1].isalpha() else ""
+        early = t is not None and t.early
+        told = notes if notes is not None else t.notes if t else ()
+        what, variant = self.code[i].label, joint + variant
+        return LocalMove(STEP, what, effect, reads, early=early, variant=variant, notes=told)

@@ -1,0 +1,240 @@
+"""What a CPU may do next with its instructions in flight: the one executor, whatever feeds it.
+
+Each instruction does what its row of the table says (`instructions`), when what is before it lets
+it (`ordering`). What must wait simply has no move yet. Nothing here looks at another CPU: what
+other CPUs owe this one arrives as `owed`, what this one does to them leaves in an `Effect`.
+
+The order follows the operational model that is known to agree with the published verdicts
+(Simner et al., Relaxed virtual memory in Armv8-A, ESOP 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from simbbm.arm64.context import Shared
+from simbbm.arm64.cpu import NOTHING, CpuState, Effect, LocalMove
+from simbbm.arm64.execution.accesses import Accesses
+from simbbm.arm64.execution.exceptions import exception_return
+from simbbm.arm64.execution.flight import behind_dmb
+from simbbm.arm64.execution.mistakes import no_such_register
+from simbbm.arm64.ops import Aborted
+from simbbm.arm64.translation.memory import Memory
+from simbbm.arm64.translation.registers import Tcr, Ttbr
+from simbbm.arm64.translation.translate import FETCH, Translation, translations
+from simbbm.core.errors import ScenarioError
+from simbbm.core.system import Problem
+
+_REGIME = {"ttbr0_el1": "ttbr0", "ttbr1_el1": "ttbr1", "tcr_el1": "tcr"}
+_TRANSLATED_FIRST = ("load", "store")
+_ENABLING = ("dsb", "synchronise")
+
+
+def instruction_moves(
+    shared: Shared, state: CpuState, memory: Memory, cpu: int, *, owed: bool
+) -> list[LocalMove]:
+    """Moves of a CPU's instructions; `owed`: another CPU has not completed a TLBI of this one."""
+    return Executor(shared, state, memory, cpu, owed=owed).moves()
+
+
+class Executor(Accesses):
+    """One CPU and its instructions in flight."""
+
+    def moves(self) -> list[LocalMove]:
+        """Every move of every instruction.
+
+        With several in flight, a DSB or context synchronisation that can happen, and a translation
+        that can only ever have one result, is the only one: it enables moves and disables none, so
+        that doing it first loses nothing. (`Hardware.eager_steps` switches that off.)
+        """
+        if self.source.split and self.shared.hardware.eager_steps:
+            for i in range(len(self.code)):
+                if self._only_enables(i) and (only := list(self._moves_of(i))):
+                    return only
+        return [move for i in range(len(self.code)) for move in self._moves_of(i)]
+
+    def _only_enables(self, i: int) -> bool:
+        """Whether a step of the i-th instruction changes nothing for anybody else."""
+        instruction, entry = self.code[i], self.window[i]
+        if instruction.rule.does in _ENABLING:
+            return self._is_settled()
+        constant = self.shared.constant[self.cpu]
+        return (
+            instruction.rule.does in _TRANSLATED_FIRST
+            and not (self.is_translated(i) or entry.fault or entry.done)
+            and self.shared.geometry.page(instruction.address) in constant
+        )
+
+    def _is_settled(self) -> bool:
+        """Whether no register write is pending, and no translation made early.
+
+        Else a synchronisation ends walks of old tables, and the use of such translations.
+        """
+        mmu = self.state.mmu
+        return all(len(values) == 1 for values in mmu.regime) and not (
+            mmu.early_leaves or mmu.early_faults
+        )
+
+    def _moves_of(self, i: int) -> Iterator[LocalMove]:
+        rule, entry = self.code[i].rule, self.window[i]
+        if entry.done or (rule.silent and self.source.split) or (rule.alone and i):
+            return
+        if entry.fault:
+            yield from self.take_fault(i)
+            return
+        if entry.word is None:
+            fetched = self._fetch()
+            faults = [t for t in fetched if t.fault]
+            if self.source.takes_exception(i):
+                yield from (self._fetch_fault(i, t) for t in faults)
+            if len(faults) == len(fetched) and self.state.pc is not None:
+                return
+            if self.source.split and rule.does in _TRANSLATED_FIRST and not self.physical(i):
+                yield from self.translate(i)
+                return
+        yield from getattr(self, rule.does)(i)
+
+    def _fetch(self) -> tuple[Translation, ...]:
+        if self.state.pc is None:
+            return ()
+        return translations(self.shared, self.state, self.memory, self.state.pc, FETCH)
+
+    def _fetch_fault(self, i: int, t: Translation) -> LocalMove:
+        assert t.fault is not None
+        aborted = Aborted(t.fault.kind, t.fault.level, self.state.pc or 0, FETCH)
+        effect = self.exception(i, aborted)
+        return self.move(i, f"!fetch{t.suffix}", effect, t=t, notes=("on the fetch", *t.notes))
+
+    # Barriers and maintenance
+
+    def dmb(self, i: int) -> Iterator[LocalMove]:
+        """DMB: later accesses wait for earlier ones of its type; TLBIs and walks do not."""
+        yield self.done(i, None, **behind_dmb(self.shared, self.state, self.code[i].option))
+
+    def dsb(self, i: int) -> Iterator[LocalMove]:
+        """DSB: done when earlier accesses of its type are; a full one waits for TLBIs (R7)."""
+        if self.is_dsb_done(i):
+            marked_only = not self.state.features.ets2
+            mmu = self.shared.mmus.without_early(self.state.mmu, marked_only=marked_only)
+            yield self.done(i, None, what="completes", mmu=mmu)
+
+    def synchronise(self, i: int) -> Iterator[LocalMove]:
+        """ISB, and exceptions of listings: context synchronisation (R14)."""
+        if self.is_committed(i) and self.is_quiet(i):
+            mmu = self.shared.mmus.synchronised(self.state.mmu, self.memory.tables)
+            after = self.source.synchronised(self.shared, self.state, i, mmu=mmu)
+            yield self.move(i, "synchronises" if self.source.split else "", Effect(after))
+
+    def tlbi(self, i: int) -> Iterator[LocalMove]:
+        """TLBI: issued now, acts on each CPU when it gets there."""
+        operands = self.code[i].operands
+        if operands is not None and self.is_committed(i) and not self.is_held_by_dsb(i):
+            yield self.done(i, None, what="issues", tlbi=operands[0])
+
+    # System registers
+
+    def msr(self, i: int) -> Iterator[LocalMove]:
+        """MSR: takes effect for walks at any time up to the next context synchronisation.
+
+        MSRs are executed in program order.
+        """
+        instruction = self.code[i]
+        if instruction.operands is None or not self.is_committed(i) or self.is_held_by_dsb(i):
+            return
+        if any(self.code[j].rule.does == "msr" and not self.window[j].done for j in range(i)):
+            return
+        register, (value,) = instruction.option, instruction.operands
+        if register == "vbar_el1":
+            yield self.done(i, None, vbar=value)
+            return
+        field = _REGIME.get(register)
+        if field is None or not isinstance(value, Tcr if field == "tcr" else Ttbr):
+            raise no_such_register(instruction.where, register, value, (*_REGIME, "vbar_el1"))
+        mmu = self.shared.mmus.written(self.state.mmu, self.memory.tables, field, value)
+        yield self.done(i, None, mmu=mmu)
+
+    def mrs(self, i: int) -> Iterator[LocalMove]:
+        """MRS: reads what was written last."""
+        register = self.code[i].option
+        if register == "mpidr_el1":
+            yield self.done(i, self.cpu)
+        elif register == "vbar_el1":
+            yield self.done(i, self.state.vbar)
+        else:
+            yield self.done(i, self.state.mmu.regime.newest(_REGIME[register]))
+
+    # Events, control
+
+    def wfe(self, i: int) -> Iterator[LocalMove]:
+        """WFE: goes on when the event register is set; if that is not known, it may or may not."""
+        if self.state.event is not False:
+            yield self.done(i, None, event=False)
+        if self.state.event is None:
+            asleep = self.shared.cpus.change(self.state, event=False)
+            yield self.move(i, "!no event", Effect(asleep), notes=("no event was set",))
+
+    def forget_events(self, i: int) -> Iterator[LocalMove]:
+        """What waits have left behind is not known any more."""
+        yield self.done(i, None, event=None, monitor=NOTHING)
+
+    def sev(self, i: int) -> Iterator[LocalMove]:
+        """SEV and SEVL."""
+        yield self.done(i, None, event=True, sev=self.code[i].mnemonic == "sev")
+
+    def branch(self, i: int) -> Iterator[LocalMove]:
+        """Branch to another page of code."""
+        yield self.done(i, None, pc=self._operand(i))
+
+    def mask(self, i: int) -> Iterator[LocalMove]:
+        """DAIFSet and DAIFClr: interrupts are off or on, SErrors as well, or these alone."""
+        what, off = self.code[i].option, self.code[i].mnemonic.startswith("daifset")
+        masked = self.state.masked if what == "da" else off
+        all_masked = off if what else self.state.all_masked
+        yield self.done(i, None, masked=masked, all_masked=all_masked)
+
+    def nop(self, i: int) -> Iterator[LocalMove]:
+        """NOP, and branches that lead to what follows anyway."""
+        yield self.done(i, None)
+
+    def panic(self, i: int) -> Iterator[LocalMove]:
+        """The kernel gives up, and the run is over."""
+        problem = Problem("no_panic", f"cpu{self.cpu} panics: {self._operand(i)}", self.cpu)
+        yield self.move(i, "", Effect(self.state, problem=problem))
+
+    def might_sleep(self, i: int) -> Iterator[LocalMove]:
+        """Complain as the kernel does: masked interrupts stand for atomic context."""
+        if self.state.masked:
+            where = self.state.point.path.rpartition("/")[2]
+            message = f"cpu{self.cpu} may sleep in {where} with interrupts masked"
+            problem = Problem("no_sleep_in_atomic", message, self.cpu)
+            yield self.move(i, "", Effect(self.state, problem=problem))
+        else:
+            yield self.done(i, None)
+
+    def svc(self, i: int) -> Iterator[LocalMove]:
+        """SVC: an exception whose return goes on after it."""
+        if self.shared.handler is None:
+            raise ScenarioError(f"{self.code[i].where}: svc without an exception handler")
+        aborted = Aborted("svc", 0, self._operand(i), "svc")
+        yield self.move(i, "", self.exception(i, aborted, resume=True))
+
+    def eret(self, i: int) -> Iterator[LocalMove]:
+        """ERET: go on where the exception was taken, or after it."""
+        retry, *results = self.code[i].operands or ()
+        result = results[0] if results else None
+        returned = exception_return(
+            self.shared, self.state, self.memory, retry=retry, result=result
+        )
+        yield self.move(i, "", self.source.continued(self.shared, returned))
+
+    def eret_to_el0(self, i: int) -> Iterator[LocalMove]:
+        """ERET to user space for the first time."""
+        if self.is_committed(i) and self.is_quiet(i):
+            mmu = self.shared.mmus.synchronised(self.state.mmu, self.memory.tables)
+            yield self.done(i, None, el=0, mmu=mmu, monitor=NOTHING, event=True)
+
+    def _operand(self, i: int) -> Any:
+        operands = self.code[i].operands
+        assert operands is not None
+        return operands[0]

@@ -1,0 +1,175 @@
+"""Instructions in flight: what is known of each, and what a source of them must tell.
+
+Three sources feed the executor. A program with a window of 1 is asked for its next operation when
+the last one is done (`InOrder`, which adds nothing to a CPU's state). With a larger window it is
+asked as far as the values that it looks at are known (`ahead`). A listing is known in advance
+(`listing`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from simbbm.arm64.execution.instructions import LOAD, STORE, Decoded, ordered_by
+from simbbm.arm64.translation.tlb import LeafEntry
+from simbbm.arm64.translation.walks import Fault
+
+if TYPE_CHECKING:
+    from simbbm.arm64.context import Shared
+    from simbbm.arm64.cpu import CpuState, Effect
+    from simbbm.arm64.ops import Aborted
+    from simbbm.arm64.translation.memory import Memory
+
+MEMORY = -1
+"""Source of a load that was not forwarded from an own store."""
+BUFFER = -2
+"""Source of a load that was forwarded from a store beyond the window, in the store buffer."""
+
+
+class InFlight(NamedTuple):
+    """One instruction that is not done with."""
+
+    code: int = 0
+    """Number of a listing's instruction."""
+    word: int | None = None
+    """Physical word, once the access is translated."""
+    entry: LeafEntry | None = None
+    fault: Fault | None = None
+    done: bool = False
+    value: Any = None
+    """What a load read."""
+    source: int = MEMORY
+    """Position in the window of the store that a load was forwarded from."""
+    superseded: bool = False
+    """Another CPU has written the word since the load read it from memory."""
+    stale: str = ""
+    """What the tables said instead when it was translated, if not this."""
+
+    @property
+    def translated(self) -> bool:
+        """Whether the access has a translation that is not a fault."""
+        return self.word is not None
+
+    def recorded(self) -> tuple[Any, ...]:
+        """What digests are made of (`core.values.encode`)."""
+        return self if self.stale else self[:8]
+
+
+FRESH = InFlight()
+Window = tuple[InFlight, ...]
+"""In program order, the oldest first."""
+
+
+class Source(Protocol):
+    """Where a CPU's instructions come from, in one state of it."""
+
+    @property
+    def window(self) -> Window:
+        """What is in flight."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+
+    def content(self) -> tuple[Any, ...]:
+        """What identifies it."""
+
+    @property
+    def split(self) -> bool:
+        """Whether an access is translated in one step and performed in another."""
+
+    def with_window(self, window: Window) -> Source:
+        """The same with other things known of what is in flight."""
+
+    def code(self, state: CpuState, cpu: int) -> list[Decoded]:
+        """What is in flight, decoded as far as values are known."""
+
+    def after(self, shared: Shared, state: CpuState, window: Window, **changes: Any) -> CpuState:
+        """The CPU once that has become of its instructions; those that are done leave."""
+
+    def synchronised(self, shared: Shared, state: CpuState, i: int, **changes: Any) -> CpuState:
+        """The CPU after the i-th instruction, a context synchronisation event."""
+
+    def continued(self, shared: Shared, returned: Effect) -> Effect:
+        """The effect of an ERET of a program: the source goes on from its control point."""
+
+    def takes_exception(self, i: int) -> bool:
+        """Whether the i-th instruction may take an exception already."""
+
+    def exception(
+        self,
+        shared: Shared,
+        state: CpuState,
+        memory: Memory,
+        cpu: int,
+        i: int,
+        aborted: Aborted,
+        *,
+        resume: bool,
+    ) -> Effect:
+        """What happens when the i-th instruction takes an exception (`resume`: an SVC)."""
+
+
+def behind_dmb(shared: Shared, state: CpuState, option: str) -> dict[str, Any]:
+    """What a DMB changes where it leaves the window.
+
+    Later stores, or all that is later, wait for stores that are pending; a fault that was met early
+    and has been invalidated is gone.
+    """
+    order = ordered_by(option)
+    changes: dict[str, Any] = {}
+    if STORE in order.before:
+        changes["buffer"] = state.buffer.ordered(loads=LOAD in order.after)
+    if LOAD in order.before:
+        changes["mmu"] = shared.mmus.without_early(state.mmu, marked_only=True)
+    return changes
+
+
+def with_entry(window: Window, i: int, entry: InFlight) -> Window:
+    """Change what is known of one instruction."""
+    return (*window[:i], entry, *window[i + 1 :])
+
+
+def shifted(window: Window) -> Window:
+    """The window without its oldest instruction; a store that leaves is in the store buffer."""
+    return tuple(
+        entry._replace(source=entry.source - 1 if entry.source > 0 else BUFFER)
+        if entry.source >= 0
+        else entry
+        for entry in window[1:]
+    )
+
+
+def drained(window: Window, word: int, count: int) -> Window:
+    """The window after the last store of `count` words left the store buffer for memory."""
+    return tuple(
+        entry._replace(source=MEMORY)
+        if entry.source == BUFFER and entry.word is not None and word <= entry.word < word + count
+        else entry
+        for entry in window
+    )
+
+
+def restarted(window: Window, i: int, written: range) -> Window:
+    """The window without the first younger load that has missed the store at `i`, and what follows.
+
+    `written`: words that the store goes to, as is known now. A younger store to them is not done.
+    """
+    for j in range(i + 1, len(window)):
+        entry = window[j]
+        if entry.done and entry.source < i and entry.word is not None and entry.word in written:
+            return window[:j]
+    return window
+
+
+def overtaken(window: Window, word: int, count: int) -> Window:
+    """The window after another CPU wrote `count` words: who read them from memory is superseded."""
+    return tuple(
+        entry._replace(superseded=True)
+        if entry.done
+        and entry.word is not None
+        and entry.source == MEMORY
+        and word <= entry.word < word + count
+        else entry
+        for entry in window
+    )

@@ -1,0 +1,47 @@
+"""What a program asks for that makes no sense: each mistake is one line that names its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from simbbm.arm64.context import Shared
+from simbbm.arm64.translation.memory import Memory
+from simbbm.core.errors import ScenarioError
+
+
+def check_address(where: object, mnemonic: str, address: object) -> None:
+    """Refuse what is no address."""
+    if type(address) is not int:
+        raise ScenarioError(f"{where}: {mnemonic} of something that is no address")
+
+
+def check_fits(
+    shared: Shared, memory: Memory, where: object, physical: int, words: tuple[Any, ...]
+) -> None:
+    """Refuse a store that would mix up tables and data."""
+    if shared.memories.unfit(memory, physical, words):
+        raise ScenarioError(
+            f"{where}: a store of {', '.join(map(str, words))} to {shared.name(physical)}",
+            "tables hold descriptors, all other memory ints",
+        )
+
+
+def no_such_register(
+    where: object, register: str, value: object, known: tuple[str, ...]
+) -> ScenarioError:
+    """What is to be said of an MSR of something that the register cannot hold."""
+    return ScenarioError(
+        f"{where}: no msr of {type(value).__name__} to {register}",
+        f"registers are {', '.join(known)}; a TTBR's value is a Ttbr, and TCR's a Tcr",
+    )
+
+
+def satisfied(
+    where: object, predicate: Callable[..., bool], value: Any, args: tuple[Any, ...]
+) -> bool:
+    """Whether a predicate holds; it is the author's, and what it raises is refused."""
+    try:
+        return bool(predicate(value, *args))
+    except Exception as error:  # noqa: BLE001 - the author's function
+        raise ScenarioError(f"{where}: {predicate.__name__}({value}): {error}") from None

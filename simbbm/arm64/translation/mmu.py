@@ -1,0 +1,365 @@
+"""What one CPU's MMU may hold, as a value, and how it changes.
+
+In closure mode (`Hardware.closure`) fills need no agent: the MMU holds every valid descriptor that
+it could have cached since the last invalidation that matched it, tables and leaves, closed under
+walking from possibly-live roots and from cached tables. What current walks can reach is implied
+and not stored; the value keeps only what they cannot reach any more, in one canonical form. In
+concrete mode the value is the TLB's contents.
+
+Early results (R5) are what a translation may have obtained since the last context synchronisation
+event and could not obtain now.
+
+Simplified: a leaf below a table that was cached under another ASID counts as held for as long as
+that table is (more behaviours).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeVar
+
+from simbbm.arm64.features import Hardware
+from simbbm.arm64.translation.descriptor import Descriptor
+from simbbm.arm64.translation.geometry import KERNEL_PAGE, Geometry
+from simbbm.arm64.translation.memory import Table, Tables
+from simbbm.arm64.translation.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
+from simbbm.arm64.translation.view import View, build_view
+from simbbm.arm64.translation.walks import (
+    Fault,
+    fault_of,
+    faults_in,
+    is_leaf,
+    is_table,
+    leaf_entries,
+    merged,
+    without,
+)
+from simbbm.core.values import Encoded, encode
+
+T = TypeVar("T", bound=tuple[object, ...])
+
+
+Halves = tuple[bool, bool]
+"""Whether something applies to the lower half of addresses (TTBR0), and to the upper (TTBR1)."""
+
+MAX_VIEW_ENTRIES = 1_000_000
+"""Entries of all remembered views together."""
+
+
+class EarlyFault(NamedTuple):
+    """A fault that a translation of these pages may have met, though the entry is valid by now."""
+
+    va: int
+    pages: int
+    fault: Fault
+    marked: bool = False
+    """A broadcast TLBI for it has completed since: the next barrier drops it (R10)."""
+
+    def matched_by(self, tlbi: Tlbi) -> bool:
+        """Whether a TLBI is for these pages; its ASID says nothing about a fault."""
+        return tlbi.page is None or 0 <= tlbi.page - self.va < self.pages
+
+
+@dataclass(eq=False, slots=True)
+class Mmu:
+    """An interned value: compare by identity."""
+
+    regime: Regime
+    tables: tuple[TableEntry, ...]
+    leaves: tuple[LeafEntry, ...]
+    early_leaves: tuple[LeafEntry, ...]
+    early_faults: tuple[EarlyFault, ...]
+    evictions: int
+    views: dict[Tables, View] = field(default_factory=dict)
+    _content: Encoded | None = None
+
+    def content(self) -> Encoded:
+        """Everything that identifies it, encoded once: many states share it."""
+        if self._content is None:
+            early = (self.early_leaves, self.early_faults)
+            parts = (self.regime, self.tables, self.leaves, early, self.evictions)
+            self._content = Encoded(encode(parts))
+        return self._content
+
+
+class Mmus:
+    """Makes and changes MMU values for one geometry and kind of hardware."""
+
+    def __init__(self, geometry: Geometry, hardware: Hardware) -> None:
+        self.geometry = geometry
+        self.hardware = hardware
+        self._pool: dict[tuple[object, ...], Mmu] = {}
+        self._viewed: dict[Tables, None] = {}
+        self._view_entries = 0
+        self._keeps_faults = hardware.early or "invalid-not-cached" in hardware.ablations
+
+    def start(self, regime: Regime, tables: Tables) -> Mmu:
+        """An MMU that has been running under `regime` for a while."""
+        return self._canonical(regime, (), (), (), (), self.hardware.evictions, tables)
+
+    def _forget_views(self) -> None:
+        """Drop what was computed from tables; real ones have hundreds of entries a view."""
+        for mmu in self._pool.values():
+            mmu.views.clear()
+        for tables in self._viewed:
+            tables.memo.clear()
+        self._viewed.clear()
+        self._view_entries = 0
+
+    def forget(self) -> None:
+        """Drop the pool."""
+        self._pool.clear()
+
+    def view(self, mmu: Mmu, tables: Tables) -> View:
+        """What the MMU holds and what its walks can reach, given the current tables."""
+        view = mmu.views.get(tables)
+        if view is None:
+            view = build_view(
+                self.geometry, self.hardware, mmu.regime, mmu.tables, mmu.leaves, tables
+            )
+            mmu.views[tables] = view
+            self._viewed[tables] = None
+            self._view_entries += len(view.tables) + len(view.leaves)
+            if self._view_entries > MAX_VIEW_ENTRIES:
+                self._forget_views()
+        return view
+
+    def written(self, mmu: Mmu, tables: Tables, name: str, value: Ttbr | Tcr) -> Mmu:
+        """After an MSR to a register that translation depends on."""
+        regime = mmu.regime.written(name, value, at_once=not self.hardware.late_registers)
+        return self._retained(mmu, tables, regime)
+
+    def synchronised(self, mmu: Mmu, tables: Tables) -> Mmu:
+        """After a context synchronisation event: one context is left, early results are gone."""
+        forget = "invalid-not-cached" not in self.hardware.ablations
+        return self._retained(mmu, tables, mmu.regime.synchronised(), forget_early=forget)
+
+    def settled(self, mmu: Mmu, tables: Tables, name: str) -> Mmu:
+        """One register's newest value takes effect before any synchronisation (concrete mode)."""
+        value = getattr(mmu.regime, name)[-1:]
+        return self._retained(mmu, tables, mmu.regime._replace(**{name: value}))
+
+    def without_early(self, mmu: Mmu, *, marked_only: bool = False) -> Mmu:
+        """Early results are dropped: all of them, or those that the next barrier drops."""
+        faults = tuple(f for f in mmu.early_faults if marked_only and not f.marked)
+        leaves = mmu.early_leaves if marked_only else ()
+        return self._make(mmu.regime, mmu.tables, mmu.leaves, leaves, faults, mmu.evictions)
+
+    def without_early_faults(self, mmu: Mmu) -> Mmu:
+        """ETS2: a fault may not date from before an access that has been performed by now."""
+        return self._make(mmu.regime, mmu.tables, mmu.leaves, mmu.early_leaves, (), mmu.evictions)
+
+    def invalidated(self, mmu: Mmu, tables: Tables, tlbi: Tlbi) -> Mmu:
+        """After a TLBI acted here: what it matched is gone, but walks may refill it."""
+        geometry = self.geometry
+        entries: Iterable[TableEntry] = mmu.tables
+        leaves: Iterable[LeafEntry] = mmu.leaves
+        if self.hardware.closure and any(tlbi.matches_table(e, geometry) for e in mmu.tables):
+            # What was cached from below a table that goes away, and is not matched itself, stays.
+            view = self.view(mmu, tables)
+            entries, leaves = view.tables, view.leaves
+        kept_tables = [e for e in entries if not tlbi.matches_table(e, geometry)]
+        kept_leaves = [part for e in leaves for part in tlbi.remainder(e, geometry)]
+        after = self._canonical(
+            mmu.regime,
+            kept_tables,
+            kept_leaves,
+            mmu.early_leaves,
+            mmu.early_faults,
+            mmu.evictions,
+            tables,
+        )
+        if not self.hardware.early or after is mmu:
+            return after
+        held = self.view(after, tables).leaves
+        lost = without(geometry, self.view(mmu, tables).leaves, held)
+        early = _ordered(merged(geometry, [*mmu.early_leaves, *lost]))
+        faults = _ordered({*mmu.early_faults, *self._faults_lost(mmu, after, tables)})
+        return self._make(after.regime, after.tables, after.leaves, early, faults, after.evictions)
+
+    def _faults_lost(self, before: Mmu, after: Mmu, tables: Tables) -> Iterator[EarlyFault]:
+        """Faults that only walks from cached tables which are gone now could have met."""
+        if before.tables == after.tables:
+            return
+        kept = set(self.view(after, tables).tables)
+        for entry in self.view(before, tables).tables:
+            if entry not in kept:
+                for run in faults_in(self.geometry, tables, entry.baddr, entry.level + 1):
+                    yield EarlyFault(entry.va + run.first, run.pages, run.fault)
+
+    def completed(self, mmu: Mmu, tlbi: Tlbi) -> Mmu:
+        """After another CPU's broadcast TLBI completed here (R9, R10).
+
+        Unused early results that the TLBI matches are translated anew. Faults survive it, but the
+        next barrier that orders accesses drops those that it matches.
+        """
+        leaves = [part for e in mmu.early_leaves for part in tlbi.remainder(e, self.geometry)]
+        faults = _ordered(
+            {f._replace(marked=f.marked or f.matched_by(tlbi)) for f in mmu.early_faults}
+        )
+        return self._make(
+            mmu.regime, mmu.tables, mmu.leaves, _ordered(set(leaves)), faults, mmu.evictions
+        )
+
+    def observed(self, mmu: Mmu, before: Tables, after: Tables, baddr: int) -> Mmu:
+        """After the table at `baddr` changed in memory, by whomever."""
+        view = self.view(mmu, before)
+        places = view.places(baddr)
+        if not places or not self.hardware.closure:
+            return mmu
+        entries: list[TableEntry] = list(mmu.tables)
+        leaves: list[LeafEntry] = list(mmu.leaves)
+        faults = set(mmu.early_faults)
+        for index, old, new in changes(before.by_address[baddr], after.by_address[baddr]):
+            for va, level, asid in places:
+                at = va + index * self.geometry.pages(level)
+                if is_table(old, level):
+                    entries.append(TableEntry(level, at, old.output, asid))
+                elif is_leaf(old, level) and old.cacheable:
+                    leaves += leaf_entries(self.geometry, old, level, at, asid)
+                elif self._keeps_faults and fault_of(old, level) != fault_of(new, level):
+                    fault = fault_of(old, level)
+                    assert fault is not None
+                    faults.add(EarlyFault(at, self.geometry.pages(level), fault))
+        return self._canonical(
+            mmu.regime,
+            entries,
+            leaves,
+            mmu.early_leaves,
+            _ordered(faults),
+            mmu.evictions,
+            after,
+        )
+
+    def joined(
+        self, mmu: Mmu, other: Mmu, tables: Tables, halves: Halves, doomed: tuple[Tlbi, ...]
+    ) -> Mmu:
+        """With what another CPU holds for what they have in common, if no doomed entry.
+
+        What walks from their common table imply it has anyway.
+        """
+        k = ("joined", mmu, other, halves, doomed)
+        memo = tables.memo.get(k)
+        if memo is None:
+            asids = {GLOBAL, *(context.asid for context in mmu.regime.contexts())}
+
+            def usable(entry: TableEntry | LeafEntry) -> bool:
+                return halves[entry.va >= KERNEL_PAGE] and entry.asid in asids
+
+            entries = [e for e in other.tables if usable(e)]
+            leaves = [e for e in other.leaves if usable(e)]
+            for tlbi in doomed:
+                entries = [e for e in entries if not tlbi.matches_table(e, self.geometry)]
+                leaves = [part for e in leaves for part in tlbi.remainder(e, self.geometry)]
+            memo = tables.memo[k] = self._canonical(
+                mmu.regime,
+                [*mmu.tables, *entries],
+                [*mmu.leaves, *leaves],
+                mmu.early_leaves,
+                mmu.early_faults,
+                mmu.evictions,
+                tables,
+            )
+        assert isinstance(memo, Mmu)
+        return memo
+
+    def filled(self, mmu: Mmu, entry: TableEntry | LeafEntry) -> Mmu:
+        """Concrete mode: a walk cached one more entry; `mmu` itself if it was there already."""
+        if entry in (mmu.tables if isinstance(entry, TableEntry) else mmu.leaves):
+            return mmu
+        tables = _ordered({*mmu.tables, entry}) if isinstance(entry, TableEntry) else mmu.tables
+        leaves = _ordered({*mmu.leaves, entry}) if isinstance(entry, LeafEntry) else mmu.leaves
+        return self._make(
+            mmu.regime, tables, leaves, mmu.early_leaves, mmu.early_faults, mmu.evictions
+        )
+
+    def evicted(self, mmu: Mmu, entry: TableEntry | LeafEntry) -> Mmu:
+        """Concrete mode: an entry was evicted."""
+        tables = tuple(e for e in mmu.tables if e != entry)
+        leaves = tuple(e for e in mmu.leaves if e != entry)
+        return self._make(
+            mmu.regime, tables, leaves, mmu.early_leaves, mmu.early_faults, mmu.evictions - 1
+        )
+
+    def _retained(
+        self, mmu: Mmu, tables: Tables, regime: Regime, *, forget_early: bool = False
+    ) -> Mmu:
+        """Change the regime: whatever was held before is still held."""
+        entries, leaves = mmu.tables, mmu.leaves
+        if self.hardware.closure:
+            view = self.view(mmu, tables)
+            entries, leaves = view.tables, view.leaves
+        early_leaves = () if forget_early else mmu.early_leaves
+        early_faults = () if forget_early else mmu.early_faults
+        return self._canonical(
+            regime, entries, leaves, early_leaves, early_faults, mmu.evictions, tables
+        )
+
+    def _canonical(
+        self,
+        regime: Regime,
+        entries: Iterable[TableEntry],
+        leaves: Iterable[LeafEntry],
+        early_leaves: tuple[LeafEntry, ...],
+        early_faults: tuple[EarlyFault, ...],
+        evictions: int,
+        tables: Tables,
+    ) -> Mmu:
+        """Make the MMU value, without what walks from its roots and kept tables imply."""
+        if "tlb" in self.hardware.ablations:
+            entries = leaves = ()
+        elif self.hardware.closure:
+            implied = build_view(self.geometry, self.hardware, regime, (), (), tables)
+            seen = set(implied.tables)
+            reachable = list(implied.leaves)
+            kept: list[TableEntry] = []
+            held = list(leaves)
+            for entry in _ordered(set(entries)):
+                if entry not in seen:
+                    more = implied.reachable_from(entry)
+                    if not self.hardware.walk_cache:
+                        held += more.leaves  # no walk starts there any more, but they were cached
+                        continue
+                    kept.append(entry)
+                    seen |= {entry, *more.tables}
+                    reachable += more.leaves
+            entries = kept
+            leaves = without(self.geometry, held, reachable)
+        return self._make(
+            regime,
+            _ordered(set(entries)),
+            _ordered(set(leaves)),
+            early_leaves,
+            early_faults,
+            evictions,
+        )
+
+    def _make(
+        self,
+        regime: Regime,
+        tables: tuple[TableEntry, ...],
+        leaves: tuple[LeafEntry, ...],
+        early_leaves: tuple[LeafEntry, ...],
+        early_faults: tuple[EarlyFault, ...],
+        evictions: int,
+    ) -> Mmu:
+        k = (regime, tables, leaves, early_leaves, early_faults, evictions)
+        mmu = self._pool.get(k)
+        if mmu is None:
+            mmu = self._pool[k] = Mmu(*k)
+        return mmu
+
+
+def changes(before: Table, after: Table) -> list[tuple[int, Descriptor, Descriptor]]:
+    """Index, old and new descriptor of every entry that differs."""
+    pairs = enumerate(zip(before.entries, after.entries, strict=True))
+    return [(i, old, new) for i, (old, new) in pairs if old != new]
+
+
+def _ordered(items: Iterable[T]) -> tuple[T, ...]:
+    return tuple(sorted(items))
+
+
+__all__ = ["GLOBAL", "EarlyFault", "Mmu", "Mmus", "changes"]

@@ -1,0 +1,89 @@
+"""System registers of the EL1&0 regime, and what a walk may believe them to be.
+
+Between an MSR and the next context synchronisation event a walk may use the old or the new value
+(R15), so the MMU keeps, per register, every value that may be in effect; the last is the newest.
+
+Simplified: a register's possible values are combined freely with those of the others (more
+behaviours than hardware that applies writes in order could show).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from simbbm.arm64.translation.geometry import KERNEL_PAGE
+
+
+class Ttbr(NamedTuple):
+    """TTBR0_EL1 or TTBR1_EL1: word address of the root table, an ASID, and CnP."""
+
+    baddr: int
+    asid: int = 0
+    cnp: bool = False
+    """Common not Private: others may use what was cached from here, and this CPU theirs."""
+
+    def recorded(self) -> tuple[Any, ...]:
+        """What digests are made of (`core.values.encode`)."""
+        return self if self.cnp else self[:2]
+
+
+class Tcr(NamedTuple):
+    """TCR_EL1. `t0_bits` and `t1_bits` are page-number bits: 2**bits pages per half (64 - TxSZ)."""
+
+    t0_bits: int
+    t1_bits: int
+    a1: bool = True
+    """The ASID is TTBR1's (Linux sets it); else TTBR0's."""
+    epd0: bool = False
+    epd1: bool = False
+
+
+class Regime(NamedTuple):
+    """Possible values of the registers that translation depends on; the last is the newest."""
+
+    ttbr0: tuple[Ttbr, ...]
+    ttbr1: tuple[Ttbr, ...]
+    tcr: tuple[Tcr, ...]
+
+    def synchronised(self) -> Regime:
+        """After a context synchronisation event only the newest values are in effect."""
+        return Regime(self.ttbr0[-1:], self.ttbr1[-1:], self.tcr[-1:])
+
+    def written(self, name: str, value: Ttbr | Tcr, *, at_once: bool) -> Regime:
+        """After an MSR, with the old values still possible unless `at_once`."""
+        old = getattr(self, name)
+        new = (value,) if at_once else (*(v for v in old if v != value), value)
+        return self._replace(**{name: new})
+
+    def newest(self, name: str) -> Ttbr | Tcr:
+        """What an MRS reads: the value that was written last."""
+        value: Ttbr | Tcr = getattr(self, name)[-1]
+        return value
+
+    def contexts(self) -> Iterator[Context]:
+        """Every combination that a walk may use."""
+        for tcr in self.tcr:
+            for ttbr0 in self.ttbr0:
+                for ttbr1 in self.ttbr1:
+                    yield Context(ttbr0, ttbr1, tcr)
+
+
+class Context(NamedTuple):
+    """One combination of register values, as a walk uses it."""
+
+    ttbr0: Ttbr
+    ttbr1: Ttbr
+    tcr: Tcr
+
+    @property
+    def asid(self) -> int:
+        """The current ASID."""
+        return self.ttbr1.asid if self.tcr.a1 else self.ttbr0.asid
+
+    def roots(self) -> Iterator[tuple[int, int, int]]:
+        """Root table, first page and page-number bits of each half on which walks are enabled."""
+        if not self.tcr.epd0:
+            yield self.ttbr0.baddr, 0, self.tcr.t0_bits
+        if not self.tcr.epd1:
+            yield self.ttbr1.baddr, KERNEL_PAGE, self.tcr.t1_bits

@@ -1,0 +1,115 @@
+"""What the completion of a TLBI means for stores and instructions that are under way (R9, R10).
+
+On a CPU other than the issuer, completion means that no access will be performed any more with a
+translation that was invalidated. Accesses that were translated but not performed are translated
+anew; a store that has left the window is waited for. A faulting translation survives, unless a
+barrier before it would order the access.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from simbbm.arm64.context import Shared
+from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.execution.flight import InFlight, Window
+from simbbm.arm64.execution.instructions import Decoded
+from simbbm.arm64.execution.storebuffer import StoreBuffer
+from simbbm.arm64.translation.geometry import Geometry
+from simbbm.arm64.translation.tlb import LeafEntry, Tlbi
+
+
+def stale(
+    geometry: Geometry, entry: LeafEntry | None, held: Sequence[LeafEntry], tlbi: Tlbi
+) -> bool:
+    """Whether the TLBI took this entry away (and no walk could bring it back)."""
+    return (
+        entry is not None
+        and tlbi.remainder(entry, geometry) != (entry,)
+        and not any(leaf.includes(entry, geometry) for leaf in held)
+    )
+
+
+def stores_hold_up(shared: Shared, state: CpuState, held: Sequence[LeafEntry], tlbi: Tlbi) -> bool:
+    """Whether a pending store was translated with an entry that the TLBI took away.
+
+    By erratum 4118414 that holds up the second of two broadcast TLBIs only.
+    """
+    if shared.ablated("no-drain"):
+        return False
+    waits = not _overlooks(state, tlbi)
+    return any(
+        stale(shared.geometry, store.entry, held, tlbi) and (waits or store.overlooked)
+        for store in state.buffer.stores
+    )
+
+
+def _overlooks(state: CpuState, tlbi: Tlbi) -> bool:
+    return state.features.erratum_4118414 and tlbi.broadcast
+
+
+def overlooked(
+    shared: Shared, state: CpuState, held: Sequence[LeafEntry], tlbi: Tlbi
+) -> StoreBuffer:
+    """The store buffer after a TLBI has acted: by erratum 4118414 it does not wait for some."""
+    if not _overlooks(state, tlbi):
+        return state.buffer
+    stores = (
+        store._replace(overlooked=True)
+        if stale(shared.geometry, store.entry, held, tlbi)
+        else store
+        for store in state.buffer.stores
+    )
+    return state.buffer._replace(stores=tuple(stores))
+
+
+def flight_holds_up(
+    shared: Shared,
+    window: Window,
+    code: Sequence[Decoded],
+    held: Sequence[LeafEntry],
+    tlbi: Tlbi,
+) -> bool:
+    """Whether an access was performed with a stale entry before an older one to its offset.
+
+    The two may go to the same word; the older one must not be translated after completion. Of one
+    whose address is not known yet the offset may be any.
+    """
+    if shared.ablated("no-drain") or shared.ablated("no-same-offset"):
+        return False
+    offsets: set[int] = set()
+    any_offset = False
+    for instruction, entry in zip(code, window, strict=True):
+        if not instruction.rule.access or instruction.physical:
+            continue
+        offset = instruction.address % shared.geometry.page_words
+        gone = stale(shared.geometry, entry.entry, held, tlbi)
+        if entry.done and gone and (any_offset or offset in offsets):
+            return True
+        if not entry.done and (gone or not (entry.translated or entry.fault)):
+            offsets.add(offset)
+            any_offset |= not instruction.addressed
+    return False
+
+
+def translated_anew(
+    shared: Shared,
+    window: Window,
+    code: Sequence[Decoded],
+    held: Sequence[LeafEntry],
+    tlbi: Tlbi,
+    ordered: Sequence[bool],
+) -> Window:
+    """The window after completion; `ordered[i]`: no barrier holds up the i-th instruction."""
+    if shared.ablated("no-drain"):
+        return window
+    following = []
+    for instruction, entry, free in zip(code, window, ordered, strict=True):
+        again = False
+        if instruction.rule.access and not instruction.physical and not entry.done:
+            again = stale(shared.geometry, entry.entry, held, tlbi)
+            page = shared.geometry.page(instruction.address)
+            if entry.fault is not None and (tlbi.page is None or tlbi.page == page):
+                again = not free
+        following.append(InFlight(entry.code) if again else entry)
+    return tuple(following)

@@ -1,0 +1,166 @@
+"""How one access is translated: every result that it may get, early ones included.
+
+An access picks any matching leaf that the CPU may hold, or any walk; it faults iff such a walk
+meets a fault in current memory, or met one earlier. Nothing is said here about when it may be
+performed.
+
+Simplified: an early result may be used by any later access of the program, also by one whose
+address depends on a younger load (more behaviours).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from simbbm.arm64.context import Shared
+from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.translation.descriptor import Attributes
+from simbbm.arm64.translation.memory import Memory
+from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry
+from simbbm.arm64.translation.view import Hit
+from simbbm.arm64.translation.walks import CONFLICT, PERMISSION, Fault, walk_root
+
+READ, WRITE, FETCH = "read", "write", "fetch"
+
+
+class Translation(NamedTuple):
+    """One possible result of translating an access: `page`, or `fault`."""
+
+    page: int
+    entry: LeafEntry | None
+    fault: Fault | None
+    suffix: str
+    """Tells apart results for one access in a label; empty for the best-founded one."""
+    stale: str | None = None
+    """What the current tables say instead, if this result is not theirs."""
+    attributes: Attributes | None = None
+    early: bool = False
+    """It was made early: an access may use it, but not accesses without end."""
+    conflict: bool = False
+    """It is what becomes of two entries that disagree."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is remarkable about it, for readers."""
+        notes = []
+        if self.fault:
+            notes.append(f"level {self.fault.level} {self.fault.kind} fault")
+        elif self.suffix:
+            text = f"({self.attributes.text})" if self.attributes and "(" in self.suffix else ""
+            notes.append(f"gets page {self.page:#x}{text}")
+        if self.early:
+            notes.append("translated early")
+        if self.conflict:
+            notes.append("two entries match")
+        return tuple(notes)
+
+
+def translations(
+    shared: Shared, state: CpuState, memory: Memory, page: int, access: str
+) -> tuple[Translation, ...]:
+    """Every result that an access to `page` may get, in canonical order."""
+    k = (state.mmu, page, access, state.el, state.features)
+    memo = memory.tables.memo.get(k)
+    if memo is None:
+        memo = memory.tables.memo[k] = tuple(_translate(shared, state, memory, page, access))
+    return memo  # type: ignore[return-value]
+
+
+def target(t: Translation, among: Iterable[Translation]) -> str:
+    """Name the page, with its attributes where another result has the same page with others."""
+    alike = {other.attributes for other in among if other.page == t.page and not other.fault}
+    assert t.attributes is not None
+    text = f"({t.attributes.text or 'rw'})" if len(alike) > 1 else ""
+    return f"{t.page:#x}{text}"
+
+
+def _translate(
+    shared: Shared, state: CpuState, memory: Memory, page: int, access: str
+) -> list[Translation]:
+    view = shared.view(state, memory)
+    found: list[tuple[Hit | Fault, str]] = [(r, "") for r in view.lookup(page)]
+    found += [(result, "~early") for result in _early(shared, state, page)]
+    found += [(result, "~conflict") for result in _conflicts(shared, state, memory, page)]
+    now = _by_current_tables(shared, state, memory, page)
+    results: dict[object, Translation] = {}
+    for result, origin in found:
+        early, conflict = origin == "~early", origin == "~conflict"
+        if isinstance(result, Hit):
+            denied = not permitted(result.attributes, access, state.el)
+            level = result.entry.level if result.entry else 0
+            fault = Fault(PERMISSION, level) if denied else None
+        else:
+            fault = result
+        if fault is not None:
+            suffix = f"!{fault.kind}{fault.level}{origin}"
+            faulting = Translation(0, None, fault, suffix, early=early, conflict=conflict)
+            results.setdefault(fault, faulting)
+        else:
+            assert isinstance(result, Hit)
+            suffix = f"~{result.page:#x}{origin}" if results else ""
+            if any(result.page == t.page and not t.fault for t in results.values()):
+                suffix = f"~{result.page:#x}({result.attributes.text}){origin}"
+            stale = now if now != (result.page, result.attributes) else None
+            told = "a fault" if stale is None or stale[0] is None else f"page {stale[0]:#x}"
+            results.setdefault(
+                (result.page, result.attributes),
+                Translation(
+                    result.page,
+                    result.entry,
+                    None,
+                    suffix,
+                    told if stale else None,
+                    result.attributes,
+                    early,
+                    conflict,
+                ),
+            )
+    return list(results.values())
+
+
+def _by_current_tables(
+    shared: Shared, state: CpuState, memory: Memory, page: int
+) -> tuple[int | None, Attributes | None]:
+    """What a walk of the current tables by the newest registers gives."""
+    *_, newest = state.mmu.regime.contexts()
+    result = walk_root(shared.geometry, memory.tables, newest, page)
+    if isinstance(result, Fault):
+        return None, None
+    descriptor, level = result
+    return descriptor.output + page % shared.geometry.pages(level), descriptor.attributes
+
+
+def _early(shared: Shared, state: CpuState, page: int) -> list[Hit | Fault]:
+    asids = {GLOBAL, *(context.asid for context in state.mmu.regime.contexts())}
+    leaves = (
+        Hit(entry.page + page - entry.va, entry.attributes, entry)
+        for entry in state.mmu.early_leaves
+        if entry.covers(page, shared.geometry) and entry.asid in asids
+    )
+    faults = (e.fault for e in state.mmu.early_faults if e.va <= page < e.va + e.pages)
+    return [*leaves, *faults]
+
+
+def _conflicts(shared: Shared, state: CpuState, memory: Memory, page: int) -> list[Hit | Fault]:
+    """What an access gets beyond either of two entries that disagree (RFVQCK)."""
+    view = shared.view(state, memory)
+    features = state.features
+    size = view.size_differs(page) and not features.tolerates_size_change
+    if not (size or view.conflicting(page)):
+        return []
+    if features.conflict == "abort":
+        return [Fault(CONFLICT, view.matching(page)[0].level)]
+    if features.conflict == "amalgam":
+        pairs = view.pairs(page)
+        return [Hit(a.page + page - a.va, b.attributes, None) for a, b in pairs]
+    return []
+
+
+def permitted(attributes: Attributes, access: str, el: int) -> bool:
+    """Whether a leaf's permissions allow an access from an exception level."""
+    if access == FETCH:
+        return attributes.execute
+    if el == 0:
+        return attributes.user and (access == READ or (attributes.write and attributes.user_write))
+    return access == READ or attributes.write

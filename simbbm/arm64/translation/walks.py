@@ -1,0 +1,259 @@
+"""Translation table walks: where one leads, and everything that lies below a table.
+
+A walk reads current memory and never the store buffer (R4). Descriptors that fault are never
+cached (R1), so a fault is always a fault of the current tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from simbbm.arm64.translation.descriptor import LEAF, TABLE, Descriptor
+from simbbm.arm64.translation.geometry import LEAF_LEVEL, Geometry
+from simbbm.arm64.translation.memory import Table, Tables
+from simbbm.arm64.translation.registers import Context
+from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry
+
+TRANSLATION, ACCESS_FLAG, PERMISSION, CONFLICT = (
+    "translation",
+    "access-flag",
+    "permission",
+    "conflict",
+)
+
+
+class Fault(NamedTuple):
+    """Why an access has no translation: kind and level, as in ESR_EL1.xFSC."""
+
+    kind: str
+    level: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} fault, level {self.level}"
+
+
+class FaultRun(NamedTuple):
+    """Neighbouring pages on which walks meet the same fault."""
+
+    first: int
+    pages: int
+    fault: Fault
+
+    @property
+    def end(self) -> int:
+        """The first page behind them."""
+        return self.first + self.pages
+
+
+class Below(NamedTuple):
+    """Everything that walks can reach from one table, with addresses relative to its range."""
+
+    tables: tuple[TableEntry, ...]
+    leaves: tuple[LeafEntry, ...]
+
+
+def is_table(descriptor: Descriptor, level: int) -> bool:
+    """Whether a walk goes on below this descriptor."""
+    return descriptor.kind == TABLE and level < LEAF_LEVEL
+
+
+def is_leaf(descriptor: Descriptor, level: int) -> bool:
+    """Whether the descriptor maps memory at this level (there are no level 0 blocks)."""
+    return descriptor.kind == LEAF and level > 0
+
+
+def fault_of(descriptor: Descriptor, level: int) -> Fault | None:
+    """Fault that a walk meets at this descriptor, if any."""
+    if is_table(descriptor, level):
+        return None
+    if not is_leaf(descriptor, level):
+        return Fault(TRANSLATION, level)
+    return None if descriptor.access_flag else Fault(ACCESS_FLAG, level)
+
+
+def faults_in(geometry: Geometry, tables: Tables, baddr: int, level: int) -> list[FaultRun]:
+    """Where walks that come to a table fault at its own entries."""
+    size = geometry.pages(level)
+    table = tables.by_address.get(baddr)
+    if table is None:
+        return [FaultRun(0, geometry.entries * size, Fault(TRANSLATION, level))]
+    memo = table.memo.get(("faults", level))
+    if memo is None:
+        memo = table.memo["faults", level] = _fault_runs(table, level, size)
+    return memo  # type: ignore[return-value]
+
+
+def _fault_runs(table: Table, level: int, size: int) -> list[FaultRun]:
+    runs: list[FaultRun] = []
+    for index, descriptor in enumerate(table.entries):
+        fault = fault_of(descriptor, level)
+        if fault and runs and runs[-1].fault == fault and runs[-1].end == index * size:
+            runs[-1] = runs[-1]._replace(pages=runs[-1].pages + size)
+        elif fault:
+            runs.append(FaultRun(index * size, size, fault))
+    return runs
+
+
+def leaf_entries(
+    geometry: Geometry, descriptor: Descriptor, level: int, va: int, asid: int, count: int = 1
+) -> list[LeafEntry]:
+    """The entries as which a TLB may hold `count` leaves, the first of them this one at `va`."""
+    tag = asid if descriptor.not_global else GLOBAL
+    own = LeafEntry(
+        level,
+        va,
+        count,
+        descriptor.output,
+        descriptor.attributes,
+        descriptor.contiguous,
+        group=False,
+        asid=tag,
+    )
+    group = geometry.group(level)
+    if not descriptor.contiguous or group == 1:
+        return [own]
+    size = geometry.pages(level)
+    head = va // size % group
+    tail = -(head + count) % group
+    start = va - head * size
+    return [
+        own,
+        own._replace(va=start, page=own.page - head * size, count=head + count + tail, group=True),
+    ]
+
+
+def below(geometry: Geometry, tables: Tables, baddr: int, level: int) -> Below:
+    """Everything reachable from the table at `baddr`, whose entries are at `level`.
+
+    Entries carry asid 0 where the walk's own ASID has to be filled in, GLOBAL elsewhere.
+    """
+    table = tables.by_address.get(baddr)
+    if table is None:
+        return Below((), ())
+    # A table without children is the same in all versions of memory in which its contents are.
+    memos, k = (tables.memo, (baddr, level)) if table.children else (table.memo, (level,))
+    memo = memos.get(k)
+    if memo is None:
+        memo = memos[k] = _below(geometry, tables, table, level)
+    assert isinstance(memo, Below)
+    return memo
+
+
+def _below(geometry: Geometry, tables: Tables, table: Table, level: int) -> Below:
+    size = geometry.pages(level)
+    entries: list[TableEntry] = []
+    leaves: list[LeafEntry] = []
+    if level > 0:
+        for run in table.runs(size):
+            leaves += leaf_entries(geometry, run.descriptor, level, run.index * size, 0, run.count)
+    if level < LEAF_LEVEL:
+        for index, child in table.children:
+            va = index * size
+            entries.append(TableEntry(level, va, child, 0))
+            under = below(geometry, tables, child, level + 1)
+            entries += [TableEntry(e.level, e.va + va, e.baddr, e.asid) for e in under.tables]
+            leaves += [LeafEntry(e[0], e.va + va, *e[2:]) for e in under.leaves]
+    return Below(tuple(entries), tuple(merged(geometry, leaves)))
+
+
+def merged(geometry: Geometry, leaves: Iterable[LeafEntry]) -> list[LeafEntry]:
+    """Leaves in order of address; those that overlap or continue one another made one entry."""
+    result: list[LeafEntry] = []
+    last: dict[tuple[object, ...], int] = {}
+    for entry in sorted(leaves, key=lambda e: e.va):
+        kind = _alike(entry)
+        at = last.get(kind)
+        if at is not None and entry.va <= result[at].va + result[at].pages(geometry):
+            end = (entry.va - result[at].va) // geometry.pages(entry.level) + entry.count
+            result[at] = result[at]._replace(count=max(result[at].count, end))
+        else:
+            last[kind] = len(result)
+            result.append(entry)
+    return result
+
+
+def without(
+    geometry: Geometry, leaves: Iterable[LeafEntry], others: Iterable[LeafEntry]
+) -> list[LeafEntry]:
+    """What `leaves` hold and `others` do not, in normal form."""
+    rest = merged(geometry, leaves)
+    by_kind: dict[tuple[object, ...], list[LeafEntry]] = {}
+    for other in others if rest else ():
+        by_kind.setdefault(_alike(other), []).append(other)
+    for kind, cuts in by_kind.items():
+        for cut in cuts:
+            rest = [
+                part
+                for leaf in rest
+                for part in (_cut(geometry, leaf, cut) if _alike(leaf) == kind else (leaf,))
+            ]
+    return rest
+
+
+def _alike(leaf: LeafEntry) -> tuple[object, ...]:
+    """What must be equal for two entries to be parts of one."""
+    return (
+        leaf.page - leaf.va,
+        leaf.level,
+        leaf.attributes,
+        leaf.contiguous,
+        leaf.group,
+        leaf.asid,
+    )
+
+
+def _cut(geometry: Geometry, leaf: LeafEntry, other: LeafEntry) -> list[LeafEntry]:
+    size = geometry.pages(leaf.level)
+    first = max((other.va - leaf.va) // size, 0)
+    end = min((other.va - leaf.va) // size + other.count, leaf.count)
+    if first >= end:
+        return [leaf]
+    parts = leaf.part(0, first, geometry), leaf.part(end, leaf.count - end, geometry)
+    return [part for part in parts if part.count > 0]
+
+
+def mapped_pages(
+    geometry: Geometry,
+    tables: Mapping[int, Sequence[Descriptor]],
+    roots: Iterable[tuple[int, int, int]],
+) -> tuple[int, ...]:
+    """The first page of every leaf below roots: table, first page, and page-number bits of each."""
+    found: dict[int, None] = {}
+    waiting = [(baddr, geometry.start_level(bits), first) for baddr, first, bits in roots]
+    for baddr, level, first in waiting:
+        for index, descriptor in enumerate(tables.get(baddr, ())):
+            page = first + index * geometry.pages(level)
+            if is_table(descriptor, level):
+                waiting.append((descriptor.output, level + 1, page))
+            elif is_leaf(descriptor, level):
+                found[page] = None
+    return tuple(sorted(found))
+
+
+def walk(
+    geometry: Geometry, tables: Tables, baddr: int, level: int, page: int
+) -> tuple[Descriptor, int] | Fault:
+    """Walk down from a table whose entries are at `level`; `page` is relative to a region's start.
+
+    Returns the leaf descriptor and its level, or the fault.
+    """
+    while True:
+        table = tables.by_address.get(baddr)
+        if table is None:
+            return Fault(TRANSLATION, level)
+        descriptor = table.entries[geometry.index(page, level)]
+        if is_table(descriptor, level):
+            baddr, level = descriptor.output, level + 1
+        else:
+            return fault_of(descriptor, level) or (descriptor, level)
+
+
+def walk_root(
+    geometry: Geometry, tables: Tables, context: Context, page: int
+) -> tuple[Descriptor, int] | Fault:
+    """Walk from the root that a context gives for this page."""
+    for baddr, first, bits in context.roots():
+        if 0 <= page - first < 1 << bits:
+            return walk(geometry, tables, baddr, geometry.start_level(bits), page - first)
+    return Fault(TRANSLATION, 0)

@@ -1,0 +1,1 @@
+"""One file for each subcommand: options, and what is printed. No rules live here."""

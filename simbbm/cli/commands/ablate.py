@@ -1,0 +1,218 @@
+"""`simbbm ablate`: which barrier carries the load."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import click
+
+from simbbm import discovery
+from simbbm.cli.ablate_columns import PAIR, Columns, steps_of
+from simbbm.cli.exits import Exit
+from simbbm.cli.options import (
+    Duration,
+    common,
+    examples,
+    ids_argument,
+    parameters_option,
+    witness_dir_option,
+)
+from simbbm.cli.verdicts import keep
+from simbbm.core.errors import UsageError
+from simbbm.explore.counterexample.ablate import Ablation, Ablator, Change
+from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
+from simbbm.explore.search.prove import witness_along
+from simbbm.host.terminal import echo, style
+from simbbm.report.rows import AblationRow, encode
+
+if TYPE_CHECKING:
+    from simbbm.cli.verdicts import Kept
+    from simbbm.scenario import Scenario
+
+COLOURS = {"load-bearing": "red", "redundant": "green", "inconclusive": "yellow"}
+
+
+@click.command(
+    "ablate",
+    epilog=examples(
+        "simbbm ablate linear_map_split::good",
+        "simbbm ablate linear_map_split::good -p cpus=2 -p layout=pmd --explain",
+        "simbbm ablate mine.py::good --as markdown",
+        "simbbm ablate linear_map_split::good idmap::good smt::good -p cpus=2",
+    ),
+)
+@ids_argument
+@parameters_option
+@click.option("--pairs", is_flag=True, help="Removals of two steps that can be spared singly, too.")
+@click.option("--explain", is_flag=True, help="Say of each step what goes wrong without it.")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["table", "markdown"]),
+    default="table",
+    show_default=True,
+    help="How the answer looks.",
+)
+@click.option("--max-seconds", type=Duration(), help="Give up on what is left after this long.")
+@witness_dir_option
+@common
+def command(
+    ids: tuple[str, ...],
+    *,
+    given: tuple[tuple[str, str], ...],
+    pairs: bool,
+    explain: bool,
+    form: str,
+    max_seconds: float | None,
+    witness_dir: Path,
+    as_json: bool,
+    log_format: str,  # noqa: ARG001 - nothing is logged here
+) -> int:
+    """Take away each step of a scenario, or make it weaker, and search what is left.
+
+    A step is load-bearing if something then fails (with the shortest counterexample), and redundant
+    if nothing does: that is proved, for these parameters and this machine. Of several scenarios the
+    answers stand side by side, when all are known.
+    """
+    scenarios = [discovery.find(scenario_id) for scenario_id in dict.fromkeys(ids)]
+    several = len(scenarios) > 1 and not as_json
+    if several and explain:
+        raise UsageError("--explain goes with one scenario", "or with --json")
+    end = None if max_seconds is None else monotonic() + max_seconds
+    ablators = [Ablator(s, s.parameters_from(dict(given)), _left(end)) for s in scenarios]
+    page = (
+        Columns(tuple(s.id for s in scenarios), markdown=form == "markdown")
+        if several
+        else Page(form, explain=explain, as_json=as_json, witness_dir=witness_dir)
+    )
+    counts = Counter[str]()
+    try:
+        for ablator in ablators:
+            for ablation in _ablations(ablator, end, pairs=pairs):
+                counts[ablation.result] += 1
+                page.add(ablator.scenario, ablation)
+    except KeyboardInterrupt:
+        page.end(counts, "interrupted: the rest was not looked at")
+        return Exit.INTERRUPTED
+    complete = all(ablator.complete for ablator in ablators)
+    page.end(counts, "" if complete else "there was no time to find all of its steps")
+    inconclusive = counts["inconclusive"] or not complete
+    return Exit.INCONCLUSIVE if inconclusive else Exit.EXPECTED
+
+
+def _ablations(ablator: Ablator, end: float | None, *, pairs: bool) -> Iterator[Ablation]:
+    """Every single change, and then pairs, as long as there is time."""
+    spared: list[Change] = []
+    for change in ablator.singles():
+        ablation = _in_time(ablator, end, change)
+        if ablation.result == "redundant":
+            spared.append(change)
+        yield ablation
+    if pairs:
+        for pair in ablator.pairs(spared):
+            yield _in_time(ablator, end, *pair)
+
+
+def _in_time(ablator: Ablator, end: float | None, *changes: Change) -> Ablation:
+    ablator.limits = _left(end)
+    return ablator.ablate(*changes)
+
+
+def _left(end: float | None) -> Limits:
+    return NO_LIMITS if end is None else Limits(seconds=max(0.0, end - monotonic()))
+
+
+class Page:
+    """The answer, row by row."""
+
+    def __init__(self, form: str, *, explain: bool, as_json: bool, witness_dir: Path) -> None:
+        self.witness_dir = witness_dir
+        self.markdown = form == "markdown"
+        self.explain = explain
+        self.as_json = as_json
+        self.routine = ""
+        if self.markdown and not as_json:
+            why = " what goes wrong |" if explain else ""
+            echo(f"| step | change | result | property | steps |{why}")
+            echo("|---|---|---|---|---:|" + ("---|" if explain else ""))
+
+    def add(self, scenario: Scenario, ablation: Ablation) -> None:
+        """Print one row, and keep its counterexample."""
+        proof, kept = ablation.proof, None
+        if proof is not None and proof.run is not None:
+            witness = witness_along(
+                ablation.scenario,
+                ablation.params,
+                proof.run,
+                loop=proof.loop,
+                way=(proof.verdict, proof.property),
+            )
+            kept = keep(witness, self.witness_dir)
+        row = AblationRow(
+            scenario=scenario.id,
+            params=ablation.params,
+            step=steps_of(ablation),
+            change=" + ".join(change.change for change in ablation.changes),
+            result=ablation.result,
+            verdict=proof.verdict if proof else None,
+            property=proof.property if proof else None,
+            length=len(proof.run) if proof and proof.run is not None else None,
+            witness=str(kept.path) if kept and kept.path else None,
+            token=kept.token if kept else None,
+            why=ablation.why or None,
+            states=proof.states if proof else None,
+        )
+        if self.as_json:
+            echo(encode(row))
+        elif self.markdown:
+            self._markdown(row)
+        else:
+            self._table(row, kept)
+
+    def _markdown(self, row: AblationRow) -> None:
+        what = row.property or _needed(row)
+        length = "" if row.length is None else str(row.length)
+        why = f" {row.why or ''} |" if self.explain else ""
+        echo(f"| `{row.step}` | {row.change} | {row.result} | {what} | {length} |{why}")
+
+    def _table(self, row: AblationRow, kept: Kept | None) -> None:
+        routine, _, step = row.step.partition(".")
+        if PAIR in row.step:
+            routine, step = "pairs of removals", row.step
+        if routine != self.routine:
+            self.routine = routine
+            echo(style(routine, bold=True))
+        what = row.property or _needed(row)
+        length = f"{row.length} steps" if row.length is not None else ""
+        why = f"  {what:<22} {length}".rstrip()
+        result = style(f"{row.result:<12}" if why else row.result, fg=COLOURS[row.result])
+        change = "" if PAIR in row.step else f"{row.change:<24}"
+        echo(f"  {step:<18} {change} {result}{why}")
+        if self.explain and row.why and row.result != "redundant":
+            echo(f"      {row.why}")
+            if kept:
+                echo(f"      show with: {kept.show}")
+
+    def end(self, counts: Counter[str], why: str) -> None:
+        """Say what it comes to."""
+        if self.as_json:
+            return
+        listed = ", ".join(f"{n} {result}" for result, n in sorted(counts.items()))
+        told = f"{counts.total()} changes: {listed}"
+        echo(f"\n{told}{f'; {why}' if why else ''}.")
+        if counts["redundant"] and not self.markdown:
+            echo(
+                "Redundant: proved for these parameters, on this machine; see what it does not "
+                "model before leaving a step out."
+            )
+
+
+def _needed(row: AblationRow) -> str:
+    """What to say of a step without which the program does not know how to go on."""
+    if row.verdict is not None:
+        return ""
+    return "its value is used" if "its value" in (row.why or "") else "needed to go on"

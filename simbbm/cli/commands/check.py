@@ -1,0 +1,352 @@
+"""`simbbm check`: the main job. Hold every scenario against what is expected of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from simbbm import discovery
+from simbbm.cli.commands.kill_table import kill_options, show_kill_table, wanted_trials
+from simbbm.cli.exits import Exit, worst
+from simbbm.cli.options import (
+    Count,
+    Duration,
+    ScenarioId,
+    common,
+    examples,
+    max_steps_option,
+    parameters_option,
+    seed_option,
+    strategy_option,
+    witness_dir_option,
+)
+from simbbm.cli.proving import Bounds, Proven, cross_check_option, limit_options
+from simbbm.cli.sampling import Sampled, Wanted
+from simbbm.cli.searches import Found, jobs_option, searches
+from simbbm.cli.verdicts import exit_of, terminal_width, verdict_text
+from simbbm.core.errors import ModelError, ScenarioError, UsageError
+from simbbm.explore.search.breadth_first import Limits
+from simbbm.explore.strategies.named import strategy as read_strategy
+from simbbm.host.terminal import complain, echo, style
+from simbbm.report.rows import ErrorRow, VerdictRow, encode
+from simbbm.scenario import Scenario
+
+MAIN = "linear_map_split::good"
+RUNS = 10_000
+MAX_STATES = 100_000
+MAX_SECONDS = 60.0
+SAMPLE_IS_NO_PROOF = (
+    "SAMPLED: so many schedules were tried and none failed. That is evidence, not a proof."
+)
+NOT_KNOWN = "  whether hardware can keep runs from ending is not known"
+MARKS = {
+    Exit.EXPECTED: ("ok", "green"),
+    Exit.UNEXPECTED: ("FAIL", "red"),
+    Exit.USAGE: ("ERR", "red"),
+    Exit.INTERNAL: ("ERR", "red"),
+}
+
+
+class Asked(NamedTuple):
+    """What the command line asks for, whatever the scenario."""
+
+    bounds: Bounds
+    runs: Wanted
+    require_proof: bool
+
+
+class Outcome(NamedTuple):
+    """What became of one scenario: an answer, its author's mistake, or ours."""
+
+    scenario: Scenario
+    answer: Proven | Sampled | None
+    error: ScenarioError | ModelError | None
+    exit: Exit
+
+
+@click.command(
+    "check",
+    epilog=examples(
+        "simbbm check",
+        "simbbm check linear_map_split::good -p cpus=4 --runs 100k",
+        "simbbm check mine.py",
+        "simbbm check deep --kill-table",
+    ),
+)
+@click.argument("ids", nargs=-1, metavar="[ID...]", type=ScenarioId())
+@click.option("--all", "everything", is_flag=True, help="Every scenario that is installed.")
+@click.option("--twins", is_flag=True, help="The twins of the named scenarios, too.")
+@parameters_option
+@limit_options
+@click.option("--runs", type=Count(), help="Schedules of a sample. [default: 10k, or --time]")
+@click.option("--time", type=Duration(), help="Sample for this long, e.g. 30s.")
+@seed_option
+@strategy_option
+@max_steps_option
+@jobs_option
+@cross_check_option
+@click.option("--require-proof", is_flag=True, help="A sample is not enough: exit with 3.")
+@kill_options
+@witness_dir_option
+@common
+def command(
+    ids: tuple[str, ...],
+    *,
+    everything: bool,
+    twins: bool,
+    given: tuple[tuple[str, str], ...],
+    max_states: int | None,
+    max_seconds: float | None,
+    max_memory: int | None,
+    runs: int | None,
+    time: float | None,
+    seed: int,
+    strategy: str,
+    max_steps: int | None,
+    jobs: int | None,
+    cross_check: bool,
+    require_proof: bool,
+    kill_table: bool,
+    trials: int | None,
+    witness_dir: Path,
+    as_json: bool,
+    log_format: str,
+) -> int:
+    """Hold scenarios against what is expected of them.
+
+    Good ones have to hold, bad twins to be caught. Without ID: linear_map_split::good and all its
+    twins.
+
+    A check visits every state, which proves what it says, as far as --max-states (100k),
+    --max-seconds (60s) and --max-memory allow; beyond that it samples: it tries many schedules,
+    and proves nothing.
+    """
+    scenarios = _chosen(ids, everything=everything, twins=twins)
+    every_params = _parameters(scenarios, dict(given), named=bool(ids))
+    named = list(zip(scenarios, every_params, strict=True))
+    name = read_strategy(strategy).name
+    if kill_table or trials:
+        wanted = wanted_trials(trials, runs, seed, max_steps, table=kill_table)
+        return show_kill_table(named, name, wanted, jobs, as_json=as_json, log_format=log_format)
+    if runs is None and time is None:
+        runs = RUNS
+    limits = Limits(
+        states=max_states or MAX_STATES, seconds=max_seconds or MAX_SECONDS, memory=max_memory
+    )
+    asked = Asked(
+        Bounds(
+            limits,
+            symmetry=True,
+            ample=True,
+            witness_dir=witness_dir,
+            log_format=log_format,
+            cross_check=cross_check,
+        ),
+        Wanted(runs, time, seed, name, max_steps, jobs, "first", witness_dir, log_format),
+        require_proof,
+    )
+    return _held(named, asked, jobs, as_json=as_json)
+
+
+def _held(
+    named: list[tuple[Scenario, dict[str, object]]],
+    asked: Asked,
+    jobs: int | None,
+    *,
+    as_json: bool,
+) -> Exit:
+    """Hold one scenario after the other against what is expected; print what comes of it."""
+    table = Table([scenario for scenario, _ in named], as_json=as_json)
+    outcomes: list[Outcome] = []
+    codes: list[Exit] = []
+    searched = searches(named, asked.bounds, jobs)
+    try:
+        for (scenario, params), found in zip(named, searched, strict=False):
+            outcome = _outcome(scenario, params, asked, found)
+            outcomes.append(outcome)
+            table.add(outcome)
+            if outcome.exit is Exit.INTERRUPTED:
+                searched.stop()
+        if not as_json:
+            _conclude(outcomes, len(named), require_proof=asked.require_proof)
+    except KeyboardInterrupt:
+        codes = [Exit.INTERRUPTED]
+        if not as_json:
+            _count(outcomes, len(named))
+    return worst(codes + [outcome.exit for outcome in outcomes])
+
+
+def _chosen(ids: tuple[str, ...], *, everything: bool, twins: bool) -> list[Scenario]:
+    if everything and ids:
+        raise UsageError("check --all names every scenario already", "leave out the ids")
+    if everything:
+        return discovery.shipped() + discovery.select(discovery.entry_points())
+    return discovery.select(ids or [MAIN], twins=twins or not ids)
+
+
+def _parameters(
+    scenarios: list[Scenario], given: dict[str, str], *, named: bool
+) -> list[dict[str, object]]:
+    """Every scenario's parameters. One that nobody named takes of them what it knows."""
+    known = {p.name for scenario in scenarios for p in scenario.parameters}
+    every = []
+    for scenario in scenarios:
+        own = {p.name for p in scenario.parameters}
+        fits = {n: v for n, v in given.items() if n in own or named or n not in known}
+        every.append(scenario.parameters_from(fits))
+    return every
+
+
+def _outcome(scenario: Scenario, params: dict[str, object], asked: Asked, found: Found) -> Outcome:
+    try:
+        answer = _answer(scenario, params, asked, found)
+    except ScenarioError as error:
+        return Outcome(scenario, None, error, Exit.USAGE)
+    except ModelError as error:
+        return Outcome(scenario, None, error, Exit.INTERNAL)
+    if answer.interrupted:
+        return Outcome(scenario, answer, None, Exit.INTERRUPTED)
+    proof_due = asked.require_proof or _declared_proved(scenario, params)
+    return Outcome(scenario, answer, None, exit_of(answer.row, require_proof=proof_due))
+
+
+def _answer(
+    scenario: Scenario, params: dict[str, object], asked: Asked, found: Found
+) -> Proven | Sampled:
+    """What a search found, or a sample where it hit a limit first."""
+    if isinstance(found, ScenarioError | ModelError):
+        raise found
+    if found.interrupted or found.lost or found.row.verdict != "INCONCLUSIVE":
+        return found
+    from simbbm.cli.sampling import sample
+
+    return sample(scenario, params, asked.runs)
+
+
+def _declared_proved(scenario: Scenario, params: dict[str, object]) -> bool:
+    """Whether a sample is less than the scenario claims; it claims nothing of other parameters."""
+    return scenario.evidence == "proved" and params == scenario.parameters_from({})
+
+
+class Table:
+    """A line for each scenario as soon as there is an answer, under the name of its file."""
+
+    def __init__(self, scenarios: Sequence[Scenario], *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.width = max(len(s.name) for s in scenarios)
+        self.source = ""
+
+    def add(self, outcome: Outcome) -> None:
+        """Print the line of one scenario."""
+        if outcome.answer is None:
+            assert outcome.error is not None
+            self._error(outcome, outcome.error)
+            return
+        row = outcome.answer.row
+        if self.as_json:
+            echo(encode(row))
+            return
+        told = f"{verdict_text(row):<30} {_seen(row):>15} {row.seconds or 0:6.1f} s"
+        if bound := (row.coverage or {}).get("collision"):
+            told += f"  two states taken for one: p < {bound:.1g}"
+        if (known := row.termination) and known["cpus"] != row.params.get("cpus", known["cpus"]):
+            told += f"  termination up to cpus={known['cpus']}" if known["cpus"] else NOT_KNOWN
+        if outcome.exit is Exit.UNEXPECTED:
+            told += f"  expected {row.expect}"
+        elif row.message and row.verdict == "INCONCLUSIVE":
+            told += f"  {row.message}"
+        self._line(outcome, told)
+
+    def _error(self, outcome: Outcome, error: ScenarioError | ModelError) -> None:
+        if self.as_json:
+            echo(encode(ErrorRow(message=error.message, hint=error.hint)))
+        else:
+            whose = "the scenario" if outcome.exit is Exit.USAGE else "simbbm"
+            self._line(outcome, f"error in {whose}")
+        complain(str(error))
+
+    def _line(self, outcome: Outcome, told: str) -> None:
+        source, _, name = outcome.scenario.id.rpartition("::")
+        if source != self.source:
+            self.source = source
+            echo(style(source, bold=True))
+        mark, colour = MARKS.get(outcome.exit, ("?", "yellow"))
+        head = f"  {style(f'{mark:<4}', fg=colour)}  "
+        if self.width + 64 <= terminal_width():
+            echo(f"{head}{name:<{self.width}}  {told}")
+        else:
+            echo(f"{head}{name}\n        {told}")
+
+
+def _seen(row: VerdictRow) -> str:
+    """How much was looked at, or how far it is to the counterexample."""
+    if row.states is None and row.runs is None:
+        return "nothing"
+    if row.length is not None:
+        return f"{row.length:,} steps{'' if row.certified else ' or less'}"
+    return f"{row.states:,} states" if row.mode == "explore" else f"{row.runs:,} runs"
+
+
+def _conclude(outcomes: list[Outcome], asked: int, *, require_proof: bool) -> None:
+    """Say what it comes to, and show the first counterexample that nobody expected."""
+    _count(outcomes, asked)
+    if any(o.answer and o.answer.row.verdict == "SAMPLED" for o in outcomes):
+        echo(SAMPLE_IS_NO_PROOF)
+        if require_proof:
+            echo("A proof was required.")
+        elif any(o.exit is Exit.INCONCLUSIVE and o.answer for o in outcomes):
+            echo("A proof is what such a scenario claims: raise --max-states, --max-seconds.")
+    unexpected = [o.answer for o in outcomes if o.answer and o.exit is Exit.UNEXPECTED]
+    for answer in unexpected:
+        if answer.kept is None:
+            echo(f"{answer.row.scenario}: {answer.row.expect} was expected and not found.")
+    first = next((answer for answer in unexpected if answer.kept), None)
+    if first:
+        _show(first)
+
+
+def _count(outcomes: list[Outcome], asked: int) -> None:
+    """Say in one line what it comes to."""
+    counts = Counter(o.exit for o in outcomes)
+    parts = [f"{counts[Exit.EXPECTED]} of {asked} as expected"]
+    for code, what in (
+        (Exit.UNEXPECTED, "NOT as expected"),
+        (Exit.USAGE, "with an error in the scenario"),
+        (Exit.INTERNAL, "with an error in simbbm"),
+        (Exit.INCONCLUSIVE, "without an answer"),
+    ):
+        if counts[code]:
+            parts.append(f"{counts[code]} {what}")
+    if left := asked - len(outcomes) + counts[Exit.INTERRUPTED]:
+        parts.append(f"interrupted, {left} not finished")
+    echo(f"\n{style(', '.join(parts), bold=True)}.")
+    if crossed := [c for o in outcomes if o.answer and (c := _cross_checked(o.answer.row))]:
+        whole = sum(c["same"] for c in crossed)
+        echo(
+            f"Cross-checked without reductions: {len(crossed)}, none with another answer; "
+            f"{whole} came to the same one, {len(crossed) - whole} to the limits first."
+        )
+
+
+def _cross_checked(row: VerdictRow) -> dict[str, bool] | None:
+    return (row.coverage or {}).get("cross_check")
+
+
+def _show(answer: Proven | Sampled) -> None:
+    """Print a counterexample in columns."""
+    from simbbm.cli.commands.show import styled
+    from simbbm.explore.counterexample.explain import explain
+    from simbbm.report.columns import render
+    from simbbm.report.story import tell
+
+    assert answer.kept is not None
+    echo("\nThe first counterexample that was not expected:\n")
+    witness = answer.kept.witness
+    scenario = discovery.find(witness.scenario)
+    story = tell(witness, scenario, explain(witness, scenario))
+    for line in render(story, width=terminal_width(), replay=answer.kept.replay):
+        echo(styled(line))

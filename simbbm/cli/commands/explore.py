@@ -1,0 +1,83 @@
+"""`simbbm explore`: all schedules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from simbbm import discovery
+from simbbm.cli.exits import Exit, worst
+from simbbm.cli.options import (
+    common,
+    examples,
+    ids_argument,
+    parameters_option,
+    witness_dir_option,
+)
+from simbbm.cli.proving import Bounds, cross_check_option, limit_options
+from simbbm.cli.searches import jobs_option, searches
+from simbbm.cli.verdicts import say
+from simbbm.core.errors import ModelError, ScenarioError
+from simbbm.explore.search.breadth_first import Limits
+
+
+@click.command(
+    "explore",
+    epilog=examples(
+        "simbbm explore linear_map_split::good -p cpus=6",
+        "simbbm explore linear_map_split::m07_count_before_switch -p cpus=2",
+        "simbbm explore mine.py::good --max-states 1m --max-seconds 10m",
+    ),
+)
+@ids_argument
+@parameters_option
+@limit_options
+@click.option("--no-symmetry", is_flag=True, help="Tell CPUs apart that are alike.")
+@click.option("--no-ample", is_flag=True, help="Take every move in every state.")
+@cross_check_option
+@jobs_option
+@witness_dir_option
+@common
+def command(
+    ids: tuple[str, ...],
+    *,
+    given: tuple[tuple[str, str], ...],
+    max_states: int | None,
+    max_seconds: float | None,
+    max_memory: int | None,
+    no_symmetry: bool,
+    no_ample: bool,
+    cross_check: bool,
+    jobs: int | None,
+    witness_dir: Path,
+    as_json: bool,
+    log_format: str,
+) -> int:
+    """Visit every state that any schedule can lead to.
+
+    PROVED says that no schedule fails, for these parameters. A counterexample is the shortest one
+    there is, if it says so. A search that hits a limit says INCONCLUSIVE, and proves nothing.
+    """
+    scenarios = discovery.select(ids)
+    every_params = [s.parameters_from(dict(given)) for s in scenarios]
+    limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
+    bounds = Bounds(
+        limits,
+        symmetry=not no_symmetry,
+        ample=not no_ample,
+        witness_dir=witness_dir,
+        log_format=log_format,
+        explains=True,
+        cross_check=cross_check,
+    )
+    codes: list[Exit] = []
+    searched = searches(zip(scenarios, every_params, strict=True), bounds, jobs)
+    for found in searched:
+        if isinstance(found, ScenarioError | ModelError):
+            raise found
+        say(found.row, found.kept, found.how, as_json=as_json)
+        codes.append(found.exit)
+        if found.interrupted:
+            searched.stop()
+    return worst(codes)

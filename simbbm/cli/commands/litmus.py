@@ -1,0 +1,359 @@
+"""`simbbm litmus`: litmus tests of virtual memory, run exhaustively and held against verdicts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from simbbm.cli.exits import Exit, worst
+from simbbm.cli.litmus_rows import LitmusRow, ObservationRow, OutcomeRow, SummaryRow
+from simbbm.cli.options import Count, Duration, common, examples, witness_dir_option
+from simbbm.host.terminal import complain, echo, style
+from simbbm.report.rows import ErrorRow, encode
+
+if TYPE_CHECKING:
+    from simbbm.cli.verdicts import Kept
+    from simbbm.litmus.notation.reader import Line
+    from simbbm.litmus.score import Judged
+
+
+class Wanted(NamedTuple):
+    """How tests are run and shown."""
+
+    window: int | None
+    max_states: int
+    max_seconds: float
+    outcomes: bool
+    as_json: bool
+    witness_dir: Path
+    width: int
+    """Of the longest name."""
+    programs: bool = False
+    """Threads are run as programs."""
+
+
+@click.command(
+    "litmus",
+    epilog=examples(
+        "simbbm litmus tests/litmus/own/context.jsonl",
+        "simbbm litmus tests/litmus/own/context.jsonl --feature ets2 --outcomes",
+        "simbbm litmus tests/litmus/own/context.jsonl --report > fidelity.md",
+    ),
+)
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--feature",
+    type=click.Choice(["ets2"]),
+    help="A feature that the CPUs have: verdicts are then those for it.",
+)
+@click.option(
+    "--window",
+    type=click.IntRange(1, 64),
+    help="Instructions in flight, 1 for in order. [default: as many as the rules need]",
+)
+@click.option(
+    "--max-states",
+    type=Count(),
+    default="2m",
+    show_default=True,
+    help="States after which a test is INCONCLUSIVE.",
+)
+@click.option(
+    "--max-seconds",
+    type=Duration(),
+    default="60s",
+    show_default=True,
+    help="Likewise, after this long.",
+)
+@click.option("--only", metavar="NAME", multiple=True, help="Run this test alone; may be repeated.")
+@click.option(
+    "--as-programs",
+    is_flag=True,
+    help="Run each test a second time, its threads as programs like the kernel's; both scores.",
+)
+@click.option("--outcomes", is_flag=True, help="Show every final state, with a witness each.")
+@click.option("--report", is_flag=True, help="The score as markdown, with and without FEAT_ETS2.")
+@witness_dir_option
+@common
+def command(
+    files: tuple[str, ...],
+    *,
+    feature: str | None,
+    window: int | None,
+    max_states: int,
+    max_seconds: float,
+    only: tuple[str, ...],
+    as_programs: bool,
+    outcomes: bool,
+    report: bool,
+    witness_dir: Path,
+    as_json: bool,
+    log_format: str,  # noqa: ARG001 - nothing is logged here
+) -> int:
+    """Run litmus tests of virtual memory, one JSON object a line.
+
+    Every execution of each is looked at. A forbidden outcome must never be reached, an allowed one
+    must be.
+    """
+    lines, codes = _read(files, as_json=as_json)
+    lines = _chosen(lines, only)
+    width = max((len(line.name) for line in lines), default=0)
+    wanted = Wanted(window, max_states, max_seconds, outcomes, as_json, witness_dir, width)
+    if report:
+        return worst([*codes, _report(files, lines, wanted, feature)])
+    malformed = sum(line.test is None and not line.unsupported for line in lines)
+    codes.append(_all(lines, wanted, malformed, feature))
+    if as_programs and codes[-1] is not Exit.INTERRUPTED:
+        codes.append(_all(lines, wanted._replace(programs=True), malformed, feature))
+    return worst(codes)
+
+
+def _read(files: tuple[str, ...], *, as_json: bool) -> tuple[list[Line], list[Exit]]:
+    """Read all files; complain about each that cannot be read, and about each bad line."""
+    from simbbm.core.errors import UsageError
+    from simbbm.litmus.notation.reader import read_file
+
+    lines: list[Line] = []
+    codes: list[Exit] = []
+    for file in files:
+        try:
+            lines += read_file(Path(file))
+        except UsageError as error:
+            _complain(error.message, error.hint, as_json=as_json)
+            codes.append(Exit.USAGE)
+    for line in lines:
+        if line.error and not line.unsupported:
+            _complain(line.error.message, line.error.hint, as_json=as_json)
+            codes.append(Exit.USAGE)
+    return lines, codes
+
+
+def _complain(message: str, hint: str | None, *, as_json: bool) -> None:
+    if as_json:
+        echo(encode(ErrorRow(message=message, hint=hint)))
+    complain(f"{message}{f' ({hint})' if hint else ''}")
+
+
+def _chosen(lines: list[Line], only: tuple[str, ...]) -> list[Line]:
+    from simbbm.core.errors import UsageError
+
+    known = {line.name for line in lines}
+    for name in only:
+        if name not in known:
+            from difflib import get_close_matches
+
+            close = get_close_matches(name, known, n=1, cutoff=0.4)
+            hint = f"did you mean {close[0]}?" if close else f"{len(known)} tests were read"
+            raise UsageError(f"there is no test {name}", hint)
+    return [line for line in lines if not only or line.name in only]
+
+
+def _runnable(lines: list[Line]) -> list[Line]:
+    return [line for line in lines if line.test or line.unsupported]
+
+
+def _judged(
+    lines: list[Line], wanted: Wanted, codes: list[Exit], *, ets2: bool
+) -> Iterator[Judged]:
+    """Run one test after the other. One that turns out to be none costs its own line alone."""
+    from simbbm.cli.app import WHOLE_TRACEBACK, internal
+    from simbbm.litmus.score import judge
+
+    window, states, seconds = wanted.window, wanted.max_states, wanted.max_seconds
+    for line in _runnable(lines):
+        try:
+            test = judge(
+                line,
+                ets2=ets2,
+                window=window,
+                max_states=states,
+                max_seconds=seconds,
+                programs=wanted.programs,
+            )
+        except Exception as error:
+            if os.environ.get(WHOLE_TRACEBACK):
+                raise
+            message, hint = internal(error)
+            _complain(f"{line.name}: {message}", hint, as_json=wanted.as_json)
+            codes.append(Exit.INTERNAL)
+            continue
+        if test.malformed:
+            _complain(test.malformed.message, test.malformed.hint, as_json=wanted.as_json)
+            codes.append(Exit.USAGE)
+        else:
+            yield test
+
+
+def _all(lines: list[Line], wanted: Wanted, malformed: int, feature: str | None) -> Exit:
+    """Run and show one test after the other, and the sum even of what was interrupted."""
+    from simbbm.litmus.score import score
+
+    done: list[Judged] = []
+    codes: list[Exit] = []
+    interrupted = False
+    try:
+        for test in _judged(lines, wanted, codes, ets2=feature == "ets2"):
+            done.append(test)
+            _show(test, wanted)
+    except KeyboardInterrupt:
+        interrupted = True
+    results = [test.result for test in done if test.result]
+    found = score(done)
+    row = SummaryRow(
+        **found._asdict(),
+        malformed=malformed + len(codes),
+        states=sum(result.states for result in results),
+        seconds=round(sum(result.seconds for result in results), 3),
+        feature=feature,
+        source=_source(wanted),
+    )
+    if wanted.as_json:
+        echo(encode(row))
+    else:
+        bad = f", malformed {row.malformed}" if row.malformed else ""
+        echo(f"{found.text}{bad}")
+        how = " as programs" if wanted.programs else ""
+        echo(f"{row.total} tests{how}, {row.states:,} states, {row.seconds:.1f} s")
+        if interrupted:
+            left = len(_runnable(lines)) - len(done) - len(codes)
+            echo(f"interrupted: {left} tests were not finished")
+    if interrupted:
+        return Exit.INTERRUPTED
+    return worst([*codes, *map(_exit_of, done)])
+
+
+def _source(wanted: Wanted) -> str | None:
+    return "program" if wanted.programs else None
+
+
+def _exit_of(test: Judged) -> Exit:
+    if test.ok is False or test.unsupported:
+        return Exit.UNEXPECTED
+    return Exit.INCONCLUSIVE if test.inconclusive else Exit.EXPECTED
+
+
+def _show(test: Judged, wanted: Wanted) -> None:
+    """Print a test; its final states if they are wanted, or the execution that should not be."""
+    from simbbm.cli.verdicts import keep
+    from simbbm.litmus.witness import witness_of
+
+    result, kept = test.result, None
+    endings: list[tuple[str, bool, Kept]] = []
+    if result and (wanted.outcomes or (test.ok is False and test.reached)):
+        for ending in result.endings:
+            if wanted.outcomes or (ending.reached and kept is None):
+                own = keep(witness_of(result, ending), wanted.witness_dir)
+                endings.append((ending.text, ending.reached, own))
+                kept = kept or (own if ending.reached else None)
+    row = LitmusRow(
+        name=test.line.name,
+        verdict=test.verdict,
+        reached=test.reached,
+        ok=test.ok,
+        inconclusive=test.inconclusive,
+        unsupported=test.unsupported,
+        states=result.states if result else None,
+        seconds=round(result.seconds, 3) if result else None,
+        feature="ets2" if test.ets2 else None,
+        window=wanted.window,
+        source=_source(wanted),
+        witness=str(kept.path) if kept and kept.path else None,
+        token=kept.token if kept else None,
+    )
+    if wanted.as_json:
+        _show_json(test, row, endings, wanted)
+    elif wanted.outcomes and result:
+        _show_outcomes(test, endings)
+    else:
+        echo(_text(row, wanted))
+        for text, _, own in endings:
+            echo(f"  {text}\n  show with: {own.show}")
+
+
+def _show_json(
+    test: Judged, row: LitmusRow, endings: list[tuple[str, bool, Kept]], wanted: Wanted
+) -> None:
+    echo(encode(row))
+    if not wanted.outcomes or not test.result:
+        return
+    for text, reached, kept in endings:
+        shown = OutcomeRow(
+            name=row.name,
+            outcome=text,
+            reached=reached,
+            witness=str(kept.path) if kept.path else None,
+            token=kept.token,
+        )
+        echo(encode(shown))
+    positive = sum(reached for _, reached, _ in endings)
+    observed = ObservationRow(
+        name=row.name,
+        observation=test.result.observation,
+        positive=positive,
+        negative=len(endings) - positive,
+        complete=test.result.complete,
+    )
+    echo(encode(observed))
+
+
+def _text(row: LitmusRow, wanted: Wanted) -> str:
+    mark = {True: ("ok", "green"), False: ("WRONG", "red"), None: ("-", "yellow")}[row.ok]
+    if row.unsupported:
+        mark = "UNSUPPORTED", "red"
+    elif row.inconclusive:
+        mark = "INCONCLUSIVE", "yellow"
+    reached = {True: "reached", False: "never reached", None: ""}[row.reached]
+    spent = "" if row.states is None else f"{row.states:>9,} states {row.seconds or 0:6.2f} s"
+    why = row.unsupported or row.inconclusive
+    head = f"{row.name:<{wanted.width}}  {row.verdict or 'no verdict':<10} {reached:<14}"
+    return f"{head}{spent}  {style(mark[0], fg=mark[1])}{f' {why}' if why else ''}"
+
+
+def _show_outcomes(test: Judged, endings: list[tuple[str, bool, Kept]]) -> None:
+    """Print the final states in herd's form."""
+    assert test.result is not None
+    positive = sum(reached for _, reached, _ in endings)
+    complete = test.result.complete
+    echo(f"Test {test.line.name} {(test.verdict or 'no verdict').capitalize()}")
+    echo(f"States {len(endings)}{'' if complete else ', and perhaps more: a limit was hit'}")
+    for text, reached, kept in endings:
+        echo(f"{'*' if reached else ' '} {text}")
+        echo(style(f"    {kept.show}", dim=True))
+    echo({True: "Ok", False: "No", None: "Unknown"}[test.ok])
+    echo(f"Condition exists ({test.result.test.text.strip()})")
+    observation = test.result.observation if complete else "Incomplete"
+    echo(f"Observation {test.line.name} {observation} {positive} {len(endings) - positive}\n")
+
+
+def _report(files: tuple[str, ...], lines: list[Line], wanted: Wanted, feature: str | None) -> Exit:
+    """Run everything and print the page; with --json its rows instead."""
+    from simbbm.litmus.report import report
+
+    malformed = sum(line.test is None and not line.unsupported for line in lines)
+    if wanted.as_json:
+        features = [feature] if feature else [None, "ets2"]
+        found: list[Exit] = []
+        for each in features:
+            if Exit.INTERRUPTED not in found:
+                found.append(_all(lines, wanted, malformed, each))
+        return worst(found)
+    base: list[Judged] = []
+    ets2: list[Judged] = []
+    codes: list[Exit] = []
+    interrupted = False
+    try:
+        if not feature:
+            base.extend(_judged(lines, wanted, codes, ets2=False))
+        ets2.extend(_judged(lines, wanted, codes, ets2=True))
+    except KeyboardInterrupt:
+        interrupted = True
+    echo(report([Path(file).name for file in files], base, ets2), nl=False)
+    if interrupted:
+        echo("\nInterrupted: tests that are not counted here were not run.")
+    if interrupted:
+        return Exit.INTERRUPTED
+    return worst([*codes, *map(_exit_of, base + ets2)])

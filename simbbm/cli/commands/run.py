@@ -1,0 +1,119 @@
+"""`simbbm run`: one schedule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import click
+
+from simbbm import discovery
+from simbbm.cli.exits import Exit, worst
+from simbbm.cli.options import (
+    common,
+    examples,
+    ids_argument,
+    max_steps_option,
+    parameters_option,
+    seed_option,
+    strategy_option,
+    witness_dir_option,
+)
+from simbbm.cli.verdicts import FAILURES, exit_of, keep, keep_as, run_row, say
+from simbbm.core.errors import UsageError
+from simbbm.explore.runs.run import MAX_STEPS, run_one
+from simbbm.explore.strategies.named import strategy as read_strategy
+from simbbm.host.terminal import echo
+from simbbm.scenario import Scenario
+
+if TYPE_CHECKING:
+    from simbbm.explore.witness.recording import Witness
+
+
+@click.command(
+    "run",
+    epilog=examples(
+        "simbbm run linear_map_split::good --seed 0x2a --strategy random",
+        "simbbm run bbm_minimal::live_change --trace",
+    ),
+)
+@ids_argument
+@parameters_option
+@seed_option
+@strategy_option
+@max_steps_option
+@click.option("--trace", is_flag=True, help="Print every step first.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the run's witness to this file, also when it holds.",
+)
+@witness_dir_option
+@common
+def command(
+    ids: tuple[str, ...],
+    *,
+    given: tuple[tuple[str, str], ...],
+    seed: int,
+    strategy: str,
+    max_steps: int | None,
+    trace: bool,
+    output: Path | None,
+    witness_dir: Path,
+    as_json: bool,
+    log_format: str,  # noqa: ARG001 - nothing is logged here
+) -> int:
+    """Run one schedule, and say what it showed.
+
+    That says nothing of other schedules.
+    """
+    plan = read_strategy(strategy)
+    scenarios = discovery.select(ids)
+    if output and len(scenarios) > 1:
+        raise UsageError(f"-o takes one run, and {len(scenarios)} scenarios are named")
+    if output:
+        from simbbm.explore.witness.files import check_target
+
+        check_target(output)
+    every_params = [s.parameters_from(dict(given)) for s in scenarios]
+    codes: list[Exit] = []
+    for scenario, params in zip(scenarios, every_params, strict=True):
+        began = perf_counter()
+        result = run_one(scenario, params, plan, seed, max_steps=max_steps or MAX_STEPS)
+        seconds = round(perf_counter() - began, 3)
+        kept, unwritten = None, None
+        if result.verdict in FAILURES or output or trace:
+            from simbbm.explore.witness.recording import witness_of
+
+            witness = witness_of(scenario, params, plan, seed, max_steps=max_steps or MAX_STEPS)
+            if trace:
+                _trace(witness, scenario, as_json=as_json)
+            if output:
+                kept, unwritten = keep_as(witness, output)
+            elif result.verdict in FAILURES:
+                kept = keep(witness, witness_dir)
+        row = run_row(
+            scenario, params, result, kept, seconds=seconds, seed=seed, strategy=plan.name
+        )
+        say(row, kept, f"{row.steps} steps, seed {seed}, strategy {plan.name}", as_json=as_json)
+        codes.append(exit_of(row))
+        if unwritten:
+            raise unwritten
+    return worst(codes)
+
+
+def _trace(witness: Witness, scenario: Scenario, *, as_json: bool) -> None:
+    from simbbm.explore.runs.replay import steps_of
+    from simbbm.report.columns import listed
+    from simbbm.report.rows import StepRow, encode
+    from simbbm.report.trace import events
+
+    shared = scenario.system(witness.params).shared
+    for event in events(shared, steps_of(witness, scenario)):
+        if not as_json:
+            echo(listed(event))
+            continue
+        fields = event._asdict() | {"notes": list(event.notes)}
+        echo(encode(StepRow(scenario=scenario.id, **fields)))

@@ -1,0 +1,409 @@
+"""Programs as automata: control points, found lazily by re-running a frame from its history.
+
+A control point is a stack of frames; a frame is (function, arguments, values observed so far).
+`(control point, value) -> control point` and `control point -> operation` are memoised, so a host
+walks a small graph, states that contain control points are hashable, and restoring a snapshot
+costs nothing. A finished routine's history is dropped; its caller's gains only the returned value.
+
+A program that could look at anything else (a clock, a global that changes) is refused with file and
+line when it is first entered (`purity`). Every new control point is run twice from its history and
+must give the same operation; after a search it is run again, in another order (`recheck`).
+
+Edits change a program without copying it: `replace` swaps one routine for another, `drop` leaves
+out the steps with a given label, `weaken` does something else in their place, `insert` does
+something after them. Twins and ablations are made of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from types import CodeType
+from typing import Any, TypeVar
+
+from simbbm.core.errors import ScenarioError, Where
+from simbbm.core.programs import frames
+from simbbm.core.programs.frames import Raised, Turn
+from simbbm.core.programs.program import (
+    Call,
+    Loop,
+    Op,
+    Program,
+    Request,
+    Step,
+    require_module_level,
+)
+from simbbm.core.programs.purity import Purity
+from simbbm.core.values import digest, key, qualified_name, why_not_frozen
+
+E = TypeVar("E")
+
+MAX_CALLS_PER_STEP = 10_000
+MAX_DEPTH = 100
+MAX_HISTORY = 20_000
+MAX_STREAK = 400
+
+
+@dataclass(frozen=True)
+class Edits:
+    """Changes to a program, by routine and by label.
+
+    `replace` maps a function's qualified name to the function that runs instead. `drop` names
+    steps: `routine.mnemonic`, a leading path of callers if it matters, `#n` for the n-th in its
+    frame (`wait_linear_map_split_to_ptes.isb#1`). By the same names `weaken` gives what makes
+    another operation of a step's, and `insert` an operation that is done after it.
+    """
+
+    replace: tuple[tuple[str, Program], ...] = ()
+    drop: tuple[str, ...] = ()
+    weaken: tuple[tuple[str, Callable[[Op], Op]], ...] = ()
+    insert: tuple[tuple[str, Op], ...] = ()
+
+    def merged(self, other: Edits) -> Edits:
+        """Both sets of edits; on the same routine or step, `other` wins."""
+        return Edits(
+            tuple((dict(self.replace) | dict(other.replace)).items()),
+            tuple(dict.fromkeys(self.drop + other.drop)),
+            tuple((dict(self.weaken) | dict(other.weaken)).items()),
+            tuple((dict(self.insert) | dict(other.insert)).items()),
+        )
+
+
+def edits(replace: Mapping[Any, Any] | None = None, drop: Iterable[str] = ()) -> Edits:
+    """Edits from routines (decorated or not) and labels."""
+    if isinstance(drop, str):
+        raise ScenarioError(f"drop={drop!r} is a text", f"write drop=[{drop!r}]")
+    pairs = []
+    for old, new in (replace or {}).items():
+        function = getattr(new, "__wrapped__", new)
+        require_module_level(function)
+        pairs.append((qualified_name(getattr(old, "__wrapped__", old)), function))
+    return Edits(tuple(pairs), tuple(drop))
+
+
+@dataclass(eq=False)
+class ControlPoint:
+    """A place in a program: compare by identity, order and store by `digest`.
+
+    `op` is what the program asks for here; None where it has finished, with `value` its result.
+    """
+
+    automaton: Automaton
+    parent: ControlPoint | None
+    function: Program
+    args: tuple[Any, ...]
+    history: tuple[Any, ...]
+    path: str
+    serial: int
+    """In order of discovery: a program that goes round passes from a higher to a lower one."""
+    loop: bool = False
+    op: Op | None = None
+    where: Where | None = None
+    label: str = ""
+    full_label: str = ""
+    value: Any = None
+    successors: dict[Any, ControlPoint] = field(default_factory=dict)
+    extensions: dict[Any, ControlPoint] = field(default_factory=dict)
+    blocked: set[Any] = field(default_factory=set)
+    """Observations after which the program looks at a value that is not known (`unknown`)."""
+    settled: ControlPoint | None = None
+    asked: Any = None
+    """What the frame asks for here: where, and content."""
+    streak: int = 0
+    """How many times in a row it has asked for that."""
+    onward: ControlPoint | None = None
+    """Of a step that an edit inserted: where the program goes on."""
+    _digest: str | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the program has returned."""
+        return self.op is None
+
+    @property
+    def digest(self) -> str:
+        """Identifies the control point by content, on every machine."""
+        if self._digest is None:
+            above = self.parent.digest if self.parent else ""
+            history = tuple(v.content() if type(v) is Raised else v for v in self.history)
+            name = qualified_name(self.function)
+            inserted = (self.label,) if self.onward else ()
+            self._digest = digest(above, name, self.args, history, self.finished, *inserted)
+        return self._digest
+
+    def after(self, value: Any = None) -> ControlPoint:
+        """Return the control point that follows when the operation here observed `value`."""
+        memo = self.successors.get(k := key(value))
+        if memo is None:
+            memo = self.successors[k] = self.automaton.follow(self, value)
+        return memo
+
+    def __repr__(self) -> str:
+        return f"<{self.label or self.path + ' finished'}>"
+
+
+class Automaton:
+    """All control points of a scenario's programs under one set of edits."""
+
+    def __init__(self, edits: Edits = Edits()) -> None:
+        self.edits = edits
+        self._replace = dict(edits.replace)
+        self._points: dict[Any, ControlPoint] = {}
+        self._serial = count()
+        self.used_edits: set[str] = set()
+        self.labels: dict[str, Where] = {}
+        self.ops: dict[str, Op] = {}
+        """What is done at each label; of several operands those that were met first."""
+        self.sites: dict[str, tuple[Where | None, ...]] = {}
+        """The lines of a label's step and of the calls on the way to it, the innermost first."""
+        self.awaited: dict[CodeType, set[int]] = {}
+        """The lines at which functions were met awaiting something."""
+        self.purity = Purity()
+        self._ran: list[tuple[ControlPoint, Turn]] = []
+        """What was run since the last recheck, and what it did."""
+        for replaced, function in edits.replace:
+            self.purity.require(function, f"{frames.start_of(function)}: in place of {replaced}")
+
+    def start(self, function: Any, *args: Any) -> ControlPoint:
+        """Return the first control point of a program."""
+        function = getattr(function, "__wrapped__", function)
+        require_module_level(function)
+        for arg in args:
+            if why := why_not_frozen(arg):
+                where = frames.start_of(function)
+                raise ScenarioError(f"{where}: argument of {function.__name__}: {why}")
+        self.purity.require(args, f"{frames.start_of(function)}: argument of {function.__name__}")
+        return self._settle(self._enter(None, function, args, function.__name__))
+
+    def recheck(self) -> None:
+        """Run what is new once more, the latest first; raise ScenarioError if anything differs.
+
+        What a program does must not depend on what was run before it, nor on names that somebody
+        changes meanwhile.
+        """
+        self.purity.require_unchanged()
+        while self._ran:
+            point, turn = self._ran.pop()
+            root = point.parent is None
+            frames.require_same(turn, point.function, point.args, point.history, root=root)
+
+    def follow(self, point: ControlPoint, value: Any) -> ControlPoint:
+        """Return the control point after `point` observed `value` (not memoised)."""
+        if point.finished:
+            raise ScenarioError(f"{point.path} has finished")
+        if point.onward:
+            return point.onward
+        onward = self._settle(self._extend(point, value))
+        inserted = self._edited_step(self.edits.insert, point.full_label)
+        return self._insert(point, value, inserted, onward) if inserted else onward
+
+    def following(self, pattern: str) -> list[str]:
+        """Labels of the steps that were met right after the steps with this pattern."""
+        met: dict[str, None] = {}
+        waiting, seen = list(self._points.values()), set[int]()
+        while waiting:
+            point = waiting.pop()
+            if id(point) in seen:
+                continue
+            seen.add(id(point))
+            waiting += [*point.extensions.values(), *point.successors.values()]
+            if point.op is not None and matches(pattern, point.full_label):
+                met |= dict.fromkeys(p.full_label for p in point.successors.values() if p.op)
+        return sorted(met)
+
+    def _insert(
+        self, point: ControlPoint, value: Any, op: Op, onward: ControlPoint
+    ) -> ControlPoint:
+        """Return a point that does `op` between a step that observed `value` and what follows."""
+        history = (*point.history, value)
+        added = ControlPoint(
+            self, point.parent, point.function, point.args, history, point.path, next(self._serial)
+        )
+        added.op, added.where, added.onward = op, point.where, onward
+        added.label = f"{point.label}+{op.mnemonic}"
+        return added
+
+    def _enter(
+        self,
+        caller: ControlPoint | None,
+        function: Program,
+        args: tuple[Any, ...],
+        path: str,
+        *,
+        loop: bool = False,
+    ) -> ControlPoint:
+        """Return the first point of a new frame, before anything has run in it."""
+        function = self._edited(function, caller)
+        if function not in self.purity.functions:
+            self.purity.require(function, f"{frames.start_of(function)}: {function.__name__}")
+        k = (id(caller), function, key(args), path, loop)
+        point = self._points.get(k)
+        if point is None:
+            point = ControlPoint(self, caller, function, args, (), path, next(self._serial), loop)
+            self._points[k] = point
+        return point
+
+    def _edited(self, function: Program, caller: ControlPoint | None) -> Program:
+        name = qualified_name(function)
+        other = self._replace.get(name)
+        # A replacement may call what it replaces: that is how a twin wraps a routine.
+        if other is None or (caller is not None and caller.function is other):
+            return function
+        self.used_edits.add(name)
+        return other
+
+    def _extend(self, point: ControlPoint, value: Any) -> ControlPoint:
+        """Return the point of the same frame in which `value` has been observed too."""
+        k = key(value)
+        after = point.extensions.get(k)
+        if after is None:
+            history = (*point.history, value)
+            if len(history) > MAX_HISTORY:
+                raise ScenarioError(
+                    f"{point.where}: {point.function.__name__} awaited {MAX_HISTORY} times in one "
+                    "frame",
+                    "write an endless wait as repeat_until(body, ...)",
+                )
+            after = ControlPoint(
+                self,
+                point.parent,
+                point.function,
+                point.args,
+                history,
+                point.path,
+                next(self._serial),
+            )
+            after.asked, after.streak = point.asked, point.streak
+            point.extensions[k] = after
+        return after
+
+    def _settle(self, point: ControlPoint) -> ControlPoint:
+        """Run from `point` through calls, returns and dropped steps to the next operation."""
+        passed = []
+        for _ in range(MAX_CALLS_PER_STEP):
+            if point.settled is None:
+                passed.append(point)
+                following = self._advance(point)
+            else:
+                following = point.settled
+            if following is point:
+                for earlier in passed:
+                    earlier.settled = point
+                return point
+            point = following
+        raise ScenarioError(
+            f"{point.where or point.path}: {MAX_CALLS_PER_STEP} calls without a step",
+            "an endless loop whose body awaits no step",
+        )
+
+    def _advance(self, point: ControlPoint) -> ControlPoint:
+        """Return the next point on the way to an operation, or `point` itself if it has one."""
+        if point.loop:
+            return self._enter(point, point.function, point.args, point.path)
+        turn = frames.run(point.function, point.args, point.history, root=point.parent is None)
+        self._ran.append((point, turn))
+        request, point.where = turn.request, turn.where
+        self._count_streak(point, request)
+        self.awaited.setdefault(point.function.__code__, set())
+        if request is None:
+            if point.parent is None:
+                point.value = turn.outcome
+                return point
+            return self._return(point.parent, turn.outcome)
+        for code, line in turn.awaiting:
+            self.awaited.setdefault(code, set()).add(line)
+        if isinstance(request, Call):
+            name = self._edited(request.function, point).__name__
+            nth = f"#{turn.occurrence}" if turn.occurrence > 1 else ""
+            path, loop = f"{point.path}/{name}{nth}", isinstance(request, Loop)
+            if path.count("/") > MAX_DEPTH:
+                raise ScenarioError(f"{point.where}: calls nested more than {MAX_DEPTH} deep")
+            return self._enter(point, request.function, request.args, path, loop=loop)
+        assert isinstance(request, Step)
+        full = f"{point.path}.{request.op.mnemonic}#{turn.occurrence}"
+        point.label = short_label(full)
+        point.full_label = full
+        self.labels.setdefault(full, turn.where)
+        self.ops.setdefault(full, request.op)
+        self.sites.setdefault(full, tuple(_sites(point)))
+        if self._dropped(full):
+            return self._extend(point, None)
+        weaker = self._edited_step(self.edits.weaken, full)
+        point.op = weaker(request.op) if weaker else request.op
+        return point
+
+    def _count_streak(self, point: ControlPoint, request: Request[Any] | None) -> None:
+        """Refuse a loop that awaits one and the same thing for ever."""
+        asked = request and (request._where_, request.content())
+        point.streak = point.streak + 1 if asked == point.asked else 1
+        point.asked = asked
+        if point.streak > MAX_STREAK:
+            raise ScenarioError(
+                f"{point.where}: {point.function.__name__} awaited the same {MAX_STREAK} times",
+                "write an endless wait as repeat_until(body, ...)",
+            )
+
+    def _return(self, parent: ControlPoint, outcome: Any) -> ControlPoint:
+        """Return to `parent`, a suspended caller or a loop that wants to know whether to go on."""
+        if not parent.loop:
+            return self._extend(parent, outcome)
+        if type(outcome) is Raised or outcome:
+            assert parent.parent is not None
+            return self._extend(parent.parent, outcome)
+        return parent
+
+    def _dropped(self, label: str) -> bool:
+        for pattern in self.edits.drop:
+            if matches(pattern, label):
+                self.used_edits.add(pattern)
+                return True
+        return False
+
+    def _edited_step(self, steps: tuple[tuple[str, E], ...], label: str) -> E | None:
+        """What an edit gives for the step with this label, if there is one."""
+        for pattern, given in steps:
+            if matches(pattern, label):
+                self.used_edits.add(pattern)
+                return given
+        return None
+
+
+def _sites(point: ControlPoint | None) -> Iterator[Where | None]:
+    """The lines of a step and of its callers; the turns of a loop are where the loop is."""
+    while point is not None:
+        if not point.loop:
+            yield point.where
+        point = point.parent
+
+
+def short_label(label: str) -> str:
+    """What schedules and traces call a step: the two innermost routines, `#1` left out."""
+    return "/".join(label.split("/")[-2:]).removesuffix("#1")
+
+
+def matches(pattern: str, label: str) -> bool:
+    """Whether an edit's pattern names the step with this label.
+
+    The pattern may leave out leading callers. Where it has no `#n` it names every occurrence, of a
+    step as of a routine's call.
+    """
+    wanted, names = parts(pattern), parts(label)
+    return len(wanted) <= len(names) and all(
+        part in (name, name.partition("#")[0], f"{name}#1")
+        for part, name in zip(reversed(wanted), reversed(names), strict=False)
+    )
+
+
+def exact_pattern(label: str, callers: int = 2) -> str:
+    """The pattern that names the step with this label, in these innermost routines, alone."""
+    *routines, step = parts(label)
+    kept = [name if "#" in name else f"{name}#1" for name in routines[-callers:]]
+    return f"{'/'.join(kept)}.{step}"
+
+
+def parts(label: str) -> list[str]:
+    """Routines from the outermost to the innermost, and the step."""
+    *callers, last = label.split("/")
+    routine, _, step = last.partition(".")
+    return [*callers, routine, step]

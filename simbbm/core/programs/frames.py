@@ -1,0 +1,284 @@
+"""Run one frame of a program from its history, and find an author's mistakes while doing so.
+
+A frame is run twice from its history; both runs must ask for the same thing. The first run is
+watched, so that a loop which never awaits is ended with an error instead of hanging.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import types
+from collections import Counter
+from collections.abc import Coroutine, Iterator
+from itertools import takewhile
+from pathlib import PurePath
+from types import CodeType, FrameType
+from typing import Any, NamedTuple
+
+from simbbm.core.errors import ScenarioError, Where
+from simbbm.core.programs import program
+from simbbm.core.programs.program import Call, Op, Program, Request, Step
+from simbbm.core.unknown import NeedsValueError
+from simbbm.core.values import key, qualified_name, why_not_frozen
+
+MAX_LINES_PER_STEP = 200_000
+MAX_CALLS_DEEP = 300
+"""Where Python itself gives up depends on who runs a program."""
+
+
+_WHERE = "simbbm raised at"
+"""Key in an exception's attributes: where it was raised first."""
+
+
+class Raised(NamedTuple):
+    """An outcome in a frame's history: the awaited routine raised instead of returning."""
+
+    kind: type[Exception]
+    args: tuple[Any, ...]
+    where: Where
+
+    def content(self) -> tuple[str, tuple[Any, ...]]:
+        """What identifies it in a digest: not the line, which moves when a file is edited."""
+        return qualified_name(self.kind), self.args
+
+    def rebuilt(self) -> Exception:
+        """Make the exception that the awaiting frame sees."""
+        error = self.kind(*self.args)
+        vars(error)[_WHERE] = self.where
+        return error
+
+
+class Turn(NamedTuple):
+    """What a frame does next: `request`, the `occurrence`-th of its kind, or an `outcome`."""
+
+    request: Request[Any] | None
+    occurrence: int
+    outcome: Any
+    where: Where
+    awaiting: tuple[tuple[CodeType, int], ...] = ()
+    """Code and line of the frame, and of what it awaits that is no frame of its own."""
+
+
+def run(function: Program, args: tuple[Any, ...], history: tuple[Any, ...], *, root: bool) -> Turn:
+    """Run a frame from its history; raise ScenarioError if it is not a function of it."""
+    first = _replay(function, args, history, root=root, guarded=True)
+    if first.request is not None:
+        first.request.require_frozen()
+    require_same(first, function, args, history, root=root)
+    return first
+
+
+def require_same(
+    turn: Turn, function: Program, args: tuple[Any, ...], history: tuple[Any, ...], *, root: bool
+) -> None:
+    """Run a frame again from its history; raise ScenarioError if it does something else now."""
+    again = _replay(function, args, history, root=root, guarded=False)
+    if _content(turn) != _content(again):
+        raise ScenarioError(
+            f"{turn.where}: {function.__name__} did something else when it was run again",
+            "a program may look at nothing but its arguments and what its awaits return",
+        )
+
+
+def kind(request: Request[Any]) -> str:
+    """What occurrences are counted by: the mnemonic, or the routine that is called."""
+    if isinstance(request, Call):
+        return qualified_name(request.function)
+    assert isinstance(request, Step)
+    return request.op.mnemonic
+
+
+def _content(turn: Turn) -> Any:
+    request = turn.request
+    if request is None:
+        return key(turn.outcome)
+    operands = request.op.args if isinstance(request, Step) else request.args  # type: ignore[attr-defined]
+    return kind(request), turn.occurrence, key(operands)
+
+
+def _replay(
+    function: Program,
+    args: tuple[Any, ...],
+    history: tuple[Any, ...],
+    *,
+    root: bool,
+    guarded: bool,
+) -> Turn:
+    try:
+        coroutine = function(*args)
+    except Exception as error:  # noqa: BLE001 - wrong arguments, or not a coroutine function
+        raise ScenarioError(f"{start_of(function)}: {error}") from None
+    if not inspect.iscoroutine(coroutine):
+        raise ScenarioError(f"{start_of(function)}: {function.__name__} is not an async function")
+    counts: Counter[str] = Counter()
+    program.created.clear()
+    previous = sys.gettrace()
+    if guarded:
+        sys.settrace(_Watchdog(function, len(history)))
+    try:
+        request = _checked(coroutine, coroutine.send(None))
+        for value in history:
+            counts[kind(request)] += 1
+            if type(value) is Raised:
+                request = _checked(coroutine, coroutine.throw(value.rebuilt()))
+            else:
+                request = _checked(coroutine, coroutine.send(value))
+        awaiting = tuple(_awaiting(coroutine))
+    except StopIteration as stop:
+        _check_all_awaited(None)
+        if why := why_not_frozen(stop.value):
+            message = f"{start_of(function)}: {function.__name__} returns something unfit: {why}"
+            raise ScenarioError(message) from None
+        return Turn(None, 0, stop.value, start_of(function))
+    except ScenarioError:
+        raise
+    except _EndlessError as endless:
+        raise ScenarioError(str(endless), "an endless loop that awaits nothing") from None
+    except (KeyboardInterrupt, MemoryError):  # of the machine's that it runs on
+        raise
+    except NeedsValueError:  # it looked at what is in flight, and can be asked again later
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever the author's code raised is an outcome
+        where = vars(error).get(_WHERE) or _raised_at(function, error)
+        if isinstance(error, Exception) and not root:
+            return Turn(None, 0, _outcome(error, where), where)
+        if not isinstance(error, AssertionError):
+            raise ScenarioError(f"{where}: {type(error).__name__}: {error}") from None
+        return Turn(_panic(error, where), counts["panic"] + 1, None, where)
+    finally:
+        if guarded:
+            sys.settrace(previous)
+        _close(coroutine, function)
+    return Turn(request, counts[kind(request)] + 1, None, request._where_, awaiting)
+
+
+def _outcome(error: Exception, where: Where) -> Raised:
+    """Return an exception as an outcome; it has to be frozen data like every other outcome."""
+    try:
+        again = type(error)(*error.args)
+        unlike = again.args != error.args or _fields(again) != _fields(error)
+    except Exception:  # noqa: BLE001 - an author's class
+        unlike = True
+    if unlike or vars(error).keys() - {_WHERE} or why_not_frozen(error.args):
+        raise ScenarioError(
+            f"{where}: {type(error).__name__}: {error}",
+            "an exception leaves a routine only if its arguments are frozen data and all it has",
+        ) from None
+    return Raised(type(error), error.args, where)
+
+
+def _fields(error: Exception) -> dict[str, Any]:
+    """What an exception has beside its arguments, in slots of its class."""
+    kinds = takewhile(lambda kind: kind is not BaseException, type(error).__mro__)
+    slots = (types.MemberDescriptorType, types.GetSetDescriptorType)
+    names = (name for kind in kinds for name, held in vars(kind).items() if isinstance(held, slots))
+    return {name: key(getattr(error, name, None)) for name in names if not name.startswith("__")}
+
+
+def _panic(error: AssertionError, where: Where) -> Step[None]:
+    """What becomes of an assertion that fails and that nobody catches: the kernel's BUG_ON().
+
+    Of the file only the name is told: a state's digest is the same wherever the file lies.
+    """
+    said = f": {error}".partition("\n")[0] if str(error) else ""
+    told = f"assertion failed at {PurePath(where.file).name}:{where.line}{said}"
+    step = Step[None](Op("panic", (told,)))
+    step._where_ = where
+    return step
+
+
+def _checked(coroutine: Coroutine[Any, Any, Any], request: Any) -> Request[Any]:
+    if not isinstance(request, Request):
+        raise ScenarioError(
+            f"{_suspended_at(coroutine)}: awaited a {type(request).__name__}, which is not a step",
+            "await only methods of cpu, routines and repeat_until",
+        )
+    _check_all_awaited(request)
+    return request
+
+
+def _check_all_awaited(awaited: Request[Any] | None) -> None:
+    for request in program.created:
+        if request is not awaited:
+            name = kind(request)
+            if isinstance(request, Call):
+                name = name.rpartition(".")[2]
+            message = f"{request._where_}: {name} was created but not awaited"
+            raise ScenarioError(message, "write `await` before it")
+    program.created.clear()
+
+
+def _raised_at(function: Program, error: BaseException) -> Where:
+    """Return the innermost line of the author's own file on the way to the exception."""
+    where = start_of(function)
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == where.file:
+            where = Where(where.file, trace.tb_lineno)
+        trace = trace.tb_next
+    return where
+
+
+def _close(coroutine: Any, function: Program) -> None:
+    program.created.clear()
+    try:
+        coroutine.close()
+    except Exception as error:  # noqa: BLE001 - whatever the author's `finally` raised
+        if coroutine.cr_frame is not None:
+            raise ScenarioError(
+                f"{_suspended_at(coroutine)}: {function.__name__} awaits while it is being closed",
+                "do not await in a `finally` that also runs when the program is abandoned",
+            ) from None
+        where = _raised_at(function, error)
+        raise ScenarioError(
+            f"{where}: {type(error).__name__} while {function.__name__} is being closed: {error}"
+        ) from None
+    finally:
+        program.created.clear()
+
+
+def start_of(function: Program) -> Where:
+    """Return the line on which a function is defined."""
+    return Where(function.__code__.co_filename, function.__code__.co_firstlineno)
+
+
+def _suspended_at(coroutine: Any) -> Where:
+    """Return the innermost line of the author's own file on the way to what is awaited."""
+    file = coroutine.cr_code.co_filename
+    *_, where = (Where(file, n) for code, n in _awaiting(coroutine) if code.co_filename == file)
+    return where
+
+
+def _awaiting(coroutine: Any) -> Iterator[tuple[CodeType, int]]:
+    """Code and line of a coroutine, and of those inside that it waits for."""
+    while inspect.iscoroutine(coroutine):
+        code, frame = coroutine.cr_code, coroutine.cr_frame
+        yield code, frame.f_lineno if frame else code.co_firstlineno
+        coroutine = coroutine.cr_await
+
+
+class _EndlessError(BaseException):
+    """Too many lines without a step. Not an Exception: the author's handlers shall not catch it."""
+
+
+class _Watchdog:
+    """A trace function that ends a loop which never awaits, and calls that never return."""
+
+    def __init__(self, function: Program, turns: int) -> None:
+        self.function = function
+        self.left = MAX_LINES_PER_STEP + 1_000 * turns
+        self.depth = 0
+
+    def __call__(self, frame: FrameType, event: str, arg: Any) -> _Watchdog:  # noqa: ARG002
+        self.left -= 1
+        self.depth += {"call": 1, "return": -1}.get(event, 0)
+        if self.depth > MAX_CALLS_DEEP:
+            here = Where(frame.f_code.co_filename, frame.f_lineno)
+            raise _EndlessError(f"{here}: calls nested more than {MAX_CALLS_DEEP} deep")
+        if self.left < 0:
+            here = Where(frame.f_code.co_filename, frame.f_lineno)
+            raise _EndlessError(
+                f"{here}: {self.function.__name__} ran {MAX_LINES_PER_STEP} lines without a step"
+            )
+        return self

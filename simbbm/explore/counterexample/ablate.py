@@ -1,0 +1,250 @@
+"""Which step carries the load: each is taken away, or made weaker, and the rest is searched.
+
+The changes are made from the labels that a scenario's programs come to; nobody writes a twin. What
+then fails is load-bearing, with its counterexample; what still holds is redundant, proved for these
+parameters. (Barrier optimisation by model checking: Oberhauser et al., "VSync: push-button
+verification and optimization for synchronization primitives on weak memory models", ASPLOS'21;
+here for translation tables, TLBs and system registers.)
+
+A step is a routine's step in the routine that calls it; where that pair occurs more than once, all
+occurrences change together, and so do the turns of a loop: one line is one instruction. A load or
+MRS whose value is used cannot be taken away: the program does not know how to go on, and that is
+reported as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import msgspec
+
+from simbbm.arm64.weaken import ACQUIRES, As, weaker_forms
+from simbbm.core.errors import EditError, ScenarioError, UsageError, Where
+from simbbm.core.programs.automaton import Automaton, Edits, exact_pattern, matches
+from simbbm.core.programs.program import Op
+from simbbm.explore.runs.live import LIMITS, explored
+from simbbm.explore.search.attempt import Attempt
+from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
+from simbbm.explore.search.prove import Proof, Prover
+from simbbm.scenario import Scenario
+
+REMOVE, DELAY, WEAKEN = "remove", "delay", "weaken:"
+WINDOW = 4
+"""Operations of a program in flight where an acquire is made relaxed: else nothing could differ."""
+
+
+NOT_STEPS = ("nop", "forget_events")
+"""What does nothing."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One thing that is changed: `remove`, `delay` (an ISB by one step) or `weaken:<mnemonic>`."""
+
+    step: str
+    change: str
+
+    @property
+    def name(self) -> str:
+        """What follows a scenario's id to name the changed one."""
+        return f"~{self.change}~{self.step}"
+
+
+class Ablation(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a scenario when one or two things were changed."""
+
+    changes: tuple[Change, ...]
+    result: str
+    """`load-bearing`, `redundant` or `inconclusive`."""
+    why: str
+    scenario: Scenario
+    params: dict[str, Any]
+    proof: Proof | None
+    """None if the program cannot go on without the value of the step."""
+
+
+class Ablator:
+    """All single changes of one scenario, and pairs of those that alone change nothing.
+
+    Raises UsageError for a scenario that fails as it is: of that no change can be blamed.
+    """
+
+    def __init__(
+        self, scenario: Scenario, params: Mapping[str, Any], limits: Limits = NO_LIMITS
+    ) -> None:
+        self.scenario = scenario
+        self.params = scenario.parameters_from(params)
+        self.limits = limits
+        attempt = Attempt(scenario, self.params, limits, None, ample=True)
+        _check_holds(scenario, attempt)
+        self.automaton = attempt.space.machine.spec.automaton
+        self.complete = attempt.searched.complete
+        """Whether every step is known."""
+        self.steps = steps(self.automaton)
+        """What each label's step is called."""
+
+    def singles(self) -> list[Change]:
+        """Every change of one step, in the order in which the programs come to the steps."""
+        changes: dict[Change, None] = {}
+        for label, op in self.automaton.ops.items():
+            step = self.steps[label]
+            if op.mnemonic in NOT_STEPS:
+                continue
+            changes[Change(step, REMOVE)] = None
+            # Where no load can overtake anything nothing could come of a relaxed acquire.
+            if op.mnemonic not in ACQUIRES or "window" in self.params:
+                changes |= dict.fromkeys(Change(step, WEAKEN + form) for form in weaker_forms(op))
+            if op.mnemonic == "isb":
+                changes[Change(step, DELAY)] = None
+        return list(changes)
+
+    def pairs(self, redundant: list[Change]) -> Iterator[tuple[Change, Change]]:
+        """Two removals at a time, of steps that can be spared one at a time."""
+        yield from combinations([c for c in redundant if c.change == REMOVE], 2)
+
+    def ablate(self, *changes: Change) -> Ablation:
+        """Change the scenario, and search it."""
+        changed, params = self.scenario, dict(self.params)
+        for change in changes:
+            changed = with_change(changed, change, self.automaton)
+            if _is_acquire(change, self.automaton) and params.get("window") == 1:
+                params["window"] = WINDOW
+        try:
+            proof = Prover(changed, params, self.limits, doubtful=True).prove()
+        except EditError:
+            raise  # There is no such step: that says nothing of the program.
+        except ScenarioError as error:
+            observed = any(_observes(change.step) for change in changes)
+            what = "its value" if observed else "it"
+            return Ablation(
+                changes=changes,
+                result="load-bearing",
+                why=f"the program cannot go on without {what}: {error.message}",
+                scenario=changed,
+                params=params,
+                proof=None,
+            )
+        result = {"PROVED": "redundant", "INCONCLUSIVE": "inconclusive"}.get(
+            proof.verdict, "load-bearing"
+        )
+        return Ablation(
+            changes=changes,
+            result=result,
+            why=proof.message,
+            scenario=changed,
+            params=params,
+            proof=proof,
+        )
+
+
+def _check_holds(scenario: Scenario, attempt: Attempt) -> None:
+    failure = attempt.failure(None)
+    if failure:
+        raise UsageError(
+            f"{scenario.id} fails as it is: {failure.verdict}:{failure.problem.property}",
+            "only in a scenario that holds can a step carry the load",
+        )
+    automaton = attempt.space.machine.spec.automaton
+    if attempt.searched.complete and not automaton.ops:
+        raise UsageError(
+            f"{scenario.id} has no step that could be changed",
+            "a litmus test's threads are listings, and no programs of routines",
+        )
+
+
+def with_change(scenario: Scenario, change: Change, automaton: Automaton | None = None) -> Scenario:
+    """The scenario with one change; its id says which."""
+    first = Edits(drop=(change.step,))
+    if change.change.startswith(WEAKEN):
+        first = Edits(weaken=((change.step, As(change.change.removeprefix(WEAKEN))),))
+    changed = replace(
+        scenario,
+        id=scenario.id + change.name,
+        story=f"{change.change} {change.step}, of {scenario.id}",
+        edits=scenario.edits.merged(first),
+        parent=scenario,
+        twin_of=scenario.id,
+    )
+    if change.change != DELAY:
+        return changed
+    changed.system()  # Refuses a step that is not there: nothing comes after it.
+    insert = Edits(insert=_after(scenario, change.step, automaton))
+    return replace(changed, edits=changed.edits.merged(insert))
+
+
+def steps(automaton: Automaton) -> dict[str, str]:
+    """What the step at each label is called: by exact pattern, without the numbers of turns.
+
+    What occurs several times at one line of one routine is one instruction, in a loop.
+    """
+    lines: dict[tuple[str, str], set[Where | None]] = {}
+    numbers: dict[tuple[str, str], set[str]] = {}
+    for label, sites in automaton.sites.items():
+        for routine, name, number, where in _parts(label, sites):
+            lines.setdefault((routine, name), set()).add(where)
+            numbers.setdefault((routine, name), set()).add(number)
+    called = {}
+    for label, sites in automaton.sites.items():
+        parts = [
+            name if len(numbers[routine, name]) > len(lines[routine, name]) == 1 else name + number
+            for routine, name, number, _ in _parts(label, sites)
+        ]
+        *routines, step = parts
+        called[label] = f"{'/'.join(routines)}.{step}"
+    return called
+
+
+def _parts(label: str, sites: tuple[Where | None, ...]) -> list[tuple[str, str, str, Where | None]]:
+    """Of a step and its two innermost routines: what calls it, name, number, and line."""
+    *callers, last = label.split("/")
+    routine, _, step = last.partition(".")
+    names = [*callers, routine, step]
+    told = []
+    for depth, (name, where) in enumerate(zip(reversed(names), (*sites, None), strict=False)):
+        caller = names[-2 - depth].partition("#")[0] if depth + 1 < len(names) else ""
+        base, _, number = name.partition("#")
+        told.append((caller, base, f"#{number or 1}", where))
+    return told[2::-1]
+
+
+def read_change(text: str) -> Change:
+    """Read `change~step`; raise UsageError if it is neither."""
+    change, separator, step = text.partition("~")
+    if not separator or not (change in (REMOVE, DELAY) or change.startswith(WEAKEN)):
+        raise UsageError(f"{text}: no such change", "it is remove~STEP, delay~STEP, weaken:OP~STEP")
+    return Change(step, change)
+
+
+def _after(scenario: Scenario, step: str, known: Automaton | None) -> tuple[tuple[str, Op], ...]:
+    """An ISB after each step that may follow one."""
+    if known is None:
+        search = explored(scenario, scenario.parameters_from({}))
+        known = search.space.machine.spec.automaton
+        if not search.searched.complete:
+            raise ScenarioError(
+                f"{scenario.id}: what may follow {step} is not known within "
+                f"{LIMITS.states:,} states",
+                "simbbm ablate delays steps with parameters of your choice",
+            )
+    later = dict.fromkeys(known.following(step))
+    return tuple((exact_pattern(label, callers=99), Op("isb")) for label in later)
+
+
+def _observes(step: str) -> bool:
+    """Whether a step gives its program a value (a load, an MRS), by the operation in its name."""
+    return step.partition(".")[2].startswith(("ld", "stx", "stlx", "mrs", "wait"))
+
+
+def _is_acquire(change: Change, automaton: Automaton) -> bool:
+    return change.change.startswith(WEAKEN) and any(
+        op.mnemonic in ACQUIRES and matches(change.step, label)
+        for label, op in automaton.ops.items()
+    )
+
+
+def _automaton(scenario: Scenario, params: Mapping[str, Any]) -> Automaton:
+    """An automaton that knows every step that some schedule comes to."""
+    attempt = Attempt(scenario, params, NO_LIMITS, None, ample=True)
+    return attempt.space.machine.spec.automaton

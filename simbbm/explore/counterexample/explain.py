@@ -1,0 +1,45 @@
+"""What can be said of a counterexample beyond its steps: what it needs, and how likely it is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from simbbm.core.graph import Ended
+from simbbm.explore.counterexample.allowances import Allowances, allowances
+from simbbm.explore.counterexample.probability import Curve, curve
+from simbbm.explore.runs.replay import COUNTEREXAMPLES, steps_of
+from simbbm.explore.search.fewest import fewest_surprises
+from simbbm.explore.witness.record import Witness
+from simbbm.scenario import Scenario
+
+STATES = 20_000
+"""States of each search, unless somebody wants more."""
+
+
+class Explanation(NamedTuple):
+    """What a counterexample needs of the hardware, and how likely it is."""
+
+    states: int
+    """The limit of each search."""
+    allowances: Allowances
+    curve: Curve | None
+    surprises: int | None
+    """The fewest with which it fails like this (`fewest`); None: not found out, or no number."""
+
+
+def explain(witness: Witness, scenario: Scenario, states: int = STATES) -> Explanation | None:
+    """Explain a counterexample that replays exactly; None if it is a run of another kind."""
+    if witness.verdict not in COUNTEREXAMPLES:
+        return None
+    assert witness.property is not None
+    run = [step.before.moves[step.k] for step in steps_of(witness, scenario)]
+    return Explanation(
+        states,
+        allowances(witness, scenario, run, states),
+        curve(witness, scenario, run, states),
+        None
+        if witness.loop is not None
+        else fewest_surprises(
+            scenario.system(witness.params), Ended(witness.verdict.value), witness.property, states
+        ),
+    )

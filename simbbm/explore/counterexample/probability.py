@@ -1,0 +1,88 @@
+"""How a counterexample becomes ever more likely, and from when on nothing can prevent it.
+
+For each prefix of a run: the probability that a scheduler which chooses uniformly among the enabled
+moves ends as the run does. It is a property of states, so it is computed on the graph of all of
+them. CPU symmetry is no loss, since the uniform choice does not tell like CPUs apart; persistent
+sets would be one, and are not used.
+
+The probabilities solve a linear system. They are found by sweeps over all states, each after those
+that it leads to, until nothing changes any more (a graph without cycles takes one sweep). Order and
+arithmetic are fixed, so that the figures are the same on every machine. Whether a probability is 0
+or 1 is not a matter of arithmetic but of what can be reached, and is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from simbbm.check.verdict import Verdict
+from simbbm.core.system import Move
+from simbbm.explore.search.attempt import Attempt
+from simbbm.explore.search.breadth_first import Limits, Search
+from simbbm.explore.search.digraph import backwards, following, postorder, reaching
+from simbbm.explore.witness.record import Witness
+from simbbm.scenario import Scenario
+
+PRECISION = 1e-9
+"""Relative change that is none. Three digits are shown."""
+
+
+class Curve(NamedTuple):
+    """Probabilities before each step of a run, and 1 after the last."""
+
+    chances: tuple[float, ...]
+
+    @property
+    def no_return(self) -> int:
+        """The first step before which it is certain; the number of steps if none is."""
+        return next((i for i, chance in enumerate(self.chances) if chance == 1), len(self.chances))
+
+
+def curve(witness: Witness, scenario: Scenario, run: Sequence[Move], states: int) -> Curve | None:
+    """The curve of a counterexample, whose `run` this is; None if there are too many states."""
+    assert witness.property is not None
+    attempt = Attempt(scenario, witness.params, Limits(states=states), frozenset())
+    if not attempt.searched.complete:
+        return None
+    search = attempt.search
+    goals = set(search.lost) if witness.verdict is Verdict.STUCK else set[int]()
+    if witness.loop is None:  # A round that can be left is left, with probability 1.
+        goals.update(search.failing((witness.verdict, witness.property)))
+    chances = _chances(following(search.met, search.pairs()), goals)
+    return Curve(tuple(chances[number] for number in _numbers(search, run)))
+
+
+def _numbers(search: Search, run: Sequence[Move]) -> Iterable[int]:
+    """The number of each state of a run."""
+    machine, canonical = search.space.machine, search.space.symmetry.canonical
+    state = machine.initial()
+    for step in (*run, None):
+        number = search.number(canonical(state))
+        assert number is not None
+        yield number
+        if step:
+            move = next(move for move in machine.moves(state) if move.label == step.label)
+            state = machine.apply(state, move)
+
+
+def _chances(graph: list[list[int]], goals: set[int]) -> list[float]:
+    """The probability of each state that one of the goals is reached from it.
+
+    `graph` has the states that the moves of each lead to, one entry a move.
+    """
+    before = backwards(graph)
+    possible = reaching(before, goals)
+    escaping = reaching(before, (i for i in range(len(graph)) if i not in possible))
+    chances = [float(i in possible and i not in escaping) for i in range(len(graph))]
+    open_ = [i for i in postorder(graph) if i in possible and i in escaping]
+    changes = True
+    while changes:
+        changes = False
+        for i in open_:
+            # A move that changes nothing is drawn again.
+            others = [chances[target] for target in graph[i] if target != i]
+            chance = sum(others) / len(others)
+            changes |= chance - chances[i] > PRECISION * chance
+            chances[i] = chance
+    return chances

@@ -1,0 +1,99 @@
+"""The smallest story of a failure: fewest CPUs, simplest machine, shortest run, least surprising.
+
+First the parameters, by searching smaller machines for the same failure (verdict and property),
+which is cheap; then, in what they leave, the nearest failure of all, which is certified to be
+minimal, and of all nearest ones the politest (`politest`). So every failure of one kind shrinks to
+the same run, and shrinking again changes nothing. Only where a search hits its limit, the run that
+was given is made shorter itself (`ddmin`); then nothing is certified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from simbbm.core.errors import ReplayDivergence, UsageError
+from simbbm.core.graph import Graph
+from simbbm.explore.counterexample.concrete import Counterexample, counterexample
+from simbbm.explore.counterexample.ddmin import AROUND, ddmin
+from simbbm.explore.counterexample.simplest import simplest
+from simbbm.explore.runs.replay import COUNTEREXAMPLES, Result, replay, steps_of
+from simbbm.explore.search.attempt import Attempt, Way
+from simbbm.explore.search.breadth_first import Limits
+from simbbm.explore.search.livelock import into_round
+from simbbm.explore.search.prove import witness_along
+from simbbm.explore.witness.record import Witness
+from simbbm.scenario import Scenario
+
+STATES = 20_000
+"""States of each search, unless somebody wants more."""
+
+
+class Shrunk(NamedTuple):
+    """A counterexample, and what became of it."""
+
+    before: Witness
+    witness: Witness
+    certified: bool
+    """No shorter run fails alike with these parameters; no shorter way leads into a round."""
+
+
+def shrink(witness: Witness, scenario: Scenario, states: int = STATES) -> Shrunk:
+    """Make a counterexample small; raise ReplayDivergence if it is none any more."""
+    before = _reproduced(witness, scenario)
+    assert before.property is not None
+    way = before.verdict, before.property
+    nearest: dict[str, Counterexample | None] = {}
+
+    def run_for(params: Mapping[str, Any]) -> Counterexample | None:
+        key = repr(params)
+        if key not in nearest:
+            nearest[key] = _nearest(scenario, params, way, states)
+        return nearest[key]
+
+    def steps_to(params: Mapping[str, Any]) -> int | None:
+        run = run_for(params)
+        return None if run is None else len(run.moves)
+
+    params = simplest(scenario, before.params, steps_to)
+    run = run_for(params)
+    certified = run is not None
+    if run is None:
+        run = _shorter(before, scenario, way)
+    small = witness_along(scenario, params, run.moves, "shrink", loop=run.loop, way=way)
+    return Shrunk(before, small, certified)
+
+
+def _reproduced(witness: Witness, scenario: Scenario) -> Witness:
+    """A witness that replays exactly."""
+    if witness.verdict not in COUNTEREXAMPLES:
+        raise UsageError(f"a witness of {witness.verdict}: only a failure can be shrunk")
+    result = replay(witness, scenario)
+    if result.result is not Result.REPRODUCED:
+        hint = "simbbm replay says where it goes astray"
+        raise ReplayDivergence(f"{witness.scenario} does not fail like this any more", hint)
+    return result.refreshed or witness
+
+
+def _nearest(
+    scenario: Scenario, params: Mapping[str, Any], way: Way, states: int
+) -> Counterexample | None:
+    """The politest of the nearest failures of this kind, if a search comes to them."""
+    attempt = Attempt(scenario, params, Limits(states=states), frozenset({way}))
+    failure = attempt.found(way)
+    return counterexample(attempt.search, failure) if failure else None
+
+
+def _shorter(witness: Witness, scenario: Scenario, way: Way) -> Counterexample:
+    """The run of a witness, made shorter by leaving things out."""
+    labels = [step.before.moves[step.k].label for step in steps_of(witness, scenario)]
+    graph = Graph(scenario.system(witness.params))
+    around = witness.loop is not None
+    stem = ddmin(graph, labels[: witness.loop], way, around=around).moves
+    node = graph.initial
+    for k in stem:
+        node = graph.follow(node, k)
+    found = into_round(graph, node, AROUND) if around else None
+    if found is None:
+        return Counterexample(stem, "")
+    return Counterexample((*stem, *found.stem, *found.loop), "", len(stem + found.stem))

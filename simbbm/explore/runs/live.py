@@ -1,0 +1,145 @@
+"""Edits that change nothing: such a twin would hold, or fail, for no reason of its own.
+
+That code could produce what an edit names was read from the code (`arm64.steps`). Whether any
+schedule comes to it is asked here: of one polite run, nearly always enough, and else of all states.
+The answer depends on scenario and parameters alone, never on which runs came first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from simbbm.core.choice import Polite
+from simbbm.core.engine import Engine
+from simbbm.core.errors import EditError
+from simbbm.core.graph import Graph
+from simbbm.core.programs.automaton import Automaton, Edits, matches, parts
+from simbbm.explore.search.attempt import Attempt
+from simbbm.explore.search.breadth_first import Limits
+from simbbm.scenario import Scenario
+
+LIMITS = Limits(states=20_000)
+"""How far a step is looked for that the polite schedule does not come to."""
+STEPS = 100_000
+
+
+def named(edits: Edits) -> dict[str, str]:
+    """What a scenario's edits name, and what each does to it."""
+    dropped = dict.fromkeys(edits.drop, "drops")
+    weakened = dict.fromkeys((pattern for pattern, _ in edits.weaken), "weakens")
+    return dropped | weakened | dict.fromkeys((name for name, _ in edits.replace), "replaces")
+
+
+def require_live(
+    scenario: Scenario,
+    params: Mapping[str, Any],
+    searched: Automaton | None = None,
+    *,
+    complete: bool = False,
+    fails: bool = False,
+) -> str | None:
+    """Raise EditError if an edit changes nothing; say which, if that is not known.
+
+    `searched` knows what a search of the scenario came to, if it is complete all that there is.
+    One that fails, or should, may do so before it comes to a later edit: then its origin counts
+    too. Of several edits of a twin some may idle with these parameters, if they do not with the
+    default ones. A change that is part of the id (`~remove~...`) was asked of these parameters.
+    """
+    if not (every := named(scenario.edits)):
+        return None
+    asked = every.keys() - named(_declared(scenario).edits).keys()
+    idle, certain, early = set(every), True, fails or not scenario.expect.holds
+    if searched:
+        idle = _left(idle, scenario, searched)
+    if idle and not complete:
+        idle, certain = _idle(scenario, [params], idle, early=early)
+    if not idle:
+        return None
+    if idle & asked or idle == every.keys():
+        if not certain:
+            return _doubt(scenario, idle)
+        raise EditError(f"{_told(scenario, idle & asked or idle)} with these parameters")
+    here = scenario.parameters_from(params)
+    defaults = [whose.parameters_from({}) for whose in (scenario, scenario.root)]
+    elsewhere = [each for n, each in enumerate(defaults) if each not in (here, *defaults[:n])]
+    if elsewhere:
+        idle, sure = _idle(scenario, elsewhere, idle, early=early)
+        certain = certain and sure
+    if idle and certain:
+        raise EditError(_told(scenario, idle))
+    return _doubt(scenario, idle) if idle else None
+
+
+def _doubt(scenario: Scenario, idle: set[str]) -> str:
+    return f"{_told(scenario, idle)} within {LIMITS.states:,} states"
+
+
+def _declared(scenario: Scenario) -> Scenario:
+    """The scenario without the changes that its id names."""
+    while scenario.parent and "~" in scenario.id.rpartition("::")[2]:
+        scenario = scenario.parent
+    return scenario
+
+
+def _told(scenario: Scenario, idle: set[str]) -> str:
+    edit = min(idle)
+    what = named(scenario.edits)[edit]
+    why = "nothing calls it" if what == "replaces" else "no schedule comes to such a step"
+    return f"{scenario.id} {what} {edit}, but {why}"
+
+
+def _idle(
+    scenario: Scenario, every: Sequence[Mapping[str, Any]], edits: set[str], *, early: bool
+) -> tuple[set[str], bool]:
+    """Those of some edits that match nothing with any of some parameters; whether that is certain.
+
+    `early`: it may fail before it comes to an edit, so that what its origin comes to counts too.
+    """
+    certain = True
+    for params in every:
+        for looked_at in (scenario, scenario.root) if early else (scenario,):
+            edits = _left(edits, scenario, _politely(looked_at, params))
+            if not edits:
+                return edits, True
+    for params in every:
+        whole = explored(scenario, params)
+        edits = _left(edits, scenario, _known(whole))
+        certain = certain and whole.searched.complete
+        if edits and (early or whole.searched.failures):
+            origin = explored(scenario.root, params)
+            edits = _left(edits, scenario, _known(origin))
+            certain = certain and origin.searched.complete
+    return edits, certain
+
+
+def _politely(scenario: Scenario, params: Mapping[str, Any]) -> Automaton:
+    """What one polite run comes to."""
+    system = scenario.system(params)
+    Engine(Graph(system)).run(Polite(), STEPS)
+    return system.spec.automaton
+
+
+def explored(scenario: Scenario, params: Mapping[str, Any]) -> Attempt:
+    """A search that goes on past failures, as far as the limit."""
+    return Attempt(scenario, params, LIMITS, wanted=frozenset(), ample=True)
+
+
+def _known(attempt: Attempt) -> Automaton:
+    return attempt.space.machine.spec.automaton
+
+
+def _left(edits: set[str], scenario: Scenario, automaton: Automaton) -> set[str]:
+    """Those of some edits whose step or routine was not come to, changed or not."""
+    replaced = dict(scenario.edits.replace)
+    routines = (name for label in automaton.labels for name in parts(label)[:-1])
+    met = {name.partition("#")[0] for name in routines}
+    return {
+        edit
+        for edit in edits - automaton.used_edits
+        if (
+            edit.rpartition(".")[2] not in met
+            if edit in replaced
+            else not any(matches(edit, label) for label in automaton.labels)
+        )
+    }

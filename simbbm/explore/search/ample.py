@@ -1,0 +1,240 @@
+"""Persistent sets: where one CPU's moves are enough, because no order of the others' matters to it.
+
+In a state, all enabled moves of one CPU (its program's and its hardware's) are a persistent set if
+whatever the other CPUs can do without it commutes with them and gives it no other moves
+(Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", LNCS 1032, 1996,
+ch. 4; Valmari, "Stubborn sets for reduced state space generation", 1990). A search that takes a
+persistent set in every state meets every state in which nothing can happen any more.
+
+The argument, and the test that is false if a sentence is (in tests/explore/test_persistent_sets.py
+unless another file is named; its `assert_persistent` tries the definition itself):
+
+1. Moves of different CPUs commute if neither writes a cell that the other reads or writes, and what
+   could give a CPU another move is among its cells (`footprints`): the word that it polls, its
+   monitor, the event register, tables that its walks can come upon. `test_random_programs`,
+   `test_a_store_that_links_...`, `test_who_polls_...`, `test_words_may_have_any_name`; pairwise
+   tests/arm64/test_hardware.py.
+2. What the others can do is not guessed from their programs' text but found out, by searching the
+   machine in which this CPU stands still, in the same reduced way: all moves that are possible in
+   some order are met (5). `test_one_word_that_all_use_...` (test_reductions.py).
+3. A property that looks at one CPU is one more move of it, which reads what the CPU holds and every
+   table that its walks can come upon, and ends the run. So a look ahead ends where one of those
+   that move fails, and not where the CPU that stands still does: a TLBI is never delivered to it
+   there, and what fails may be fictitious. `test_what_fails_on_a_cpu_that_stands_still_...`,
+   `test_who_waits_is_looked_at_all_the_same` (test_reductions.py).
+4. A look ahead is remembered under all that it was given (`standing.Future`): those that move,
+   memory, and of the others whom they owe a TLBI and, where TLBs are in common, what they hold.
+   `test_a_look_ahead_knows_...` (two).
+5. A move is not put off for ever. Every cycle of states contains a step in which some program goes
+   back to an older control point, or to the same; where that is possible, its CPU's moves are not
+   taken alone (the sticky proviso of Kurshan, Levin, Minea, Peled, Yenigün, "Static partial order
+   reduction", TACAS'98). `test_who_goes_round_...` (test_reductions.py).
+6. A broadcast TLBI gives every CPU a move. It commutes with the moves of one that holds nothing it
+   could take away, mark or wait for (`is_quiet`), before and after; with others it does not. So
+   TLBIs may complete at once on who stands still. `test_a_tlbi_may_act_before_an_isb_...`,
+   `test_a_tlbi_does_not_wait_...` (test_reductions.py).
+7. Who waits in a DSB for others to complete goes on when they do: that is one more move.
+   `test_who_waits_for_others_to_complete_...`.
+8. What is optional need not happen: a CPU that may be interrupted is not taken alone.
+
+A run ends at its first violation. If a move that is taken alone ends the run, or one of the others'
+does, it does so in every order; so a search that meets no violation has not overlooked one (it may
+meet another one than a search of everything would).
+
+Together with symmetry: Emerson, Jha, Peled, "Combining partial order and symmetry reductions",
+TACAS'97. Counterexamples may be longer than the shortest. The whole is compared with a search that
+reduces nothing, on random programs, in tests/differential. That one CPU is enough where it should
+be is asked in test_ample.py, and what may be spent on finding out in test_ample_cost.py.
+
+Not reduced: machines with concrete TLBs, listings, programs with a load window, properties that
+look at several CPUs at once.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.footprints import EVERY_INBOX, cpu_footprint, is_own
+from simbbm.arm64.machine import Arm64, Machine, owed_mask
+from simbbm.arm64.symmetry import Symmetry
+from simbbm.arm64.translation.memory import Memory
+from simbbm.core.system import Cell, Move
+from simbbm.explore.search.standing import Future, Standing
+
+MAX_LOOKAHEAD = 10_000
+"""States of one look at what others can do, for three CPUs; twice as many for each further one.
+
+Where more are needed, looking ahead costs more than it saves (stores that nothing orders, a CPU
+that nobody holds up): no more of it is done then.
+"""
+
+Cells = tuple[int, int]
+"""Cells that are read and written, as bits."""
+
+ANYTHING: Cells = (-1, -1)
+"""Every cell: what is not known to be independent is not."""
+
+
+class Step(NamedTuple):
+    """What a CPU can do next."""
+
+    moves: tuple[Move, ...]
+    cells: Cells
+    free: bool
+    """Whether its moves may be taken alone, if they are independent of the others' futures."""
+
+
+class Ample:
+    """Chooses, state by state, whose moves are enough."""
+
+    def __init__(self, machine: Arm64, symmetry: Symmetry) -> None:
+        self.machine = machine
+        self.standing = Standing(machine, symmetry)
+        cpus = len(machine.spec.cpus)
+        self.everybody = (1 << cpus) - 1
+        self.most = MAX_LOOKAHEAD << max(0, cpus - 3)
+        self._steps: dict[tuple[CpuState, Memory, int, int], Step] = {}
+        self._futures: dict[Future, Cells] = {}
+        self._bits: dict[Cell, int] = {}
+        self.given_up = False
+
+    def cpu(self, state: Machine) -> int | None:
+        """The CPU whose moves are enough here; None if all moves have to be taken."""
+        return None if self.given_up else self._choose(state, self.everybody)
+
+    def _choose(self, state: Machine, active: int) -> int | None:
+        """The CPU whose moves are enough while only the `active` ones move.
+
+        Those that went furthest come first, the boot CPU last: then it finds the others parked.
+        """
+        owed = owed_mask(state)
+        members = [i for i in range(len(state.cpus)) if active >> i & 1]
+        steps = {i: self._step(state, i, owed) for i in members}
+        for i in sorted(members, key=lambda i: (i == 0, -state.cpus[i].point.serial)):
+            step = steps[i]
+            if not step.free:
+                continue
+            if any(_conflict(step.cells, steps[j].cells) for j in members if j != i):
+                continue
+            if not _conflict(step.cells, self._future(state, active & ~(1 << i))):
+                return i
+        return None
+
+    def _step(self, state: Machine, i: int, owed: int) -> Step:
+        k = (state.cpus[i], state.memory, i, owed >> i & 1)
+        step = self._steps.get(k)
+        if step is None:
+            step = self._steps[k] = self._new_step(state, i, owed)
+        return step
+
+    def _new_step(self, state: Machine, i: int, owed: int) -> Step:
+        own = state.cpus[i]
+        moves = self.machine.moves_of(state, i, owed)
+        found = cpu_footprint(self.machine.shared, own, state.memory, moves, i)
+        # What others complete may end its DSB: that would be one more move.
+        waits = owed >> i & 1 and own.mnemonic.startswith("dsb")
+        again = any(move.optional or _returns(own, move) for move in moves)
+        free = bool(moves) and not waits and not again
+        reads = found.reads
+        if all(is_quiet(cpu) for cpu in (own, *(_after(move) for move in moves))):
+            reads -= {EVERY_INBOX}
+        return Step(moves, (self._mask(reads), self._mask(found.writes)), free)
+
+    def _mask(self, cells: frozenset[Cell]) -> int:
+        mask = 0
+        for cell in cells:
+            if not is_own(cell):
+                mask |= self._bits.setdefault(cell, 1 << len(self._bits))
+        return mask
+
+    def _future(self, state: Machine, active: int) -> Cells:
+        """Cells of everything that the active CPUs can come to do, and of what they hold then."""
+        if not active:
+            return 0, 0
+        if self.given_up:
+            return ANYTHING
+        future = self.standing.future(state, active)
+        found = self._futures.get(future)
+        return self._look_ahead(future) if found is None else found
+
+    def _look_ahead(self, root: Future) -> Cells:
+        """Depth first, each future after those that it consists of."""
+        open_: dict[Future, _Visit] = {root: self._visit(root)}
+        done: list[Future] = []
+        cyclic = False
+        while open_:
+            if self.given_up or len(done) + len(open_) > self.most:
+                self.given_up = True
+                return ANYTHING
+            future, visit = next(reversed(open_.items()))
+            if visit.left:
+                after = self.standing.after(future, visit.left.pop())
+                if (found := self._futures.get(after)) is not None:
+                    visit.add(found)
+                elif after in open_:
+                    cyclic = True
+                else:
+                    open_[after] = self._visit(after)
+            else:
+                del open_[future]
+                self._futures[future] = visit.cells
+                done.append(future)
+                if open_:
+                    next(reversed(open_.values())).add(visit.cells)
+        if cyclic:
+            # Those in a cycle have each other's cells; the root's are all there are.
+            for future in done:
+                self._futures[future] = self._futures[root]
+        return self._futures[root]
+
+    def _visit(self, future: Future) -> _Visit:
+        state, active = future
+        visit = _Visit()
+        owed = owed_mask(state)
+        members = [i for i in range(len(state.cpus)) if active >> i & 1]
+        for i in members:
+            visit.add(self._step(state, i, owed).cells)
+        if self.standing.problem(future):
+            return visit  # A run ends here.
+        chosen = self._choose(state, active)
+        for i in members if chosen is None else [chosen]:
+            visit.left += self._step(state, i, owed).moves
+        return visit
+
+
+class _Visit:
+    """A state on the way of a look-ahead: moves that are left, and cells so far."""
+
+    __slots__ = ("cells", "left")
+
+    def __init__(self) -> None:
+        self.left: list[Move] = []
+        self.cells: Cells = (0, 0)
+
+    def add(self, cells: Cells) -> None:
+        """Join more cells."""
+        self.cells = (self.cells[0] | cells[0], self.cells[1] | cells[1])
+
+
+def _conflict(own: Cells, others: Cells) -> bool:
+    return bool(own[1] & (others[0] | others[1]) or own[0] & others[1])
+
+
+def _after(move: Move) -> CpuState:
+    return move.effect.cpu  # type: ignore[attr-defined,no-any-return]
+
+
+def is_quiet(cpu: CpuState) -> bool:
+    """Whether there is nothing that a TLBI could take away, mark, or have to wait for."""
+    mmu = cpu.mmu
+    return not (
+        mmu.tables or mmu.leaves or mmu.early_leaves or mmu.early_faults or cpu.buffer.stores
+    )
+
+
+def _returns(cpu: CpuState, move: Move) -> bool:
+    """Whether a program's move leads to an older control point, or to the same."""
+    if "." in move.agent:
+        return False
+    return _after(move).point.serial <= cpu.point.serial

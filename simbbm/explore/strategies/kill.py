@@ -1,0 +1,134 @@
+"""How many runs it takes to find a bad twin: over many campaigns, by strategy.
+
+A campaign counts its runs up to the first failure that its scenario declares; one that finds none
+within the cap is censored: it would have taken longer, nobody knows how much. Medians and their
+intervals are order statistics, so that censored campaigns need no guess: whatever is beyond what
+was found is just that.
+
+A campaign is the one that `stress` would make with the same seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import comb
+from typing import Any, NamedTuple
+
+from simbbm.core.choice import run_seed
+from simbbm.core.engine import Engine
+from simbbm.core.graph import Graph
+from simbbm.explore.runs.run import MAX_STEPS
+from simbbm.explore.search.attempt import way_of
+from simbbm.explore.search.livelock import ended_if_lost
+from simbbm.explore.strategies.calibrate import calibrate
+from simbbm.explore.strategies.named import Strategy, strategy
+from simbbm.scenario import Scenario
+
+COMPARED = (
+    "default",
+    "random",
+    "cpu-first",
+    "pct:depth=2",
+    "pct:depth=3",
+    "pos",
+    "surprise:budget=2",
+    "urw",
+)
+"""The strategies that a table compares."""
+CONTROL = "hardware=eager"
+"""The column of the control experiment: `default`, on hardware that delays nothing."""
+FEWEST_TRIALS = 6
+"""All of fewer trials may lie on one side of the median more often than one time in twenty."""
+
+
+class Trials(NamedTuple):
+    """Campaigns that differ in their seeds alone."""
+
+    seed: int = 0
+    """Of the first; each other has the next."""
+    campaigns: int = 30
+    cap: int = 1_000
+    """Runs after which a campaign is given up."""
+    max_steps: int = MAX_STEPS
+
+    @property
+    def seeds(self) -> range:
+        """Every campaign's seed."""
+        return range(self.seed, self.seed + self.campaigns)
+
+
+class Kills(NamedTuple):
+    """What the campaigns of one strategy came to."""
+
+    runs: tuple[int, ...]
+    """Runs up to the failure, of those that found one; fewest first."""
+    trials: int
+
+    @property
+    def median(self) -> float | None:
+        """Runs to the failure; None if it lies beyond the cap."""
+        low, high = self._rank((self.trials + 1) // 2), self._rank(self.trials // 2 + 1)
+        return None if low is None or high is None else (low + high) / 2
+
+    @property
+    def interval(self) -> tuple[int | None, int | None]:
+        """Between what the true median lies in at least 19 of 20 cases; None: beyond the cap."""
+        rank = interval_rank(self.trials)
+        return self._rank(rank), self._rank(self.trials + 1 - rank)
+
+    def _rank(self, rank: int) -> int | None:
+        return self.runs[rank - 1] if rank <= len(self.runs) else None
+
+
+def interval_rank(trials: int) -> int:
+    """Return which of the values, from either end, bounds a 95 % interval of the median.
+
+    How many of n values lie below the median is binomial(n, 1/2). So the interval from the r-th to
+    the r-th from the end misses it with probability 2 P(X < r), which is to be at most 1/20. That
+    is exact for continuous values; equal ones make the interval safer.
+    """
+    rank = below = 0
+    while 40 * (below := below + comb(trials, rank)) <= 2**trials:
+        rank += 1
+    return rank
+
+
+def kills(
+    scenario: Scenario, params: Mapping[str, Any], names: Sequence[str], trials: Trials
+) -> dict[str, Kills]:
+    """Return what each of these strategies needs to find a twin, and the control if there is one.
+
+    All campaigns share one graph of states: which runs first changes the time that it takes and
+    nothing else.
+    """
+    row = _kills(scenario, params, names, trials)
+    if any(p.name == "hardware" and "eager" in p.choices for p in scenario.parameters):
+        eager = {**params, "hardware": "eager"}
+        row[CONTROL] = _kills(scenario, eager, ["default"], trials)["default"]
+    return row
+
+
+def _kills(
+    scenario: Scenario, params: Mapping[str, Any], names: Sequence[str], trials: Trials
+) -> dict[str, Kills]:
+    engine = Engine(Graph(scenario.system(scenario.parameters_from(params))))
+    profiles = [calibrate(engine, seed) for seed in trials.seeds]
+    row = {}
+    for name in names:
+        plans = [strategy(name).calibrated(profile) for profile in profiles]
+        each = zip(plans, trials.seeds, strict=True)
+        found = (_campaign(engine, scenario, plan, seed, trials) for plan, seed in each)
+        row[name] = Kills(tuple(sorted(n for n in found if n is not None)), trials.campaigns)
+    return row
+
+
+def _campaign(
+    engine: Engine[Any], scenario: Scenario, plan: Strategy, seed: int, trials: Trials
+) -> int | None:
+    """Return how many runs a campaign takes to find what is declared, None if it does not."""
+    for number in range(trials.cap):
+        chooser = plan.chooser(run_seed(seed, number), number)
+        node = ended_if_lost(engine.graph, engine.run(chooser, trials.max_steps).node)
+        if way_of(node) in scenario.expect.failures:
+            return number + 1
+    return None

@@ -1,0 +1,122 @@
+"""Probabilistic concurrency testing, with every agent (hardware included) as a thread.
+
+S. Burckhardt, P. Kothari, M. Musuvathi, S. Nagarakatte: "A Randomized Scheduler with Probabilistic
+Guarantees of Finding Bugs", ASPLOS 2010. Agents get random priorities when they are first seen, the
+highest that can move does, and at d-1 random steps among the first k the one about to move drops
+below all others. A bug of depth d (d ordering constraints suffice for it) is found by a run with a
+probability of at least 1 / (n * k**(d-1)), for n agents and k steps.
+
+Two things differ from the paper, and neither weakens that sentence for the runs that are counted:
+
+* After k steps the run goes on as a random walk, so that an agent which could always move cannot
+  starve the rest (the same is done by "fair PCT" in Microsoft Coyote). Such a run is not counted.
+* An agent with several moves picks one uniformly. The bound is about agents: what a bug needs
+  beyond their order, it does not cover.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simbbm.core.choice import Chooser, Tape
+from simbbm.core.errors import UsageError
+from simbbm.core.graph import Node
+from simbbm.explore.strategies.menu import AgentSet, menu_of
+from simbbm.explore.strategies.profile import Profile
+
+DEPTH_MAX = 10
+STEPS_UNCALIBRATED = 100
+
+
+class PctChooser:
+    """One run's priorities. Afterwards `agents` says how many agents it met."""
+
+    __slots__ = ("_changes", "_draw", "_highest", "_left", "_priorities", "depth", "k")
+
+    def __init__(self, seed: bytes, depth: int, k: int) -> None:
+        tape = Tape(seed)
+        self.depth = depth
+        self.k = k
+        self._draw = tape.number
+        self._left = k
+        self._priorities = Priorities(tape)
+        self._highest: dict[AgentSet, str] = {}
+        self._changes = change_points(tape, min(depth - 1, k), k)
+
+    @property
+    def agents(self) -> int:
+        """How many distinct agents could move at some step among the first k."""
+        return len(self._priorities)
+
+    def choose(self, node: Node[Any]) -> int:
+        """Return the next move."""
+        menu: Any = node.policy or menu_of(node)
+        left = self._left
+        if left == 0:
+            agents = menu.agents
+            moves = agents[self._draw() * len(agents) >> 16]
+        else:
+            name = self._highest.get(menu.agent_set) or self._first(menu.agent_set)
+            if left in self._changes:
+                self._priorities[name] = self._changes[left]
+                self._highest.clear()
+                name = self._first(menu.agent_set)
+            self._left = left - 1
+            moves = menu.moves_of[name]
+        n = len(moves)
+        k: int = moves[self._draw() * n >> 16] if n > 1 else moves[0]
+        return k
+
+    def _first(self, agent_set: AgentSet) -> str:
+        """Find who goes first, and remember it until a priority changes."""
+        name = max(agent_set.names, key=self._priorities.__getitem__)
+        self._highest[agent_set] = name
+        return name
+
+
+class Priorities(dict[str, int]):
+    """Priorities by agent, drawn on first sight; all above those of change points."""
+
+    __slots__ = ("_tape",)
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+
+    def __missing__(self, name: str) -> int:
+        # 32 bits, made distinct by the order of first sight: a tie would favour the lower agent.
+        drawn = self._tape.number() << 16 | self._tape.number()
+        priority = self[name] = 1 + (drawn << 16) + len(self)
+        return priority
+
+
+def change_points(tape: Tape, wanted: int, k: int) -> dict[int, int]:
+    """Distinct steps among k, counted from the end; each with its priority, in the order drawn.
+
+    That order and not the order in time: of two agents that drop, either may end up lower.
+    """
+    points: dict[int, int] = {}
+    while len(points) < wanted:
+        drawn = tape.number() << 16 | tape.number()
+        points.setdefault(1 + (drawn * k >> 32), -len(points))
+    return points
+
+
+class Pct:
+    """The strategy `pct:depth=d`."""
+
+    needs_calibration = True
+
+    def __init__(self, depth: int, k: int = STEPS_UNCALIBRATED) -> None:
+        if not 1 <= depth <= DEPTH_MAX:
+            raise UsageError(f"pct:depth={depth}: not allowed", f"depth is 1..{DEPTH_MAX}")
+        self.depth = depth
+        self.k = k
+        self.name = f"pct:depth={depth}"
+
+    def calibrated(self, profile: Profile) -> Pct:
+        """The same with another k."""
+        return Pct(self.depth, profile.steps)
+
+    def chooser(self, seed: bytes, number: int) -> Chooser:  # noqa: ARG002 - the protocol's
+        """One run's priorities and change points."""
+        return PctChooser(seed, self.depth, self.k)

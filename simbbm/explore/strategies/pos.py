@@ -1,0 +1,86 @@
+"""Partial order sampling: random priorities of events, drawn again for those that lose a race.
+
+X. Yuan, J. Yang, R. Gu: "Partial Order Aware Concurrency Sampling", CAV 2018. What each agent does
+next is an event with a random priority. The highest runs; then its agent's next event draws anew,
+and so does every waiting event that races with what just ran. The second draw is what makes POS
+more than a random order: without it an event that has waited long is known to be a low one, and
+orders in which it comes soon after a race are hardly ever seen.
+
+Races are judged by footprint, between agents of different CPUs. All agents of one CPU share that
+CPU's own cells, so that judged by footprint each step of a program would draw anew for every store
+in its buffer: no better than a random walk at delaying one of them. Orders within a CPU come from
+the first draw alone.
+
+An agent with several moves has one event, and picks a move uniformly when it runs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simbbm.core.choice import Chooser, Tape
+from simbbm.core.graph import Node
+from simbbm.explore.strategies.menu import Menu, menu_of
+from simbbm.explore.strategies.profile import Profile
+
+
+class PosChooser:
+    """One run's priorities, by agent: the priority of its next event."""
+
+    __slots__ = ("_draw", "_priorities")
+
+    def __init__(self, seed: bytes) -> None:
+        self._draw = Tape(seed).number
+        self._priorities = _Priorities(self._draw)
+
+    def choose(self, node: Node[Any]) -> int:
+        """Return the next move."""
+        menu: Any = node.policy or menu_of(node)
+        priorities = self._priorities
+        moves = menu.moves_of[max(menu.agent_set.names, key=priorities.__getitem__)]
+        n = len(moves)
+        k: int = moves[self._draw() * n >> 16] if n > 1 else moves[0]
+        for name in menu.races.get(k) or _races(node, menu, k):
+            priorities.pop(name, None)
+        return k
+
+
+class _Priorities(dict[str, int]):
+    """Priorities of the events that wait, drawn when they are first compared."""
+
+    __slots__ = ("_draw",)
+
+    def __init__(self, draw: Any) -> None:
+        self._draw = draw
+
+    def __missing__(self, name: str) -> int:
+        # Of 16 bits: a tie goes to the first in canonical order, and is too rare to matter.
+        priority: int = self._draw()
+        self[name] = priority
+        return priority
+
+
+def _races(node: Node[Any], menu: Menu, k: int) -> tuple[str, ...]:
+    """Who draws anew after move `k`: its agent, and whoever races with it."""
+    ran = node.moves[k]
+    names = {ran.agent: None}
+    for other in node.moves:
+        if other.cpu != ran.cpu and other.footprint.conflicts(ran.footprint):
+            names[other.agent] = None
+    menu.races[k] = tuple(names)
+    return menu.races[k]
+
+
+class Pos:
+    """The strategy `pos`."""
+
+    name = "pos"
+    needs_calibration = False
+
+    def calibrated(self, profile: Profile) -> Pos:  # noqa: ARG002 - the protocol's
+        """Nothing has to be fitted."""
+        return self
+
+    def chooser(self, seed: bytes, number: int) -> Chooser:  # noqa: ARG002 - the protocol's
+        """One run's priorities."""
+        return PosChooser(seed)

@@ -1,0 +1,138 @@
+"""A bounded number of surprises: hardware does all at once and nothing optional, but for b times.
+
+A delay bound (M. Emmi, S. Qadeer, Z. Rakamaric: "Delay-Bounded Scheduling", POPL 2011), counted in
+what a reader of a counterexample has to believe of the hardware. A *surprise* is
+
+* an obligatory hardware agent (a drain, a TLBI, a register that takes effect) that is given
+  something to do and does not do it at once, however long it then waits; or
+* an optional move.
+
+What is no surprise: which CPU's program goes on, and what one of several possible values it sees.
+
+Each time that hardware is given something to do is an *arrival*. The run draws beforehand, among as
+many arrivals as a polite run has, which b of them will surprise, and for how many steps; a shorter
+wait that leaves nobody else to move ends early. The programs of the CPUs follow PCT with two change
+points (see explore/strategies/pct.py): how they interleave is no surprise, but a bug may depend on
+it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simbbm.core.choice import Chooser, Tape
+from simbbm.core.errors import UsageError
+from simbbm.core.graph import Node
+from simbbm.core.system import LAST_RESORT
+from simbbm.explore.strategies.menu import Menu, menu_of
+from simbbm.explore.strategies.pct import Priorities, change_points
+from simbbm.explore.strategies.profile import UNKNOWN, Profile
+
+BUDGET_MAX = 10
+_CPU_CHANGES = 2
+_NEVER = 1 << 62
+
+
+class SurpriseChooser:
+    """One run. Afterwards `surprises` says how many there were."""
+
+    __slots__ = (
+        "_arrivals",
+        "_changes",
+        "_priorities",
+        "_profile",
+        "_step",
+        "_tape",
+        "_waiting",
+        "_waits",
+        "surprises",
+    )
+
+    def __init__(self, seed: bytes, budget: int, profile: Profile) -> None:
+        self._tape = Tape(seed)
+        self._profile = profile
+        self._priorities = Priorities(self._tape)
+        self._changes = change_points(self._tape, min(_CPU_CHANGES, profile.steps), profile.steps)
+        self._waits = {
+            self._tape.below(profile.arrivals): 1 + self._tape.below(profile.steps)
+            for _ in range(budget)
+        }
+        """Which arrivals surprise, and for how long."""
+        self._arrivals = 0
+        self._step = 0
+        self._waiting: dict[str, int] = {}
+        """Hardware that waits, and the step until which it does."""
+        self.surprises = 0
+
+    def choose(self, node: Node[Any]) -> int:
+        """Return the next move."""
+        menu: Any = node.policy or menu_of(node)
+        name = self._hardware(node, menu) or self._program(menu)
+        self._waiting.pop(name, None)
+        self._step += 1
+        moves = menu.moves_of[name]
+        n = len(moves)
+        k: int = moves[self._tape.below(n)] if n > 1 else moves[0]
+        return k
+
+    def _hardware(self, node: Node[Any], menu: Menu) -> str | None:
+        """Who of the hardware moves now, if anybody does."""
+        waiting = self._waiting
+        if waiting and not waiting.keys() <= menu.moves_of.keys():
+            for gone in [name for name in waiting if name not in menu.moves_of]:
+                del waiting[gone]
+        for name in menu.hardware:
+            if name not in waiting:
+                move = node.moves[menu.moves_of[name][0]]
+                self._arrive(name, waits=move.optional or move.kind == LAST_RESORT)
+            if waiting[name] <= self._step:
+                return name
+        return None
+
+    def _arrive(self, name: str, *, waits: bool) -> None:
+        """Decide how long a newcomer waits; what `waits` happens only as a surprise.
+
+        That is what is optional, and the event stream; that also if nobody else can move.
+        """
+        wait = self._waits.get(self._arrivals)
+        self._arrivals += 1
+        self.surprises += wait is not None
+        if waits:
+            self._waiting[name] = _NEVER if wait is None else self._step
+        else:
+            self._waiting[name] = self._step + (wait or 0)
+
+    def _program(self, menu: Menu) -> str:
+        """Whose program goes on; if none can, the hardware that would wait the shortest."""
+        if not menu.programs:
+            return min(menu.hardware, key=self._waiting.__getitem__)
+        left = self._profile.steps - self._step
+        if left <= 0:
+            return menu.programs[self._tape.below(len(menu.programs))]
+        name = max(menu.programs, key=self._priorities.__getitem__)
+        if left in self._changes:
+            self._priorities[name] = self._changes[left]
+            name = max(menu.programs, key=self._priorities.__getitem__)
+        return name
+
+
+class Surprise:
+    """The strategy `surprise:budget=b`."""
+
+    needs_calibration = True
+
+    def __init__(self, budget: int, profile: Profile = UNKNOWN) -> None:
+        if not 0 <= budget <= BUDGET_MAX:
+            hint = f"budget is 0..{BUDGET_MAX}"
+            raise UsageError(f"surprise:budget={budget}: not allowed", hint)
+        self.budget = budget
+        self.profile = profile
+        self.name = f"surprise:budget={budget}"
+
+    def calibrated(self, profile: Profile) -> Surprise:
+        """The same, with as many arrivals and steps as this scenario has."""
+        return Surprise(self.budget, profile)
+
+    def chooser(self, seed: bytes, number: int) -> Chooser:  # noqa: ARG002 - the protocol's
+        """One run's surprises."""
+        return SurpriseChooser(seed, self.budget, self.profile)

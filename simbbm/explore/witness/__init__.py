@@ -1,0 +1,5 @@
+"""A run as data, that others can replay.
+
+Read `record` first: what a witness is. `recording` makes one of a run, `files` keeps it, `token`
+writes it in one line, with `pack` and `dictionary`.
+"""

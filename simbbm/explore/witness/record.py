@@ -1,0 +1,80 @@
+"""What a witness is: one run of one scenario, as data.
+
+A counterexample is a witness whose verdict is VIOLATED or STUCK; there is no second class. What is
+recorded is where the schedule *differs from the polite one*, by label and not by index, so that a
+witness stays readable and can outlive small edits of the program.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from simbbm.check.verdict import Verdict
+from simbbm.host.reading import STEPS_MAX, is_one_line
+
+SCHEMA = "simbbm-witness/1"
+STATE_EVERY = 8
+"""Steps from one recorded state digest to the next."""
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """One step at which the schedule differs from `core.choice.Polite`."""
+
+    step: int
+    label: str
+    occurrence: int
+    """How often the run has taken this label, this time included."""
+    instead_of: str = ""
+    """What the polite schedule would have done: its label or, in a token, a mark of it (`~kD`);
+    empty in tokens of version 1."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """Where the run was met first. Never needed to replay it."""
+
+    strategy: str
+    seed: int
+    number: int
+
+
+class Witness(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of one scenario."""
+
+    schema: str = SCHEMA
+    scenario: str
+    params: dict[str, int | str]
+    decisions: tuple[Decision, ...]
+    states: tuple[str, ...] = ()
+    """The state's digest before steps 0, 8, 16, …: they show where a replay first diverges."""
+    verdict: Verdict
+    property: str | None
+    message: str = ""
+    steps: int
+    loop: int | None = None
+    """The step to which a run that goes round for ever comes back after its last; None: it ends."""
+    digest: str
+    """Of the trace; a token keeps its beginning only."""
+    found: Found | None = None
+    version: str = ""
+
+
+def mistake(witness: Witness) -> str | None:
+    """What no run that was recorded can be like: of a witness that somebody else wrote."""
+    if not 0 <= witness.steps <= STEPS_MAX:
+        return f"it has {witness.steps:,} steps, and a run has 0 to {STEPS_MAX:,}"
+    steps = [decision.step for decision in witness.decisions]
+    if steps != sorted(set(steps)) or (steps and not 0 <= steps[0] <= steps[-1] < witness.steps):
+        return "its decisions are out of order"
+    if witness.loop is not None and not 0 <= witness.loop < witness.steps:
+        return f"there is no step {witness.loop} to go back to"
+    if len(witness.states) > -(-witness.steps // STATE_EVERY):
+        return "it has more states than steps"
+    failed = witness.verdict in (Verdict.VIOLATED, Verdict.STUCK)
+    if failed != (witness.property is not None):
+        return f"it is {witness.verdict} {'of no' if failed else 'and has a'} property"
+    names = [witness.scenario, witness.property or "", *witness.params]
+    names += [value for value in witness.params.values() if isinstance(value, str)]
+    names += [text for d in witness.decisions for text in (d.label, d.instead_of)]
+    if not all(map(is_one_line, names)):
+        return "a name in it is longer than a line"
+    return None
