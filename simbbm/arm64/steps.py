@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 from simbbm.arm64.ops import mnemonics
 from simbbm.core.errors import EditError
-from simbbm.core.programs.automaton import Automaton, Edits, parts
+from simbbm.core.programs.automaton import Automaton, Edits
 from simbbm.core.programs.code import scan
+from simbbm.core.programs.labels import parts
 from simbbm.core.values import qualified_name
 
 Function = Any

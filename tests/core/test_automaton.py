@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simbbm.core.errors import ScenarioError
-from simbbm.core.programs.automaton import Automaton, ControlPoint, edits, matches
+from simbbm.core.programs.automaton import Automaton, ControlPoint, edits
+from simbbm.core.programs.labels import matches
 from simbbm.core.programs.program import Call, Loop, Op, Request, Step, repeat_until, routine
 
 Body = tuple[Any, ...]

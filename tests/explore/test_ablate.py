@@ -12,7 +12,7 @@ from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.arm64.weaken import As, weaker_forms
 from simbbm.cli.ablate_columns import ABSENT
 from simbbm.core.errors import UsageError
-from simbbm.core.programs.automaton import exact_pattern, matches
+from simbbm.core.programs.labels import exact_pattern, matches
 from simbbm.core.programs.program import Op
 from simbbm.explore.counterexample.ablate import Ablation, Ablator, Change, read_change, with_change
 from simbbm.explore.runs.replay import Result, replay

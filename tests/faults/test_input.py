@@ -289,8 +289,11 @@ def test_a_condition_is_read_in_one_pass() -> None:
 @pytest.mark.parametrize(
     ("thread", "told"),
     [
-        (["msr ttbr0 = r5"], "P0 op 0: ttbr0_el1 is given 0, and no TTBR"),
-        (["r5 = INV", "msr ttbr0 = r5"], "P0 op 1: ttbr0_el1 is given INV, and no TTBR"),
+        (["msr ttbr0 = r5"], "P0 op 0: no msr of int to ttbr0_el1, which is given 0"),
+        (
+            ["r5 = INV", "msr ttbr0 = r5"],
+            "P0 op 1: no msr of Descriptor to ttbr0_el1, which is given",
+        ),
         (["r5 = INV", "st x = r5"], "P0 op 1: a store of INV to pa"),
         (["r5 = 7", "st pte(x) = r5"], "P0 op 1: a store of 7 to pte(x)"),
         (["r1 = ld x", "st pte(x) = r1"], "P0 op 1: a store of 0 to pte(x)"),

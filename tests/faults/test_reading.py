@@ -82,7 +82,7 @@ ALLOWED = {
     "reading.py": "it is where things are read",
     "new.py": "the template is ours",
     "guide.py": "so are the pages",
-    "search.py": "the kernel's, about this process",
+    "breadth_first.py": "the kernel's, about this process",
     "completion.py": "bash's",
 }
 

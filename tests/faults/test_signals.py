@@ -227,7 +227,7 @@ def test_ablate_ends_with_its_rows(tmp_path: Path, number: signal.Signals) -> No
 
 def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
     script = (
-        "import time\nfrom simbbm import signals\n"
+        "import time\nfrom simbbm.host import signals\n"
         "for number in signals.ENDING: signal.signal(number, signal.SIG_DFL)\n"
         "signals.handle()\n"
         "try:\n    print('ready', flush=True)\n    time.sleep(60)\n"
@@ -259,7 +259,7 @@ def test_a_signal_after_the_answer_is_an_exit_code(
 ) -> None:
     """Also while Python takes itself down: nobody shall think that there was no answer."""
     script = (
-        "import os, signal, sys, time\nfrom simbbm import signals\n"
+        "import os, signal, sys, time\nfrom simbbm.host import signals\n"
         f"number = {int(number)}\nsignal.signal(number, signal.default_int_handler)\n"
         "kill, own = os.kill, os.getpid()\n"
         "class Late:\n    def __del__(self, kill=kill, own=own, number=number):\n"

@@ -151,7 +151,7 @@ def test_nothing_else_writes_files(name: str) -> None:
 
     assert len(files) > 100
     assert not [str(p) for p in files if re.search(WRITES[name], p.read_text())]
-    assert re.search(WRITES[name], (ROOT / "simbbm" / "writing.py").read_text() + OTHERS)
+    assert re.search(WRITES[name], (ROOT / "simbbm" / "host" / "writing.py").read_text() + OTHERS)
 
 
 def limited() -> None:

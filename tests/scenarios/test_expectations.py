@@ -9,7 +9,8 @@ import pytest
 
 from simbbm.arm64.machine import Arm64
 from simbbm.core.graph import Ended
-from simbbm.core.programs.automaton import Automaton, matches
+from simbbm.core.programs.automaton import Automaton
+from simbbm.core.programs.labels import matches
 from simbbm.explore.runs.replay import Result, replay
 from simbbm.explore.runs.run import Runner
 from simbbm.explore.witness.recording import Witness, witness_of

@@ -31,10 +31,11 @@ def no_such_register(
     where: object, register: str, value: object, known: tuple[str, ...]
 ) -> ScenarioError:
     """What is to be said of an MSR of something that the register cannot hold."""
-    return ScenarioError(
-        f"{where}: no msr of {type(value).__name__} to {register}",
-        f"registers are {', '.join(known)}; a TTBR's value is a Ttbr, and TCR's a Tcr",
-    )
+    told = f"{where}: no msr of {type(value).__name__} to {register}"
+    if register in known:
+        what = "Tcr" if register.startswith("tcr") else "Ttbr"
+        return ScenarioError(f"{told}, which is given {value}", f"its value is a {what}")
+    return ScenarioError(told, f"registers are {', '.join(known)}")
 
 
 def satisfied(

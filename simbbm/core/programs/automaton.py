@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 from simbbm.core.errors import ScenarioError, Where
 from simbbm.core.programs import frames
 from simbbm.core.programs.frames import Raised, Turn
+from simbbm.core.programs.labels import matches, short_label
 from simbbm.core.programs.program import (
     Call,
     Loop,
@@ -375,35 +376,3 @@ def _sites(point: ControlPoint | None) -> Iterator[Where | None]:
         if not point.loop:
             yield point.where
         point = point.parent
-
-
-def short_label(label: str) -> str:
-    """What schedules and traces call a step: the two innermost routines, `#1` left out."""
-    return "/".join(label.split("/")[-2:]).removesuffix("#1")
-
-
-def matches(pattern: str, label: str) -> bool:
-    """Whether an edit's pattern names the step with this label.
-
-    The pattern may leave out leading callers. Where it has no `#n` it names every occurrence, of a
-    step as of a routine's call.
-    """
-    wanted, names = parts(pattern), parts(label)
-    return len(wanted) <= len(names) and all(
-        part in (name, name.partition("#")[0], f"{name}#1")
-        for part, name in zip(reversed(wanted), reversed(names), strict=False)
-    )
-
-
-def exact_pattern(label: str, callers: int = 2) -> str:
-    """The pattern that names the step with this label, in these innermost routines, alone."""
-    *routines, step = parts(label)
-    kept = [name if "#" in name else f"{name}#1" for name in routines[-callers:]]
-    return f"{'/'.join(kept)}.{step}"
-
-
-def parts(label: str) -> list[str]:
-    """Routines from the outermost to the innermost, and the step."""
-    *callers, last = label.split("/")
-    routine, _, step = last.partition(".")
-    return [*callers, routine, step]

@@ -10,7 +10,7 @@ from typing import Any
 
 from simbbm.core.errors import ScenarioError, SimbbmError, Where
 
-_PACKAGE = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(__file__).resolve().parents[2]
 _SHIPPED = f"{_PACKAGE}/scenarios/"
 _OURS = (f"{_PACKAGE}/", f"{sysconfig.get_path('stdlib')}/", "<frozen")
 

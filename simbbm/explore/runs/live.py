@@ -14,7 +14,8 @@ from simbbm.core.choice import Polite
 from simbbm.core.engine import Engine
 from simbbm.core.errors import EditError
 from simbbm.core.graph import Graph
-from simbbm.core.programs.automaton import Automaton, Edits, matches, parts
+from simbbm.core.programs.automaton import Automaton, Edits
+from simbbm.core.programs.labels import matches, parts
 from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.scenario import Scenario

@@ -1,0 +1,39 @@
+"""What steps of programs are called, and the patterns by which edits name them.
+
+`caller/routine.mnemonic#2`: the routines from the outermost to the innermost, the step, and the how
+many-th of its name it is in its frame.
+"""
+
+from __future__ import annotations
+
+
+def short_label(label: str) -> str:
+    """What schedules and traces call a step: the two innermost routines, `#1` left out."""
+    return "/".join(label.split("/")[-2:]).removesuffix("#1")
+
+
+def matches(pattern: str, label: str) -> bool:
+    """Whether an edit's pattern names the step with this label.
+
+    The pattern may leave out leading callers. Where it has no `#n` it names every occurrence, of a
+    step as of a routine's call.
+    """
+    wanted, names = parts(pattern), parts(label)
+    return len(wanted) <= len(names) and all(
+        part in (name, name.partition("#")[0], f"{name}#1")
+        for part, name in zip(reversed(wanted), reversed(names), strict=False)
+    )
+
+
+def exact_pattern(label: str, callers: int = 2) -> str:
+    """The pattern that names the step with this label, in these innermost routines, alone."""
+    *routines, step = parts(label)
+    kept = [name if "#" in name else f"{name}#1" for name in routines[-callers:]]
+    return f"{'/'.join(kept)}.{step}"
+
+
+def parts(label: str) -> list[str]:
+    """Routines from the outermost to the innermost, and the step."""
+    *callers, last = label.split("/")
+    routine, _, step = last.partition(".")
+    return [*callers, routine, step]
