@@ -100,7 +100,7 @@ def good(
     return replace(setup, tables=flag_page_mapped(setup.tables, setup.geometry, k, entry))
 
 
-# How the others are counted: 15, 24, 25, 26.
+# How the others are counted: mutants 15, 24, 25 and 26.
 
 
 @routine
@@ -192,8 +192,9 @@ m26_wait_uses_stack = good.twin(
     layout="pages",
 )
 
-# What is flushed: 9, 17, 19. A secondary that has forgotten the swapper (S7), and has no walk to go
-# on with, needs nobody else's flush; and a boot CPU that tolerates large entries needs none either.
+# What is flushed: mutants 9, 17, 19. A secondary that has forgotten the swapper (S7), and has no
+# walk to go on with, needs nobody else's flush; and a boot CPU that tolerates large entries needs
+# none either.
 
 m09_no_tlbi_without_walk_caches = good.twin(
     "No TLBI after the switch, no walk caches: "
@@ -240,7 +241,7 @@ async def flush_with_wrong_stride(cpu: Cpu, k: Kernel, first: int, count: int) -
 
 
 m19_flush_behind_kernel = good.twin(
-    "Only the second of the two ranges is flushed: harmless, like 17 (inferred).",
+    "Only the second of the two ranges is flushed: harmless, like mutant 17 (inferred).",
     expect="HOLDS",
     replace={flush_linear_map: flush_behind_kernel},
     cpus=2,
@@ -249,7 +250,7 @@ m19_flush_behind_kernel = good.twin(
 )
 
 m19_wrong_stride = good.twin(
-    "The flush by page takes too large steps: harmless, like 17 (inferred).",
+    "The flush by page takes too large steps: harmless, like mutant 17 (inferred).",
     expect="HOLDS",
     replace={flush_tlb_kernel_range: flush_with_wrong_stride},
     cpus=2,

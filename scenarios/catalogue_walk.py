@@ -16,7 +16,7 @@ from simbbm.linux.split import PMD, Progress, range_split_to_ptes, split_to_ptes
 
 from .catalogue import good
 
-# What the walk visits: 42, 44, 47.
+# What the walk visits: mutants 42, 44 and 47.
 
 
 @routine
@@ -68,7 +68,7 @@ m47_alias_not_excluded = good.twin(
     layout="sides",
 )
 
-# What the walk writes: 41, 46, 50.
+# What the walk writes: mutants 41, 46 and 50.
 
 
 @routine

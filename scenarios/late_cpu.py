@@ -264,8 +264,8 @@ m36_late_cpu_admitted = refused_in_idmap.twin(
 )
 
 
-# 33: a CPU comes online while the map is repainted. stop_machine() counts CPUs, and keeps them from
-# coming and going, under cpu_hotplug_lock.
+# Mutant 33: a CPU comes online while the map is repainted. stop_machine() counts CPUs, and keeps
+# them from coming and going, under cpu_hotplug_lock.
 
 
 @scenario(evidence="proved")

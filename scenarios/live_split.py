@@ -162,7 +162,7 @@ booting_trylock = booting.twin(
     replace={split_kernel_leaf_mapping: split_under_trylock},
 )
 
-# 35: check, sleep, act.
+# Mutant 35: check, sleep, act.
 
 
 @routine

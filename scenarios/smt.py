@@ -5,7 +5,7 @@ included. Linux sets CnP for the swapper's tables (cpufeature.c:cpu_enable_cnp, 
 decides to repaint), not for the reserved table, and not for the idmap, whose ASID is 0
 (context.c:cpu_do_switch_mm). So a parked CPU shares nothing; but as soon as it has its TTBR1 back
 it may get from the boot CPU's TLB what that still holds. Three mistakes that are harmless elsewhere
-(`linear_map_split`, `catalogue`) then are none: 16, 17 and 19.
+(`linear_map_split`, `catalogue`) then are none: mutants 16, 17 and 19.
 
 `cnp` says who shares. The architecture allows it to all CPUs of the Inner Shareable domain (`all`).
 On real machines it is SMT siblings (`siblings`, CPUs 0 and 1, 2 and 3, and so on), which are one

@@ -31,7 +31,7 @@ class Features(NamedTuple):
 
     @property
     def tolerates_size_change(self) -> bool:
-        """Whether Linux lets it see a live size change (system_supports_bbml2_noabort)."""
+        """Whether Linux lets it see a live size change (R21; system_supports_bbml2_noabort)."""
         return self.noabort or self.bbm >= 3
 
 

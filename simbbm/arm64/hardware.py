@@ -129,7 +129,7 @@ def act(shared: Shared, state: CpuState, memory: Memory, pending: Pending, cpu: 
 def _invalidations(
     shared: Shared, state: CpuState, memory: Memory, cpu: int
 ) -> Iterator[LocalMove]:
-    """TLBIs that arrive here or, having acted, complete."""
+    """TLBIs that arrive here or, having acted, complete; elsewhere they may do so later (R12)."""
     for pending in dict.fromkeys(state.inbox):
         what = shared.tlbi_name(pending.tlbi)
         if not pending.acted:
@@ -144,7 +144,7 @@ def _invalidations(
 def _completed(
     shared: Shared, state: CpuState, memory: Memory, pending: Pending, cpu: int
 ) -> CpuState:
-    """The CPU after a TLBI completed here; on the issuer that says nothing about translations."""
+    """The CPU after a TLBI completed here; of its issuer's translations that says nothing (R11)."""
     if pending.issuer == cpu:
         return state
     changes: dict[str, object] = {"mmu": shared.mmus.completed(state.mmu, pending.tlbi)}

@@ -1,1 +1,7 @@
-"""Many runs on many cores: a planner that does no I/O, workers, and an asyncio loop over them."""
+"""Many runs on many cores: a planner that does no I/O, workers, and an asyncio loop over them.
+
+Read `planner` first: which runs are made next and when there is an answer, as rules without clocks
+or processes. `stress` is what the command line and the library call; `orchestrator` is the loop
+between planner and `pool`, whose processes run `worker`. A `tally` is what runs came to, in numbers
+that can be added in any order.
+"""

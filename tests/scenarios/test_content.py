@@ -127,7 +127,7 @@ HOW = (
 
 @pytest.mark.parametrize("how", HOW)
 def test_counting_before_the_switch_is_caught_however_one_searches(how: str) -> None:
-    """[tried] Treating MSR, ISB and TLBI as local steps lost mutant 7 silently.
+    """Treating MSR, ISB and TLBI as local steps lost mutant 7 silently.
 
     Whoever adds a reduction adds it here.
     """
@@ -143,7 +143,7 @@ def test_counting_before_the_switch_is_caught_however_one_searches(how: str) -> 
 
 
 def test_linking_an_empty_table_is_caught_by_the_predicate_and_by_no_access() -> None:
-    """[tried] As "some access faulted" mutant 20 is missed: nobody has to touch the gap."""
+    """As "some access faulted" mutant 20 is missed: nobody has to touch the gap."""
     for name in ("m20_populate_before_fill", "m20_no_dsb_before_populate"):
         system: Arm64 = twin(name).system({"cpus": 2, "layout": "pmd"})
         caught: list[Machine] = []
@@ -165,7 +165,7 @@ def test_linking_an_empty_table_is_caught_by_the_predicate_and_by_no_access() ->
 
 @pytest.mark.parametrize("name", ["good", "m09_no_tlbi", "m10_no_dsb_after_tlbi"])
 def test_the_flush_does_not_wait_for_a_parked_cpu(name: str) -> None:
-    """[tried] B4's DSB would wait for ever if completion waited for what a parked CPU holds.
+    """B4's DSB would wait for ever if completion waited for what a parked CPU holds.
 
     From every state in which the boot CPU is at that DSB and all others are parked, it gets past it
     although no secondary takes another step of its program. The twins are there for parked CPUs

@@ -51,7 +51,7 @@ def test_verdict_of_a_search_of_all_states_is_the_declared_one(
 
 @pytest.mark.parametrize("scenario", BAD, ids=names(BAD))
 def test_where_all_cpus_promise_noabort_no_size_change_matters(scenario: Scenario) -> None:
-    """What remains of 35 is the stale table itself."""
+    """What remains of mutant 35 is the stale table itself."""
     by_cpu = any(p.name == "late_noabort" for p in scenario.parameters)
     able: dict[str, Any] = {"late_noabort": "yes"} if by_cpu else {"noabort": "all"}
     left = failures(scenario, **able)

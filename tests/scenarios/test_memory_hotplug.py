@@ -1,4 +1,4 @@
-"""The catalogue of known mistakes, 37: memory that is added when the map has been repainted."""
+"""Mutant 37: memory that is added when the map has been repainted."""
 
 from __future__ import annotations
 

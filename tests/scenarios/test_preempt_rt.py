@@ -1,4 +1,4 @@
-"""The catalogue of known mistakes, 39: who holds the allocator's lock inside stop_machine()."""
+"""Mutant 39: who holds the allocator's lock inside stop_machine()."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory: flat, coherent, multi-copy atomic; data words and translation tables.
+"""Memory: flat, coherent, multi-copy atomic (R18); data words and translation tables.
 
 Which pages are tables is fixed by the scenario. A table's contents are interned, so that real
 tables of 512 entries cost nothing to copy or compare.

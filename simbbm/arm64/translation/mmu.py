@@ -204,7 +204,7 @@ class Mmus:
         )
 
     def observed(self, mmu: Mmu, before: Tables, after: Tables, baddr: int) -> Mmu:
-        """After the table at `baddr` changed in memory, by whomever."""
+        """After the table at `baddr` changed in memory: what was valid may be held still (R2)."""
         view = self.view(mmu, before)
         places = view.places(baddr)
         if not places or not self.hardware.closure:

@@ -1,10 +1,10 @@
 """TLB entries and which of them a TLBI matches.
 
-A cached table descriptor is a TLB entry like a leaf (RRVJDB). A contiguous leaf may be held in two
-sizes, as its own granule and as its whole group, and is two entries here. Leaves that continue one
-another are kept as one entry with a count.
+A cached table descriptor is a TLB entry like a leaf (R13, RRVJDB). A contiguous leaf may be held in
+two sizes, as its own granule and as its whole group, and is two entries here. Leaves that continue
+one another are kept as one entry with a count.
 
-By VA and by ASID, table entries match by the ASID of their fill, never as "global".
+By VA and by ASID, table entries match by the ASID of their fill, never as "global" (R16).
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ def _early(shared: Shared, state: CpuState, page: int) -> list[Hit | Fault]:
 
 
 def _conflicts(shared: Shared, state: CpuState, memory: Memory, page: int) -> list[Hit | Fault]:
-    """What an access gets beyond either of two entries that disagree (RFVQCK)."""
+    """What an access gets beyond either of two entries that disagree (R20, RFVQCK)."""
     view = shared.view(state, memory)
     features = state.features
     size = view.size_differs(page) and not features.tolerates_size_change

@@ -291,7 +291,7 @@ def _size_differs(a: LeafEntry, b: LeafEntry) -> bool:
 
 
 def _disagree(a: LeafEntry, b: LeafEntry) -> bool:
-    """Whether break-before-make was due between two leaves for one address (RWHZWS)."""
+    """Whether break-before-make was due between two leaves for one address (R19, RWHZWS)."""
     return (
         a.page - a.va != b.page - b.va
         or a.attributes.memory != b.attributes.memory

@@ -12,16 +12,24 @@ from simbbm.host.folding import reflowed
 from simbbm.host.reading import nearest
 from simbbm.host.terminal import echo, width
 
+ORDER = (
+    "model",
+    "protocol",
+    "mutants",
+    "rules",
+    "trust",
+    "late_cpu",
+    "design",
+    "contributing",
+    "changelog",
+)
+"""Topics, as one would read them: what is modelled, why one may believe it, how to go on."""
+
 
 def pages() -> dict[str, str]:
     """The pages' texts (Markdown) by topic; the first line of each is its title."""
     folder = resources.files("simbbm") / "guide"
-    files = sorted(folder.iterdir(), key=lambda file: file.name)
-    return {
-        file.name.removesuffix(".md"): file.read_text(encoding="utf-8")
-        for file in files
-        if file.name.endswith(".md")
-    }
+    return {topic: (folder / f"{topic}.md").read_text(encoding="utf-8") for topic in ORDER}
 
 
 @click.command("guide", epilog=examples("simbbm guide", "simbbm guide trust"))
