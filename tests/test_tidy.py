@@ -36,7 +36,7 @@ def python_files(*folders: str) -> Iterator[Path]:
 
 def text_files() -> Iterator[Path]:
     """What is written by hand: the folders of the checkout and the files at its top."""
-    tops = [path for path in ROOT.iterdir() if path.is_file()]
+    tops = [path for path in ROOT.iterdir() if path.is_file() and path.name != ".git"]
     below = [p for f in ("simbbm", "scenarios", "tests", ".ci") for p in (ROOT / f).rglob("*")]
     for path in sorted(tops + below):
         if path.is_file() and path.suffix in TEXT_FILES and "__pycache__" not in path.parts:

@@ -82,6 +82,7 @@ ALLOWED = {
     "reading.py": "it is where things are read",
     "new.py": "the template is ours",
     "guide.py": "so are the pages",
+    "rules.py": "one of which it reads",
     "breadth_first.py": "the kernel's, about this process",
     "completion.py": "bash's",
 }

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from simbbm.cli.guide import pages
+from simbbm.cli.commands.guide import pages
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("simbbm", "scenarios", "tests")

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from simbbm.cli.guide import ORDER, pages
-from simbbm.litmus.notation import read_file
+from simbbm.cli.commands.guide import ORDER, pages
+from simbbm.litmus.notation.reader import read_file
 from simbbm.litmus.rules import RULES, read_rules
 from tests.cli.commandline import Cli
 from tests.guide.citations import cited, listed, texts
