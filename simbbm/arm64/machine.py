@@ -7,6 +7,7 @@ identified across processes by `digest`. `Arm64` is its transition system.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from sys import intern
 from typing import Any, NamedTuple
 
 from simbbm.arm64.constant import constant_pages
@@ -366,9 +367,10 @@ def _named(move: LocalMove, cpu: int, cells: Footprint) -> Move:
         duty = f".{kind}[{what}]" if what else f".{kind}"
         whose = f"[{what}]" if kind == DRAIN else f"[{move.page}]" if kind == WALK else ""
         agent, label = f"cpu{cpu}.{kind}{whose}", f"cpu{cpu}{duty}"
+    # The moves of many nodes have few names: what is looked up by them finds the same objects.
     return Move(
-        agent,
-        label,
+        intern(agent),
+        intern(label),
         cpu,
         move.optional,
         cells,

@@ -1,28 +1,31 @@
-"""The SimPy host: every CPU and every hardware agent is a SimPy process.
+"""The SimPy host: every CPU and every hardware agent is a SimPy process, and SimPy resumes it.
 
-An agent's process waits for its turn, applies the move it was given, and waits again. It holds no
-state of its own, so that a run can be reset instead of rebuilt. One move takes one unit of SimPy
-time. Two loops drive the same processes:
+An agent's process waits for its turn, applies the move that was chosen, and waits again. It holds
+no state of its own, so that a run can be reset instead of rebuilt. Whose turn comes next is a
+matter of choice, not of time, so the `Environment` is one of our own, as SimPy's
+`RealtimeEnvironment` is: its `schedule` leaves turns to the chooser, and its `step` asks it.
 
-* `stock` gives an agent its turn as an ordinary event and lets `Environment.step` resume it;
-* `fast` sends the move straight into the process's generator, as `Environment.step` would.
+A lone turn needs no queue. Where somebody watches, or has events of their own, turns stand in
+SimPy's queue among those, each a `Timeout` of one unit of time whose value is the move. So tracing
+works as SimPy's guide describes it, by a function in the place of `step` or `schedule`, and a run
+is the same with it.
 
-A test runs both over the same tapes and compares every state. Verdicts never travel through SimPy
-as exceptions (it rebuilds them from `args` and loses attributes): a run ends by its node's `ended`.
-An author's mistake ends the agent that met it: the error is raised as it was, and a new process
-takes the agent's place.
-This is the only module that knows SimPy; it uses the private names `_generator` and `_now`.
+Verdicts never travel through SimPy as exceptions: a run ends by its node's `ended`. An author's
+mistake is raised as it was (SimPy's own step copies it by its `args`, and would lose the hint), and
+every agent then gets a new process. This is the only module that knows SimPy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from types import MethodType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import simpy
+from simpy.core import Infinity, SimTime
+from simpy.events import NORMAL, EventPriority
 
 from simbbm.core.choice import Chooser
-from simbbm.core.errors import SimbbmError
 from simbbm.core.graph import Graph, Node
 from simbbm.core.trace import trace_digest
 
@@ -38,78 +41,117 @@ class RunEnd(NamedTuple):
     """Digest of the whole trace: 32 hexadecimal digits."""
 
 
+class Turn(simpy.Event):
+    """What an agent waits for. It is triggered from the first: only the choice is missing."""
+
+
+class TurnEnvironment(simpy.Environment, Generic[S]):
+    """An environment in which agents take turns, in the order that a chooser gives."""
+
+    def __init__(self, graph: Graph[S]) -> None:
+        super().__init__()
+        self.graph = graph
+        self.node = graph.initial
+        """Where the run is."""
+        self._turns: dict[str, Turn] = {}
+        self._taken = 0
+        """The index of the move whose turn it is."""
+        self._choose: Callable[[Node[S]], int]
+        self._note: Callable[[str], object]
+        self._queued = False
+
+    def begin(self, chooser: Chooser, labels: list[str]) -> Callable[[], None]:
+        """Begin a run, and return what makes one move; its label is added to the list."""
+        self.node = self.graph.initial
+        self._choose = chooser.choose
+        self._note = labels.append
+        # Not by vars(self): an object whose `__dict__` was asked for is slower ever after.
+        own = MethodType(type(self).step, self), MethodType(type(self).schedule, self)
+        self._queued = (self.step, self.schedule) != own or self.peek() < Infinity
+        return self.step_in_queue if self._queued else self.step
+
+    def step(self) -> None:
+        """Process the next event: the turn that the chooser gives, or the head of the queue."""
+        if self._queued:
+            super().step()
+            return
+        node = self.node
+        k = self._taken = self._choose(node)
+        move = node.moves[k]
+        self._note(move.label)
+        try:
+            turn = self._turns[move.agent]
+        except KeyError:
+            turn = self._start(move.agent)
+        turn.callbacks.pop()(turn)
+
+    def step_in_queue(self) -> None:
+        """Put the turn that the chooser gives into SimPy's queue; process all up to it."""
+        k = self._taken = self._choose(self.node)
+        move = self.node.moves[k]
+        self._note(move.label)
+        turn = self._turns.get(move.agent) or self._start(move.agent)
+        event = self.timeout(1, move)
+        event.callbacks, turn.callbacks = turn.callbacks, event.callbacks
+        try:
+            while not event.processed:
+                self.step()
+        except BaseException:
+            event.callbacks = []  # It may stay in the queue, and is nobody's turn any more.
+            raise
+
+    def schedule(
+        self, event: simpy.Event, priority: EventPriority = NORMAL, delay: SimTime = 0
+    ) -> None:
+        """Schedule what is no turn; a process that failed raises what it failed with."""
+        if isinstance(event, Turn):
+            return
+        if isinstance(event, simpy.Process) and not event.ok:
+            assert isinstance(event.value, BaseException)
+            raise event.value
+        super().schedule(event, priority, delay)
+
+    def forget(self) -> None:
+        """Give every agent a new process when it is next met."""
+        self._turns = {}
+
+    def _start(self, name: str) -> Turn:
+        """Start the process of an agent that is met for the first time."""
+        turn = self._turns[name] = Turn(self)
+        turn.succeed()
+        self.process(self._agent(turn))
+        begin = self.step if self._queued else super().step
+        while not turn.callbacks:
+            begin()
+        return turn
+
+    def _agent(self, turn: Turn) -> Generator[Turn, object, None]:
+        """One agent: wait for a turn, apply the move, for ever."""
+        while True:
+            yield turn
+            node, k = self.node, self._taken
+            following = node.following[k]
+            self.node = self.graph.follow(node, k) if following is None else following
+
+
 class Engine(Generic[S]):
     """Runs schedules of one system, one at a time, over SimPy processes."""
 
     def __init__(self, graph: Graph[S]) -> None:
         self.graph = graph
-        self.environment = simpy.Environment()
-        self.node = graph.initial
-        self._turns: dict[str, simpy.Event] = {}
-        self._senders: dict[str, Callable[[int], object]] = {}
-
-    def _agent(self, name: str) -> Generator[simpy.Event, int, None]:
-        """One agent: wait for a turn, apply the move, for ever."""
-        while True:
-            k = yield self._turns[name]
-            following = self.node.following[k]
-            self.node = self.graph.follow(self.node, k) if following is None else following
-
-    def _ensure(self, name: str) -> None:
-        """Start the process of an agent that is met for the first time."""
-        self._turns[name] = self.environment.event()
-        process = self.environment.process(self._agent(name))
-        while process.target is not self._turns[name]:
-            self.environment.step()
-        self._senders[name] = process._generator.send  # noqa: SLF001 - see above
+        self.environment = TurnEnvironment(graph)
 
     def run(self, chooser: Chooser, max_steps: int) -> RunEnd:
-        """Run one schedule with the fast loop."""
-        graph, senders, choose = self.graph, self._senders, chooser.choose
-        self.node = node = graph.initial
-        steps = 0
-        labels = []
-        while node.ended is None and steps < max_steps:
-            k = choose(node)
-            move = node.moves[k]
-            labels.append(move.label)
-            if move.agent not in senders:
-                self._ensure(move.agent)
-            try:
-                senders[move.agent](k)
-            except SimbbmError:
-                del senders[move.agent]
-                raise
-            node = self.node
-            steps += 1
-        return RunEnd(node, steps, trace_digest(labels))
-
-    def run_stock(
-        self, chooser: Chooser, max_steps: int, visit: Callable[[Node[S]], object] | None = None
-    ) -> RunEnd:
-        """Run one schedule through `Environment.step`; call `visit` with every node on the way."""
+        """Run one schedule."""
         environment = self.environment
-        self.node = self.graph.initial
-        steps = 0
-        labels = []
-        while self.node.ended is None and steps < max_steps:
-            if visit:
-                visit(self.node)
-            k = chooser.choose(self.node)
-            move = self.node.moves[k]
-            labels.append(move.label)
-            if move.agent not in self._senders:
-                self._ensure(move.agent)
-            turn = self._turns[move.agent]
-            self._turns[move.agent] = environment.event()
-            turn._ok, turn._value = True, k  # noqa: SLF001
-            environment.schedule(turn, delay=1)
-            try:
-                environment.step()
-            except SimbbmError as error:
-                del self._senders[move.agent]
-                raise error.__cause__ or error from None
-            steps += 1
-        if visit:
-            visit(self.node)
-        return RunEnd(self.node, steps, trace_digest(labels))
+        labels: list[str] = []
+        step = environment.begin(chooser, labels)
+        try:
+            for _ in range(max_steps):
+                if environment.node.ended is not None:
+                    break
+                step()
+        except BaseException:
+            environment.forget()
+            raise
+        return RunEnd(environment.node, len(labels), trace_digest(labels))

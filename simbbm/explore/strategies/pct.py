@@ -16,6 +16,7 @@ Two things differ from the paper, and neither weakens that sentence for the runs
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from simbbm.core.choice import Chooser, Tape
@@ -69,8 +70,7 @@ class PctChooser:
 
     def _first(self, agent_set: AgentSet) -> str:
         """Find who goes first, and remember it until a priority changes."""
-        name = max(agent_set.names, key=self._priorities.__getitem__)
-        self._highest[agent_set] = name
+        name = self._highest[agent_set] = self._priorities.highest(agent_set.names)
         return name
 
 
@@ -87,6 +87,16 @@ class Priorities(dict[str, int]):
         drawn = self._tape.number() << 16 | self._tape.number()
         priority = self[name] = 1 + (drawn << 16) + len(self)
         return priority
+
+    def highest(self, names: Sequence[str]) -> str:
+        """Who of these has the highest priority."""
+        first = names[0]
+        highest = self[first]
+        for name in names[1:]:
+            priority = self[name]
+            if priority > highest:
+                highest, first = priority, name
+        return first
 
 
 def change_points(tape: Tape, wanted: int, k: int) -> dict[int, int]:

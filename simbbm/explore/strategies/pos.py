@@ -31,33 +31,29 @@ class PosChooser:
 
     def __init__(self, seed: bytes) -> None:
         self._draw = Tape(seed).number
-        self._priorities = _Priorities(self._draw)
+        self._priorities: dict[str, int] = {}
+        """Of 16 bits, drawn when they are first compared."""
 
     def choose(self, node: Node[Any]) -> int:
         """Return the next move."""
         menu: Any = node.policy or menu_of(node)
         priorities = self._priorities
-        moves = menu.moves_of[max(menu.agent_set.names, key=priorities.__getitem__)]
+        highest = -1
+        for name in menu.agent_set.names:
+            if name in priorities:
+                priority = priorities[name]
+            else:
+                priority = priorities[name] = self._draw()
+            # A tie goes to the first in canonical order, and is too rare to matter.
+            if priority > highest:
+                highest, first = priority, name
+        moves = menu.moves_of[first]
         n = len(moves)
         k: int = moves[self._draw() * n >> 16] if n > 1 else moves[0]
         for name in menu.races.get(k) or _races(node, menu, k):
-            priorities.pop(name, None)
+            if name in priorities:
+                del priorities[name]
         return k
-
-
-class _Priorities(dict[str, int]):
-    """Priorities of the events that wait, drawn when they are first compared."""
-
-    __slots__ = ("_draw",)
-
-    def __init__(self, draw: Any) -> None:
-        self._draw = draw
-
-    def __missing__(self, name: str) -> int:
-        # Of 16 bits: a tie goes to the first in canonical order, and is too rare to matter.
-        priority: int = self._draw()
-        self[name] = priority
-        return priority
 
 
 def _races(node: Node[Any], menu: Menu, k: int) -> tuple[str, ...]:

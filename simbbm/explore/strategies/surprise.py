@@ -23,7 +23,7 @@ from typing import Any
 from simbbm.core.choice import Chooser, Tape
 from simbbm.core.errors import UsageError
 from simbbm.core.graph import Node
-from simbbm.core.system import LAST_RESORT
+from simbbm.core.system import LAST_RESORT, Move
 from simbbm.explore.strategies.menu import Menu, menu_of
 from simbbm.explore.strategies.pct import Priorities, change_points
 from simbbm.explore.strategies.profile import UNKNOWN, Profile
@@ -67,40 +67,39 @@ class SurpriseChooser:
     def choose(self, node: Node[Any]) -> int:
         """Return the next move."""
         menu: Any = node.policy or menu_of(node)
-        name = self._hardware(node, menu) or self._program(menu)
-        self._waiting.pop(name, None)
-        self._step += 1
-        moves = menu.moves_of[name]
+        moves_of, waiting, step = menu.moves_of, self._waiting, self._step
+        for name in waiting:
+            if name not in moves_of:
+                waiting = {name: until for name, until in waiting.items() if name in moves_of}
+                self._waiting = waiting
+                break
+        for name in menu.hardware:
+            if name not in waiting:
+                waiting[name] = self._until(node.moves[moves_of[name][0]])
+            if waiting[name] <= step:
+                del waiting[name]
+                break
+        else:
+            name = self._program(menu)
+            waiting.pop(name, None)
+        self._step = step + 1
+        moves = moves_of[name]
         n = len(moves)
         k: int = moves[self._tape.below(n)] if n > 1 else moves[0]
         return k
 
-    def _hardware(self, node: Node[Any], menu: Menu) -> str | None:
-        """Who of the hardware moves now, if anybody does."""
-        waiting = self._waiting
-        if waiting and not waiting.keys() <= menu.moves_of.keys():
-            for gone in [name for name in waiting if name not in menu.moves_of]:
-                del waiting[gone]
-        for name in menu.hardware:
-            if name not in waiting:
-                move = node.moves[menu.moves_of[name][0]]
-                self._arrive(name, waits=move.optional or move.kind == LAST_RESORT)
-            if waiting[name] <= self._step:
-                return name
-        return None
+    def _until(self, move: Move) -> int:
+        """Until which step hardware waits that was just given this move to make.
 
-    def _arrive(self, name: str, *, waits: bool) -> None:
-        """Decide how long a newcomer waits; what `waits` happens only as a surprise.
-
-        That is what is optional, and the event stream; that also if nobody else can move.
+        What is optional, and the event stream, happens only as a surprise; the event stream also
+        if nobody else can move.
         """
         wait = self._waits.get(self._arrivals)
         self._arrivals += 1
         self.surprises += wait is not None
-        if waits:
-            self._waiting[name] = _NEVER if wait is None else self._step
-        else:
-            self._waiting[name] = self._step + (wait or 0)
+        if move.optional or move.kind == LAST_RESORT:
+            return _NEVER if wait is None else self._step
+        return self._step + (wait or 0)
 
     def _program(self, menu: Menu) -> str:
         """Whose program goes on; if none can, the hardware that would wait the shortest."""
@@ -109,10 +108,10 @@ class SurpriseChooser:
         left = self._profile.steps - self._step
         if left <= 0:
             return menu.programs[self._tape.below(len(menu.programs))]
-        name = max(menu.programs, key=self._priorities.__getitem__)
+        name = self._priorities.highest(menu.programs)
         if left in self._changes:
             self._priorities[name] = self._changes[left]
-            name = max(menu.programs, key=self._priorities.__getitem__)
+            name = self._priorities.highest(menu.programs)
         return name
 
 

@@ -39,7 +39,10 @@ class UrwChooser:
         names = menu.agent_set.names
         name = names[0]
         if len(names) > 1:
-            drawn = self._draw() * sum([left[name] for name in names]) >> 16
+            total = 0
+            for name in names:
+                total += left[name]
+            drawn = self._draw() * total >> 16
             for name in names:
                 drawn -= left[name]
                 if drawn < 0:
