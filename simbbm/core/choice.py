@@ -31,17 +31,17 @@ def run_seed(campaign_seed: int, number: int) -> bytes:
 
 
 class Tape:
-    """An endless sequence of 16-bit numbers made from a seed; `number()` is the next one."""
+    """An endless sequence of 16-bit `numbers` made from a seed."""
 
-    __slots__ = ("number",)
+    __slots__ = ("numbers",)
 
     def __init__(self, seed: bytes) -> None:
-        # Drawn in C: an inner loop multiplies and shifts what `number` gives, as `below` does.
-        self.number = chain.from_iterable(_blocks(seed)).__next__
+        # Drawn in C: an inner loop multiplies and shifts what is next, as `below` does.
+        self.numbers: Iterator[int] = chain.from_iterable(_blocks(seed))
 
     def below(self, n: int) -> int:
         """Return a number in range(n); n is at most 65,536, the bias at most n / 65,536."""
-        return self.number() * n >> 16
+        return next(self.numbers) * n >> 16
 
 
 def _blocks(seed: bytes) -> Iterator[tuple[int, ...]]:

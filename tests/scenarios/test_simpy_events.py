@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from simbbm import discovery
 from simbbm.core.choice import Polite, run_seed
@@ -13,6 +16,7 @@ from simbbm.core.graph import Graph
 from simbbm.core.system import Move
 from simbbm.explore.strategies.named import strategy
 
+README = Path(__file__).parents[2] / "README.md"
 PARAMS = {"layout": "pages", "cpus": 3}
 
 
@@ -95,3 +99,14 @@ def test_every_strategy_runs_the_same_watched() -> None:
             events.clear()
             assert expected[1:] == watched.run(plan.chooser(seed, number), 2_000)[1:]
             assert expected.steps == len(events)
+
+
+def test_what_the_readme_shows_is_what_it_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    text = README.read_text(encoding="utf-8").partition("### Watch it as SimPy events")[2]
+    code, _, after = text.partition("```python")[2].partition("```")
+    exec(code, {})
+
+    printed = capsys.readouterr().out.splitlines()
+    told = after.partition("from `")[2].partition("`")[0]
+    assert told == printed[0]
+    assert all("multi_cpu_stop" in line for line in printed)

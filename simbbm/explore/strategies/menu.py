@@ -28,7 +28,16 @@ _agent_sets: dict[tuple[str, ...], AgentSet] = {}
 class Menu:
     """A node's moves as indices, grouped. Everything is in the canonical order of the moves."""
 
-    __slots__ = ("agent_set", "agents", "cpus", "hardware", "moves_of", "programs", "races")
+    __slots__ = (
+        "agent_set",
+        "agents",
+        "cpus",
+        "hardware",
+        "moves_of",
+        "programs",
+        "races",
+        "single",
+    )
 
     def __init__(self, node: Node[Any]) -> None:
         by_agent: dict[str, list[int]] = {}
@@ -41,6 +50,8 @@ class Menu:
         self.agent_set = _agent_sets.setdefault(names, AgentSet(names))
         self.agents = tuple(self.moves_of.values())
         """Agent by agent, its moves."""
+        self.single = () if any(m[1:] for m in self.agents) else tuple(m[0] for m in self.agents)
+        """Agent by agent, its only move; empty if somebody has several."""
         by_cpu: dict[int, list[Moves]] = {}
         for name, moves in self.moves_of.items():
             by_cpu.setdefault(cpu_of[name], []).append(moves)

@@ -32,13 +32,13 @@ STEPS_UNCALIBRATED = 100
 class PctChooser:
     """One run's priorities. Afterwards `agents` says how many agents it met."""
 
-    __slots__ = ("_changes", "_draw", "_highest", "_left", "_priorities", "depth", "k")
+    __slots__ = ("_changes", "_highest", "_left", "_numbers", "_priorities", "depth", "k")
 
     def __init__(self, seed: bytes, depth: int, k: int) -> None:
         tape = Tape(seed)
         self.depth = depth
         self.k = k
-        self._draw = tape.number
+        self._numbers = tape.numbers
         self._left = k
         self._priorities = Priorities(tape)
         self._highest: dict[AgentSet, str] = {}
@@ -55,7 +55,7 @@ class PctChooser:
         left = self._left
         if left == 0:
             agents = menu.agents
-            moves = agents[self._draw() * len(agents) >> 16]
+            moves = agents[next(self._numbers) * len(agents) >> 16]
         else:
             name = self._highest.get(menu.agent_set) or self._first(menu.agent_set)
             if left in self._changes:
@@ -65,7 +65,7 @@ class PctChooser:
             self._left = left - 1
             moves = menu.moves_of[name]
         n = len(moves)
-        k: int = moves[self._draw() * n >> 16] if n > 1 else moves[0]
+        k: int = moves[next(self._numbers) * n >> 16] if n > 1 else moves[0]
         return k
 
     def _first(self, agent_set: AgentSet) -> str:
@@ -84,7 +84,7 @@ class Priorities(dict[str, int]):
 
     def __missing__(self, name: str) -> int:
         # 32 bits, made distinct by the order of first sight: a tie would favour the lower agent.
-        drawn = self._tape.number() << 16 | self._tape.number()
+        drawn = next(self._tape.numbers) << 16 | next(self._tape.numbers)
         priority = self[name] = 1 + (drawn << 16) + len(self)
         return priority
 
@@ -106,7 +106,7 @@ def change_points(tape: Tape, wanted: int, k: int) -> dict[int, int]:
     """
     points: dict[int, int] = {}
     while len(points) < wanted:
-        drawn = tape.number() << 16 | tape.number()
+        drawn = next(tape.numbers) << 16 | next(tape.numbers)
         points.setdefault(1 + (drawn * k >> 32), -len(points))
     return points
 

@@ -27,10 +27,10 @@ from simbbm.explore.strategies.profile import Profile
 class PosChooser:
     """One run's priorities, by agent: the priority of its next event."""
 
-    __slots__ = ("_draw", "_priorities")
+    __slots__ = ("_numbers", "_priorities")
 
     def __init__(self, seed: bytes) -> None:
-        self._draw = Tape(seed).number
+        self._numbers = Tape(seed).numbers
         self._priorities: dict[str, int] = {}
         """Of 16 bits, drawn when they are first compared."""
 
@@ -43,13 +43,13 @@ class PosChooser:
             if name in priorities:
                 priority = priorities[name]
             else:
-                priority = priorities[name] = self._draw()
+                priority = priorities[name] = next(self._numbers)
             # A tie goes to the first in canonical order, and is too rare to matter.
             if priority > highest:
                 highest, first = priority, name
         moves = menu.moves_of[first]
         n = len(moves)
-        k: int = moves[self._draw() * n >> 16] if n > 1 else moves[0]
+        k: int = moves[next(self._numbers) * n >> 16] if n > 1 else moves[0]
         for name in menu.races.get(k) or _races(node, menu, k):
             if name in priorities:
                 del priorities[name]

@@ -20,40 +20,45 @@ from simbbm.explore.strategies.profile import Profile
 class AgentWalk:
     """An agent uniformly, then one of its moves."""
 
-    __slots__ = ("_draw",)
+    __slots__ = ("_numbers",)
 
     def __init__(self, seed: bytes) -> None:
-        self._draw = Tape(seed).number
+        self._numbers = Tape(seed).numbers
 
     def choose(self, node: Node[Any]) -> int:
         """Return the next move."""
         menu: Any = node.policy or menu_of(node)
+        agents = menu.single
+        if agents:
+            n = len(agents)
+            single: int = agents[next(self._numbers) * n >> 16] if n > 1 else agents[0]
+            return single
         agents = menu.agents
         n = len(agents)
-        moves = agents[self._draw() * n >> 16] if n > 1 else agents[0]
+        moves = agents[next(self._numbers) * n >> 16] if n > 1 else agents[0]
         n = len(moves)
-        k: int = moves[self._draw() * n >> 16] if n > 1 else moves[0]
+        k: int = moves[next(self._numbers) * n >> 16] if n > 1 else moves[0]
         return k
 
 
 class CpuWalk:
     """A CPU uniformly, then one of its agents, then one of that agent's moves."""
 
-    __slots__ = ("_draw",)
+    __slots__ = ("_numbers",)
 
     def __init__(self, seed: bytes) -> None:
-        self._draw = Tape(seed).number
+        self._numbers = Tape(seed).numbers
 
     def choose(self, node: Node[Any]) -> int:
         """Return the next move."""
         menu: Any = node.policy or menu_of(node)
         cpus = menu.cpus
         n = len(cpus)
-        agents = cpus[self._draw() * n >> 16] if n > 1 else cpus[0]
+        agents = cpus[next(self._numbers) * n >> 16] if n > 1 else cpus[0]
         n = len(agents)
-        moves = agents[self._draw() * n >> 16] if n > 1 else agents[0]
+        moves = agents[next(self._numbers) * n >> 16] if n > 1 else agents[0]
         n = len(moves)
-        k: int = moves[self._draw() * n >> 16] if n > 1 else moves[0]
+        k: int = moves[next(self._numbers) * n >> 16] if n > 1 else moves[0]
         return k
 
 

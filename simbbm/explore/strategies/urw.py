@@ -26,10 +26,10 @@ from simbbm.explore.strategies.profile import UNKNOWN, Profile
 class UrwChooser:
     """One run, and how many moves every agent has left."""
 
-    __slots__ = ("_draw", "_left")
+    __slots__ = ("_left", "_numbers")
 
     def __init__(self, seed: bytes, moves: Mapping[str, int]) -> None:
-        self._draw = Tape(seed).number
+        self._numbers = Tape(seed).numbers
         self._left = _Left(moves)
 
     def choose(self, node: Node[Any]) -> int:
@@ -42,7 +42,7 @@ class UrwChooser:
             total = 0
             for name in names:
                 total += left[name]
-            drawn = self._draw() * total >> 16
+            drawn = next(self._numbers) * total >> 16
             for name in names:
                 drawn -= left[name]
                 if drawn < 0:
@@ -51,7 +51,7 @@ class UrwChooser:
             left[name] -= 1
         moves = menu.moves_of[name]
         n = len(moves)
-        k: int = moves[self._draw() * n >> 16] if n > 1 else moves[0]
+        k: int = moves[next(self._numbers) * n >> 16] if n > 1 else moves[0]
         return k
 
 
