@@ -255,6 +255,26 @@ def test_run_that_is_interrupted_leaves_nothing_behind(
         assert expected[1:] == engine.run(Taped(b"x"), 200)[1:]
 
 
+def test_turn_that_a_watcher_interrupts_is_nobodys_later() -> None:
+    expected = Engine(Graph(system())).run(Taped(b"x"), 200)
+    engine = Engine(Graph(system()))
+    environment: Any = engine.environment
+    step, left = environment.step, iter([False] * 9 + [True])
+
+    def watch() -> None:
+        if next(left, False):
+            raise KeyboardInterrupt
+        step()
+
+    environment.step = watch
+    with pytest.raises(KeyboardInterrupt):
+        engine.run(Taped(b"x"), 200)
+
+    assert environment.peek() < simpy.core.Infinity
+    for _ in range(2):
+        assert expected[1:] == engine.run(Taped(b"x"), 200)[1:]
+
+
 class Interrupting:
     """A system in which the third move is interrupted, once."""
 
