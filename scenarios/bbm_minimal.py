@@ -8,14 +8,31 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from simbbm.arm64.features import Features
-from simbbm.arm64.ops import Aborted, Cpu
-from simbbm.arm64.translation.descriptor import INVALID_DESCRIPTOR, RW, Descriptor, leaf, table
-from simbbm.arm64.translation.geometry import KERNEL_PAGE, SCALED
-from simbbm.arm64.translation.registers import Regime, Tcr, Ttbr
-from simbbm.check.properties import no_size_change_seen, no_tlb_conflict, terminates
-from simbbm.core.programs.program import routine
-from simbbm.scenario import CpuSet, CpuSetup, Setup, cpu_set, hardware_for, scenario
+from simbbm import (
+    INVALID_DESCRIPTOR,
+    KERNEL_PAGE,
+    RW,
+    SCALED,
+    Aborted,
+    Cpu,
+    CpuSet,
+    CpuSetup,
+    Descriptor,
+    Features,
+    Regime,
+    Setup,
+    Tcr,
+    Ttbr,
+    cpu_set,
+    hardware_for,
+    leaf,
+    no_size_change_seen,
+    no_tlb_conflict,
+    routine,
+    scenario,
+    table,
+    terminates,
+)
 
 G = SCALED
 WORDS = G.page_words

@@ -14,11 +14,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import INVALID_DESCRIPTOR, ROX, Descriptor, leaf
-from simbbm.arm64.translation.geometry import LEAF_LEVEL, Geometry
-from simbbm.core.programs.automaton import edits
-from simbbm.core.programs.program import routine
+from simbbm import (
+    INVALID_DESCRIPTOR,
+    LEAF_LEVEL,
+    ROX,
+    Cpu,
+    CpuSet,
+    Descriptor,
+    Geometry,
+    Range,
+    Setup,
+    edits,
+    leaf,
+    routine,
+    scenario,
+)
 from simbbm.linux.barrier import equals
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName
@@ -30,7 +40,6 @@ from simbbm.linux.mmu import (
 )
 from simbbm.linux.proc import count_parked
 from simbbm.linux.tlbflush import flush_tlb_kernel_range
-from simbbm.scenario import CpuSet, Range, Setup, scenario
 
 from . import linear_map_split as merged
 

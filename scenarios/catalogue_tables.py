@@ -13,11 +13,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal, NamedTuple
 
-from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import TABLE, Descriptor
-from simbbm.arm64.translation.geometry import KERNEL_PAGE
-from simbbm.core.programs.automaton import edits
-from simbbm.core.programs.program import routine
+from simbbm import (
+    KERNEL_PAGE,
+    TABLE,
+    Cpu,
+    CpuSet,
+    Descriptor,
+    Range,
+    Setup,
+    edits,
+    routine,
+    scenario,
+)
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName
 from simbbm.linux.mmu import boot_cpu_part, linear_map_maybe_split_to_ptes, repaint
@@ -29,7 +36,6 @@ from simbbm.linux.split import (
     split_pmd,
     split_pud,
 )
-from simbbm.scenario import CpuSet, Range, Setup, scenario
 
 from . import linear_map_split as merged
 from .catalogue_walk import repaint_everything

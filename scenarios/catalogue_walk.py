@@ -6,9 +6,12 @@ comes from. Defaults are the smallest machine on which it shows.
 
 from __future__ import annotations
 
-from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import LEAF, Descriptor
-from simbbm.core.programs.program import routine
+from simbbm import (
+    LEAF,
+    Cpu,
+    Descriptor,
+    routine,
+)
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import repaint
 from simbbm.linux.pgtable import fill_table, set_entry

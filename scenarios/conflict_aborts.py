@@ -28,14 +28,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from simbbm.arm64.ops import Aborted, Cpu
-from simbbm.arm64.translation.geometry import KERNEL_PAGE, SCALED
-from simbbm.arm64.translation.walks import CONFLICT
-from simbbm.check.properties import no_size_change_seen_below
-from simbbm.core.programs.program import Program, routine
+from simbbm import (
+    CONFLICT,
+    KERNEL_PAGE,
+    SCALED,
+    Aborted,
+    Cpu,
+    Program,
+    Range,
+    Setup,
+    no_size_change_seen_below,
+    routine,
+    scenario,
+)
 from simbbm.linux.layout import LayoutName
 from simbbm.linux.mmu_context import local_flush_tlb_all
-from simbbm.scenario import Range, Setup, scenario
 
 from . import linear_map_split as merged
 

@@ -12,15 +12,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal, NamedTuple
 
-from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import Descriptor
-from simbbm.core.programs.automaton import edits
-from simbbm.core.programs.program import routine
+from simbbm import (
+    Cpu,
+    Descriptor,
+    Range,
+    Scenario,
+    Setup,
+    edits,
+    routine,
+    scenario,
+)
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import release_secondaries, repaint
 from simbbm.linux.pgtable import fill_table
 from simbbm.linux.proc import idmap_cpu_set_reserved_ttbr1
-from simbbm.scenario import Range, Scenario, Setup, scenario
 
 from . import linear_map_split as near
 

@@ -23,15 +23,27 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from simbbm.arm64.features import Features
-from simbbm.arm64.ops import Aborted, Cpu
-from simbbm.arm64.translation.descriptor import INVALID_DESCRIPTOR, leaf, table
-from simbbm.arm64.translation.geometry import KERNEL_PAGE, SCALED
-from simbbm.arm64.translation.registers import Regime, Tcr, Ttbr
-from simbbm.check.properties import terminates
-from simbbm.core.programs.program import routine
+from simbbm import (
+    INVALID_DESCRIPTOR,
+    KERNEL_PAGE,
+    SCALED,
+    Aborted,
+    Cpu,
+    CpuSetup,
+    Features,
+    Range,
+    Regime,
+    Setup,
+    Tcr,
+    Ttbr,
+    hardware_for,
+    leaf,
+    routine,
+    scenario,
+    table,
+    terminates,
+)
 from simbbm.linux.layout import LayoutName
-from simbbm.scenario import CpuSetup, Range, Setup, hardware_for, scenario
 
 from . import linear_map_split as merged
 

@@ -20,9 +20,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import Descriptor
-from simbbm.core.programs.program import routine
+from simbbm import (
+    Cpu,
+    Descriptor,
+    routine,
+)
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import linear_map_split_to_ptes, repaint, wait_for_secondaries
 from simbbm.linux.pgtable import arch_leave_lazy_mmu_mode, fill_table, set_entry

@@ -17,14 +17,20 @@ from dataclasses import replace
 from itertools import count
 from typing import Annotated, Any, Literal, NamedTuple
 
-from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.builder import TableBuilder
-from simbbm.arm64.translation.descriptor import LEAF, Attributes
-from simbbm.arm64.translation.geometry import GEOMETRIES
-from simbbm.arm64.translation.registers import Ttbr
-from simbbm.check.properties import context_restored
-from simbbm.core.programs.automaton import edits
-from simbbm.core.programs.program import routine
+from simbbm import (
+    GEOMETRIES,
+    LEAF,
+    Attributes,
+    Cpu,
+    Range,
+    Setup,
+    TableBuilder,
+    Ttbr,
+    context_restored,
+    edits,
+    routine,
+    scenario,
+)
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu_context import (
@@ -35,7 +41,6 @@ from simbbm.linux.mmu_context import (
     cpu_uninstall_idmap,
     local_flush_tlb_all,
 )
-from simbbm.scenario import Range, Setup, scenario
 
 from . import linear_map_split as merged
 

@@ -26,12 +26,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from simbbm.arm64.ops import INTERRUPT, Aborted, Cpu
-from simbbm.core.programs.program import routine
+from simbbm import (
+    INTERRUPT,
+    Aborted,
+    Cpu,
+    Range,
+    Setup,
+    routine,
+    scenario,
+)
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import secondary_part
 from simbbm.linux.proc import wait_linear_map_split_to_ptes
-from simbbm.scenario import Range, Setup, scenario
 
 from . import linear_map_split as merged
 

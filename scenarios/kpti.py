@@ -11,10 +11,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.geometry import GEOMETRIES
-from simbbm.check.properties import no_fault_on_live_map
-from simbbm.core.programs.program import routine
+from simbbm import (
+    GEOMETRIES,
+    Cpu,
+    Range,
+    Setup,
+    no_fault_on_live_map,
+    routine,
+    scenario,
+)
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.kpti import (
     KptiKernel,
@@ -34,7 +39,6 @@ from simbbm.linux.stop_machine import (
     differs,
     multi_cpu_stop,
 )
-from simbbm.scenario import Range, Setup, scenario
 
 from . import linear_map_split as merged
 

@@ -24,13 +24,24 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from simbbm.arm64.machine import Landmark, Machine
-from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.geometry import GEOMETRIES
-from simbbm.arm64.translation.registers import Regime, Ttbr
-from simbbm.check.properties import all_ptes_at_end, context_restored
-from simbbm.core.programs.automaton import edits
-from simbbm.core.programs.program import Program, routine
+from simbbm import (
+    GEOMETRIES,
+    Cpu,
+    CpuSet,
+    CpuSetup,
+    Landmark,
+    Machine,
+    Program,
+    Range,
+    Regime,
+    Setup,
+    Ttbr,
+    all_ptes_at_end,
+    context_restored,
+    edits,
+    routine,
+    scenario,
+)
 from simbbm.linux.hotplug import (
     bring_up,
     check_local_cpu_capabilities,
@@ -45,7 +56,6 @@ from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to_ptes
 from simbbm.linux.set_memory import Caps, RunningKernel, split_kernel_leaf_mapping
 from simbbm.linux.stop_machine import StopFn, cpu_stopper_thread, is_set, stop_machine
-from simbbm.scenario import CpuSet, CpuSetup, Range, Setup, scenario
 
 from . import linear_map_split as merged
 from .catalogue import with_spare_table

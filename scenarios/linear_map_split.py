@@ -3,28 +3,34 @@
 The boot CPU may do so live (BBML2_NOABORT), the others must not see it. Twins: by the catalogue.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
-from simbbm.arm64.features import Features
-from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import Descriptor
-from simbbm.arm64.translation.geometry import GEOMETRIES
-from simbbm.arm64.translation.registers import Ttbr
-from simbbm.check.landmarks import parked_amid_split
-from simbbm.check.properties import (
+from simbbm import (
+    GEOMETRIES,
+    Cpu,
+    CpuSet,
+    CpuSetup,
+    Descriptor,
+    Features,
+    Range,
+    Setup,
+    Ttbr,
     all_ptes_at_end,
     context_restored,
+    cpu_set,
+    hardware_for,
     no_fault_on_live_map,
     no_size_change_seen,
     no_stale_translation,
     no_tlb_conflict,
+    parked_amid_split,
+    repeat_until,
+    routine,
+    scenario,
     tables_linked_once,
     terminates,
     translations_preserved,
 )
-from simbbm.core.programs.program import repeat_until, routine
 from simbbm.linux import barrier, mmu, proc, stop_machine
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName
@@ -32,7 +38,6 @@ from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.pgtable import fill_table, populate
 from simbbm.linux.proc import count_parked, idmap_cpu_set_reserved_ttbr1
 from simbbm.linux.split import Progress, pgd_pgtable_alloc_split, split_pmd, split_pud
-from simbbm.scenario import CpuSet, CpuSetup, Range, Setup, cpu_set, hardware_for, scenario
 
 
 async def boot(cpu: Cpu, k: Kernel) -> None:
@@ -62,12 +67,11 @@ def good(
     event_stream: Literal["no", "yes"] = "no",
 ) -> Setup:
     """The merged protocol: no secondary can see a size change, nobody faults, everybody resumes."""
-    at = lay_out(
-        layout, GEOMETRIES[geometry], cpus, flush_by_page=flush == "pages", high=image == "high"
-    )
+    sizes = GEOMETRIES[geometry]
+    at = lay_out(layout, sizes, cpus, flush_by_page=flush == "pages", high=image == "high")
     able = cpu_set(noabort, cpus)
     return Setup(
-        geometry=GEOMETRIES[geometry],
+        geometry=sizes,
         cpus=tuple(
             CpuSetup(
                 stopper if n else boot,
@@ -97,7 +101,7 @@ def good(
         regions=at.regions,
         table_names=at.table_names,
         speculative=at.leaves,
-        landmarks=parked_amid_split(GEOMETRIES[geometry], at),
+        landmarks=parked_amid_split(sizes, at),
     )
 
 
@@ -329,11 +333,7 @@ m20_no_dsb_before_populate = good.twin(
 m21_stores_unpublished = good.twin(
     "Neither lazy MMU mode nor the flush has a DSB: stores come after the release (review of v4).",
     expect="VIOLATED:no_size_change_seen",
-    drop=[
-        "arch_leave_lazy_mmu_mode.dsb.ishst",
-        "flush_tlb_all.dsb.ishst",
-        "flush_tlb_all.dsb.ish",
-    ],
+    drop=["arch_leave_lazy_mmu_mode.dsb.ishst", "flush_tlb_all.dsb.ishst", "flush_tlb_all.dsb.ish"],
     smallest={"cpus": 2, "layout": "pmd"},
 )
 

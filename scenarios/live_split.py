@@ -26,11 +26,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.geometry import GEOMETRIES
-from simbbm.arm64.translation.registers import Ttbr
-from simbbm.check.properties import all_ptes_at_end
-from simbbm.core.programs.program import routine
+from simbbm import (
+    GEOMETRIES,
+    Cpu,
+    CpuSet,
+    Range,
+    Setup,
+    Ttbr,
+    all_ptes_at_end,
+    routine,
+    scenario,
+)
 from simbbm.linux.barrier import equals
 from simbbm.linux.hotplug import bring_up, cpus_read_unlock, cpus_write_lock, cpus_write_unlock
 from simbbm.linux.layout import layout as lay_out
@@ -44,7 +50,6 @@ from simbbm.linux.set_memory import (
     split_kernel_leaf_mapping,
 )
 from simbbm.linux.split import PMD, PTE
-from simbbm.scenario import CpuSet, Range, Setup, scenario
 
 from . import linear_map_split as merged
 from .catalogue_walk import fill_table_with_cont

@@ -24,14 +24,26 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from simbbm.arm64.ops import Aborted, Cpu
-from simbbm.arm64.translation.builder import TableBuilder
-from simbbm.arm64.translation.descriptor import RW
-from simbbm.arm64.translation.geometry import GEOMETRIES, KERNEL_PAGE, Geometry
-from simbbm.arm64.translation.translate import FETCH
-from simbbm.arm64.translation.walks import TRANSLATION
-from simbbm.check.properties import all_ptes_at_end, context_restored, translations_preserved
-from simbbm.core.programs.program import routine
+from simbbm import (
+    FETCH,
+    GEOMETRIES,
+    KERNEL_PAGE,
+    RW,
+    TRANSLATION,
+    Aborted,
+    Cpu,
+    CpuSet,
+    Geometry,
+    Range,
+    Setup,
+    TableBuilder,
+    all_ptes_at_end,
+    context_restored,
+    cpu_set,
+    routine,
+    scenario,
+    translations_preserved,
+)
 from simbbm.linux.layout import Layout
 from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.memory_hotplug import HotplugKernel, arch_add_memory, force_pte_mapping
@@ -39,7 +51,6 @@ from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to
 from simbbm.linux.set_memory import Caps, may_split_live, split_kernel_leaf_mapping
 from simbbm.linux.split import PMD
 from simbbm.linux.stop_machine import cpu_stopper_thread, is_set
-from simbbm.scenario import CpuSet, Range, Setup, cpu_set, scenario
 
 from . import linear_map_split as merged
 from .catalogue import Tables

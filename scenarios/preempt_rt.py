@@ -21,16 +21,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal, NamedTuple
 
-from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import Descriptor
-from simbbm.core.programs.automaton import edits
-from simbbm.core.programs.program import repeat_until, routine
+from simbbm import (
+    Cpu,
+    CpuSet,
+    Descriptor,
+    Range,
+    Setup,
+    edits,
+    repeat_until,
+    routine,
+    scenario,
+)
 from simbbm.linux.hotplug import try_lock
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to_ptes
 from simbbm.linux.pgtable import fill_table
 from simbbm.linux.stop_machine import cpu_stopper_thread
-from simbbm.scenario import CpuSet, Range, Setup, scenario
 
 from . import linear_map_split as merged
 from .catalogue_tables import count_tables_and_split, tables_for_leaf

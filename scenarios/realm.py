@@ -19,22 +19,27 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from simbbm.arm64.context import Shared
-from simbbm.arm64.machine import Machine
-from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import Descriptor
-from simbbm.arm64.translation.geometry import SCALED
-from simbbm.arm64.translation.registers import Ttbr
-from simbbm.arm64.translation.walks import Fault, walk_root
-from simbbm.check.properties import (
+from simbbm import (
+    SCALED,
+    Cpu,
+    CpuSet,
+    Descriptor,
+    Fault,
+    Machine,
+    Problem,
     Property,
+    Range,
+    Setup,
+    Shared,
+    Ttbr,
     all_ptes_at_end,
+    edits,
     no_fault_on_live_map,
+    routine,
+    scenario,
     translations_preserved,
+    walk_root,
 )
-from simbbm.core.programs.automaton import edits
-from simbbm.core.programs.program import routine
-from simbbm.core.system import Problem
 from simbbm.linux import mem_encrypt as enc
 from simbbm.linux.layout import Layout
 from simbbm.linux.layout import layout as lay_out
@@ -42,7 +47,6 @@ from simbbm.linux.mem_encrypt import __change_memory_common, __set_memory_enc_de
 from simbbm.linux.pgtable import fill_table
 from simbbm.linux.set_memory import Caps
 from simbbm.linux.split import PTE
-from simbbm.scenario import CpuSet, Range, Setup, scenario
 
 from . import linear_map_split as merged
 from .late_cpu import running, switched_off

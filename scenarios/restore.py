@@ -18,9 +18,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.registers import Ttbr
-from simbbm.core.programs.program import routine
+from simbbm import (
+    Cpu,
+    Ttbr,
+    routine,
+)
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu_context import local_flush_tlb_all
 from simbbm.linux.proc import restore_ttbr1, wait_linear_map_split_to_ptes

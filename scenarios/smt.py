@@ -24,18 +24,24 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.geometry import GEOMETRIES
-from simbbm.arm64.translation.registers import Ttbr
-from simbbm.check.properties import context_restored, one_table_under_cnp
-from simbbm.core.programs.program import routine
+from simbbm import (
+    GEOMETRIES,
+    Cpu,
+    CpuSet,
+    Range,
+    Setup,
+    Ttbr,
+    context_restored,
+    one_table_under_cnp,
+    routine,
+    scenario,
+)
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName
 from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu import boot_cpu_part, flush_linear_map
 from simbbm.linux.proc import idmap_cpu_set_reserved_ttbr1
 from simbbm.linux.tlbflush import flush_tlb_kernel_range
-from simbbm.scenario import CpuSet, Range, Setup, scenario
 
 from . import linear_map_split as merged
 from .catalogue import flush_behind_kernel, flush_with_wrong_stride

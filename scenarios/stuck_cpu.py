@@ -20,14 +20,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from simbbm.arm64.ops import Cpu
-from simbbm.core.programs.program import routine
+from simbbm import (
+    Cpu,
+    Range,
+    Setup,
+    routine,
+    scenario,
+)
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName
 from simbbm.linux.mmu_context import cpu_install_idmap
 from simbbm.linux.proc import idmap_cpu_set_reserved_ttbr1
 from simbbm.linux.stop_machine import is_set
-from simbbm.scenario import Range, Setup, scenario
 
 from . import linear_map_split as merged
 

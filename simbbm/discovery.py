@@ -71,6 +71,43 @@ def _find(scenario_id: str) -> Scenario:
     return found
 
 
+def identified(scenario: Scenario | str) -> Scenario:
+    """The scenario of an id, or the one that a module has as a variable: with the id that it has.
+
+    UsageError if it is found by no id: other processes, and a witness, need one.
+    """
+    if isinstance(scenario, str):
+        return find(scenario)
+    if not scenario.id:
+        return find(_id_of(scenario))
+    found = find(scenario.id)
+    if any(getattr(found, name) != getattr(scenario, name) for name in MADE_OF):
+        raise UsageError(f"a scenario made of {found.id} has no id of its own", NO_ID)
+    return found
+
+
+MADE_OF = ("build", "edits", "parameters", "expect")
+NO_ID = "make it a variable of a file: scenarios are found by it, in other processes too"
+
+
+def _id_of(scenario: Scenario) -> str:
+    """The id of a scenario as its module has it; of several modules the one that defines it."""
+    places = [
+        (not name.startswith(f"{PACKAGE}."), scenario.build.__module__ != name, name, variable)
+        for name, module in list(sys.modules.items())
+        for variable, value in list(vars(module).items())
+        if value is scenario and not variable.startswith("_")
+    ]
+    for outside, _, name, variable in sorted(places):
+        if not outside:
+            return f"{name.rpartition('.')[2]}::{variable}"
+        if file := getattr(sys.modules[name], "__file__", None):
+            path = Path(file)
+            here = Path.cwd()
+            return f"{path.relative_to(here) if path.is_relative_to(here) else path}::{variable}"
+    raise UsageError(f"a scenario without an id: {scenario.story}", NO_ID)
+
+
 def select(ids: Iterable[str], *, twins: bool = False) -> list[Scenario]:
     """Return the scenarios that ids, stems and files name, each once; with `twins`, theirs too."""
     selected: dict[str, Scenario] = {}
@@ -138,7 +175,7 @@ def _in_folder(folder: Path) -> list[Scenario]:
     found: list[Scenario] = []
     for path in sorted(folder.glob("*.py")):
         if not is_file(path) or not _LIKE_A_SCENARIO.search(reading.content(path)):
-            complain(f"warning: {path} is left out: it does not import simbbm.scenario")
+            complain(f"warning: {path} is left out: it does not import simbbm's scenario")
             continue
         try:
             found += _scenarios(str(path))
@@ -149,7 +186,9 @@ def _in_folder(folder: Path) -> list[Scenario]:
     return found
 
 
-_LIKE_A_SCENARIO = re.compile(rb"simbbm[._]scenario")
+_LIKE_A_SCENARIO = re.compile(
+    rb"simbbm[._]scenario|from\s+simbbm\s+import\s+(?:\([^)]*|[^(\n]*)\bscenario\b"
+)
 
 
 class _NoScenarios(UsageError):
@@ -241,8 +280,25 @@ def _entry_module(name: str) -> ModuleType:
         return import_module(entry_points()[name])
 
 
+_loading: set[str] = set()
+"""Users' files that are being run."""
+
+
 @cache
 def _user_module(path: Path) -> ModuleType:
+    """Load a user's file; ScenarioError if that takes its own scenarios to be found."""
+    whole = os.path.realpath(path)
+    if whole in _loading:
+        hint = "do that under if __name__ == '__main__':"
+        raise ScenarioError(f"{path}: its scenarios are looked for while it is loaded", hint)
+    _loading.add(whole)
+    try:
+        return _run_twice(path)
+    finally:
+        _loading.discard(whole)
+
+
+def _run_twice(path: Path) -> ModuleType:
     """Run a user's file, twice. Leaves no bytecode beside it, and never meets an outdated one.
 
     Its assertions count, whatever Python was told to leave out (`-O`): programs make them.

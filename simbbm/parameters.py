@@ -25,7 +25,11 @@ class CpuSet:
 
 
 def cpu_set(text: str, cpus: int) -> frozenset[int]:
-    """The CPUs that a `CpuSet` parameter names; CPU 0 boots."""
+    """The CPUs that a `CpuSet` parameter names: numbers from 0 to `cpus` - 1; CPU 0 boots.
+
+    `text` is `boot`, `all`, `none` or a list like `0,2`. UsageError if it names one that is not
+    there.
+    """
     named = {"boot": {0}, "all": set(range(cpus)), "none": set[int]()}
     numbers = named[text] if text in named else {decimal(n) or 0 for n in text.split(",")}
     if outside := sorted(n for n in numbers if n >= cpus):

@@ -48,13 +48,24 @@ TLB: dict[str, Hardware] = {"closure": DELAYED, "concrete": CONCRETE}
 def hardware_for(
     kind: str, tlb: str = "closure", window: int = 1, event_stream: str = "no"
 ) -> Hardware:
-    """The hardware that the parameters `hardware`, `tlb`, `window` and `event_stream` name."""
+    """The hardware that the parameters `hardware`, `tlb`, `window` and `event_stream` name.
+
+    `kind` is `delayed`, which may do all that the architecture allows, or `eager`, which does
+    everything at once; `tlb` is `closure` (everything that a TLB may hold) or `concrete` (entries
+    that come and go); `window` is how many instructions are in flight; with `event_stream` `yes`
+    every WFE is woken in the end. Other words are a KeyError: parameters allow no others.
+    """
     hardware = EAGER if kind == "eager" else TLB[tlb]
     return hardware._replace(window=window, event_stream=event_stream == "yes")
 
 
 class CpuSetup(NamedTuple):
-    """One CPU of a scenario: `program(cpu, *args)` under a translation regime, or a listing."""
+    """One CPU of a scenario: `program(cpu, *args)` under a translation regime, or a listing.
+
+    `args` are frozen data, `pc` and `vbar` word addresses: instructions are fetched from `pc` on,
+    if it is given, and exceptions are taken at `vbar`, by `Setup.handler`. `el` is the exception
+    level.
+    """
 
     program: Any
     regime: Regime
@@ -72,7 +83,12 @@ async def nothing(cpu: Cpu) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What a scenario's function returns: the machine as it starts, and what it promises."""
+    """What a scenario's function returns: the machine as it starts, and what it promises.
+
+    `tables` are descriptors by the word address of the first, one for each entry of a table of this
+    `geometry`; `data` are words that are not 0, by physical address; `symbols` names for addresses
+    of both halves, for labels and stories. Whatever cannot be is a ScenarioError when it is used.
+    """
 
     geometry: Geometry
     cpus: tuple[CpuSetup, ...]
@@ -289,8 +305,10 @@ def scenario(
 ) -> Callable[[Build], Scenario]:
     """Make a scenario of a function that returns a `Setup`.
 
-    `story` is one line for `simbbm list`; by default the docstring's first line. `evidence` is
-    the least that `simbbm check` accepts with the default parameters, `sampled` or `proved`.
+    `expect` is `HOLDS`, or how it fails: `VIOLATED:property`, `STUCK:terminates`, alternatives with
+    a bar between them. `story` is one line for `simbbm list`; by default the docstring's first
+    line. `evidence` is the least that `simbbm check` accepts with the default parameters, `sampled`
+    or `proved`. ScenarioError if one of them, or a parameter of the function, is none.
     """
     if evidence not in ("sampled", "proved"):
         raise ScenarioError(f"scenario: evidence={evidence!r}", "it is 'sampled' or 'proved'")

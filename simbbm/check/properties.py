@@ -143,7 +143,7 @@ no_tlb_conflict = _each_cpu("no_tlb_conflict", _output)
 
 
 def no_size_change_seen_below(level: int) -> Property:
-    """`no_size_change_seen`, said only of CPUs whose FEAT_BBM level is lower.
+    """`no_size_change_seen`, said only of CPUs whose FEAT_BBM level is lower than `level`.
 
     For a question about those that have level 2 and may take a conflict abort.
     """
@@ -178,7 +178,7 @@ terminates = Property("terminates", uniform=True)
 
 
 def no_fault_on_live_map(root: int, ranges: Ranges, *, other_maps: bool = False) -> Property:
-    """While `root` is live, every page of `ranges` (first, count) translates on every walk.
+    """While `root` is live, every page of `ranges` (first page, count) translates on every walk.
 
     Walks start from that root and from every usable cached table. With `other_maps` cached tables
     may belong to some other map of the same addresses: they count only while TTBR1 has `root`.
@@ -241,7 +241,10 @@ def _flat(shared: Shared, regime: Regime, tables: Tables) -> list[_Stretch]:
 
 
 def all_ptes_at_end(regime: Regime, ranges: Ranges) -> Property:
-    """At the end `ranges` consist of pages without the contiguous hint."""
+    """At the end `ranges` consist of pages without the contiguous hint, as `regime` walks them.
+
+    `ranges` are pairs: first page, count.
+    """
 
     def judge(shared: Shared, machine: Machine) -> Problem | None:
         leaf = large_leaf(shared.geometry, regime, machine.memory.tables, ranges)
@@ -281,7 +284,7 @@ def context_restored(regime: Regime) -> Property:
 
 
 def tables_linked_once(regime: Regime) -> Property:
-    """At the end every table is the output of one descriptor at most."""
+    """At the end every table of `regime` is the output of one descriptor at most."""
 
     def judge(shared: Shared, machine: Machine) -> Problem | None:
         view = build_view(shared.geometry, DELAYED, regime, (), (), machine.memory.tables)

@@ -9,13 +9,27 @@ properties are to hold, and what is expected. Try it, then make it yours:
 
 from typing import Annotated, Literal
 
-from simbbm.arm64.ops import Aborted, Cpu
-from simbbm.arm64.translation.descriptor import INVALID_DESCRIPTOR, RW, Descriptor, leaf
-from simbbm.arm64.translation.geometry import KERNEL_PAGE, SCALED
-from simbbm.arm64.translation.registers import Regime, Tcr, Ttbr
-from simbbm.check.properties import no_tlb_conflict, terminates
-from simbbm.core.programs.program import routine
-from simbbm.scenario import CpuSetup, Range, Setup, hardware_for, scenario
+from simbbm import (
+    INVALID_DESCRIPTOR,
+    KERNEL_PAGE,
+    RW,
+    SCALED,
+    Aborted,
+    Cpu,
+    CpuSetup,
+    Descriptor,
+    Range,
+    Regime,
+    Setup,
+    Tcr,
+    Ttbr,
+    hardware_for,
+    leaf,
+    no_tlb_conflict,
+    routine,
+    scenario,
+    terminates,
+)
 
 # Addresses count words, and the scaled geometry has tables of two entries. The kernel's half of the
 # address space begins at KERNEL_PAGE; here it is two pages: x, and the one that holds the table.

@@ -1,6 +1,7 @@
 """`simbbm check` and `simbbm stress`: verdicts against expectations, and what a sample may say."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 
 import msgspec
@@ -295,7 +296,7 @@ def test_a_proof_by_hashes_says_its_bound(simbbm: Cli, monkeypatch: pytest.Monke
     assert "taken for one" not in simbbm.ok(
         "check", "linear_map_split::good", "-p", "cpus=2", "-j", "1"
     )
-    monkeypatch.setattr("simbbm.explore.search.breadth_first.EXACT", 100)
+    monkeypatch.setattr(import_module("simbbm.explore.search.breadth_first"), "EXACT", 100)
 
     assert "two states taken for one: p < 1e-33" in simbbm.ok(
         "check", "linear_map_split::good", "-p", "cpus=2", "-j", "1"

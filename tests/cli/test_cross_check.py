@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_a_contradiction_is_an_internal_error(simbbm: Cli, monkeypatch: pytest.M
         return found[-1:] if space.ample else found
 
     monkeypatch.setattr(Space, "moves", one)
-    monkeypatch.setattr("simbbm.explore.search.prove.NEAR", 1)
+    monkeypatch.setattr(import_module("simbbm.explore.search.prove"), "NEAR", 1)
     found = simbbm("explore", "linear_map_split::m10_no_dsb_after_tlbi", *SMALL)
 
     assert 5 == found.exit_code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -80,7 +81,7 @@ def test_each_future_and_each_step_is_found_out_once(
         return cpu_footprint(*args)
 
     monkeypatch.setattr(ample.standing, "problem", problem)
-    monkeypatch.setattr("simbbm.explore.search.ample.cpu_footprint", footprint)
+    monkeypatch.setattr(import_module("simbbm.explore.search.ample"), "cpu_footprint", footprint)
     search(system, ample)
 
     assert set(looked.values()) == {1}

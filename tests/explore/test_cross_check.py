@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_a_proof_of_what_fails_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> N
         return found[-1:] if space.ample else found
 
     monkeypatch.setattr(Space, "moves", one)
-    monkeypatch.setattr("simbbm.explore.search.prove.NEAR", 1)
+    monkeypatch.setattr(import_module("simbbm.explore.search.prove"), "NEAR", 1)
     proof = Prover(M10, SMALL).prove()
     with pytest.raises(ModelError, match=r"says \w+.*, one without reductions found VIOLATED"):
         cross_check(M10, SMALL, proof, NO_LIMITS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,7 @@ def test_show_tells_no_story_that_ends_otherwise(simbbm: Cli, spoil: Any) -> Non
 def test_many_decisions_that_lead_nowhere_are_given_up(
     simbbm: Cli, monkeypatch: pytest.MonkeyPatch, spoil: Any
 ) -> None:
-    monkeypatch.setattr("simbbm.explore.runs.walk.EFFORT_MAX", 1_000)
+    monkeypatch.setattr(import_module("simbbm.explore.runs.walk"), "EFFORT_MAX", 1_000)
     decisions = [{"step": i, "label": "cpu0:x", "occurrence": i + 1} for i in range(500)]
     spoilt = spoil(steps=500, decisions=decisions)
 
@@ -193,7 +194,7 @@ def test_the_longest_run_can_be_recorded_and_read_back(
 
     assert long == load(path)
     assert 10 * path.stat().st_size < reading.FILE_MAX
-    monkeypatch.setattr("simbbm.explore.witness.files.FILE_MAX", 1_000)
+    monkeypatch.setattr(import_module("simbbm.explore.witness.files"), "FILE_MAX", 1_000)
     with pytest.raises(UsageError, match="too large for a file"):
         save_as(long, Path("longer.json"))
     assert not Path("longer.json").exists()

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 import time
+from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,9 @@ def test_shrink_keeps_what_it_has_made_small(simbbm: Cli, nth_search: Any) -> No
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Search, "run", counted)
-        patch.setattr("simbbm.explore.counterexample.explain.explain", lambda *_: None)
+        patch.setattr(
+            import_module("simbbm.explore.counterexample.explain"), "explain", lambda *_: None
+        )
         simbbm.ok("shrink", RECORDED)
     nth_search(len(searches))
 

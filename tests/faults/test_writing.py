@@ -9,6 +9,7 @@ import resource
 import stat
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +193,6 @@ def test_no_room_at_all_costs_no_file_and_no_answer(
 def test_a_folder_that_is_not_there_is_said_before_there_is_anything_to_write(
     simbbm: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simbbm.explore.counterexample.shrink.shrink", full)
+    monkeypatch.setattr(import_module("simbbm.explore.counterexample.shrink"), "shrink", full)
 
     assert simbbm.refused("shrink", RECORDED, "-o", "no/x.json").startswith("cannot write no/x")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 TABLE, LEAF, INVALID = "table", "leaf", "invalid"
+"""Kinds of descriptors (`Descriptor.kind`)."""
 
 
 class Attributes(NamedTuple):
@@ -72,13 +73,17 @@ class Descriptor(NamedTuple):
 
 
 INVALID_DESCRIPTOR = Descriptor()
+"""Bit 0 is clear, and so is everything else."""
 RW = Attributes()
+"""Kernel data."""
 RO = Attributes(write=False)
+"""Kernel data that may not be written."""
 ROX = Attributes(write=False, execute=True)
+"""Kernel text."""
 
 
 def table(address: int) -> Descriptor:
-    """A table descriptor that points to the table at `address`."""
+    """A table descriptor that points to the table at `address`, counted in words."""
     return Descriptor(TABLE, address)
 
 
@@ -90,7 +95,12 @@ def leaf(
     not_global: bool = False,
     access_flag: bool = True,
 ) -> Descriptor:
-    """A block or page descriptor (which of the two, its level says) that maps to `page`."""
+    """A block or page descriptor (which of the two, its level says) that maps to `page`.
+
+    `page` is the number of the first output page, `attributes` its memory type and permissions;
+    `contiguous` is the contiguous hint, `not_global` nG, `access_flag` AF: what is mapped without
+    it faults, and no TLB holds it. Nothing is checked: tables may say what they like.
+    """
     return Descriptor(LEAF, page, attributes, contiguous, not_global, access_flag)
 
 

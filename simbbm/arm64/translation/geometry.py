@@ -12,12 +12,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 LEAF_LEVEL = 3
+"""The level of pages."""
 KERNEL_PAGE = 1 << 60
 """First page of the TTBR1 half: stands for the addresses whose top bits are all ones."""
 
 
 class Geometry(NamedTuple):
-    """A translation granule."""
+    """A translation granule: how many words a page has, and how many entries a table."""
 
     name: str
     entry_bits: int
@@ -57,6 +58,7 @@ class Geometry(NamedTuple):
 
 
 SCALED = Geometry("scaled", 1, 16, (2, 2), level1_blocks=True)
+"""Tables of two entries, pages of 16 words: small enough to visit every state."""
 SCALED4 = Geometry("scaled4", 2, 16, (2, 2), level1_blocks=True)
 GEOMETRIES = {
     "scaled": SCALED,
@@ -65,3 +67,4 @@ GEOMETRIES = {
     "16k": Geometry("16k", 11, 2048, (32, 128), level1_blocks=False),
     "64k": Geometry("64k", 13, 8192, (32, 32), level1_blocks=False),
 }
+"""By name: the scaled ones, and the granules that Linux can be built for."""

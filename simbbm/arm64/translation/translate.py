@@ -22,6 +22,7 @@ from simbbm.arm64.translation.view import Hit
 from simbbm.arm64.translation.walks import CONFLICT, PERMISSION, Fault, walk_root
 
 READ, WRITE, FETCH = "read", "write", "fetch"
+"""Kinds of accesses (`Aborted.access`)."""
 
 
 class Translation(NamedTuple):

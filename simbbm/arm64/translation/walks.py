@@ -21,6 +21,7 @@ TRANSLATION, ACCESS_FLAG, PERMISSION, CONFLICT = (
     "permission",
     "conflict",
 )
+"""Kinds of faults (`Fault.kind`, `Aborted.kind`)."""
 
 
 class Fault(NamedTuple):
@@ -252,7 +253,10 @@ def walk(
 def walk_root(
     geometry: Geometry, tables: Tables, context: Context, page: int
 ) -> tuple[Descriptor, int] | Fault:
-    """Walk from the root that a context gives for this page."""
+    """Walk from the root that a `context` gives for this `page`, in `tables` of this `geometry`.
+
+    Returns the leaf and its level, or the fault.
+    """
     for baddr, first, bits in context.roots():
         if 0 <= page - first < 1 << bits:
             return walk(geometry, tables, baddr, geometry.start_level(bits), page - first)

@@ -72,7 +72,7 @@ class Edits:
 
 
 def edits(replace: Mapping[Any, Any] | None = None, drop: Iterable[str] = ()) -> Edits:
-    """Edits from routines (decorated or not) and labels."""
+    """Edits as `Scenario.twin` takes them: `replace` swaps routines, `drop` leaves out labels."""
     if isinstance(drop, str):
         raise ScenarioError(f"drop={drop!r} is a text", f"write drop=[{drop!r}]")
     pairs = []

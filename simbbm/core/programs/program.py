@@ -24,6 +24,7 @@ from simbbm.core.values import key, why_not_frozen
 P = ParamSpec("P")
 R = TypeVar("R")
 Program = Callable[..., Coroutine[Any, Any, Any]]
+"""An `async def` function at the top level of a module; a CPU's handle is its first argument."""
 
 
 class Op(NamedTuple):
@@ -146,7 +147,11 @@ class Routine(Generic[P, R]):
 
 
 def routine(function: Callable[P, Coroutine[Any, Any, R]]) -> Routine[P, R]:
-    """Make a module-level `async def` function a frame of its own when awaited."""
+    """Make a module-level `async def` function a frame of its own when awaited.
+
+    Of what `function` has observed nothing is remembered once it has returned, so that states are
+    fewer. Its arguments are passed by position and are frozen data; ScenarioError if they are not.
+    """
     return Routine(function)
 
 
@@ -157,7 +162,9 @@ def repeat_until(
 ) -> Request[R]:
     """Await `body(*args)` until it returns something true, and return that.
 
-    `body` is a module-level `async def` function, decorated or not.
+    `body` is a module-level `async def` function, decorated or not, `args` are frozen data that it
+    gets in every turn; only the current turn is remembered. ScenarioError for a lambda, a closure
+    or `kwargs`.
     """
     if kwargs:
         message = f"{line_of_caller(2)}: repeat_until: pass the body's arguments by position"

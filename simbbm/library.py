@@ -1,0 +1,310 @@
+"""The commands as functions, for programs that use simbbm: nothing is printed, no file is written.
+
+A scenario is given by its id (`"linear_map_split::good"`, `"mine.py::good"`) or as it stands in a
+module; its parameters as the command line has them (`{"cpus": 2}`), the others are the defaults. An
+error is a `SimbbmError` of one line, by whose fault it is: `UsageError` for what the caller did (an
+unknown id, parameter or file), `ScenarioError` for what a scenario's author did,
+`ReplayDivergence` for a witness that does not fit its scenario any more, `ModelError` for a defect
+of simbbm's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+
+import msgspec
+
+from simbbm import discovery
+from simbbm.check.verdict import Verdict
+from simbbm.core.errors import (
+    ModelError,
+    ReplayDivergence,
+    ScenarioError,
+    SimbbmError,
+    UsageError,
+)
+from simbbm.explore.witness.record import Witness
+from simbbm.scenario import Scenario
+
+if TYPE_CHECKING:
+    from simbbm.campaign.stress import StressResult
+    from simbbm.explore.counterexample.shrink import Shrunk
+    from simbbm.explore.runs.replay import Replay
+    from simbbm.explore.runs.run import RunResult
+    from simbbm.explore.search.prove import Proof
+
+Parameters = Mapping[str, int | str]
+Details_co = TypeVar("Details_co", "Proof", "StressResult", "RunResult", covariant=True)
+MAX_STEPS = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer(Generic[Details_co]):
+    """What looking at a scenario came to."""
+
+    scenario: str
+    """Its id."""
+    params: Mapping[str, int | str]
+    """Every parameter's value."""
+    verdict: Verdict
+    property: str | None
+    """The property that is broken, of VIOLATED and STUCK; else None."""
+    message: str
+    """What went wrong, or what kept it from an answer; may be empty."""
+    expected: bool | None
+    """Whether that is what the scenario expects; None: it says nothing either way."""
+    witness: Witness | None
+    """The counterexample or, of `run`, the run."""
+    details: Details_co
+    """How it is known: states and reductions of a search, counts of a sample, one run's digest."""
+
+
+def check(
+    scenario: Scenario | str,
+    params: Parameters | None = None,
+    *,
+    max_states: int = 100_000,
+    max_seconds: float = 60.0,
+    runs: int = 10_000,
+    seed: int = 0,
+    jobs: int | None = None,
+) -> Answer[Proof] | Answer[StressResult]:
+    """Hold a `scenario` against what is expected of it: a proof if the limits allow, else a sample.
+
+    That is `explore` with `params` as far as `max_states` and `max_seconds`; if it gives no answer,
+    `stress` with `runs`, `seed` and `jobs`. Returns either's `Answer`. Raises UsageError and
+    ScenarioError.
+    """
+    answer = explore(scenario, params, max_states=max_states, max_seconds=max_seconds)
+    if answer.verdict is not Verdict.INCONCLUSIVE:
+        return answer
+    return stress(scenario, params, runs=runs, seed=seed, jobs=jobs)
+
+
+def explore(
+    scenario: Scenario | str,
+    params: Parameters | None = None,
+    *,
+    max_states: int | None = None,
+    max_seconds: float | None = None,
+    max_memory: int | None = None,
+    symmetry: bool = True,
+    ample: bool = True,
+) -> Answer[Proof]:
+    """Visit every state that any schedule of a `scenario` with `params` can lead to.
+
+    It gives up after `max_states`, `max_seconds` or `max_memory` (bytes of the process) and then
+    says INCONCLUSIVE; else PROVED, or VIOLATED or STUCK with a nearest counterexample. Without
+    `symmetry` CPUs that are alike are told apart, without `ample` every move is taken in every
+    state. `details` is a `Proof`. Raises UsageError and ScenarioError.
+    """
+    from simbbm.explore.search.breadth_first import Limits
+    from simbbm.explore.search.prove import Prover, witness_along
+
+    limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
+    found, params = _asked(scenario, params)
+    proof = Prover(found, params, limits, symmetry=symmetry, ample=ample).prove()
+    witness = None
+    if proof.run is not None:
+        way = proof.verdict, proof.property
+        witness = witness_along(found, params, proof.run, loop=proof.loop, way=way)
+    return _answer(found, params, proof, witness, complete=True)
+
+
+def stress(
+    scenario: Scenario | str,
+    params: Parameters | None = None,
+    *,
+    runs: int | None = 10_000,
+    seconds: float | None = None,
+    seed: int = 0,
+    strategy: str = "default",
+    max_steps: int = MAX_STEPS,
+    jobs: int | None = None,
+    stop: Literal["first", "never"] = "first",
+) -> Answer[StressResult]:
+    """Run many schedules: `runs` of them, or for some `seconds`, or whichever comes first.
+
+    Each run of the `scenario` with `params` ends after `max_steps` at the latest. `seed` decides,
+    not how many processes work (`jobs`, by default one a core). They find the scenario by its id,
+    or in the file that it stands in. Runs that all hold are SAMPLED, never a proof. `strategy` is a
+    name of the command line's, `stop` whether the first failing run ends it. `details` is a
+    `StressResult`. Raises UsageError and ScenarioError.
+    """
+    from simbbm.campaign.stress import StressRequest
+    from simbbm.campaign.stress import stress as run_all
+    from simbbm.explore.witness.recording import witness_of
+
+    found, params = _asked(scenario, params)
+    request = StressRequest(
+        scenario_id=found.id,
+        params=dict(params),
+        runs=runs,
+        time=seconds,
+        seed=seed,
+        strategy=strategy,
+        max_steps=max_steps,
+        jobs=jobs,
+        stop=stop,
+    )
+    result = run_all(request)
+    witness, number = None, result.first_failure
+    if number is not None:
+        witness = witness_of(found, params, strategy, seed, number, max_steps)
+    complete = result.verdict is Verdict.SAMPLED
+    return _answer(found, params, result, witness, complete=complete)
+
+
+def run(
+    scenario: Scenario | str,
+    params: Parameters | None = None,
+    *,
+    seed: int = 0,
+    strategy: str = "default",
+    number: int = 0,
+    max_steps: int = MAX_STEPS,
+) -> Answer[RunResult]:
+    """Run one schedule of a `scenario` with `params`.
+
+    It is the one with this `number` of `stress` with the same `seed` and `strategy`. HOLDS says
+    nothing of other schedules. `witness` is the run, also when it holds, `details` its `RunResult`.
+    One that reaches `max_steps` is INCONCLUSIVE, unless it can be seen to go round for ever
+    (STUCK). Raises UsageError and ScenarioError.
+    """
+    from simbbm.explore.runs.run import run_one
+    from simbbm.explore.witness.recording import witness_of
+
+    found, params = _asked(scenario, params)
+    result = run_one(found, params, strategy, seed, number, max_steps)
+    witness = witness_of(found, params, strategy, seed, number, max_steps)
+    answer = _answer(found, params, result, witness, complete=False)
+    if result.verdict is Verdict.HOLDS and found.expect.holds and not result.doubt:
+        return replace(answer, expected=True)
+    return answer
+
+
+def replay(witness: Witness | str | Path, scenario: Scenario | str | None = None) -> Replay:
+    """Follow a `witness` (a record, a token or a file) and say whether it shows what it showed.
+
+    `scenario` is needed for a witness of a user's file, which is a program and is not run because
+    somebody's witness says so. Of what is returned `result` is REPRODUCED, STALE or DIVERGED, and
+    `how` says by what kind of replay. Raises UsageError for what is no witness, or is one of
+    another scenario.
+    """
+    from simbbm.explore.runs.replay import replay as follow
+
+    return follow(*_recorded(witness, scenario))
+
+
+def shrink(
+    witness: Witness | str | Path,
+    scenario: Scenario | str | None = None,
+    *,
+    max_states: int = 20_000,
+) -> Shrunk:
+    """Make a counterexample small; verdict and property stay.
+
+    `witness` and `scenario` are as in `replay`. Returns a record with the small `witness` and
+    whether it is `certified` to be a shortest one, which takes that no search needs more than
+    `max_states`. Raises ReplayDivergence if the witness does not reproduce, UsageError if it is no
+    counterexample.
+    """
+    from simbbm.explore.counterexample.shrink import shrink as made_small
+
+    return made_small(*_recorded(witness, scenario), max_states)
+
+
+def show(
+    witness: Witness | str | Path,
+    scenario: Scenario | str | None = None,
+    *,
+    width: int = 100,
+    everything: bool = False,
+    max_states: int = 5_000,
+) -> str:
+    """Tell a `witness` in columns, one a CPU: the text of `simbbm show`, without colours.
+
+    Lines are at most `width` characters; steps that do not matter for the end are left out unless
+    `everything` is asked for. What the failure needs, and how likely it is, is looked for in
+    `max_states`. `scenario` as in `replay`. Raises ReplayDivergence if the witness does not fit the
+    scenario any more.
+    """
+    from simbbm.explore.counterexample.explain import explain
+    from simbbm.report.columns import render
+    from simbbm.report.story import tell
+
+    recorded, found = _recorded(witness, scenario)
+    story = tell(recorded, found, explain(recorded, found, max_states))
+    lines = render(story, width=width, everything=everything)
+    return "".join(f"{line.text}\n" for line in lines)
+
+
+def _asked(
+    scenario: Scenario | str, params: Parameters | None
+) -> tuple[Scenario, dict[str, int | str]]:
+    """The scenario with its id, and all its parameters."""
+    found = discovery.identified(scenario)
+    return found, found.parameters_from(params or {})
+
+
+def _recorded(
+    witness: Witness | str | Path, scenario: Scenario | str | None
+) -> tuple[Witness, Scenario]:
+    """The witness, with parameters that are newer than it at their defaults, and its scenario."""
+    from simbbm.explore.witness.files import read
+
+    recorded = witness if isinstance(witness, Witness) else read(str(witness))
+    if scenario is None:
+        if discovery.user_file(recorded.scenario):
+            raise UsageError(
+                f"a witness of {recorded.scenario}: that file is a program, and not run unasked",
+                "if you trust it, say which scenario it is of",
+            )
+        scenario = recorded.scenario
+    found = discovery.identified(scenario)
+    if found.id != recorded.scenario:
+        raise UsageError(f"a witness of {recorded.scenario}, not of {found.id}")
+    return msgspec.structs.replace(recorded, params=found.parameters_from(recorded.params)), found
+
+
+def _answer(
+    scenario: Scenario,
+    params: Parameters,
+    details: Details_co,
+    witness: Witness | None,
+    *,
+    complete: bool,
+) -> Answer[Details_co]:
+    verdict, name = details.verdict, details.property
+    return Answer(
+        scenario=scenario.id,
+        params=params,
+        verdict=verdict,
+        property=name,
+        message=details.message,
+        expected=scenario.expect.met_by(verdict, name, complete=complete),
+        witness=witness,
+        details=details,
+    )
+
+
+__all__ = [
+    "Answer",
+    "ModelError",
+    "ReplayDivergence",
+    "ScenarioError",
+    "SimbbmError",
+    "UsageError",
+    "Verdict",
+    "Witness",
+    "check",
+    "explore",
+    "replay",
+    "run",
+    "show",
+    "shrink",
+    "stress",
+]
