@@ -92,13 +92,16 @@ def build(session: nox.Session) -> None:
     session.run("hatchling", "build", "-d", str(ROOT / "dist"), *session.posargs)
     (wheel,) = (ROOT / "dist").glob("simbbm-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    wanted = {f"simbbm/scenarios/{path.name}" for path in (ROOT / "scenarios").glob("*.py")}
-    if missing := (wanted | {"simbbm/py.typed"}) - set(names):
+    wanted = {f"simbbm_scenarios/{path.name}" for path in (ROOT / "scenarios").rglob("*.py")}
+    wanted |= {"simbbm/py.typed", "simbbm_scenarios/__init__.py", "simbbm_scenarios/py.typed"}
+    if missing := wanted - set(names):
         session.error(f"not in the wheel: {', '.join(sorted(missing))}")
-    if tops := {name.split("/")[0] for name in names if ".dist-info/" not in name} - {"simbbm"}:
-        session.error(f"the wheel installs more than simbbm: {', '.join(sorted(tops))}")
+    tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    if more := tops - {"simbbm", "simbbm_scenarios"}:
+        session.error(f"the wheel installs more than simbbm: {', '.join(sorted(more))}")
     session.install("--force-reinstall", str(wheel))
     session.chdir(session.create_tmp())
+    session.run("python", "-c", "from simbbm_scenarios.linear_map_split import good")
     listed = session.run("simbbm", "list", "--json", silent=True) or ""
     if "linear_map_split::good" not in listed:
         session.error("the installed package does not find the shipped scenarios")

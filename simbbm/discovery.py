@@ -1,6 +1,6 @@
 """Where scenarios are found, and the ids by which everything else names them.
 
-* Shipped ones are `stem::name`: `scenarios/` of a checkout, `simbbm/scenarios` of a wheel.
+* Shipped ones are `stem::name`: the package `simbbm_scenarios`, which is installed with simbbm.
 * Other distributions' are `entry::name`, through the entry-point group `simbbm.scenarios`.
 * A user's are `path/to/file.py::name`, with the path as it was given.
 * A litmus test is `path/to/file.jsonl::name`, with the name that it has in the file.
@@ -9,8 +9,8 @@
 shipped file that is named by its path keeps its shipped id.
 
 A scenario's module gets the same name on every machine and in every form of install, since that
-name is part of every state digest: `simbbm_scenarios.stem` for a shipped file. Being a package of
-that name, shipped files can also be imported by a user's: `from simbbm_scenarios.stem import good`.
+name is part of every state digest: `simbbm_scenarios.stem` for a shipped file, which a user's can
+import: `from simbbm_scenarios.stem import good`.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType, TracebackType
 
+import simbbm_scenarios
 from simbbm.core.errors import ScenarioError, SimbbmError, UsageError
 from simbbm.core.programs.fresh import require_same_constants
 from simbbm.host import reading
 from simbbm.host.reading import check_name, is_file, is_folder, nearest, quoted
 from simbbm.host.terminal import complain
 from simbbm.scenario import Scenario
+from simbbm_scenarios import ROOMS, Room
 
-PACKAGE = "simbbm_scenarios"
+PACKAGE = simbbm_scenarios.__name__
 USER_PACKAGE = "simbbm_user"
 ENTRY_POINTS = "simbbm.scenarios"
 
@@ -126,14 +128,19 @@ def twins_of(scenario: Scenario) -> list[Scenario]:
 
 
 def shipped() -> list[Scenario]:
-    """Return every shipped scenario, file by file."""
+    """Return every shipped scenario, room by room and file by file."""
     return [s for stem in shipped_stems() for s in _scenarios(stem)]
 
 
-@cache
+def room_of(scenario_id: str) -> Room | None:
+    """The room of a shipped scenario; None for one that is somebody else's."""
+    stem = _CHANGE.split(scenario_id)[0].rpartition("::")[0]
+    return next((room for room in ROOMS if stem in room.stems), None)
+
+
 def shipped_stems() -> tuple[str, ...]:
     """Return the names of the shipped files."""
-    return tuple(p.stem for p in sorted(_folder().glob("*.py")) if not p.stem.startswith("_"))
+    return tuple(stem for room in ROOMS for stem in room.stems)
 
 
 @cache
@@ -154,7 +161,7 @@ def user_file(scenario_id: str) -> Path | None:
 
 
 def _is_shipped(file: str) -> bool:
-    return "\0" not in file and os.path.realpath(os.path.dirname(file)) == str(_folder())  # noqa: PTH120 - resolve() raises where links go round
+    return "\0" not in file and os.path.realpath(file) in _shipped_files()
 
 
 class _UnknownSource(Exception):
@@ -212,7 +219,7 @@ def _scenarios(source: str) -> list[Scenario]:
         raise UsageError(
             f"there is no file {quoted(source)}", "simbbm list names the shipped scenarios"
         )
-    if _is_shipped(source) and path.stem in shipped_stems():
+    if _is_shipped(source):
         return _scenarios(path.stem)
     check_name(source)
     return _of_module(_user_module(path), path.as_posix(), str(path))
@@ -253,24 +260,17 @@ def _variables(module: ModuleType) -> dict[str, Scenario]:
 # Loading
 
 
+FOLDER = Path(simbbm_scenarios.__path__[0])
+
+
 @cache
-def _folder() -> Path:
-    package = Path(__file__).resolve().parent
-    inside = package / "scenarios"
-    return inside if inside.is_dir() else package.parent / "scenarios"
-
-
-def _make_package() -> None:
-    package = ModuleType(PACKAGE, "The scenarios that come with simbbm.")
-    package.__path__ = [str(_folder())]
-    sys.modules.setdefault(PACKAGE, package)
-
-
-_make_package()
+def _shipped_files() -> frozenset[str]:
+    """The shipped files, where they really are."""
+    return frozenset(os.path.realpath(FOLDER / f"{stem}.py") for stem in shipped_stems())
 
 
 def _shipped_module(stem: str) -> ModuleType:
-    with _AuthorsErrors(_folder() / f"{stem}.py"):
+    with _AuthorsErrors(FOLDER / f"{stem}.py"):
         return import_module(f"{PACKAGE}.{stem}")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from simbbm import discovery
 from simbbm.core.errors import ScenarioError, SimbbmError, UsageError
 from simbbm.explore.runs.run import run_one
+from simbbm_scenarios import ROOMS
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = ROOT / "simbbm" / "cli" / "template.py"
@@ -44,11 +46,48 @@ def test_shipped_set_is_listed_once() -> None:
 
 
 def test_path_of_a_shipped_file_gives_shipped_ids() -> None:
-    path = str(ROOT / "scenarios" / "bbm_minimal.py")
+    in_its_room = str(ROOT / "scenarios" / "protocol" / "bbm_minimal.py")
+    linked = str(ROOT / "simbbm_scenarios" / "bbm_minimal.py")
+    ids = [s.id for s in discovery.select(["bbm_minimal"])]
 
-    assert discovery.find(f"{path}::good").id == "bbm_minimal::good"
-    assert [s.id for s in discovery.select([path])] == [
-        s.id for s in discovery.select(["bbm_minimal"])
+    for path in (in_its_room, linked):
+        assert discovery.find(f"{path}::good").id == "bbm_minimal::good"
+        assert [s.id for s in discovery.select([path])] == ids
+
+
+def test_every_file_of_a_room_is_listed_and_linked() -> None:
+    files = {(file.parent.name, file.stem): file for file in ROOT.glob("scenarios/*/*.py")}
+    listed = [(room.name, stem) for room in ROOMS for stem in room.stems]
+    links = [f for f in (ROOT / "simbbm_scenarios").glob("*.py") if f.name != "__init__.py"]
+
+    assert sorted(files) == sorted(listed)
+    assert sorted(file.resolve() for file in links) == sorted(files.values())
+    assert all(not link.readlink().is_absolute() for link in links)
+    assert len({stem for _, stem in files}) == len(files)
+    rows = re.findall(r"^\| `(\w+)` \| (.*`.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    told = {room: sorted(re.findall(r"`(\w+)`", text)) for room, text in rows}
+    assert {room.name: sorted(room.stems) for room in ROOMS} == {
+        room.name: told.get(room.name) for room in ROOMS
+    }
+
+
+def test_shipped_scenarios_are_imported_without_ceremony(tmp_path: Path) -> None:
+    """Nothing is imported before, neither in Python nor for mypy, which knows what it gets."""
+    file = tmp_path / "user.py"
+    file.write_text(
+        "from simbbm_scenarios.linear_map_split import good\n"
+        "from simbbm_scenarios import late_cpu\n"
+        "print(good.build.__module__, late_cpu.__name__)\n"
+    )
+    run = subprocess.run([sys.executable, str(file)], capture_output=True, text=True, check=False)
+    assert run.stdout.split() == ["simbbm_scenarios.linear_map_split", "simbbm_scenarios.late_cpu"]
+
+    file.write_text(f"{file.read_text()}good.id + 1\nlate_cpu.nothing\n")
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", str(file)]
+    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+    assert [line for line in said.splitlines() if ": error:" in line] == [
+        'user.py:4: error: Unsupported operand types for + ("str" and "int")  [operator]',
+        'user.py:5: error: Module has no attribute "nothing"  [attr-defined]',
     ]
 
 
@@ -86,10 +125,10 @@ def test_module_names_depend_on_the_stem_alone(mine: Path) -> None:
 
 
 def test_digest_is_the_same_in_every_form_of_install(tmp_path: Path) -> None:
-    """As in a wheel: the scenarios inside the package, far from the checkout."""
+    """As in a wheel: files where the checkout has links, and no rooms."""
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "simbbm", tmp_path / "simbbm", ignore=ignore)
-    shutil.copytree(ROOT / "scenarios", tmp_path / "simbbm" / "scenarios", ignore=ignore)
+    shutil.copytree(ROOT / "simbbm_scenarios", tmp_path / "simbbm_scenarios", ignore=ignore)
     command = [sys.executable, "-m", "simbbm", "run", "bbm_minimal::good", "--json"]
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     run = subprocess.run(

@@ -23,6 +23,8 @@ class ScenarioRow(Row, tag="scenario", tag_field="type", frozen=True, kw_only=Tr
     """A scenario, as `list` shows it."""
 
     id: str
+    room: str | None
+    """Which of the shipped ones it belongs with; None for somebody else's."""
     expect: str
     twin_of: str | None
     evidence: str

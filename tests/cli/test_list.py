@@ -7,14 +7,18 @@ import pytest
 from simbbm import __version__, discovery
 from simbbm.check.properties import CATALOGUE
 from simbbm.cli.app import COMMANDS
+from simbbm_scenarios import ROOMS
 from tests.cli.commandline import Cli
 
 
 def test_list_shows_each_shipped_scenario_once(simbbm: Cli) -> None:
     lines = simbbm.ok("list").splitlines()
     heads = [line.split("  ")[0] for line in lines if not line.startswith(" ")]
+    rooms = [head for head in heads if "::" not in head]
 
-    assert heads == [s.id for s in discovery.shipped()]
+    assert [head for head in heads if "::" in head] == [s.id for s in discovery.shipped()]
+    assert rooms == [f"{room.name}: {room.about}" for room in ROOMS]
+    assert heads.index("bbm_minimal::good") < heads.index(rooms[1]) < heads.index("catalogue::good")
     assert "bbm_minimal::live_change  VIOLATED:no_size_change_seen" in lines
 
 
@@ -29,6 +33,7 @@ def test_list_rows(simbbm: Cli) -> None:
     good, twin = (simbbm.row("list", f"linear_map_split::{n}") for n in ("good", "m09_no_tlbi"))
 
     assert good["type"] == "scenario"
+    assert [good["room"], simbbm.row("list", "kpti::good")["room"]] == ["protocol", "second_users"]
     assert ("HOLDS", None, "proved") == (good["expect"], good["twin_of"], good["evidence"])
     assert good["params"]["cpus"] == {"type": "int", "default": 3, "min": 2, "max": 16}
     assert "mixed" in good["params"]["layout"]["choices"]

@@ -27,7 +27,10 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent.parent
-NEEDED = ("simbbm", "scenarios", "tests", "pyproject.toml", "README.md", "LICENSE", "noxfile.py")
+NEEDED = (
+    *("simbbm", "simbbm_scenarios", "scenarios", "tests"),
+    *("pyproject.toml", "README.md", "LICENSE", "noxfile.py"),
+)
 SECONDS = 400
 """Of a processor, for a run of tests; one that needs more hangs."""
 KIBIBYTES = 4 << 20

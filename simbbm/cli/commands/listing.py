@@ -37,17 +37,24 @@ def command(
 ) -> None:
     """List scenarios: expectation, story, parameters.
 
-    Without PATH the shipped ones; a PATH is a file, a folder, a stem or an id.
+    Without PATH the shipped ones, room by room; a PATH is a file, a folder, a stem or an id.
     """
+    from simbbm.discovery import room_of
+
     if properties:
         _list_properties(as_json=as_json)
         return
+    last = None
     for scenario in _named(paths) if paths else _all():
-        row = _row(scenario)
+        room = room_of(scenario.id)
+        row = _row(scenario, room.name if room else None)
         if as_json:
             echo(encode(row))
-        else:
-            _show(row, scenario)
+            continue
+        if room and room is not last and not paths:
+            echo(f"{style(f'{room.name}: {room.about}', fg='cyan')}")
+        last = room
+        _show(row, scenario)
 
 
 def _named(paths: tuple[str, ...]) -> list[Scenario]:
@@ -69,9 +76,10 @@ def _all() -> list[Scenario]:
     return found
 
 
-def _row(scenario: Scenario) -> ScenarioRow:
+def _row(scenario: Scenario, room: str | None) -> ScenarioRow:
     return ScenarioRow(
         id=scenario.id,
+        room=room,
         expect=str(scenario.expect),
         twin_of=scenario.twin_of,
         evidence=scenario.evidence,

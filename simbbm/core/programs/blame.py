@@ -11,7 +11,6 @@ from typing import Any
 from simbbm.core.errors import ScenarioError, SimbbmError, Where
 
 _PACKAGE = Path(__file__).resolve().parents[2]
-_SHIPPED = f"{_PACKAGE}/scenarios/"
 _OURS = (f"{_PACKAGE}/", f"{sysconfig.get_path('stdlib')}/", "<frozen")
 
 
@@ -33,7 +32,7 @@ def _authors_mistake(said: str, error: Exception) -> ScenarioError | None:
     trace: TracebackType | None = error.__traceback__
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if not file.startswith(_OURS) or file.startswith(_SHIPPED):
+        if not file.startswith(_OURS):
             where = Where(file, trace.tb_lineno)
         trace = trace.tb_next
     if where is None:

@@ -16,8 +16,7 @@ from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import repaint
 from simbbm.linux.pgtable import fill_table, set_entry
 from simbbm.linux.split import PMD, Progress, range_split_to_ptes, split_to_ptes_pmd_entry
-
-from .catalogue import good
+from simbbm_scenarios.catalogue import good
 
 # What the walk visits: mutants 42, 44 and 47.
 

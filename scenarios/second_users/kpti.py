@@ -39,8 +39,7 @@ from simbbm.linux.stop_machine import (
     differs,
     multi_cpu_stop,
 )
-
-from . import linear_map_split as merged
+from simbbm_scenarios import linear_map_split as merged
 
 
 async def setup_system_features(cpu: Cpu, k: Kernel, kpti: Any) -> None:

@@ -44,8 +44,7 @@ from simbbm import (
     terminates,
 )
 from simbbm.linux.layout import LayoutName
-
-from . import linear_map_split as merged
+from simbbm_scenarios import linear_map_split as merged
 
 
 @scenario(evidence="proved")

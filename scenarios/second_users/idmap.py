@@ -41,8 +41,7 @@ from simbbm.linux.mmu_context import (
     cpu_uninstall_idmap,
     local_flush_tlb_all,
 )
-
-from . import linear_map_split as merged
+from simbbm_scenarios import linear_map_split as merged
 
 USER_ASID = 5
 USER = Attributes(user=True, user_write=True)

@@ -26,9 +26,8 @@ from simbbm import (
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu_context import local_flush_tlb_all
 from simbbm.linux.proc import restore_ttbr1, wait_linear_map_split_to_ptes
-
-from . import catalogue, smt
-from . import linear_map_split as merged
+from simbbm_scenarios import catalogue, smt
+from simbbm_scenarios import linear_map_split as merged
 
 good = replace(
     merged.good,

@@ -40,8 +40,7 @@ from simbbm.linux.mmu import (
 )
 from simbbm.linux.proc import count_parked
 from simbbm.linux.tlbflush import flush_tlb_kernel_range
-
-from . import linear_map_split as merged
+from simbbm_scenarios import linear_map_split as merged
 
 Tables = Mapping[int, tuple[Descriptor, ...]]
 

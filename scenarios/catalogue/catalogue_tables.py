@@ -36,9 +36,8 @@ from simbbm.linux.split import (
     split_pmd,
     split_pud,
 )
-
-from . import linear_map_split as merged
-from .catalogue_walk import repaint_everything
+from simbbm_scenarios import linear_map_split as merged
+from simbbm_scenarios.catalogue_walk import repaint_everything
 
 
 class Finite(NamedTuple):

@@ -43,8 +43,7 @@ from simbbm import (
 )
 from simbbm.linux.layout import LayoutName
 from simbbm.linux.mmu_context import local_flush_tlb_all
-
-from . import linear_map_split as merged
+from simbbm_scenarios import linear_map_split as merged
 
 LINEAR_MAP = KERNEL_PAGE * SCALED.page_words
 """Its first word: in the first leaf, with the tables."""

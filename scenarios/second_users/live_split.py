@@ -50,10 +50,9 @@ from simbbm.linux.set_memory import (
     split_kernel_leaf_mapping,
 )
 from simbbm.linux.split import PMD, PTE
-
-from . import linear_map_split as merged
-from .catalogue_walk import fill_table_with_cont
-from .late_cpu import running, set_memory, switched_off
+from simbbm_scenarios import linear_map_split as merged
+from simbbm_scenarios.catalogue_walk import fill_table_with_cont
+from simbbm_scenarios.late_cpu import running, set_memory, switched_off
 
 
 async def setup_system_features(cpu: Cpu, k: Any) -> None:

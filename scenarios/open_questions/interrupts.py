@@ -38,8 +38,7 @@ from simbbm import (
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import secondary_part
 from simbbm.linux.proc import wait_linear_map_split_to_ptes
-
-from . import linear_map_split as merged
+from simbbm_scenarios import linear_map_split as merged
 
 
 async def vectors(cpu: Cpu, aborted: Aborted) -> None:

@@ -42,9 +42,8 @@ from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu import boot_cpu_part, flush_linear_map
 from simbbm.linux.proc import idmap_cpu_set_reserved_ttbr1
 from simbbm.linux.tlbflush import flush_tlb_kernel_range
-
-from . import linear_map_split as merged
-from .catalogue import flush_behind_kernel, flush_with_wrong_stride
+from simbbm_scenarios import linear_map_split as merged
+from simbbm_scenarios.catalogue import flush_behind_kernel, flush_with_wrong_stride
 
 ALL = 1
 

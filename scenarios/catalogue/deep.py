@@ -26,8 +26,7 @@ from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import release_secondaries, repaint
 from simbbm.linux.pgtable import fill_table
 from simbbm.linux.proc import idmap_cpu_set_reserved_ttbr1
-
-from . import linear_map_split as near
+from simbbm_scenarios import linear_map_split as near
 
 
 class DistantKernel(NamedTuple):

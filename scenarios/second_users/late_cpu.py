@@ -56,9 +56,8 @@ from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to_ptes
 from simbbm.linux.set_memory import Caps, RunningKernel, split_kernel_leaf_mapping
 from simbbm.linux.stop_machine import StopFn, cpu_stopper_thread, is_set, stop_machine
-
-from . import linear_map_split as merged
-from .catalogue import with_spare_table
+from simbbm_scenarios import linear_map_split as merged
+from simbbm_scenarios.catalogue import with_spare_table
 
 KEPT = (
     "no_tlb_conflict",

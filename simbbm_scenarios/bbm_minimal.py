@@ -1,0 +1,1 @@
+../scenarios/protocol/bbm_minimal.py

@@ -1,0 +1,1 @@
+../scenarios/catalogue/catalogue_tables.py

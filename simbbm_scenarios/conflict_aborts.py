@@ -1,0 +1,1 @@
+../scenarios/open_questions/conflict_aborts.py

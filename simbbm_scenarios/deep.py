@@ -1,0 +1,1 @@
+../scenarios/catalogue/deep.py

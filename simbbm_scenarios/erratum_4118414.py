@@ -1,0 +1,1 @@
+../scenarios/open_questions/erratum_4118414.py

@@ -1,0 +1,1 @@
+../scenarios/second_users/late_cpu.py

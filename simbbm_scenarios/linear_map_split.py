@@ -1,0 +1,1 @@
+../scenarios/protocol/linear_map_split.py

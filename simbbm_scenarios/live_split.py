@@ -1,0 +1,1 @@
+../scenarios/second_users/live_split.py

@@ -1,0 +1,1 @@
+../scenarios/second_users/preempt_rt.py

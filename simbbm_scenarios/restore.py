@@ -1,0 +1,1 @@
+../scenarios/open_questions/restore.py

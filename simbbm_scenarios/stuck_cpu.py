@@ -1,0 +1,1 @@
+../scenarios/open_questions/stuck_cpu.py
