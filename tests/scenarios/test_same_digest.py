@@ -16,7 +16,7 @@ from simbbm.explore.runs.run import Runner
 from tests.scenarios.everything import GOOD
 
 ROOT = Path(__file__).parent.parent.parent
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 HASH_SEEDS = ("0", "1", "42", "random")
 
 # Uses nothing but the standard library and the model: any Python can run it, also one into which
