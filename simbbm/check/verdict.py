@@ -16,7 +16,6 @@ class Verdict(StrEnum):
 
     HOLDS = "HOLDS"
     PROVED = "PROVED"
-    BOUNDED = "BOUNDED"
     SAMPLED = "SAMPLED"
     VIOLATED = "VIOLATED"
     STUCK = "STUCK"

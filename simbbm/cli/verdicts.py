@@ -165,7 +165,7 @@ def sample_row(
 
 def exit_of(row: VerdictRow, *, require_proof: bool = False) -> Exit:
     """The exit code that a row asks for."""
-    if row.verdict in ("INCONCLUSIVE", "BOUNDED"):
+    if row.verdict == "INCONCLUSIVE":
         return Exit.INCONCLUSIVE
     if row.expected is False:
         return Exit.UNEXPECTED

@@ -26,7 +26,6 @@ from simbbm.litmus.outcome import Observer
 from simbbm.litmus.setup import HARDWARE, NEVER_REACHED, WINDOW, Options, setup
 from simbbm.scenario import Parameter, Scenario, Setup
 
-SUFFIX = ".jsonl"
 LISTING, PROGRAM = "listing", "program"
 PARAMETERS = (
     Parameter("ets2", "choice", "no", choices=("no", "yes")),

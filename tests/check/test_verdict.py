@@ -50,7 +50,6 @@ def test_expectation_that_makes_no_sense_is_refused(text: str) -> None:
         ("HOLDS", Verdict.SAMPLED, None, True, True),
         ("HOLDS", Verdict.SAMPLED, None, False, None),
         ("HOLDS", Verdict.INCONCLUSIVE, None, True, None),
-        ("HOLDS", Verdict.BOUNDED, None, True, None),
         ("HOLDS", Verdict.VIOLATED, "no_panic", True, False),
         ("HOLDS", Verdict.STUCK, "terminates", False, False),
         ("VIOLATED:no_panic", Verdict.VIOLATED, "no_panic", False, True),

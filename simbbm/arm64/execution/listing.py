@@ -49,7 +49,7 @@ class Place(NamedTuple):
 
 
 class Instruction(NamedTuple):
-    """One instruction. `op` is one of `OPS`; which fields count depends on it."""
+    """One instruction. `op` is a row of `instructions.LISTED`, and says which fields count."""
 
     op: str
     destination: int | None = None
@@ -66,25 +66,6 @@ class Instruction(NamedTuple):
     tlbi: Tlbi | None = None
     number: int = -1
     """Place in its thread, from 0; -1 in a handler."""
-
-
-OPS = (
-    "ld",
-    "ld.acq",
-    "ld.acqpc",
-    "st",
-    "st.rel",
-    "dmb",
-    "dsb",
-    "isb",
-    "tlbi",
-    "msr",
-    "svc",
-    "eret",
-    "ctrl",
-    "mov",
-    "stop",
-)
 
 
 class Listing(NamedTuple):
