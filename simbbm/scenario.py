@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from textwrap import dedent
 from typing import Any, NamedTuple
 
-from simbbm.arm64.context import Region
+from simbbm.arm64.context import Description
 from simbbm.arm64.cpu import CpuSpec
 from simbbm.arm64.execution.listing import Listing
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Features, Hardware
@@ -25,7 +25,6 @@ from simbbm.arm64.machine import Arm64, Landmark, MachineSpec
 from simbbm.arm64.ops import CPU, Cpu
 from simbbm.arm64.steps import Edit, Steps
 from simbbm.arm64.translation.descriptor import Descriptor
-from simbbm.arm64.translation.geometry import Geometry
 from simbbm.arm64.translation.registers import Regime
 from simbbm.arm64.translation.walks import mapped_pages
 from simbbm.check.given import counted, guarded, require_sound
@@ -35,7 +34,6 @@ from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.core.programs.automaton import Automaton, Edits, edits
 from simbbm.core.programs.blame import called
 from simbbm.core.programs.frames import start_of
-from simbbm.core.programs.program import Program
 from simbbm.parameters import CpuSet, Parameter, Range, cpu_set, parameters_of
 
 NO_EDITS = Edits()
@@ -82,7 +80,7 @@ async def nothing(cpu: Cpu) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setup:
+class Setup(Description):
     """What a scenario's function returns: the machine as it starts, and what it promises.
 
     `tables` are descriptors by the word address of the first, one for each entry of a table of this
@@ -90,20 +88,10 @@ class Setup:
     of both halves, for labels and stories. Whatever cannot be is a ScenarioError when it is used.
     """
 
-    geometry: Geometry
     cpus: tuple[CpuSetup, ...]
     tables: Mapping[int, tuple[Descriptor, ...]]
     properties: tuple[Property, ...]
     data: Mapping[int, int] = field(default_factory=dict)
-    hardware: Hardware = DELAYED
-    handler: Program | None = None
-    """What runs at VBAR: called with the CPU's handle, an `Aborted`, and `handler_args`."""
-    handler_args: tuple[Any, ...] = ()
-    symbols: Mapping[int, str] = field(default_factory=dict)
-    regions: tuple[Region, ...] = ()
-    table_names: frozenset[int] = frozenset()
-    speculative: tuple[int, ...] = ()
-    """Pages that concrete walkers speculate on; none: one of each leaf that is mapped."""
     landmarks: Mapping[str, Landmark] = field(default_factory=dict)
     """Kinds of states, by name, whose number says that a proof has content."""
 
@@ -221,18 +209,11 @@ class Scenario:
         if unknown := steps.unknown(self.edits):
             self._require_known(unknown, steps)
         spec = MachineSpec(
-            setup.geometry,
-            automaton,
-            cpus,
-            dict(setup.tables),
-            dict(setup.data),
-            setup.hardware,
-            setup.handler,
-            setup.symbols,
-            setup.regions,
-            setup.table_names,
-            setup.speculative or _walked(setup),
-            setup.handler_args,
+            **setup.described() | {"speculative": setup.speculative or _walked(setup)},
+            automaton=automaton,
+            cpus=cpus,
+            tables=dict(setup.tables),
+            data=dict(setup.data),
         )
         return Arm64(
             spec,

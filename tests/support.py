@@ -87,14 +87,14 @@ def machine(
         for (program, *args), its, has in zip(programs, regimes, featured, strict=True)
     )
     spec = MachineSpec(
-        geometry,
-        automaton,
-        cpus,
-        dict(tables),
-        dict(data),
-        hardware,
-        handler,
+        geometry=geometry,
+        hardware=hardware,
+        handler=handler,
         speculative=speculative,
+        automaton=automaton,
+        cpus=cpus,
+        tables=dict(tables),
+        data=dict(data),
     )
     return Arm64(spec, **judged)
 

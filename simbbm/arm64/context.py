@@ -1,13 +1,13 @@
-"""What the parts of one machine share: geometry, pools, names, and the exception vectors."""
+"""What a machine is like, and what its parts share: geometry, names, vectors, and pools."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from simbbm.arm64.cpu import CpuPool, CpuState
-from simbbm.arm64.features import Hardware
+from simbbm.arm64.features import DELAYED, Hardware
 from simbbm.arm64.translation.geometry import Geometry
 from simbbm.arm64.translation.memory import Memory, MemoryPool
 from simbbm.arm64.translation.mmu import Mmus
@@ -25,35 +25,45 @@ class Region(NamedTuple):
     name: str
 
 
-@dataclass(eq=False)
-class Shared:
-    """Shared by all CPUs of one machine; nothing in it changes while a machine runs."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Description:
+    """What a machine is like, besides its CPUs and its memory.
+
+    A scenario says it (`Setup`), a machine is made from it (`MachineSpec`), and its parts share it
+    while it runs (`Shared`).
+    """
 
     geometry: Geometry
-    hardware: Hardware
-    automaton: Automaton
-    handler: Program | None
-    """What runs at VBAR: called with the CPU handle, an `Aborted` and `handler_args`."""
-    symbols: Mapping[int, str]
+    hardware: Hardware = DELAYED
+    handler: Program | None = None
+    """What runs at VBAR: called with the CPU's handle, an `Aborted`, and `handler_args`."""
+    handler_args: tuple[Any, ...] = ()
+    symbols: Mapping[int, str] = field(default_factory=dict)
     """Names of words and of tables (by first word), virtual and physical."""
-    regions: tuple[Region, ...]
+    regions: tuple[Region, ...] = ()
     """Names of ranges of virtual pages."""
-    tables: frozenset[int]
+    table_names: frozenset[int] = frozenset()
     """Addresses, virtual and physical, at which a named table starts."""
+    speculative: tuple[int, ...] = ()
+    """Pages that concrete walkers speculate on; none: one of each leaf that is mapped."""
+
+    def described(self) -> dict[str, Any]:
+        """All of it by name, to make another record of."""
+        return {f.name: getattr(self, f.name) for f in fields(Description)}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Shared(Description):
+    """Shared by all CPUs of one machine; nothing in it changes while a machine runs."""
+
+    automaton: Automaton
     watch_stale: bool
     """Whether a stale translation that is used is a problem (`no_stale_translation`)."""
-    speculative: tuple[int, ...]
-    """Pages that concrete walkers speculate on."""
-    constant: tuple[frozenset[int], ...] = ()
+    constant: tuple[frozenset[int], ...]
     """Per CPU, the pages whose translation nothing in any listing can change."""
-    handler_args: tuple[Any, ...] = ()
-    memories: MemoryPool = field(init=False)
-    mmus: Mmus = field(init=False)
-    cpus: CpuPool = field(default_factory=CpuPool)
-
-    def __post_init__(self) -> None:
-        self.memories = MemoryPool(self.geometry.entries)
-        self.mmus = Mmus(self.geometry, self.hardware)
+    memories: MemoryPool
+    mmus: Mmus
+    cpus: CpuPool
 
     def ablated(self, rule: str) -> bool:
         """Whether a rule is switched off, in a test of the tests."""
@@ -62,7 +72,7 @@ class Shared:
     def name(self, address: int) -> str:
         """Name of a word: its own, its table's with an index, or its page's with an offset."""
         base = self.geometry.table(address)
-        if base in self.tables:
+        if base in self.table_names:
             return f"{self.symbols.get(base, hex(base))}[{address - base}]"
         if address in self.symbols:
             return self.symbols[address]

@@ -7,28 +7,27 @@ identified across processes by `digest`. `Arm64` is its transition system.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from sys import intern
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from simbbm.arm64.constant import constant_pages
-from simbbm.arm64.context import Region, Shared
-from simbbm.arm64.cpu import NOTHING, CpuSpec, CpuState, Effect, LocalMove, Pending
+from simbbm.arm64.context import Description, Shared
+from simbbm.arm64.cpu import NOTHING, CpuPool, CpuSpec, CpuState, Effect, LocalMove, Pending
 from simbbm.arm64.execution.ahead import started
 from simbbm.arm64.execution.execute import instruction_moves
 from simbbm.arm64.execution.flight import overtaken
 from simbbm.arm64.execution.listed import takeoff
 from simbbm.arm64.execution.storebuffer import StoreBuffer, Word
-from simbbm.arm64.features import DELAYED, Hardware
 from simbbm.arm64.footprints import footprint
 from simbbm.arm64.hardware import DRAIN, DVM, WALK, act, hardware_moves, received
 from simbbm.arm64.translation.descriptor import Descriptor
-from simbbm.arm64.translation.geometry import Geometry
-from simbbm.arm64.translation.memory import Memory, Tables, Unreadable
+from simbbm.arm64.translation.memory import Memory, MemoryPool, Tables, Unreadable
+from simbbm.arm64.translation.mmu import Mmus
 from simbbm.arm64.translation.sharing import groups, share, without_effect
 from simbbm.arm64.translation.view import Hit
 from simbbm.core.errors import ScenarioError
 from simbbm.core.programs.automaton import Automaton
-from simbbm.core.programs.program import Program
 from simbbm.core.system import LAST_RESORT, STEP, Footprint, Move, Problem
 from simbbm.core.values import digest
 
@@ -53,21 +52,14 @@ Landmark = Callable[[Machine], bool]
 """A kind of state that a proof should have come by, else it says little."""
 
 
-class MachineSpec(NamedTuple):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MachineSpec(Description):
     """What a machine starts as."""
 
-    geometry: Geometry
     automaton: Automaton
     cpus: tuple[CpuSpec, ...]
     tables: dict[int, tuple[Descriptor, ...]]
     data: dict[int, int]
-    hardware: Hardware = DELAYED
-    handler: Program | None = None
-    symbols: Mapping[int, str] = {}
-    regions: tuple[Region, ...] = ()
-    table_names: frozenset[int] = frozenset()
-    speculative: tuple[int, ...] = ()
-    handler_args: tuple[Any, ...] = ()
 
 
 class Arm64:
@@ -82,6 +74,7 @@ class Arm64:
         watch_stale: bool = False,
         uniform: bool = False,
         landmarks: Mapping[str, Landmark] = {},
+        constant: tuple[frozenset[int], ...] | None = None,
     ) -> None:
         self.spec = spec
         self.checks = tuple(checks)
@@ -95,18 +88,15 @@ class Arm64:
         """Who has a TLB in common with whom."""
         self.uniform = uniform
         """Whether the checks judge all CPUs alike and one at a time (`check.Property.uniform`)."""
+        handler = getattr(spec.handler, "__wrapped__", spec.handler)
         self.shared = Shared(
-            spec.geometry,
-            spec.hardware,
-            spec.automaton,
-            getattr(spec.handler, "__wrapped__", spec.handler),
-            spec.symbols,
-            spec.regions,
-            spec.table_names,
-            watch_stale,
-            spec.speculative,
-            constant_pages(spec),
-            spec.handler_args,
+            **spec.described() | {"handler": handler},
+            automaton=spec.automaton,
+            watch_stale=watch_stale,
+            constant=constant_pages(spec) if constant is None else constant,
+            memories=MemoryPool(spec.geometry.entries),
+            mmus=Mmus(spec.geometry, spec.hardware),
+            cpus=CpuPool(),
         )
         self._flights = tuple(
             takeoff(cpu.listing, self.shared) if cpu.listing else None for cpu in spec.cpus

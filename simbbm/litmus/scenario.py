@@ -7,7 +7,7 @@ a test whose verdict is `allowed` is expected to violate it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,14 @@ class LitmusMachine(Arm64):
     """The machine with a test's listings on it, and the test's condition as its property."""
 
     def __init__(self, spec: MachineSpec, test: LitmusTest, layout: Layout) -> None:
-        super().__init__(spec)
+        constant = None
         if spec.handler_args:
             # Its programs are listings in another form, so all that they may store is known.
             (listings,) = spec.handler_args
             pairs = zip(spec.cpus, listings, strict=True)
             known = tuple(cpu._replace(listing=listing) for cpu, listing in pairs)
-            self.shared.constant = constant_pages(spec._replace(cpus=known))
+            constant = constant_pages(replace(spec, cpus=known))
+        super().__init__(spec, constant=constant)
         self.test = test
         self.observer = Observer(test, layout, self.shared.memories)
 

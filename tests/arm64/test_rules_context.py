@@ -5,6 +5,7 @@ One small program each, on every schedule. None is a fault.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -312,13 +313,13 @@ def test_permissions_depend_on_the_exception_level(
     attributes: Attributes, el: int, reads: bool, writes: bool
 ) -> None:
     system = little((READ, ("ldaddal", X, 1)), x=leaf(OLD, attributes))
-    spec = system.spec._replace(cpus=(system.spec.cpus[0]._replace(el=el),))
+    spec = replace(system.spec, cpus=(system.spec.cpus[0]._replace(el=el),))
 
     assert {((OLD if reads else None, OLD if writes else None),)} == explore(Arm64(spec)).outcomes
 
 
 def test_exception_level_is_restored() -> None:
     system = little((("svc",), ("ldr", FLAG2), READ), x=leaf(OLD, USER))
-    spec = system.spec._replace(cpus=(system.spec.cpus[0]._replace(el=0),))
+    spec = replace(system.spec, cpus=(system.spec.cpus[0]._replace(el=0),))
 
     assert {((None, OLD),)} == explore(Arm64(spec)).outcomes

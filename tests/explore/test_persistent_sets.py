@@ -8,6 +8,7 @@ numbers.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -302,7 +303,7 @@ def test_words_may_have_any_name() -> None:
     one, two = (("str", FLAG, 1),), (("ldr", FLAG),)
     for name in ("cpu1", "dvm0", "event", "every inbox", f"table {PTES:#x}", "past"):
         system = _little(one, two)
-        named_so = system.spec._replace(symbols={FLAG: name})
+        named_so = replace(system.spec, symbols={FLAG: name})
         assert _found(Arm64(named_so, uniform=True)) == {None, 0, 1} - {None}
 
 
