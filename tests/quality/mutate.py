@@ -211,9 +211,8 @@ def copied(folder: Path) -> Path:
     folder.mkdir()
     for name in NEEDED:
         if (ROOT / name).is_dir():
-            shutil.copytree(
-                ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
-            )
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, folder / name, ignore=ignore, symlinks=True)
         else:
             shutil.copy(ROOT / name, folder / name)
     return folder
