@@ -92,7 +92,7 @@ def build(session: nox.Session) -> None:
     session.run("hatchling", "build", "-d", str(ROOT / "dist"), *session.posargs)
     (wheel,) = (ROOT / "dist").glob("simbbm-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    wanted = {f"simbbm_scenarios/{path.name}" for path in (ROOT / "scenarios").rglob("*.py")}
+    wanted = {f"simbbm_scenarios/{path.name}" for path in (ROOT / "scenarios").glob("*/*.py")}
     wanted |= {"simbbm/py.typed", "simbbm_scenarios/__init__.py", "simbbm_scenarios/py.typed"}
     if missing := wanted - set(names):
         session.error(f"not in the wheel: {', '.join(sorted(missing))}")

@@ -25,14 +25,19 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType, TracebackType
 
-import simbbm_scenarios
+try:
+    import simbbm_scenarios
+except ModuleNotFoundError:  # a checkout that is on the path and not installed
+    sys.path.append(str(Path(__file__).resolve().parent.parent / "scenarios"))
+    import simbbm_scenarios
+from simbbm_scenarios import ROOMS, Room
+
 from simbbm.core.errors import ScenarioError, SimbbmError, UsageError
 from simbbm.core.programs.fresh import require_same_constants
 from simbbm.host import reading
 from simbbm.host.reading import check_name, is_file, is_folder, nearest, quoted
 from simbbm.host.terminal import complain
 from simbbm.scenario import Scenario
-from simbbm_scenarios import ROOMS, Room
 
 PACKAGE = simbbm_scenarios.__name__
 USER_PACKAGE = "simbbm_user"

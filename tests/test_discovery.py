@@ -10,11 +10,11 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from simbbm_scenarios import ROOMS
 
 from simbbm import discovery
 from simbbm.core.errors import ScenarioError, SimbbmError, UsageError
 from simbbm.explore.runs.run import run_one
-from simbbm_scenarios import ROOMS
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = ROOT / "simbbm" / "cli" / "template.py"
@@ -47,7 +47,7 @@ def test_shipped_set_is_listed_once() -> None:
 
 def test_path_of_a_shipped_file_gives_shipped_ids() -> None:
     in_its_room = str(ROOT / "scenarios" / "protocol" / "bbm_minimal.py")
-    linked = str(ROOT / "simbbm_scenarios" / "bbm_minimal.py")
+    linked = str(ROOT / "scenarios" / "simbbm_scenarios" / "bbm_minimal.py")
     ids = [s.id for s in discovery.select(["bbm_minimal"])]
 
     for path in (in_its_room, linked):
@@ -56,9 +56,15 @@ def test_path_of_a_shipped_file_gives_shipped_ids() -> None:
 
 
 def test_every_file_of_a_room_is_listed_and_linked() -> None:
-    files = {(file.parent.name, file.stem): file for file in ROOT.glob("scenarios/*/*.py")}
+    files = {
+        (file.parent.name, file.stem): file
+        for file in ROOT.glob("scenarios/*/*.py")
+        if file.parent.name != "simbbm_scenarios"
+    }
     listed = [(room.name, stem) for room in ROOMS for stem in room.stems]
-    links = [f for f in (ROOT / "simbbm_scenarios").glob("*.py") if f.name != "__init__.py"]
+    links = [
+        f for f in (ROOT / "scenarios" / "simbbm_scenarios").glob("*.py") if f.name != "__init__.py"
+    ]
 
     assert sorted(files) == sorted(listed)
     assert sorted(file.resolve() for file in links) == sorted(files.values())
@@ -128,7 +134,9 @@ def test_digest_is_the_same_in_every_form_of_install(tmp_path: Path) -> None:
     """As in a wheel: files where the checkout has links, and no rooms."""
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "simbbm", tmp_path / "simbbm", ignore=ignore)
-    shutil.copytree(ROOT / "simbbm_scenarios", tmp_path / "simbbm_scenarios", ignore=ignore)
+    shutil.copytree(
+        ROOT / "scenarios" / "simbbm_scenarios", tmp_path / "simbbm_scenarios", ignore=ignore
+    )
     command = [sys.executable, "-m", "simbbm", "run", "bbm_minimal::good", "--json"]
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     run = subprocess.run(

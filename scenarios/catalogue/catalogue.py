@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Literal
 
+from simbbm_scenarios import linear_map_split as merged
+
 from simbbm import (
     INVALID_DESCRIPTOR,
     LEAF_LEVEL,
@@ -40,7 +42,6 @@ from simbbm.linux.mmu import (
 )
 from simbbm.linux.proc import count_parked
 from simbbm.linux.tlbflush import flush_tlb_kernel_range
-from simbbm_scenarios import linear_map_split as merged
 
 Tables = Mapping[int, tuple[Descriptor, ...]]
 

@@ -13,6 +13,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal, NamedTuple
 
+from simbbm_scenarios import linear_map_split as merged
+from simbbm_scenarios.catalogue_walk import repaint_everything
+
 from simbbm import (
     KERNEL_PAGE,
     TABLE,
@@ -36,8 +39,6 @@ from simbbm.linux.split import (
     split_pmd,
     split_pud,
 )
-from simbbm_scenarios import linear_map_split as merged
-from simbbm_scenarios.catalogue_walk import repaint_everything
 
 
 class Finite(NamedTuple):

@@ -6,6 +6,8 @@ comes from. Defaults are the smallest machine on which it shows.
 
 from __future__ import annotations
 
+from simbbm_scenarios.catalogue import good
+
 from simbbm import (
     LEAF,
     Cpu,
@@ -16,7 +18,6 @@ from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import repaint
 from simbbm.linux.pgtable import fill_table, set_entry
 from simbbm.linux.split import PMD, Progress, range_split_to_ptes, split_to_ptes_pmd_entry
-from simbbm_scenarios.catalogue import good
 
 # What the walk visits: mutants 42, 44 and 47.
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal, NamedTuple
 
+from simbbm_scenarios import linear_map_split as near
+
 from simbbm import (
     Cpu,
     Descriptor,
@@ -26,7 +28,6 @@ from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import release_secondaries, repaint
 from simbbm.linux.pgtable import fill_table
 from simbbm.linux.proc import idmap_cpu_set_reserved_ttbr1
-from simbbm_scenarios import linear_map_split as near
 
 
 class DistantKernel(NamedTuple):

@@ -28,6 +28,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
+from simbbm_scenarios import linear_map_split as merged
+
 from simbbm import (
     CONFLICT,
     KERNEL_PAGE,
@@ -43,7 +45,6 @@ from simbbm import (
 )
 from simbbm.linux.layout import LayoutName
 from simbbm.linux.mmu_context import local_flush_tlb_all
-from simbbm_scenarios import linear_map_split as merged
 
 LINEAR_MAP = KERNEL_PAGE * SCALED.page_words
 """Its first word: in the first leaf, with the tables."""

@@ -23,6 +23,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
+from simbbm_scenarios import linear_map_split as merged
+
 from simbbm import (
     INVALID_DESCRIPTOR,
     KERNEL_PAGE,
@@ -44,7 +46,6 @@ from simbbm import (
     terminates,
 )
 from simbbm.linux.layout import LayoutName
-from simbbm_scenarios import linear_map_split as merged
 
 
 @scenario(evidence="proved")

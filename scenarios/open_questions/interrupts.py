@@ -26,6 +26,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
+from simbbm_scenarios import linear_map_split as merged
+
 from simbbm import (
     INTERRUPT,
     Aborted,
@@ -38,7 +40,6 @@ from simbbm import (
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import secondary_part
 from simbbm.linux.proc import wait_linear_map_split_to_ptes
-from simbbm_scenarios import linear_map_split as merged
 
 
 async def vectors(cpu: Cpu, aborted: Aborted) -> None:

@@ -18,6 +18,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from simbbm_scenarios import catalogue, smt
+from simbbm_scenarios import linear_map_split as merged
+
 from simbbm import (
     Cpu,
     Ttbr,
@@ -26,8 +29,6 @@ from simbbm import (
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu_context import local_flush_tlb_all
 from simbbm.linux.proc import restore_ttbr1, wait_linear_map_split_to_ptes
-from simbbm_scenarios import catalogue, smt
-from simbbm_scenarios import linear_map_split as merged
 
 good = replace(
     merged.good,

@@ -20,6 +20,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
+from simbbm_scenarios import linear_map_split as merged
+
 from simbbm import (
     Cpu,
     Range,
@@ -32,7 +34,6 @@ from simbbm.linux.layout import LayoutName
 from simbbm.linux.mmu_context import cpu_install_idmap
 from simbbm.linux.proc import idmap_cpu_set_reserved_ttbr1
 from simbbm.linux.stop_machine import is_set
-from simbbm_scenarios import linear_map_split as merged
 
 CPU_STUCK_IN_KERNEL = 3
 

@@ -20,6 +20,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from simbbm_scenarios import late_cpu, realm
+from simbbm_scenarios import linear_map_split as merged
+from simbbm_scenarios.catalogue import wait_with_read_once
+from simbbm_scenarios.catalogue_walk import fill_table_with_valid, repaint_first_region
+
 from simbbm import (
     Cpu,
     Descriptor,
@@ -36,10 +41,6 @@ from simbbm.linux.split import (
     split_pmd,
     split_to_ptes_pmd_entry,
 )
-from simbbm_scenarios import late_cpu, realm
-from simbbm_scenarios import linear_map_split as merged
-from simbbm_scenarios.catalogue import wait_with_read_once
-from simbbm_scenarios.catalogue_walk import fill_table_with_valid, repaint_first_region
 
 v6_18 = replace(
     merged.good,

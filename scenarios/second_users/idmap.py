@@ -17,6 +17,8 @@ from dataclasses import replace
 from itertools import count
 from typing import Annotated, Any, Literal, NamedTuple
 
+from simbbm_scenarios import linear_map_split as merged
+
 from simbbm import (
     GEOMETRIES,
     LEAF,
@@ -41,7 +43,6 @@ from simbbm.linux.mmu_context import (
     cpu_uninstall_idmap,
     local_flush_tlb_all,
 )
-from simbbm_scenarios import linear_map_split as merged
 
 USER_ASID = 5
 USER = Attributes(user=True, user_write=True)

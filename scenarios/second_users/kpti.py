@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
+from simbbm_scenarios import linear_map_split as merged
+
 from simbbm import (
     GEOMETRIES,
     Cpu,
@@ -39,7 +41,6 @@ from simbbm.linux.stop_machine import (
     differs,
     multi_cpu_stop,
 )
-from simbbm_scenarios import linear_map_split as merged
 
 
 async def setup_system_features(cpu: Cpu, k: Kernel, kpti: Any) -> None:

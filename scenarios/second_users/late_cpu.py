@@ -24,6 +24,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
+from simbbm_scenarios import linear_map_split as merged
+from simbbm_scenarios.catalogue import with_spare_table
+
 from simbbm import (
     GEOMETRIES,
     Cpu,
@@ -56,8 +59,6 @@ from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to_ptes
 from simbbm.linux.set_memory import Caps, RunningKernel, split_kernel_leaf_mapping
 from simbbm.linux.stop_machine import StopFn, cpu_stopper_thread, is_set, stop_machine
-from simbbm_scenarios import linear_map_split as merged
-from simbbm_scenarios.catalogue import with_spare_table
 
 KEPT = (
     "no_tlb_conflict",

@@ -26,6 +26,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
+from simbbm_scenarios import linear_map_split as merged
+from simbbm_scenarios.catalogue_walk import fill_table_with_cont
+from simbbm_scenarios.late_cpu import running, set_memory, switched_off
+
 from simbbm import (
     GEOMETRIES,
     Cpu,
@@ -50,9 +54,6 @@ from simbbm.linux.set_memory import (
     split_kernel_leaf_mapping,
 )
 from simbbm.linux.split import PMD, PTE
-from simbbm_scenarios import linear_map_split as merged
-from simbbm_scenarios.catalogue_walk import fill_table_with_cont
-from simbbm_scenarios.late_cpu import running, set_memory, switched_off
 
 
 async def setup_system_features(cpu: Cpu, k: Any) -> None:

@@ -24,6 +24,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
+from simbbm_scenarios import linear_map_split as merged
+from simbbm_scenarios.catalogue import Tables
+from simbbm_scenarios.late_cpu import running
+
 from simbbm import (
     FETCH,
     GEOMETRIES,
@@ -51,9 +55,6 @@ from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to
 from simbbm.linux.set_memory import Caps, may_split_live, split_kernel_leaf_mapping
 from simbbm.linux.split import PMD
 from simbbm.linux.stop_machine import cpu_stopper_thread, is_set
-from simbbm_scenarios import linear_map_split as merged
-from simbbm_scenarios.catalogue import Tables
-from simbbm_scenarios.late_cpu import running
 
 
 @routine

@@ -21,6 +21,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal, NamedTuple
 
+from simbbm_scenarios import linear_map_split as merged
+from simbbm_scenarios.catalogue_tables import count_tables_and_split, tables_for_leaf
+
 from simbbm import (
     Cpu,
     CpuSet,
@@ -37,8 +40,6 @@ from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to_ptes
 from simbbm.linux.pgtable import fill_table
 from simbbm.linux.stop_machine import cpu_stopper_thread
-from simbbm_scenarios import linear_map_split as merged
-from simbbm_scenarios.catalogue_tables import count_tables_and_split, tables_for_leaf
 
 LOCKED, STOPPED = 1, 2
 

@@ -19,6 +19,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
+from simbbm_scenarios import linear_map_split as merged
+from simbbm_scenarios.late_cpu import running, switched_off
+from simbbm_scenarios.live_split import finish_boot, late_stopper
+
 from simbbm import (
     SCALED,
     Cpu,
@@ -47,9 +51,6 @@ from simbbm.linux.mem_encrypt import __change_memory_common, __set_memory_enc_de
 from simbbm.linux.pgtable import fill_table
 from simbbm.linux.set_memory import Caps
 from simbbm.linux.split import PTE
-from simbbm_scenarios import linear_map_split as merged
-from simbbm_scenarios.late_cpu import running, switched_off
-from simbbm_scenarios.live_split import finish_boot, late_stopper
 
 LayoutName = Literal["contpmd", "pud", "sides"]
 """Those that end with a block that has no tables in it."""

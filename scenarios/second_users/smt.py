@@ -24,6 +24,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Literal
 
+from simbbm_scenarios import linear_map_split as merged
+from simbbm_scenarios.catalogue import flush_behind_kernel, flush_with_wrong_stride
+
 from simbbm import (
     GEOMETRIES,
     Cpu,
@@ -42,8 +45,6 @@ from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu import boot_cpu_part, flush_linear_map
 from simbbm.linux.proc import idmap_cpu_set_reserved_ttbr1
 from simbbm.linux.tlbflush import flush_tlb_kernel_range
-from simbbm_scenarios import linear_map_split as merged
-from simbbm_scenarios.catalogue import flush_behind_kernel, flush_with_wrong_stride
 
 ALL = 1
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from simbbm_scenarios import ROOMS
 
 from simbbm import __version__, discovery
 from simbbm.check.properties import CATALOGUE
 from simbbm.cli.app import COMMANDS
-from simbbm_scenarios import ROOMS
 from tests.cli.commandline import Cli
 
 

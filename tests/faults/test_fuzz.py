@@ -2,6 +2,7 @@
 
 from collections import Counter
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,7 +42,10 @@ def test_the_fuzz_notices(
     assert fuzz(0, 0, 100).failures
 
 
-def test_an_input_depends_on_its_number_alone() -> None:
+def test_an_input_depends_on_its_number_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
     draws = [[Draw(3, n).below(1_000) for _ in range(5)] for n in (7, 8)]
 
     assert draws[0] != draws[1]

@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent.parent
 NEEDED = (
-    *("simbbm", "simbbm_scenarios", "scenarios", "tests"),
+    *("simbbm", "scenarios", "tests"),
     *("pyproject.toml", "README.md", "LICENSE", "noxfile.py"),
 )
 SECONDS = 400

@@ -1,8 +1,8 @@
 """The scenarios that come with simbbm: `from simbbm_scenarios.linear_map_split import good`.
 
 A package of one file each, whose names are part of ids, digests and tokens. In a checkout the files
-stand in the rooms of `scenarios/` and are linked from here; a wheel has them here. To add one, add
-the file to a room, a link to it, and its name to the room's below.
+stand in rooms, the folders beside this one, and are linked from here; a wheel has them here. To add
+one, add the file to a room, a link to it, and its name to the room's below.
 """
 
 from __future__ import annotations

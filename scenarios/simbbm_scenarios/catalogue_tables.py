@@ -1,0 +1,1 @@
+../catalogue/catalogue_tables.py

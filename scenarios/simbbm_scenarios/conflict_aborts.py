@@ -1,0 +1,1 @@
+../open_questions/conflict_aborts.py

@@ -1,0 +1,1 @@
+../open_questions/erratum_4118414.py

@@ -1,0 +1,1 @@
+../second_users/late_cpu.py

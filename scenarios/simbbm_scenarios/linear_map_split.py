@@ -1,0 +1,1 @@
+../protocol/linear_map_split.py

@@ -1,0 +1,1 @@
+../second_users/memory_hotplug.py

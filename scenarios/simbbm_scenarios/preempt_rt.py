@@ -1,0 +1,1 @@
+../second_users/preempt_rt.py

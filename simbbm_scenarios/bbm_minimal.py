@@ -1,1 +1,0 @@
-../scenarios/protocol/bbm_minimal.py

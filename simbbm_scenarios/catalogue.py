@@ -1,1 +1,0 @@
-../scenarios/catalogue/catalogue.py

@@ -1,1 +1,0 @@
-../scenarios/catalogue/catalogue_tables.py

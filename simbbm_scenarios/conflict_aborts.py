@@ -1,1 +1,0 @@
-../scenarios/open_questions/conflict_aborts.py

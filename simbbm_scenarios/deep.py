@@ -1,1 +1,0 @@
-../scenarios/catalogue/deep.py

@@ -1,1 +1,0 @@
-../scenarios/open_questions/erratum_4118414.py

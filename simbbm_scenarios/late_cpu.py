@@ -1,1 +1,0 @@
-../scenarios/second_users/late_cpu.py

@@ -1,1 +1,0 @@
-../scenarios/protocol/linear_map_split.py

@@ -1,1 +1,0 @@
-../scenarios/open_questions/restore.py

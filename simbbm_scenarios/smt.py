@@ -1,1 +1,0 @@
-../scenarios/second_users/smt.py
