@@ -27,6 +27,7 @@ from simbbm.core.errors import (
     UsageError,
 )
 from simbbm.explore.witness.record import Witness
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -105,13 +106,13 @@ def explore(
     from simbbm.explore.search.prove import Prover, witness_along
 
     limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
-    found, params = _asked(scenario, params)
-    proof = Prover(found, params, limits, symmetry=symmetry, ample=ample).prove()
+    model = _asked(scenario, params)
+    proof = Prover(model, limits, symmetry=symmetry, ample=ample).prove()
     witness = None
     if proof.run is not None:
         way = proof.verdict, proof.property
-        witness = witness_along(found, params, proof.run, loop=proof.loop, way=way)
-    return _answer(found, params, proof, witness, complete=True)
+        witness = witness_along(model, proof.run, loop=proof.loop, way=way)
+    return _answer(model, proof, witness, complete=True)
 
 
 def stress(
@@ -138,10 +139,10 @@ def stress(
     from simbbm.campaign.stress import stress as run_all
     from simbbm.explore.witness.recording import witness_of
 
-    found, params = _asked(scenario, params)
+    model = _asked(scenario, params)
     request = StressRequest(
-        scenario_id=found.id,
-        params=dict(params),
+        scenario_id=model.scenario.id,
+        params=model.params,
         runs=runs,
         time=seconds,
         seed=seed,
@@ -153,9 +154,9 @@ def stress(
     result = run_all(request)
     witness, number = None, result.first_failure
     if number is not None:
-        witness = witness_of(found, params, strategy, seed, number, max_steps)
+        witness = witness_of(model, strategy, seed, number, max_steps)
     complete = result.verdict is Verdict.SAMPLED
-    return _answer(found, params, result, witness, complete=complete)
+    return _answer(model, result, witness, complete=complete)
 
 
 def run(
@@ -177,11 +178,11 @@ def run(
     from simbbm.explore.runs.run import run_one
     from simbbm.explore.witness.recording import witness_of
 
-    found, params = _asked(scenario, params)
-    result = run_one(found, params, strategy, seed, number, max_steps)
-    witness = witness_of(found, params, strategy, seed, number, max_steps)
-    answer = _answer(found, params, result, witness, complete=False)
-    if result.verdict is Verdict.HOLDS and found.expect.holds and not result.doubt:
+    model = _asked(scenario, params)
+    result = run_one(model, strategy, seed, number, max_steps)
+    witness = witness_of(model, strategy, seed, number, max_steps)
+    answer = _answer(model, result, witness, complete=False)
+    if result.verdict is Verdict.HOLDS and model.scenario.expect.holds and not result.doubt:
         return replace(answer, expected=True)
     return answer
 
@@ -236,24 +237,21 @@ def show(
     from simbbm.report.columns import render
     from simbbm.report.story import tell
 
-    recorded, found = _recorded(witness, scenario)
-    story = tell(recorded, found, explain(recorded, found, max_states))
+    recorded, model = _recorded(witness, scenario)
+    story = tell(recorded, model, explain(recorded, model, max_states))
     lines = render(story, width=width, everything=everything)
     return "".join(f"{line.text}\n" for line in lines)
 
 
-def _asked(
-    scenario: Scenario | str, params: Parameters | None
-) -> tuple[Scenario, dict[str, int | str]]:
-    """The scenario with its id, and all its parameters."""
-    found = discovery.identified(scenario)
-    return found, found.parameters_from(params or {})
+def _asked(scenario: Scenario | str, params: Parameters | None) -> Model:
+    """The model of a scenario with its id."""
+    return Model(discovery.identified(scenario), params)
 
 
 def _recorded(
     witness: Witness | str | Path, scenario: Scenario | str | None
-) -> tuple[Witness, Scenario]:
-    """The witness, with parameters that are newer than it at their defaults, and its scenario."""
+) -> tuple[Witness, Model]:
+    """The witness, with parameters that are newer than it at their defaults, and its model."""
     from simbbm.explore.witness.files import read
 
     recorded = witness if isinstance(witness, Witness) else read(str(witness))
@@ -267,12 +265,12 @@ def _recorded(
     found = discovery.identified(scenario)
     if found.id != recorded.scenario:
         raise UsageError(f"a witness of {recorded.scenario}, not of {found.id}")
-    return msgspec.structs.replace(recorded, params=found.parameters_from(recorded.params)), found
+    model = Model(found, recorded.params)
+    return msgspec.structs.replace(recorded, params=model.params), model
 
 
 def _answer(
-    scenario: Scenario,
-    params: Parameters,
+    model: Model,
     details: Details_co,
     witness: Witness | None,
     *,
@@ -280,12 +278,12 @@ def _answer(
 ) -> Answer[Details_co]:
     verdict, name = details.verdict, details.property
     return Answer(
-        scenario=scenario.id,
-        params=params,
+        scenario=model.scenario.id,
+        params=model.params,
         verdict=verdict,
         property=name,
         message=details.message,
-        expected=scenario.expect.met_by(verdict, name, complete=complete),
+        expected=model.scenario.expect.met_by(verdict, name, complete=complete),
         witness=witness,
         details=details,
     )

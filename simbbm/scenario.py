@@ -18,22 +18,18 @@ from textwrap import dedent
 from typing import Any, NamedTuple
 
 from simbbm.arm64.context import Description
-from simbbm.arm64.cpu import CpuSpec
 from simbbm.arm64.execution.listing import Listing
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Features, Hardware
 from simbbm.arm64.machine import Arm64, Landmark, MachineSpec
-from simbbm.arm64.ops import CPU, Cpu
-from simbbm.arm64.steps import Edit, Steps
+from simbbm.arm64.ops import Cpu
 from simbbm.arm64.translation.descriptor import Descriptor
 from simbbm.arm64.translation.registers import Regime
-from simbbm.arm64.translation.walks import mapped_pages
 from simbbm.check.given import counted, guarded, require_sound
-from simbbm.check.properties import CATALOGUE, Property
+from simbbm.check.properties import Property
 from simbbm.check.verdict import Expectation
 from simbbm.core.errors import ScenarioError, UsageError
-from simbbm.core.programs.automaton import Automaton, Edits, edits
+from simbbm.core.programs.automaton import Edits, edits
 from simbbm.core.programs.blame import called
-from simbbm.core.programs.frames import start_of
 from simbbm.parameters import CpuSet, Parameter, Range, cpu_set, parameters_of
 
 NO_EDITS = Edits()
@@ -199,22 +195,8 @@ class Scenario:
         require_sound(self.id, setup, CpuSetup)
         return setup
 
-    def system(self, parameters: Mapping[str, Any] | None = None) -> Arm64:
-        """Build the transition system for these parameters."""
-        setup = self.setup(parameters or {})
-        self._require_expectable(setup)
-        automaton = Automaton(self.edits)
-        cpus = tuple(_cpu_spec(automaton, cpu) for cpu in setup.cpus)
-        steps = _steps(automaton, setup)
-        if unknown := steps.unknown(self.edits):
-            self._require_known(unknown, steps)
-        spec = MachineSpec(
-            **setup.described() | {"speculative": setup.speculative or _walked(setup)},
-            automaton=automaton,
-            cpus=cpus,
-            tables=dict(setup.tables),
-            data=dict(setup.data),
-        )
+    def machine(self, spec: MachineSpec, setup: Setup) -> Arm64:
+        """Make the transition system of a machine that this scenario describes."""
         return Arm64(
             spec,
             [guarded(p.name, p.check) for p in setup.properties if p.check],
@@ -224,57 +206,9 @@ class Scenario:
             landmarks={name: counted(name, holds) for name, holds in setup.landmarks.items()},
         )
 
-    def _require_expectable(self, setup: Setup) -> None:
-        """Raise ScenarioError if it expects what no property of it, here or by default, can say."""
-        own = [p.name for p in setup.properties]
-        if any(name not in (*CATALOGUE, *own) for _, name in self.expect.failures):
-            own += [p.name for p in self.setup(self.parameters_from({})).properties]
-        self.expect.require_known(self.id, own)
-
-    def _require_known(self, unknown: list[Edit], steps: Steps) -> None:
-        """Raise EditError unless these edits name something with the default parameters.
-
-        The twin's, or its origin's: a machine without exceptions has no handler's steps.
-        """
-        left = unknown
-        for whose in (self, self.root):
-            setup = self.setup(whose.parameters_from({}))
-            automaton = Automaton(self.edits)
-            for cpu in setup.cpus:
-                automaton.start(cpu.program, CPU, *cpu.args)
-            known = _steps(automaton, setup)
-            left = [edit for edit in left if edit in known.unknown(self.edits)]
-        if left:
-            raise steps.error(self.id, left[0])
-
-
-def _steps(automaton: Automaton, setup: Setup) -> Steps:
-    """The steps that all the code of a machine can come to; none of it may be impure."""
-    roots = [cpu.program for cpu in setup.cpus]
-    if setup.handler:
-        roots.append(setup.handler)
-    functions = [getattr(root, "__wrapped__", root) for root in roots]
-    for function in functions:
-        automaton.purity.require(function, f"{start_of(function)}: {function.__name__}")
-    return Steps(automaton, functions)
-
 
 def _replaced(scenario: Scenario, **changes: Any) -> Scenario:
     return replace(scenario, **changes)
-
-
-def _cpu_spec(automaton: Automaton, cpu: CpuSetup) -> CpuSpec:
-    start = automaton.start(cpu.program, CPU, *cpu.args)
-    return CpuSpec(start, cpu.regime, cpu.features, cpu.pc, cpu.vbar, cpu.el, cpu.listing)
-
-
-def _walked(setup: Setup) -> tuple[int, ...]:
-    """What walkers speculate on if nobody says it; a closure needs no such list."""
-    if setup.hardware.closure or not setup.hardware.speculation:
-        return ()
-    contexts = (context for cpu in setup.cpus for context in cpu.regime.contexts())
-    roots = dict.fromkeys(root for context in contexts for root in context.roots())
-    return mapped_pages(setup.geometry, setup.tables, roots)
 
 
 def _redefined(parameter: Parameter, defaults: Mapping[str, Any]) -> Parameter:

@@ -15,6 +15,7 @@ from simbbm_scenarios import ROOMS
 from simbbm import discovery
 from simbbm.core.errors import ScenarioError, SimbbmError, UsageError
 from simbbm.explore.runs.run import run_one
+from simbbm.model import Model
 
 ROOT = Path(__file__).parent.parent
 TEMPLATE = ROOT / "simbbm" / "cli" / "template.py"
@@ -143,7 +144,7 @@ def test_digest_is_the_same_in_every_form_of_install(tmp_path: Path) -> None:
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
     )
 
-    here = run_one(discovery.find("bbm_minimal::good"), {}, "default", 0)
+    here = run_one(Model(discovery.find("bbm_minimal::good")), "default", 0)
 
     assert here.digest == json.loads(run.stdout)["digest"]
 

@@ -20,6 +20,7 @@ from simbbm.explore.runs.run import MAX_STEPS, RunResult
 from simbbm.explore.strategies.bound import PctBound
 from simbbm.explore.strategies.estimate import Estimate, estimate
 from simbbm.explore.strategies.named import strategy
+from simbbm.model import Model
 
 FINDER = "simbbm.discovery:find"
 
@@ -99,7 +100,7 @@ def stress(
         request.stop == "first",
     )
     scenario = find_scenario(request.finder, request.scenario_id)
-    doubt = require_live(scenario, scenario.parameters_from(request.params))
+    doubt = require_live(Model(scenario, request.params))
     jobs = request.jobs or available_cpus()
     planner = Planner(request.runs, jobs, job.stop_first)
     began = monotonic()

@@ -20,6 +20,7 @@ from simbbm.core.graph import Ended
 from simbbm.explore.runs.run import Runner
 from simbbm.explore.strategies.estimate import RUNS, Sample, Visitor
 from simbbm.host import signals
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 
 
@@ -91,7 +92,7 @@ def _runner(job: Job) -> Runner:
     runner = _kept.get(job)
     if runner is None:
         scenario = find_scenario(job.finder, job.scenario_id)
-        runner = Runner(scenario, dict(job.params), job.strategy, job.seed, job.max_steps)
+        runner = Runner(Model(scenario, dict(job.params)), job.strategy, job.seed, job.max_steps)
         _kept.clear()
         _kept[job] = runner
     return runner

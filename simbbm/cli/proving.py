@@ -20,8 +20,8 @@ from simbbm.explore.search.attempt import Interrupted
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.cross_check import cross_check
 from simbbm.explore.search.prove import Proof, Prover, collision_bound, witness_along
+from simbbm.model import Model
 from simbbm.report.rows import VerdictRow
-from simbbm.scenario import Scenario
 
 if TYPE_CHECKING:
     from simbbm.explore.witness.recording import Witness
@@ -78,17 +78,16 @@ def cross_check_option(function: F) -> F:
     return click.option("--cross-check", is_flag=True, help=text)(function)
 
 
-def prove(scenario: Scenario, params: Mapping[str, Any], bounds: Bounds) -> Proven:
-    """Search a scenario's states, and keep a counterexample as a witness."""
+def prove(model: Model, bounds: Bounds) -> Proven:
+    """Search a model's states, and keep a counterexample as a witness."""
 
     def longest() -> int:
-        return run_one(scenario, params, "polite", seed=0).steps
+        return run_one(model, "polite", seed=0).steps
 
-    interrupted = False
-    with searching(scenario.id, bounds.log_format, alone=bounds.alone, longest=longest) as tell:
+    name, interrupted = model.scenario.id, False
+    with searching(name, bounds.log_format, alone=bounds.alone, longest=longest) as tell:
         prover = Prover(
-            scenario,
-            params,
+            model,
             bounds.limits,
             tell,
             symmetry=bounds.symmetry,
@@ -98,52 +97,49 @@ def prove(scenario: Scenario, params: Mapping[str, Any], bounds: Bounds) -> Prov
         try:
             proof = prover.prove()
             if bounds.cross_check:
-                crossed = cross_check(scenario, params, proof, bounds.limits, tell)
+                crossed = cross_check(model, proof, bounds.limits, tell)
         except Interrupted as cut:
             proof, interrupted = proof or prover.proof(cut.attempt), True
     kept = None
     if proof.run is not None:
         way = proof.verdict, proof.property
-        witness = witness_along(scenario, params, proof.run, loop=proof.loop, way=way)
+        witness = witness_along(model, proof.run, loop=proof.loop, way=way)
         kept = keep(witness, bounds.witness_dir)
-    row, how = _row(scenario, params, proof, kept), _how(params, proof)
+    row, how = _row(model, proof, kept), _how(model.params, proof)
     if crossed:
         coverage = {**(row.coverage or {}), "cross_check": msgspec.to_builtins(crossed)}
         row = msgspec.structs.replace(row, coverage=coverage)
         how = f"{how}\n  {crossed.told}"
     if kept and bounds.explains and not interrupted:
         try:
-            row, how = _explained(row, how, kept.witness, scenario)
+            row, how = _explained(row, how, kept.witness, model)
         except KeyboardInterrupt:  # what was found stays found
             interrupted = True
     return Proven(row, kept, how, interrupted)
 
 
-def _explained(
-    row: VerdictRow, how: str, witness: Witness, scenario: Scenario
-) -> tuple[VerdictRow, str]:
+def _explained(row: VerdictRow, how: str, witness: Witness, model: Model) -> tuple[VerdictRow, str]:
     """Add what the counterexample needs, and how likely it is."""
     from simbbm.explore.counterexample.explain import explain
     from simbbm.report.explanation import sentences, summary
 
-    explained = explain(witness, scenario)
+    explained = explain(witness, model)
     if explained is None:
         return row, how
     row = msgspec.structs.replace(row, **summary(explained))
     return row, "\n  ".join((how, *sentences(explained)))
 
 
-def _row(
-    scenario: Scenario, params: Mapping[str, Any], proof: Proof, kept: Kept | None
-) -> VerdictRow:
+def _row(model: Model, proof: Proof, kept: Kept | None) -> VerdictRow:
+    expect = model.scenario.expect
     return VerdictRow(
-        scenario=scenario.id,
-        params=dict(params),
+        scenario=model.scenario.id,
+        params=model.params,
         mode="explore",
         verdict=proof.verdict,
         property=proof.property,
-        expect=str(scenario.expect),
-        expected=scenario.expect.met_by(proof.verdict, proof.property, complete=True),
+        expect=str(expect),
+        expected=expect.met_by(proof.verdict, proof.property, complete=True),
         message=proof.message or None,
         seconds=round(proof.seconds, 3),
         states=proof.states,
@@ -161,7 +157,7 @@ def _row(
             "collision": collision_bound(proof),
             "notes": list(proof.notes),
         },
-        geometry=scenario.setup(params).geometry.name,
+        geometry=model.setup.geometry.name,
         witness=str(kept.path) if kept and kept.path else None,
         token=kept.token if kept else None,
         digest=kept.witness.digest if kept else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,8 +12,8 @@ from simbbm.cli.exits import Exit
 from simbbm.cli.logs import configure, progress
 from simbbm.cli.verdicts import Kept, exit_of, keep, sample_row
 from simbbm.explore.runs.run import MAX_STEPS
+from simbbm.model import Model
 from simbbm.report.rows import VerdictRow
-from simbbm.scenario import Scenario
 
 if TYPE_CHECKING:
     from simbbm.campaign.stress import StressRequest, StressResult
@@ -48,15 +47,15 @@ class Sampled(NamedTuple):
         return Exit.INTERRUPTED if self.interrupted else exit_of(self.row)
 
 
-def sample(scenario: Scenario, params: Mapping[str, Any], wanted: Wanted) -> Sampled:
-    """Run many schedules of a scenario, and keep the first failing one as a witness."""
+def sample(model: Model, wanted: Wanted) -> Sampled:
+    """Run many schedules of a model, and keep the first failing one as a witness."""
     from simbbm.campaign.stress import StressRequest, stress
     from simbbm.explore.witness.recording import witness_of
 
     configure(wanted.log_format)
     request = StressRequest(
-        scenario_id=scenario.id,
-        params=dict(params),
+        scenario_id=model.scenario.id,
+        params=model.params,
         runs=wanted.runs,
         time=wanted.time,
         seed=wanted.seed,
@@ -65,20 +64,19 @@ def sample(scenario: Scenario, params: Mapping[str, Any], wanted: Wanted) -> Sam
         jobs=wanted.jobs,
         stop="never" if wanted.stop == "never" else "first",
     )
-    with progress(scenario.id, wanted.log_format) as on_progress:
+    with progress(model.scenario.id, wanted.log_format) as on_progress:
         result = stress(request, on_progress)
     kept, interrupted = None, result.interrupted
     if result.first_failure is not None:
         plan, seed, number = wanted.strategy, wanted.seed, result.first_failure
         try:
-            witness = witness_of(scenario, params, plan, seed, number, request.max_steps)
+            witness = witness_of(model, plan, seed, number, request.max_steps)
             kept = keep(witness, wanted.witness_dir)
         except KeyboardInterrupt:  # the row still says which run it is
             interrupted = True
     complete = result.verdict is Verdict.SAMPLED
     row = sample_row(
-        scenario,
-        params,
+        model,
         result,
         kept,
         seed=wanted.seed,
@@ -86,7 +84,7 @@ def sample(scenario: Scenario, params: Mapping[str, Any], wanted: Wanted) -> Sam
         surprises=result.surprises,
         estimate=_estimate(result) if complete else None,
     )
-    notes = (f"note: {note}" for note in scenario.system(params).notes)
+    notes = (f"note: {note}" for note in model.system.notes)
     return Sampled(row, kept, "\n  ".join((_how(result, wanted), *notes)), interrupted)
 
 

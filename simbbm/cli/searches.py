@@ -16,6 +16,7 @@ from simbbm.cli.options import JOBS_MAX
 from simbbm.cli.proving import Bounds, Proven, prove
 from simbbm.core.errors import ModelError, ScenarioError, SimbbmError
 from simbbm.explore.search.breadth_first import INTERRUPTED
+from simbbm.model import Model
 from simbbm.report.rows import VerdictRow
 from simbbm.scenario import Scenario
 
@@ -50,7 +51,7 @@ def search(wanted: Wanted) -> Found:
     """Make one search."""
     scenario = discovery.find(wanted.scenario)
     try:
-        return prove(scenario, wanted.params, wanted.bounds)
+        return prove(Model(scenario, wanted.params), wanted.bounds)
     except (ScenarioError, ModelError) as error:
         return error
     except (MemoryError, SimbbmError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,8 +13,8 @@ from simbbm.cli.exits import Exit
 from simbbm.core.errors import UsageError
 from simbbm.host import writing
 from simbbm.host.terminal import complain, echo, style
+from simbbm.model import Model
 from simbbm.report.rows import VerdictRow, encode
-from simbbm.scenario import Scenario
 
 if TYPE_CHECKING:
     from simbbm.campaign.stress import StressResult
@@ -90,13 +89,13 @@ def shown(path: Path) -> str:
     return quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
-def _basis(scenario: Scenario, params: Mapping[str, Any], kept: Kept | None) -> dict[str, Any]:
+def _basis(model: Model, kept: Kept | None) -> dict[str, Any]:
     """What rows of every mode have."""
     return {
-        "scenario": scenario.id,
-        "params": dict(params),
-        "expect": str(scenario.expect),
-        "geometry": scenario.setup(params).geometry.name,
+        "scenario": model.scenario.id,
+        "params": model.params,
+        "expect": str(model.scenario.expect),
+        "geometry": model.setup.geometry.name,
         "certified": False if kept else None,
         "witness": str(kept.path) if kept and kept.path else None,
         "token": kept.token if kept else None,
@@ -104,20 +103,15 @@ def _basis(scenario: Scenario, params: Mapping[str, Any], kept: Kept | None) -> 
     }
 
 
-def run_row(
-    scenario: Scenario,
-    params: Mapping[str, Any],
-    result: RunResult,
-    kept: Kept | None,
-    **more: Any,
-) -> VerdictRow:
+def run_row(model: Model, result: RunResult, kept: Kept | None, **more: Any) -> VerdictRow:
     """The row of one run. HOLDS is said of this schedule alone: it convicts no bad twin."""
-    expected = scenario.expect.met_by(result.verdict, result.property, complete=False)
-    if result.verdict is Verdict.HOLDS and scenario.expect.holds and not result.doubt:
+    expect = model.scenario.expect
+    expected = expect.met_by(result.verdict, result.property, complete=False)
+    if result.verdict is Verdict.HOLDS and expect.holds and not result.doubt:
         expected = True
     failed = result.verdict in FAILURES
     return VerdictRow(
-        **_basis(scenario, params, kept),
+        **_basis(model, kept),
         mode="run",
         verdict=result.verdict,
         property=result.property,
@@ -134,8 +128,7 @@ def run_row(
 
 
 def sample_row(
-    scenario: Scenario,
-    params: Mapping[str, Any],
+    model: Model,
     result: StressResult,
     kept: Kept | None,
     why: str,
@@ -144,11 +137,11 @@ def sample_row(
     """The row of many runs; `why`: what kept them from an answer."""
     complete = result.verdict is Verdict.SAMPLED
     return VerdictRow(
-        **_basis(scenario, params, kept),
+        **_basis(model, kept),
         mode="sample",
         verdict=result.verdict,
         property=result.property,
-        expected=scenario.expect.met_by(result.verdict, result.property, complete=complete),
+        expected=model.scenario.expect.met_by(result.verdict, result.property, complete=complete),
         message=result.message or why or None,
         seconds=round(result.seconds, 3),
         runs=result.runs,

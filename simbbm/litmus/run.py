@@ -17,8 +17,9 @@ from simbbm.core.system import STEP, Move
 from simbbm.litmus.notation.conditions import holds
 from simbbm.litmus.notation.reader import LitmusTest
 from simbbm.litmus.outcome import Outcome
-from simbbm.litmus.scenario import PROGRAM, LitmusMachine, LitmusScenario, is_final, scenario_of
+from simbbm.litmus.scenario import PROGRAM, LitmusMachine, is_final, scenario_of
 from simbbm.litmus.setup import HARDWARE
+from simbbm.model import Model
 
 MAX_STATES = 2_000_000
 MAX_SECONDS = 60.0
@@ -41,8 +42,7 @@ class Result(NamedTuple):
     """What the search of one test showed."""
 
     test: LitmusTest
-    scenario: LitmusScenario
-    params: dict[str, object]
+    model: Model
     states: int
     seconds: float
     complete: bool
@@ -80,14 +80,14 @@ def run(
     """
     scenario = scenario_of(test, hardware._replace(eager_steps=eager))
     given = {"ets2": "yes" if ets2 else "no"} | ({} if window is None else {"window": window})
-    params = scenario.parameters_from(given | ({"source": PROGRAM} if programs else {}))
     start = perf_counter()
-    search = Search(scenario.system(params), max_states, max_seconds, eager=eager)
+    model = Model(scenario, given | ({"source": PROGRAM} if programs else {}))
+    machine = model.anew().system
+    assert isinstance(machine, LitmusMachine)
+    search = Search(machine, max_states, max_seconds, eager=eager)
     endings = sorted(search.endings(), key=lambda ending: ending.text)
     seconds = perf_counter() - start
-    return Result(
-        test, scenario, params, len(search.parents), seconds, search.complete, tuple(endings)
-    )
+    return Result(test, model, len(search.parents), seconds, search.complete, tuple(endings))
 
 
 def _at_once(move: Move) -> bool:

@@ -6,11 +6,9 @@ a test whose verdict is `allowed` is expected to violate it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from simbbm.arm64.constant import constant_pages
 from simbbm.arm64.features import Hardware
@@ -83,10 +81,9 @@ class LitmusScenario(Scenario):
     test: LitmusTest
     layout: Layout
 
-    def system(self, parameters: Mapping[str, Any] | None = None) -> LitmusMachine:
-        """Build the transition system for these parameters."""
-        machine = super().system(parameters)
-        return LitmusMachine(machine.spec, self.test, self.layout)
+    def machine(self, spec: MachineSpec, setup: Setup) -> LitmusMachine:  # noqa: ARG002
+        """Make the transition system, whose property is the test's condition."""
+        return LitmusMachine(spec, self.test, self.layout)
 
 
 def scenario_of(test: LitmusTest, hardware: Hardware = HARDWARE) -> LitmusScenario:

@@ -15,7 +15,7 @@ from simbbm.litmus.run import Ending, Result
 
 def witness_of(result: Result, ending: Ending) -> Witness:
     """Walk the way to an ending again, then on until nothing is left to do, and record it."""
-    runner = Runner(result.scenario, result.params, "default", 0)
+    runner = Runner(result.model, "default", 0)
     graph, polite = runner.engine.graph, Polite()
     taken: list[tuple[Node[Any], int]] = []
     node, way = graph.initial, iter(ending.way)
@@ -34,4 +34,4 @@ def witness_of(result: Result, ending: Ending) -> Witness:
         steps=len(taken),
         digest=trace_digest(node.moves[k].label for node, k in taken),
     )
-    return witness_from(result.scenario, runner, recorder, found)
+    return witness_from(runner, recorder, found)

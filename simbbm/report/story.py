@@ -19,8 +19,8 @@ from simbbm.core.trace import TraceEvent, trace_digest
 from simbbm.explore.counterexample.explain import Explanation
 from simbbm.explore.runs.replay import ReplayStep, steps_of
 from simbbm.explore.witness.recording import Witness
+from simbbm.model import Model
 from simbbm.report.trace import event
-from simbbm.scenario import Scenario
 
 LAST_STEPS = 12
 LAST_STEPS_OF_EACH = 4
@@ -51,19 +51,20 @@ class Story(NamedTuple):
     explained: Explanation | None = None
 
 
-def tell(witness: Witness, scenario: Scenario, explained: Explanation | None = None) -> Story:
+def tell(witness: Witness, model: Model, explained: Explanation | None = None) -> Story:
     """Replay a witness and tell what happened."""
-    return of_steps(witness, scenario, list(steps_of(witness, scenario)), explained)
+    alone = model.anew()
+    return of_steps(witness, alone, list(steps_of(witness, alone)), explained)
 
 
 def of_steps(
     witness: Witness,
-    scenario: Scenario,
+    model: Model,
     steps: list[ReplayStep],
     explained: Explanation | None = None,
 ) -> Story:
     """Tell what happened in these steps."""
-    shared = scenario.system(witness.params).shared
+    shared = model.system.shared
     events = tuple(event(shared, step) for step in steps)
     problem = steps[-1].after.problem if steps else None
     telling = set(_telling(shared, steps, problem))

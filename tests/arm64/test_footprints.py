@@ -22,6 +22,7 @@ from simbbm.arm64.translation.descriptor import leaf, table
 from simbbm.arm64.translation.registers import Tcr, Ttbr
 from simbbm.core.system import Cell, Footprint, Move
 from simbbm.litmus.scenario import scenario_of
+from simbbm.model import Model
 from tests.litmus.rows import made
 from tests.support import (
     FLAG,
@@ -273,7 +274,7 @@ def test_a_tlbi_that_acts_is_read_by_who_waits_for_it() -> None:
 def test_moves_of_what_has_several_instructions_in_flight_share_a_cell(source: str) -> None:
     """Those of hardware too, and whoever cannot move reads it."""
     test = made(["st x = 1"], ["r0 = ld x"], condition="1:r0=0")
-    system = scenario_of(test).system({"source": source})
+    system = Model(scenario_of(test), {"source": source}).system
     states = explore(system).states
     moves = [move for state in states for move in system.moves(state)]
 

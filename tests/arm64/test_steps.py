@@ -8,7 +8,6 @@ from typing import Any, Literal, NamedTuple
 import pytest
 
 from simbbm import discovery
-from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Aborted, Cpu
 from simbbm.arm64.steps import Steps
 from simbbm.core.errors import EditError
@@ -19,7 +18,8 @@ from simbbm.explore.runs.live import _politely, explored
 from simbbm.linux import proc
 from simbbm.linux.barrier import equals
 from simbbm.linux.split import split_pud
-from simbbm.scenario import NO_EDITS, Scenario, Setup, _steps, scenario
+from simbbm.model import Model, _steps
+from simbbm.scenario import NO_EDITS, Scenario, Setup, scenario
 from tests.scenarios.everything import SHIPPED
 from tests.support import skip
 
@@ -31,11 +31,11 @@ GOOD = discovery.find("linear_map_split::good")
 @pytest.mark.parametrize("origin", ORIGINS, ids=[s.id for s in ORIGINS])
 def test_every_step_that_a_run_comes_to_is_known(origin: Scenario) -> None:
     """What is read errs towards `can`."""
-    machine: Arm64 = origin.system({})
-    steps = _steps(machine.spec.automaton, origin.setup({}))
-    labels = [*_politely(origin, {}).labels]
+    model = Model(origin)
+    steps = _steps(model.system.spec.automaton, model.setup)
+    labels = [*_politely(model).labels]
     if origin.id in SEARCHED:
-        labels += explored(origin, {}).space.machine.spec.automaton.labels
+        labels += explored(model).space.machine.spec.automaton.labels
     patterns = [exact_pattern(label, callers=99) for label in labels]
 
     assert patterns
@@ -65,12 +65,12 @@ def test_what_no_code_can_produce_is_refused_with_what_is_near(
     edit: str, nearest: str | None
 ) -> None:
     with pytest.raises(EditError, match="no step is called that") as caught:
-        replace(GOOD, edits=Edits(drop=(edit,))).system()
+        Model(replace(GOOD, edits=Edits(drop=(edit,))))
 
     assert caught.value.hint
     near = caught.value.hint.removeprefix("nearest: ")
     assert nearest in (near, None)
-    replace(GOOD, edits=Edits(drop=(near,))).system()
+    Model(replace(GOOD, edits=Edits(drop=(near,))))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_what_no_code_can_produce_is_refused_with_what_is_near(
     ],
 )
 def test_what_code_can_produce_is_left_to_the_search(edit: str) -> None:
-    machine = replace(GOOD, edits=Edits(drop=(edit,))).system()
+    machine = Model(replace(GOOD, edits=Edits(drop=(edit,)))).system
 
     assert (edit,) == machine.spec.automaton.edits.drop
 
@@ -96,9 +96,9 @@ def test_replacements_and_what_they_replace_have_steps() -> None:
     twin = GOOD.twin("x", expect="HOLDS", replace={proc.count_parked: counts})
 
     for edit in ("counts.ldr", "scondary_cpu_wait/counts.ldr", "increment_flag.ldxr"):
-        twin.twin("x", expect="HOLDS", drop=[edit]).system()
+        Model(twin.twin("x", expect="HOLDS", drop=[edit]))
     with pytest.raises(EditError, match="no step is called that"):
-        twin.twin("x", expect="HOLDS", drop=["count_parked/counts.ldr"]).system()
+        Model(twin.twin("x", expect="HOLDS", drop=["count_parked/counts.ldr"]))
 
 
 @routine
@@ -109,14 +109,14 @@ async def counts(cpu: Cpu, k: Any) -> None:
 @pytest.mark.parametrize("old", [equals, counts, skip, Steps])
 def test_what_is_no_routine_of_the_programs_cannot_be_replaced(old: Any) -> None:
     with pytest.raises(EditError, match="nothing calls it"):
-        GOOD.twin("x", expect="HOLDS", replace={old: counts}).system()
+        Model(GOOD.twin("x", expect="HOLDS", replace={old: counts}))
 
 
 def test_what_the_default_machine_has_may_be_named_on_another() -> None:
     """A layout without level 1 blocks still has the code that would split them."""
     twin = GOOD.twin("x", expect="HOLDS", replace={split_pud: counts})
 
-    assert not twin.system({"layout": "pages"}).spec.automaton.used_edits
+    assert not Model(twin, {"layout": "pages"}).system.spec.automaton.used_edits
 
 
 def test_what_the_origin_has_by_default_may_be_named_by_a_twin_without_it() -> None:
@@ -128,9 +128,9 @@ def test_what_the_origin_has_by_default_may_be_named_by_a_twin_without_it() -> N
     origin = scenario(story="x")(build)
     twin = origin.twin("x", expect="HOLDS", drop=["retry.eret"], mode="plain")
 
-    assert twin.system().shared.handler is None
+    assert Model(twin).system.shared.handler is None
     with pytest.raises(EditError, match="but no step is called that"):
-        origin.twin("x", expect="HOLDS", drop=["retry.iret"], mode="plain").system()
+        Model(origin.twin("x", expect="HOLDS", drop=["retry.iret"], mode="plain"))
 
 
 # Programs of every form.

@@ -15,6 +15,7 @@ import simpy
 from simbbm import discovery
 from simbbm.explore.search.breadth_first import Search, Searched
 from simbbm.explore.search.space import Space
+from simbbm.model import Model
 
 GOOD = "linear_map_split::good"
 TIMEOUTS = 300_000
@@ -35,7 +36,7 @@ def timed(search: Callable[[], Searched]) -> tuple[Searched, float]:
 
 def explore(layout: str, cpus: int, *, symmetry: bool = True, ample: bool = True) -> Searched:
     """Search the merged protocol."""
-    machine = discovery.find(GOOD).system({"layout": layout, "cpus": cpus})
+    machine = Model(discovery.find(GOOD), {"layout": layout, "cpus": cpus}).system
     found = Search(Space(machine, symmetry=symmetry, ample=ample)).run()
     assert found.complete
     assert not found.failures

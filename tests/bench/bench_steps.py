@@ -18,6 +18,7 @@ import simpy
 
 from simbbm import discovery
 from simbbm.explore.runs.run import Runner
+from simbbm.model import Model
 
 ROUNDS = 7
 TIMEOUTS = 150_000
@@ -52,7 +53,7 @@ def timeouts() -> Measured:
 
 def new_runner(strategy: str) -> Runner:
     """A machine that has run nothing."""
-    return Runner(discovery.find("linear_map_split::good"), PARAMS, strategy, seed=0)
+    return Runner(Model(discovery.find("linear_map_split::good"), PARAMS), strategy, seed=0)
 
 
 def steps(runner: Runner, numbers: range) -> Measured:

@@ -18,6 +18,7 @@ from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.explore.runs.run import run_one
 from simbbm.explore.witness.recording import witness_of
+from simbbm.model import Model
 from tests.campaign.finder import find
 
 TOYS = "tests.campaign.finder:find"
@@ -50,7 +51,7 @@ def test_the_number_of_workers_changes_nothing(scenario_id: str, stop: str) -> N
 
 def test_a_campaign_is_the_sum_of_its_runs() -> None:
     result = campaign("toys::fails_in_two_ways", runs=500, seed=5, stop="never", strategy="random")
-    alone = [run_one(find("toys::fails_in_two_ways"), {}, "random", 5, n) for n in range(500)]
+    alone = [run_one(Model(find("toys::fails_in_two_ways")), "random", 5, n) for n in range(500)]
     failing = [n for n, run in enumerate(alone) if run.verdict == "VIOLATED"]
     assert (result.runs, result.steps) == (500, sum(run.steps for run in alone))
     assert result.first_failure == failing[0]
@@ -75,7 +76,7 @@ def test_the_first_failure_can_be_run_again() -> None:
     result = campaign("bbm_minimal::no_invalidation", runs=50, seed=8)
     scenario = discovery.find("bbm_minimal::no_invalidation")
     assert result.first_failure is not None
-    witness = witness_of(scenario, {}, result.strategy, 8, result.first_failure)
+    witness = witness_of(Model(scenario), result.strategy, 8, result.first_failure)
     assert result.failure is not None
     assert witness.digest == result.failure.digest
     assert (witness.verdict, witness.property) == (result.verdict, result.property)

@@ -15,6 +15,7 @@ from simbbm.core.errors import ScenarioError
 from simbbm.core.system import Problem
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.prove import Prover
+from simbbm.model import Model
 from simbbm.scenario import Scenario, Setup, scenario
 
 MODES = Literal["with", "without"]
@@ -80,13 +81,13 @@ def test_what_is_of_another_kind_is_refused(build: Callable[[], Scenario], messa
     system = build()
 
     with pytest.raises(ScenarioError, match=message):
-        Prover(system, {}, Limits(states=10)).prove()
+        Prover(Model(system), Limits(states=10)).prove()
 
 
 def test_a_property_of_ones_own_may_be_expected() -> None:
     own = giving(Property("own_property", at_the_end), expect="VIOLATED:own_property")
 
-    proof = Prover(own, {}).prove()
+    proof = Prover(Model(own)).prove()
 
     assert (Verdict.VIOLATED, "own_property") == (proof.verdict, proof.property)
 
@@ -99,4 +100,4 @@ def test_a_property_that_a_scenario_has_by_default_may_be_expected_without_it() 
     build.__annotations__["mode"] = MODES
     own = scenario(expect="VIOLATED:own_property", story="x")(build)
 
-    assert () == own.system({"mode": "without"}).final_checks
+    assert () == Model(own, {"mode": "without"}).system.final_checks

@@ -19,6 +19,7 @@ from simbbm.explore.search import breadth_first as search
 from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import NO_LIMITS
 from simbbm.explore.search.prove import Proof, Prover
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.differential.oracle import (
     STUCK,
@@ -75,7 +76,7 @@ class Searched(NamedTuple):
 
 def compare(scenario: Scenario, params: Mapping[str, Any] = {}, limit: int = 3_000) -> Compared:
     """Raise DisagreementError if any search disagrees with brute force; TooLargeError beyond."""
-    known = known_of(scenario.system(params), limit)
+    known = known_of(Model(scenario, params).system, limit)
     states = fewest = len(known.everything.edges)
     alike: tuple[tuple[int, ...], ...] = ()
     for mode, (symmetry, ample) in MODES.items():
@@ -103,7 +104,9 @@ def searched(
     scenario: Scenario, params: Mapping[str, Any], *, symmetry: bool, ample: bool
 ) -> Searched:
     """Search to the end, past every failure."""
-    attempt = Attempt(scenario, params, NO_LIMITS, frozenset(), symmetry=symmetry, ample=ample)
+    attempt = Attempt(
+        Model(scenario, params), NO_LIMITS, frozenset(), symmetry=symmetry, ample=ample
+    )
     one = attempt.search
     states: list[Any] = list(one._met)
     ended, failing = set(one._ended), {i: (str(v), p) for i, (v, p) in one._failing}
@@ -183,7 +186,7 @@ def _same_beyond_exact(
     symmetry, ample = MODES[mode]
     with exact_store(1):
         hashed = Attempt(
-            scenario, params, NO_LIMITS, frozenset(), symmetry=symmetry, ample=ample
+            Model(scenario, params), NO_LIMITS, frozenset(), symmetry=symmetry, ample=ample
         ).searched
     met = len(found.states), found.transitions
     if met != (hashed.states, hashed.transitions):
@@ -195,7 +198,7 @@ def _same_beyond_exact(
 
 def _same_verdict(scenario: Scenario, params: Mapping[str, Any], known: Known) -> None:
     """The prover says what brute force does, and its counterexample is one."""
-    proof, ways = Prover(scenario, params).prove(), known.ways
+    proof, ways = Prover(Model(scenario, params)).prove(), known.ways
     if proof.verdict == Verdict.PROVED:
         if ways:
             raise DisagreementError(f"PROVED, by brute force {sorted(ways)}")
@@ -204,7 +207,7 @@ def _same_verdict(scenario: Scenario, params: Mapping[str, Any], known: Known) -
     if way not in ways:
         raise DisagreementError(f"{way}, by brute force {sorted(ways)}")
     assert proof.run is not None
-    system = scenario.system(params)
+    system = Model(scenario, params).system
     state = system.initial()
     for k in proof.run:
         state = system.apply(state, system.moves(state)[k])

@@ -19,6 +19,7 @@ from simbbm.core.programs.automaton import Edits
 from simbbm.core.programs.program import Program
 from simbbm.core.values import qualified_name
 from simbbm.explore.counterexample.ablate import Ablator, Change, with_change
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 
 SMALL = {"cpus": 2, "layout": "pmd"}
@@ -68,7 +69,7 @@ def _params(scenario: Scenario) -> dict[str, Any]:
 @cache
 def _ablator(name: str) -> Ablator:
     scenario = discovery.find(name)
-    return Ablator(scenario, _params(scenario))
+    return Ablator(Model(scenario, _params(scenario)))
 
 
 @cache

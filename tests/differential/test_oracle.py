@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simbbm.arm64.machine import Arm64
+from simbbm.model import Model
 from tests.differential.compare import permuted
 from tests.differential.oracle import STUCK, Everything, TooLargeError, explore, structure
 from tests.differential.programs import Steps
@@ -16,7 +17,7 @@ from tests.scenarios.everything import SHIPPED, walk
 def system(*programs: Steps, **more: object) -> Arm64:
     """A machine with a CPU for each program."""
     members = tuple(Member(n) for n in range(len(programs)))
-    return System(programs, members, **more).scenario().system()  # type: ignore[arg-type]
+    return Model(System(programs, members, **more).scenario()).system  # type: ignore[arg-type]
 
 
 def everything(*programs: Steps, limit: int = 1_000) -> Everything:
@@ -84,17 +85,17 @@ def test_what_is_too_large_is_not_said_to_be_done() -> None:
 @pytest.mark.parametrize("name", ["bbm_minimal::good", "erratum_4118414::reused_page"])
 def test_structures_tell_apart_what_digests_do(name: str) -> None:
     scenario = next(s for s in SHIPPED if s.id == name)
-    machine, pairs = scenario.system(), set[tuple[object, str]]()
+    machine, pairs = Model(scenario).system, set[tuple[object, str]]()
     found = walk(machine, lambda state: pairs.add((structure(state), machine.digest(state))))
 
     assert found.states == len(pairs) == len(dict(pairs)) == len({text for _, text in pairs})
-    assert found.states == len(explore(scenario.system(), 1_000).edges)
+    assert found.states == len(explore(Model(scenario).system, 1_000).edges)
 
 
 def test_issuers_are_renamed_with_their_cpus() -> None:
     """Two alike CPUs, of which either has issued a TLBI."""
     flush: Steps = (("tlbi", "vmalle1is"),)
-    machine = System((flush,), (Member(0), Member(0))).scenario().system()
+    machine = Model(System((flush,), (Member(0), Member(0))).scenario()).system
     first = machine.initial()
     one, other = (machine.apply(first, move) for move in machine.moves(first))
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from simbbm.explore.runs.run import Recorder, Runner
 from simbbm.explore.witness.recording import token, witness_from
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 
 ROOT = Path(__file__).parent.parent.parent
@@ -20,7 +21,7 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PROGRAM = """
 import sys
 from simbbm import discovery
-from simbbm.explore.runs.replay import graph_of, replay
+from simbbm.explore.runs.replay import model_of, replay
 from simbbm.explore.witness.recording import from_token
 
 known = {}
@@ -28,9 +29,8 @@ for line in sys.stdin:
     witness = from_token(line)
     name = witness.scenario
     if name not in known:
-        scenario = discovery.find(name)
-        known = {name: (scenario, graph_of(witness, scenario))}
-    result = replay(witness, *known[name])
+        known = {name: model_of(witness, discovery.find(name))}
+    result = replay(witness, known[name])
     print(result.result, result.how, result.digest, result.steps)
 """
 
@@ -46,11 +46,11 @@ def record(scenarios: Iterable[Scenario], runs: int, seed: int) -> list[Recorded
     """The first runs of each scenario, whatever their verdict."""
     found = []
     for scenario in scenarios:
-        runner = Runner(scenario, {}, "default", seed)
+        runner = Runner(Model(scenario), "default", seed)
         for number in range(runs):
             recorder = Recorder(runner.chooser(number))
             result = runner.result(runner.run(recorder))
-            witness = witness_from(scenario, runner, recorder, result)
+            witness = witness_from(runner, recorder, result)
             says = f"REPRODUCED exact {result.digest} {result.steps}"
             found.append(Recorded(token(witness), says))
     return found

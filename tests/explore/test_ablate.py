@@ -15,10 +15,11 @@ from simbbm.core.errors import UsageError
 from simbbm.core.programs.labels import exact_pattern, matches
 from simbbm.core.programs.program import Op
 from simbbm.explore.counterexample.ablate import Ablation, Ablator, Change, read_change, with_change
-from simbbm.explore.runs.replay import Result, replay
+from simbbm.explore.runs.replay import Result, model_of, replay
 from simbbm.explore.runs.run import run_one
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.prove import Prover, witness_along
+from simbbm.model import Model
 from tests.scenarios.everything import GOOD, twin
 
 README = Path(__file__).parents[2] / "README.md"
@@ -29,11 +30,11 @@ PARK = "wait_linear_map_split_to_ptes#1/idmap_cpu_set_reserved_ttbr1#1"
 
 
 def ablated(step: str, change: str, **params: object) -> Ablation:
-    return Ablator(GOOD, SMALL | params).ablate(Change(step, change))
+    return Ablator(Model(GOOD, SMALL | params)).ablate(Change(step, change))
 
 
 def test_every_step_of_the_programs_is_changed() -> None:
-    ablator = Ablator(GOOD, SMALL)
+    ablator = Ablator(Model(GOOD, SMALL))
     changes = ablator.singles()
     steps = {
         ablator.steps[label]
@@ -61,7 +62,7 @@ def test_every_step_of_the_programs_is_changed() -> None:
 )
 def test_a_removal_is_what_the_twin_does_by_hand(step: str, name: str) -> None:
     """Same failure, same length: the edits are the same."""
-    by_label, by_hand = ablated(step, "remove").proof, Prover(twin(name), SMALL).prove()
+    by_label, by_hand = ablated(step, "remove").proof, Prover(Model(twin(name), SMALL)).prove()
 
     assert by_label
     assert by_label.run
@@ -71,7 +72,7 @@ def test_a_removal_is_what_the_twin_does_by_hand(step: str, name: str) -> None:
 
 def test_turns_of_a_loop_are_one_step() -> None:
     """A call at one line is one instruction, however often it is come to; two lines are two."""
-    ablator = Ablator(GOOD, SMALL)
+    ablator = Ablator(Model(GOOD, SMALL))
     steps = {c.step for c in ablator.singles()}
 
     assert {"multi_cpu_stop#1/ack_state.ldaddal#1", f"{PARK}.isb#1", f"{PARK}.isb#2"} <= steps
@@ -104,7 +105,7 @@ def test_what_gives_a_value_cannot_be_left_out() -> None:
 
 
 def test_a_limit_is_inconclusive() -> None:
-    ablator = Ablator(GOOD, SMALL, Limits(states=50))
+    ablator = Ablator(Model(GOOD, SMALL), Limits(states=50))
     found = ablator.ablate(Change("flush_tlb_kernel_range#1/flush_tlb_all#1.isb#1", "remove"))
 
     assert found.result == "inconclusive"
@@ -113,7 +114,7 @@ def test_a_limit_is_inconclusive() -> None:
 def test_an_isb_comes_one_step_later() -> None:
     """After the TLBI it was to come before: too late. After the last step of S7: early enough."""
     late = with_change(GOOD, Change(f"{PARK}.isb#1", "delay"))
-    labels = run_one(late, SMALL, "polite", seed=0, record=True).labels or ()
+    labels = run_one(Model(late, SMALL), "polite", seed=0, record=True).labels or ()
     own = [x for x in labels if x.startswith("cpu1:") and "idmap_cpu_set_reserved_ttbr1" in x]
 
     assert [label.partition(".")[2] for label in own[:4]] == [
@@ -134,7 +135,7 @@ def test_relaxed_loads_are_judged_where_loads_may_overtake() -> None:
 
 
 def test_pairs_are_of_what_can_be_spared_alone() -> None:
-    ablator = Ablator(GOOD, SMALL)
+    ablator = Ablator(Model(GOOD, SMALL))
     one = Change("range_split_to_ptes#1/arch_leave_lazy_mmu_mode#1.dsb.ishst#1", "remove")
     two = Change("flush_tlb_kernel_range#1/flush_tlb_all#1.dsb.ishst#1", "remove")
     three = Change("flush_tlb_kernel_range#1/flush_tlb_all#1.dsb.ish#1", "weaken:dmb.ish")
@@ -147,11 +148,12 @@ def test_an_ablation_has_an_id_and_its_witness_replays() -> None:
     found = ablated(f"{PARK}.tlbi.vmalle1#1", "remove")
     assert found.proof
     assert found.proof.run
-    witness = witness_along(found.scenario, found.params, found.proof.run)
+    assert found.model
+    witness = witness_along(found.model, found.proof.run)
     again = discovery.find(witness.scenario)
 
     assert f"linear_map_split::good~remove~{PARK}.tlbi.vmalle1#1" == again.id
-    assert replay(witness, again).result is Result.REPRODUCED
+    assert replay(witness, model_of(witness, again)).result is Result.REPRODUCED
 
 
 @pytest.mark.parametrize("text", ["weaken:dsb.nsh", "forget~x", "remove"])
@@ -198,7 +200,7 @@ MACHINES = snapshot()[0]
 @pytest.mark.parametrize("machine", MACHINES)
 def test_rows_of_the_kept_table_are_still_true(machine: str) -> None:
     """Some of them; all of them are looked at by the quality session."""
-    ablator = Ablator(discovery.find(machine), SMALL)
+    ablator = Ablator(Model(discovery.find(machine), SMALL))
     changes = ablator.singles()
     machines, rows = snapshot()
     told = {row: cells[machines.index(machine)] for row, cells in rows.items()}

@@ -12,8 +12,10 @@ from simbbm.arm64.features import DELAYED, Hardware
 from simbbm.arm64.translation.descriptor import leaf
 from simbbm.explore.counterexample.allowances import Allowances
 from simbbm.explore.counterexample.explain import explain
+from simbbm.explore.runs.replay import model_of
 from simbbm.explore.search.prove import Prover, witness_along
 from simbbm.explore.witness.recording import Witness, witness_of
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.explore.test_reductions import walk
 from tests.scenarios.everything import TWINS, failures, names, twin
@@ -46,14 +48,14 @@ FAILING = tuple(s for s in TWINS if not s.expect.holds and s.name != "m14_plain_
 
 @cache
 def counterexample(scenario: Scenario) -> Witness:
-    proof = Prover(scenario, PARAMS).prove()
+    proof = Prover(Model(scenario, PARAMS)).prove()
     assert proof.run is not None
-    return witness_along(scenario, PARAMS, proof.run)
+    return witness_along(Model(scenario, PARAMS), proof.run)
 
 
 @cache
 def of(scenario: Scenario, states: int = 20_000) -> Allowances:
-    explained = explain(counterexample(scenario), scenario, states)
+    explained = explain(w := counterexample(scenario), model_of(w, scenario), states)
     assert explained is not None
     return explained.allowances
 
@@ -92,7 +94,8 @@ def test_what_was_not_decided_is_said() -> None:
 def test_a_run_that_holds_is_not_explained() -> None:
     good = twin("m16_release_before_flush")
 
-    assert explain(witness_of(good, PARAMS, "polite", 0), good) is None
+    w = witness_of(Model(good, PARAMS), "polite", 0)
+    assert explain(w, model_of(w, good)) is None
 
 
 @pytest.mark.parametrize("name", [WALK, CACHE, TTBR, TLBI, DRAIN, "early translation"])

@@ -12,6 +12,7 @@ from simbbm.explore.counterexample.confirm import confirm
 from simbbm.explore.runs.run import run_one
 from simbbm.explore.search.prove import Prover, witness_along
 from simbbm.explore.witness.recording import witness_of
+from simbbm.model import Model
 from tests.scenarios.everything import GOOD, twin
 
 M07 = twin("m07_count_before_switch")
@@ -21,7 +22,7 @@ WAY = Verdict.VIOLATED, "no_size_change_seen"
 
 def labels() -> tuple[str, ...]:
     for number in range(1_000):
-        result = run_one(M07, PARAMS, "default", 0, number, record=True)
+        result = run_one(Model(M07, PARAMS), "default", 0, number, record=True)
         if result.verdict is Verdict.VIOLATED:
             assert result.labels
             return result.labels
@@ -29,7 +30,7 @@ def labels() -> tuple[str, ...]:
 
 
 def test_what_really_fails_is_confirmed() -> None:
-    assert confirm(M07, PARAMS, labels(), *WAY) is None  # type: ignore[func-returns-value]
+    assert confirm(Model(M07, PARAMS), labels(), *WAY) is None  # type: ignore[func-returns-value]
 
 
 @pytest.mark.parametrize(
@@ -42,12 +43,12 @@ def test_what_really_fails_is_confirmed() -> None:
 )
 def test_what_does_not_is_refused(change: object, told: str) -> None:
     with pytest.raises(ModelError, match=told):
-        confirm(M07, PARAMS, change(labels()), *WAY)  # type: ignore[operator]
+        confirm(Model(M07, PARAMS), change(labels()), *WAY)  # type: ignore[operator]
 
 
 def test_another_verdict_is_refused() -> None:
     with pytest.raises(ModelError, match="played again it is VIOLATED:no_size_change_seen"):
-        confirm(M07, PARAMS, labels(), Verdict.VIOLATED, "no_tlb_conflict")
+        confirm(Model(M07, PARAMS), labels(), Verdict.VIOLATED, "no_tlb_conflict")
 
 
 def test_a_run_that_only_the_graph_believes_in_is_no_witness(
@@ -64,12 +65,12 @@ def test_a_run_that_only_the_graph_believes_in_is_no_witness(
 
     monkeypatch.setattr(Graph, "node", wrong)
     with pytest.raises(ModelError, match="played again it is HOLDS:None"):
-        witness_of(GOOD, PARAMS, "polite", 0)
+        witness_of(Model(GOOD, PARAMS), "polite", 0)
 
 
 def test_a_search_and_the_run_that_it_found_must_agree() -> None:
-    proof = Prover(M07, PARAMS).prove()
+    proof = Prover(Model(M07, PARAMS)).prove()
     assert proof.run is not None
 
     with pytest.raises(ModelError, match="for a search, and VIOLATED:no_size_change_seen"):
-        witness_along(M07, PARAMS, proof.run, way=(Verdict.STUCK, "terminates"))
+        witness_along(Model(M07, PARAMS), proof.run, way=(Verdict.STUCK, "terminates"))

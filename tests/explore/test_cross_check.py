@@ -14,6 +14,7 @@ from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
 from simbbm.explore.search.cross_check import cross_check
 from simbbm.explore.search.prove import Prover
 from simbbm.explore.search.space import Space
+from simbbm.model import Model
 from tests.scenarios.everything import GOOD, twin
 
 SMALL = {"cpus": 2, "layout": "pmd"}
@@ -22,13 +23,15 @@ M10 = twin("m10_no_dsb_after_tlbi")
 
 def test_two_answers_that_agree() -> None:
     for scenario in (GOOD, M10):
-        crossed = cross_check(scenario, SMALL, Prover(scenario, SMALL).prove(), NO_LIMITS)
+        crossed = cross_check(
+            Model(scenario, SMALL), Prover(Model(scenario, SMALL)).prove(), NO_LIMITS
+        )
 
         assert crossed.same
 
 
 def test_a_limit_is_no_answer_and_is_said() -> None:
-    crossed = cross_check(GOOD, SMALL, Prover(GOOD, SMALL).prove(), Limits(states=50))
+    crossed = cross_check(Model(GOOD, SMALL), Prover(Model(GOOD, SMALL)).prove(), Limits(states=50))
 
     assert (False, "--max-states 50 reached") == (crossed.same, crossed.stopped)
     assert "no other answer (--max-states 50 reached)" in crossed.told
@@ -44,12 +47,12 @@ def test_a_proof_of_what_fails_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(Space, "moves", one)
     monkeypatch.setattr(import_module("simbbm.explore.search.prove"), "NEAR", 1)
-    proof = Prover(M10, SMALL).prove()
+    proof = Prover(Model(M10, SMALL)).prove()
     with pytest.raises(ModelError, match=r"says \w+.*, one without reductions found VIOLATED"):
-        cross_check(M10, SMALL, proof, NO_LIMITS)
+        cross_check(Model(M10, SMALL), proof, NO_LIMITS)
 
 
 def test_a_failure_of_what_holds_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
-    proof = Prover(M10, SMALL).prove()
+    proof = Prover(Model(M10, SMALL)).prove()
     with pytest.raises(ModelError, match="found nothing that fails, in all"):
-        cross_check(GOOD, SMALL, proof, NO_LIMITS)
+        cross_check(Model(GOOD, SMALL), proof, NO_LIMITS)

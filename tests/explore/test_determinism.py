@@ -11,15 +11,16 @@ import sys
 from simbbm import discovery
 from simbbm.explore.runs.run import Runner
 from simbbm.explore.witness.recording import token, witness_of
+from simbbm.model import Model
 import msgspec
 
 for name in ("good", "no_invalidation"):
-    scenario = discovery.find("bbm_minimal::" + name)
+    model = Model(discovery.find("bbm_minimal::" + name))
     for strategy in ("default", "pct:depth=4"):
-        runner = Runner(scenario, {}, strategy, 0x2A)
+        runner = Runner(model, strategy, 0x2A)
         for number in map(int, sys.argv[1:]):
             print(runner.result(runner.run(runner.chooser(number))))
-    witness = witness_of(scenario, {}, "default", 0x2A, 3)
+    witness = witness_of(model, "default", 0x2A, 3)
     print(msgspec.json.encode(witness), token(witness))
 """
 NUMBERS = [str(n) for n in range(40)]

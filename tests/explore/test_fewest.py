@@ -6,6 +6,7 @@ import pytest
 
 from simbbm.core.graph import Ended
 from simbbm.explore.search.fewest import fewest_surprises
+from simbbm.model import Model
 from tests.explore.toys import Toy
 from tests.scenarios.everything import twin
 
@@ -56,10 +57,10 @@ def test_what_is_optional_is_a_surprise() -> None:
     ("name", "surprises"), [("m07_count_before_switch", 0), ("m10_no_dsb_after_tlbi", 1)]
 )
 def test_of_twins(name: str, surprises: int) -> None:
-    assert surprises == fewest_surprises(twin(name).system({}), Ended.VIOLATED, SIZE, LIMIT)
+    assert surprises == fewest_surprises(Model(twin(name), {}).system, Ended.VIOLATED, SIZE, LIMIT)
 
 
 def test_too_many_states_are_no_answer() -> None:
-    system = twin("m10_no_dsb_after_tlbi").system({})
+    system = Model(twin("m10_no_dsb_after_tlbi"), {}).system
 
     assert fewest_surprises(system, Ended.VIOLATED, SIZE, limit=100) is None

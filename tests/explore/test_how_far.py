@@ -9,6 +9,7 @@ from simbbm.core.choice import Tape
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.prove import Prover
 from simbbm.explore.search.space import Space
+from simbbm.model import Model
 from simbbm.scenario import Range, Setup, scenario
 from tests.explore.test_rounds import often, once, sets, setup, spins, spins_for_it
 
@@ -21,12 +22,12 @@ def many(*, cpus: Annotated[int, Range(2, 8)] = 4) -> Setup:
 
 def test_a_proof_says_up_to_how_many_cpus() -> None:
     """The reduced search is small enough for 4 CPUs, the one for rounds is not."""
-    whole = Prover(many, {}, ample=False).prove()
-    reduced = Prover(many, {}).prove()
+    whole = Prover(Model(many), ample=False).prove()
+    reduced = Prover(Model(many)).prove()
     assert (4, 4) == (whole.termination.cpus, reduced.termination.cpus)  # type: ignore[union-attr]
     assert reduced.states < whole.states
 
-    limited = Prover(many, {}, Limits(states=whole.states - 1)).prove()
+    limited = Prover(Model(many), Limits(states=whole.states - 1)).prove()
     assert ("PROVED", 3) == (limited.verdict, limited.termination.cpus)  # type: ignore[union-attr]
 
 
@@ -37,9 +38,9 @@ def starves(*, cpus: Annotated[int, Range(2, 8)] = 4) -> Setup:
 
 
 def test_what_fails_on_fewer_cpus_is_no_proof() -> None:
-    whole = Prover(starves, {}, ample=False).prove()
+    whole = Prover(Model(starves), ample=False).prove()
     hopeful = starves.twin("Not expected to fail.", expect="HOLDS")
-    limited = Prover(hopeful, {}, Limits(states=whole.states - 1)).prove()
+    limited = Prover(Model(hopeful), Limits(states=whole.states - 1)).prove()
 
     assert "STUCK" == whole.verdict
     assert "INCONCLUSIVE" == limited.verdict
@@ -48,7 +49,9 @@ def test_what_fails_on_fewer_cpus_is_no_proof() -> None:
 
 def test_edges_say_where_each_cpu_goes() -> None:
     """Three that are alike: one may overtake two, and then the way there is not the way back."""
-    space = Space(discovery.find("linear_map_split::good").system({"cpus": 4, "layout": "pages"}))
+    space = Space(
+        Model(discovery.find("linear_map_split::good"), {"cpus": 4, "layout": "pages"}).system
+    )
     state, tape, turned = space.initial(), Tape(b"places"), 0
     for _ in range(120):
         steps = list(space.steps(state))
@@ -63,7 +66,7 @@ def test_edges_say_where_each_cpu_goes() -> None:
 
 
 def test_a_reduced_search_without_cycles_settles_it() -> None:
-    proof = Prover(discovery.find("linear_map_split::good"), {"cpus": 4}).prove()
+    proof = Prover(Model(discovery.find("linear_map_split::good"), {"cpus": 4})).prove()
 
     assert ("PROVED", ("symmetry", "ample")) == (proof.verdict, proof.reductions)
     assert (0, 4) == (proof.termination.cycles, proof.termination.cpus)  # type: ignore[union-attr]

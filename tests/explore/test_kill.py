@@ -11,6 +11,7 @@ from simbbm.check.verdict import Expectation, Verdict
 from simbbm.explore.runs.run import Runner
 from simbbm.explore.strategies.kill import COMPARED, CONTROL, Kills, Trials, interval_rank, kills
 from simbbm.explore.strategies.named import strategy
+from simbbm.model import Model
 from tests.explore.toys import Toy, toy_scenario
 
 M07, M10, M30 = (
@@ -57,11 +58,11 @@ def test_campaigns_are_those_of_these_seeds(name: str) -> None:
     trials = Trials(seed=7, campaigns=6, cap=15)
     expected = []
     for seed in range(7, 13):
-        runner = Runner(M07, {}, name, seed)
+        runner = Runner(Model(M07), name, seed)
         ends = (runner.run(runner.chooser(number)).node.ended for number in range(15))
         expected += [n + 1 for n, end in enumerate(ends) if end != "HOLDS"][:1]
 
-    assert Kills(tuple(sorted(expected)), 6) == kills(M07, {}, [name], trials)[name]
+    assert Kills(tuple(sorted(expected)), 6) == kills(Model(M07), [name], trials)[name]
 
 
 def test_only_a_declared_failure_counts() -> None:
@@ -73,28 +74,30 @@ def test_only_a_declared_failure_counts() -> None:
     both = Expectation((*expect.failures, (Verdict.VIOLATED, "no_tlb_conflict")))
     trials = Trials(campaigns=30, cap=200)
 
-    one = kills(replace(toy, expect=expect), {}, ["random"], trials)["random"]
-    either = kills(replace(toy, expect=both), {}, ["random"], trials)["random"]
+    one = kills(Model(replace(toy, expect=expect)), ["random"], trials)["random"]
+    either = kills(Model(replace(toy, expect=both)), ["random"], trials)["random"]
 
     assert len(one.runs) == len(either.runs) == 30
     assert 1 <= (either.median or 0) <= 5 < (one.median or 0)
 
 
 def test_a_strategy_that_finds_nothing_says_so() -> None:
-    row = kills(M10, {}, ["polite", "pct:depth=2"], Trials(campaigns=6, cap=60))
+    row = kills(Model(M10), ["polite", "pct:depth=2"], Trials(campaigns=6, cap=60))
 
     assert Kills((), 6) == row["polite"]
     assert len(row["pct:depth=2"].runs) >= 5
 
 
 def test_a_run_that_is_given_up_finds_nothing() -> None:
-    assert () == kills(M30, {}, ["random"], Trials(campaigns=6, cap=5, max_steps=9))["random"].runs
+    assert (
+        () == kills(Model(M30), ["random"], Trials(campaigns=6, cap=5, max_steps=9))["random"].runs
+    )
 
 
 def test_the_control_finds_mistakes_of_logic_and_none_of_the_hardwares() -> None:
     trials = Trials(campaigns=6, cap=60)
 
-    assert {m: len(kills(m, {}, [], trials)[CONTROL].runs) for m in (M07, M10, M30)} == {
+    assert {m: len(kills(Model(m), [], trials)[CONTROL].runs) for m in (M07, M10, M30)} == {
         M07: 0,
         M10: 0,
         M30: 6,
@@ -102,7 +105,7 @@ def test_the_control_finds_mistakes_of_logic_and_none_of_the_hardwares() -> None
 
 
 def test_what_has_no_eager_hardware_has_no_control() -> None:
-    assert ["pos"] == list(kills(toy_scenario(Toy({"cpu0": 1})), {}, ["pos"], Trials(cap=1)))
+    assert ["pos"] == list(kills(Model(toy_scenario(Toy({"cpu0": 1}))), ["pos"], Trials(cap=1)))
 
 
 def test_what_is_compared_has_canonical_names() -> None:

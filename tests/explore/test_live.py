@@ -23,6 +23,7 @@ from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.prove import Prover
 from simbbm.linux.split import split_pmd, split_pud
 from simbbm.linux.tlbflush import flush_tlb_all
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.campaign import finder
 
@@ -60,7 +61,7 @@ def dropping(*steps: str, expect: str = "HOLDS") -> Scenario:
 def test_what_no_schedule_comes_to_is_refused(twin: Scenario) -> None:
     """Whatever the rest of the twin does, and whoever asks."""
     with pytest.raises(EditError, match=f"{BY_PAGE}, but no schedule comes to such a step"):
-        Prover(twin, SMALL).prove()
+        Prover(Model(twin, SMALL)).prove()
 
 
 def test_what_only_the_origin_does_counts_for_twins_that_fail_alone() -> None:
@@ -69,11 +70,11 @@ def test_what_only_the_origin_does_counts_for_twins_that_fail_alone() -> None:
     step = "flush_tlb_all.isb"
 
     with pytest.raises(EditError, match=f"{step}, but no schedule comes to"):
-        Prover(other.twin("x", expect="HOLDS", drop=[step], cpus=3, layout="mixed"), {}).prove()
+        Prover(Model(other.twin("x", expect="HOLDS", drop=[step], cpus=3, layout="mixed"))).prove()
     failing = other.twin(
         "x", expect="VIOLATED:no_size_change_seen", drop=[step, LOAD_BEARING], **SMALL
     )
-    assert Verdict.VIOLATED is Prover(failing, {}).prove().verdict
+    assert Verdict.VIOLATED is Prover(Model(failing)).prove().verdict
 
 
 def test_it_is_refused_before_a_campaign_and_after_any_run(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +86,7 @@ def test_it_is_refused_before_a_campaign_and_after_any_run(monkeypatch: pytest.M
     with pytest.raises(EditError, match="no schedule comes to"):
         stress(request)
     with pytest.raises(EditError, match="no schedule comes to"):
-        run_one(dropping(BY_PAGE), SMALL, "random", seed=1)
+        run_one(Model(dropping(BY_PAGE), SMALL), "random", seed=1)
 
 
 @routine
@@ -100,12 +101,14 @@ def test_own_edits_may_idle_where_they_do_not_by_default() -> None:
     )
     here = SMALL | {"flush": "all"}
 
-    assert Verdict.PROVED == Prover(twin, here, Limits(states=20_000)).prove().verdict
-    assert require_live(twin, SMALL | {"flush": "pages"}) is None
+    assert Verdict.PROVED == Prover(Model(twin, here), Limits(states=20_000)).prove().verdict
+    assert require_live(Model(twin, SMALL | {"flush": "pages"})) is None
     with pytest.raises(EditError, match="split_pmd, but nothing calls it with these parameters"):
         require_live(
-            GOOD.twin("x", expect="HOLDS", replace={split_pmd: nothing, split_pud: nothing}),
-            {"cpus": 2, "layout": "pages"},
+            Model(
+                GOOD.twin("x", expect="HOLDS", replace={split_pmd: nothing, split_pud: nothing}),
+                {"cpus": 2, "layout": "pages"},
+            ),
         )
 
 
@@ -114,16 +117,16 @@ def test_a_change_in_the_id_was_asked_of_these_parameters() -> None:
     step = "split_pud.dsb.ishst"
     changed = with_change(dropping("flush_tlb_all.tlbi.vmalle1is"), Change(step, "remove"))
 
-    assert require_live(changed, GOOD.parameters_from({})) is None
+    assert require_live(Model(changed, GOOD.parameters_from({}))) is None
     with pytest.raises(EditError, match=f"~remove~{step} drops {step}, but no schedule"):
-        Prover(changed, SMALL).prove()
+        Prover(Model(changed, SMALL)).prove()
 
 
 def test_what_is_beyond_the_limit_is_doubted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither as expected nor the author's mistake."""
     monkeypatch.setattr(live, "LIMITS", Limits(states=5))
     twin = dropping(BY_PAGE)
-    run = run_one(twin, SMALL, "polite", seed=0)
+    run = run_one(Model(twin, SMALL), "polite", seed=0)
     assert run.verdict is Verdict.HOLDS
     assert run.doubt
     assert run.doubt.endswith("no schedule comes to such a step within 5 states")
@@ -135,16 +138,16 @@ def test_an_ablation_of_what_is_not_there_is_refused(change: str) -> None:
     step = "idmap_cpu_set_reserved_ttbr1.dsb.nhs"
 
     with pytest.raises(EditError, match="nearest: idmap_cpu_set_"):
-        Ablator(GOOD, SMALL, Limits(states=5)).ablate(Change(step, change))
+        Ablator(Model(GOOD, SMALL), Limits(states=5)).ablate(Change(step, change))
     with pytest.raises(EditError, match="nearest: idmap_cpu_set_"):
-        discovery.find(f"linear_map_split::good~{change}~{step}").system()
+        Model(discovery.find(f"linear_map_split::good~{change}~{step}"))
 
 
 def test_what_is_no_weaker_form_is_refused() -> None:
     changed = with_change(GOOD, Change(LOAD_BEARING, "weaken:dsb.sy"))
 
     with pytest.raises(EditError, match=r"dsb.sy is no weaker form of dsb.nsh .*: dmb.nsh"):
-        Prover(changed, SMALL).prove()
+        Prover(Model(changed, SMALL)).prove()
 
 
 def test_a_delay_is_not_searched_for_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from simbbm.core.trace import trace_digest
 from simbbm.explore.runs.run import Recorder, Runner
 from simbbm.explore.strategies.named import strategy
 from simbbm.explore.strategies.profile import Profile
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 
 MAX_STEPS = 500
@@ -27,7 +28,7 @@ def scenario(request: pytest.FixtureRequest) -> Scenario:
 
 def test_runs_meet_the_same_states_watched_or_not(scenario: Scenario) -> None:
     """Same tape, same trace, and every state equal, over a thousand schedules each."""
-    alone, watched = Engine(Graph(scenario.system())), Engine(Graph(scenario.system()))
+    alone, watched = Engine(Graph(Model(scenario).system)), Engine(Graph(Model(scenario).system))
     visited: list[Any] = []
     environment: Any = watched.environment
     step = environment.step
@@ -74,11 +75,11 @@ def digest_of(engine: Engine[Any], state: Any) -> str:
 
 def test_moves_applied_to_values_give_the_same_states(scenario: Scenario) -> None:
     """No graph, no engine, no cache of ours: a fresh system, its moves and their application."""
-    runner = Runner(scenario, {}, "default", seed=23, max_steps=MAX_STEPS)
+    runner = Runner(Model(scenario), "default", seed=23, max_steps=MAX_STEPS)
     for number in range(60):
         recorder = Recorder(runner.chooser(number))
         ended = runner.run(recorder)
-        system = scenario.system()
+        system = Model(scenario).system
         state = system.initial()
         labels = []
         for node, k in recorder.taken:
@@ -94,7 +95,7 @@ def test_moves_applied_to_values_give_the_same_states(scenario: Scenario) -> Non
 
 def test_labels_name_one_move_of_a_state(scenario: Scenario) -> None:
     """A witness would be ambiguous otherwise."""
-    runner = Runner(scenario, {}, "default", seed=31, max_steps=MAX_STEPS)
+    runner = Runner(Model(scenario), "default", seed=31, max_steps=MAX_STEPS)
     for number in range(200):
         recorder = Recorder(runner.chooser(number))
         runner.run(recorder)
@@ -104,8 +105,8 @@ def test_labels_name_one_move_of_a_state(scenario: Scenario) -> None:
 
 def test_a_graph_that_forgets_its_nodes_gives_the_same_runs(scenario: Scenario) -> None:
     plan = strategy("default").calibrated(Profile(22))
-    whole = Engine(Graph(scenario.system()))
-    forgetful = Engine(Graph(scenario.system(), max_nodes=7))
+    whole = Engine(Graph(Model(scenario).system))
+    forgetful = Engine(Graph(Model(scenario).system, max_nodes=7))
     for number in range(200):
         seed = run_seed(29, number)
         ends = [e.run(plan.chooser(seed, number), MAX_STEPS) for e in (whole, forgetful)]

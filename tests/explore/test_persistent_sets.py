@@ -24,6 +24,7 @@ from simbbm.arm64.translation.registers import Ttbr
 from simbbm.check.properties import no_size_change_seen, no_tlb_conflict
 from simbbm.core.system import Move
 from simbbm.explore.search.space import Space
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.explore.test_reductions import AS_ANOTHER, COMMON, LEAVES, RETURNS, THREADS
 from tests.scenarios.everything import GOOD, SHIPPED
@@ -135,13 +136,13 @@ def small(scenario: Scenario) -> dict[str, Any]:
 
 @pytest.mark.parametrize("layout", ["pmd", "contpmd"])
 def test_the_merged_protocol(layout: str) -> None:
-    assert assert_all_persistent(GOOD.system({"cpus": 2, "layout": layout}), limit=200) > 50
+    assert assert_all_persistent(Model(GOOD, {"cpus": 2, "layout": layout}).system, limit=200) > 50
 
 
 @pytest.mark.quality
 @pytest.mark.parametrize("scenario", SHIPPED, ids=[s.id for s in SHIPPED])
 def test_every_shipped_scenario(scenario: Scenario) -> None:
-    system = scenario.system(small(scenario))
+    system = Model(scenario, small(scenario)).system
     if Space(system).ample is not None:
         assert assert_all_persistent(system, limit=120)
 

@@ -12,7 +12,9 @@ from simbbm import discovery
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.explore.counterexample.explain import explain
 from simbbm.explore.counterexample.probability import Curve, _chances
+from simbbm.explore.runs.replay import model_of
 from simbbm.explore.search.prove import Prover, witness_along
+from simbbm.model import Model
 from simbbm.report.explanation import no_return, sentences
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import how_it_ends, twin
@@ -21,9 +23,11 @@ TWO = {"cpus": 2, "layout": "pmd"}
 
 
 def curve(scenario: Scenario, params: dict[str, Any], states: int = 20_000) -> Curve | None:
-    proof = Prover(scenario, params).prove()
+    proof = Prover(Model(scenario, params)).prove()
     assert proof.run is not None
-    explained = explain(witness_along(scenario, params, proof.run), scenario, states)
+    explained = explain(
+        w := witness_along(Model(scenario, params), proof.run), model_of(w, scenario), states
+    )
     assert explained is not None
     return explained.curve
 
@@ -48,7 +52,7 @@ def exactly(system: Arm64, state: Machine, way: str) -> Fraction:
 def test_chances_are_those_of_every_path(name: str) -> None:
     scenario = twin(name)
     found = curve(scenario, TWO)
-    system = scenario.system(TWO)
+    system = Model(scenario, TWO).system
     wanted = exactly(system, system.initial(), "VIOLATED:no_size_change_seen")
 
     assert found is not None
@@ -61,7 +65,7 @@ def test_like_cpus_are_not_told_apart_by_chance() -> None:
     scenario = twin("m12_ttbr1_not_switched")
     three = {"cpus": 3, "layout": "pmd"}
     scenario_random = twin("m02_first_to_arrive_splits")
-    system = scenario_random.system(three)
+    system = Model(scenario_random, three).system
     wanted = exactly(system, system.initial(), "VIOLATED:no_size_change_seen")
     found = curve(scenario_random, three)
 
@@ -106,9 +110,9 @@ def test_what_is_certain_or_open_to_the_end_is_said() -> None:
 
 def test_marks_are_passed_for_good() -> None:
     scenario = discovery.find("linear_map_split::m10_no_dsb_after_tlbi")
-    proof = Prover(scenario, TWO).prove()
+    proof = Prover(Model(scenario, TWO)).prove()
     assert proof.run is not None
-    explained = explain(witness_along(scenario, TWO, proof.run), scenario)
+    explained = explain(w := witness_along(Model(scenario, TWO), proof.run), model_of(w, scenario))
     assert explained is not None
     assert explained.curve is not None
     chances = explained.curve.chances
@@ -124,9 +128,11 @@ def test_marks_are_passed_for_good() -> None:
 
 def test_too_many_states_are_no_answer() -> None:
     scenario = twin("m10_no_dsb_after_tlbi")
-    proof = Prover(scenario, TWO).prove()
+    proof = Prover(Model(scenario, TWO)).prove()
     assert proof.run is not None
-    explained = explain(witness_along(scenario, TWO, proof.run), scenario, 50)
+    explained = explain(
+        w := witness_along(Model(scenario, TWO), proof.run), model_of(w, scenario), 50
+    )
 
     assert explained is not None
     assert explained.curve is None

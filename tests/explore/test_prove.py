@@ -10,20 +10,22 @@ from typing import Any
 
 import pytest
 
-from simbbm.arm64.machine import Arm64
+from simbbm.arm64.machine import Arm64, MachineSpec
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.translation.descriptor import leaf, table
+from simbbm.arm64.translation.geometry import SCALED
 from simbbm.check.verdict import Expectation, Verdict
 from simbbm.core.choice import Polite
 from simbbm.core.graph import Graph, Node
 from simbbm.core.programs.program import repeat_until
-from simbbm.explore.runs.replay import Result, replay
+from simbbm.explore.runs.replay import Result, model_of, replay
 from simbbm.explore.search import breadth_first as searching
 from simbbm.explore.search.attempt import Interrupted, way_of
 from simbbm.explore.search.breadth_first import INTERRUPTED, Limits, Progress, Search
 from simbbm.explore.search.coverage import never_awaited
 from simbbm.explore.search.prove import Prover, collision_bound, witness_along
 from simbbm.explore.search.space import Space
+from simbbm.model import Model
 from simbbm.scenario import Scenario, Setup
 from tests.scenarios.everything import (
     GOOD,
@@ -50,7 +52,10 @@ class Little(Scenario):
     def parameters_from(self, given: Mapping[str, Any]) -> dict[str, Any]:
         return dict(given)
 
-    def system(self, parameters: Mapping[str, Any] | None = None) -> Arm64:  # noqa: ARG002
+    def setup(self, parameters: Mapping[str, Any]) -> Setup:  # noqa: ARG002
+        return Setup(geometry=SCALED, cpus=(), tables={}, properties=())
+
+    def machine(self, spec: MachineSpec, setup: Setup) -> Arm64:  # noqa: ARG002
         return machine(*self.programs, tables=TABLES, uniform=True)
 
 
@@ -64,7 +69,7 @@ def little(*programs: tuple[Any, ...]) -> Little:
 
 @pytest.mark.parametrize("scenario", HOLDING, ids=names(HOLDING))
 def test_what_holds_is_proved(scenario: Scenario) -> None:
-    proof = Prover(scenario, {}).prove()
+    proof = Prover(Model(scenario)).prove()
 
     assert (Verdict.PROVED, None, None) == (proof.verdict, proof.property, proof.run)
     assert proof.states > 20
@@ -78,23 +83,25 @@ def test_what_holds_is_proved(scenario: Scenario) -> None:
 @pytest.mark.parametrize("scenario", BAD, ids=names(BAD))
 def test_a_bad_twin_has_a_certified_counterexample(scenario: Scenario) -> None:
     """With the default parameters; its run is one of the machine itself, and replays."""
-    proof = Prover(scenario, {}).prove()
+    proof = Prover(Model(scenario)).prove()
 
     assert f"{proof.verdict}:{proof.property}" in expected_failures(scenario)
     assert proof.certified
     assert proof.run is not None
-    witness = witness_along(scenario, {}, proof.run)
+    witness = witness_along(Model(scenario), proof.run)
     assert (proof.verdict, proof.property) == (witness.verdict, witness.property)
     assert len(proof.run) == witness.steps
-    assert replay(witness, scenario).result is Result.REPRODUCED
+    assert replay(witness, model_of(witness, scenario)).result is Result.REPRODUCED
 
 
 @pytest.mark.parametrize("scenario", TWINS, ids=names(TWINS))
 def test_no_reduction_finds_a_shorter_one(scenario: Scenario) -> None:
     params = {"cpus": 2, "layout": "pmd"}
     wanted = frozenset(scenario.expect.failures) or None
-    plain = Search(Space(scenario.system(params), symmetry=False, ample=False), wanted=wanted).run()
-    proof = Prover(scenario, params).prove()
+    plain = Search(
+        Space(Model(scenario, params).system, symmetry=False, ample=False), wanted=wanted
+    ).run()
+    proof = Prover(Model(scenario, params)).prove()
 
     if proof.run is None:
         assert plain.complete
@@ -109,14 +116,16 @@ def test_of_the_shortest_runs_the_politest_is_told(name: str) -> None:
     """It differs less from the polite schedule than as it was met, and none differs less."""
     scenario, params = twin(name), {"cpus": 2, "layout": "pmd"}
     wanted = frozenset(scenario.expect.failures)
-    (met,) = Search(Space(scenario.system(params), ample=False), wanted=wanted).run().failures
-    proof = Prover(scenario, params).prove()
+    (met,) = (
+        Search(Space(Model(scenario, params).system, ample=False), wanted=wanted).run().failures
+    )
+    proof = Prover(Model(scenario, params)).prove()
     assert proof.run is not None
-    decisions = len(witness_along(scenario, params, proof.run).decisions)
+    decisions = len(witness_along(Model(scenario, params), proof.run).decisions)
 
     assert len(met.walk) == len(proof.run)
-    assert decisions < len(witness_along(scenario, params, met.walk).decisions)
-    assert decisions == fewest_decisions(scenario.system(params), met.way, len(met.walk))
+    assert decisions < len(witness_along(Model(scenario, params), met.walk).decisions)
+    assert decisions == fewest_decisions(Model(scenario, params).system, met.way, len(met.walk))
 
 
 def fewest_decisions(system: Arm64, way: tuple[Verdict, str], length: int) -> int | None:
@@ -139,8 +148,8 @@ def fewest_decisions(system: Arm64, way: tuple[Verdict, str], length: int) -> in
 def test_a_landmark_is_no_state_in_which_others_run_on() -> None:
     """All CPUs may see the split here, so that the twin that parks nobody is proved too."""
     params = {"cpus": 3, "layout": "pmd", "noabort": "all"}
-    parked = Prover(GOOD, params).prove()
-    at_large = Prover(twin("m01_only_boot_cpu_runs_fn"), params).prove()
+    parked = Prover(Model(GOOD, params)).prove()
+    at_large = Prover(Model(twin("m01_only_boot_cpu_runs_fn"), params)).prove()
 
     assert (Verdict.PROVED, Verdict.PROVED) == (parked.verdict, at_large.verdict)
     assert sum(parked.landmarks.values()) > 0
@@ -149,7 +158,7 @@ def test_a_landmark_is_no_state_in_which_others_run_on() -> None:
 
 def test_without_reductions_every_state_is_visited() -> None:
     params: dict[str, Any] = {"cpus": 2, "layout": "contpmd"}
-    proof = Prover(GOOD, params, symmetry=False, ample=False).prove()
+    proof = Prover(Model(GOOD, params), symmetry=False, ample=False).prove()
     found = everything(GOOD, **params)
 
     assert ((), found.states, found.transitions) == (
@@ -163,7 +172,7 @@ def test_a_search_goes_on_past_what_nobody_asked_for() -> None:
     late = twin("m03_waits_for_one_less")
     only_stuck = Expectation.parse("STUCK:terminates")
     searched = Search(
-        Space(late.system({"cpus": 3, "layout": "pmd"}), ample=False),
+        Space(Model(late, {"cpus": 3, "layout": "pmd"}).system, ample=False),
         wanted=frozenset(only_stuck.failures),
     ).run()
 
@@ -181,7 +190,7 @@ CUT_SHORT = {
 @pytest.mark.parametrize("scenario", [GOOD, twin("m21_stores_unpublished")], ids=["good", "bad"])
 @pytest.mark.parametrize("limit", CUT_SHORT)
 def test_a_search_that_is_cut_short_proves_nothing(scenario: Scenario, limit: str) -> None:
-    proof = Prover(scenario, {"cpus": 4}, CUT_SHORT[limit]).prove()
+    proof = Prover(Model(scenario, {"cpus": 4}), CUT_SHORT[limit]).prove()
 
     assert Verdict.INCONCLUSIVE is proof.verdict
     assert proof.run is None
@@ -190,7 +199,7 @@ def test_a_search_that_is_cut_short_proves_nothing(scenario: Scenario, limit: st
 
 
 def test_what_was_searched_in_vain_is_said_in_steps() -> None:
-    proof = Prover(twin("m21_stores_unpublished"), {}, Limits(states=500), ample=False).prove()
+    proof = Prover(Model(twin("m21_stores_unpublished")), Limits(states=500), ample=False).prove()
     searched = everything(twin("m01_only_boot_cpu_runs_fn"), cpus=2, layout="pmd")
 
     assert searched.ends
@@ -211,7 +220,7 @@ def test_ctrl_c_and_no_memory_are_no_proof(
         return apply(self, state, move)
 
     monkeypatch.setattr(Arm64, "apply", fails)
-    prover = Prover(GOOD, {})
+    prover = Prover(Model(GOOD))
     if error is KeyboardInterrupt:
         with pytest.raises(Interrupted) as cut:
             prover.prove()
@@ -235,7 +244,7 @@ def test_ctrl_c_while_the_nearest_is_looked_for_is_not_lost(
         return layers(self)
 
     monkeypatch.setattr(Search, "_layers", interrupted)
-    prover = Prover(GOOD, {"cpus": 2, "layout": "pmd", "noabort": "none"})
+    prover = Prover(Model(GOOD, {"cpus": 2, "layout": "pmd", "noabort": "none"}))
     with pytest.raises(Interrupted) as cut:
         prover.prove()
     proof = prover.proof(cut.value.attempt)
@@ -244,9 +253,9 @@ def test_ctrl_c_while_the_nearest_is_looked_for_is_not_lost(
 
 
 def test_hashes_instead_of_states_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    exact = Prover(GOOD, {}).prove(), Prover(twin("m09_no_tlbi"), {}).prove()
+    exact = Prover(Model(GOOD)).prove(), Prover(Model(twin("m09_no_tlbi"))).prove()
     monkeypatch.setattr(searching, "EXACT", 100)
-    hashed = Prover(GOOD, {}).prove(), Prover(twin("m09_no_tlbi"), {}).prove()
+    hashed = Prover(Model(GOOD)).prove(), Prover(Model(twin("m09_no_tlbi"))).prove()
 
     for one, other in zip(exact, hashed, strict=True):
         assert (one.states, one.transitions, one.run) == (
@@ -261,7 +270,7 @@ def test_hashes_instead_of_states_find_the_same(monkeypatch: pytest.MonkeyPatch)
 
 def test_progress_is_told() -> None:
     told: list[Progress] = []
-    Prover(GOOD, {"cpus": 2, "layout": "pmd"}, tell=told.append).prove()
+    Prover(Model(GOOD, {"cpus": 2, "layout": "pmd"}), tell=told.append).prove()
 
     assert sorted(told, key=lambda now: now.states) == told
     assert told[-1].states > 100
@@ -295,7 +304,7 @@ LIVELOCKS = {
 @pytest.mark.parametrize("scenario", LIVELOCKS.values(), ids=LIVELOCKS)
 @pytest.mark.parametrize("ample", [True, False])
 def test_who_goes_round_for_ever_is_stuck(scenario: Scenario, *, ample: bool) -> None:
-    proof = Prover(scenario, {}, ample=ample).prove()
+    proof = Prover(Model(scenario), ample=ample).prove()
 
     assert (Verdict.STUCK, "terminates") == (proof.verdict, proof.property)
     assert proof.message.startswith("may go round for ever: cpu0 waits in ")
@@ -305,7 +314,7 @@ def test_who_goes_round_for_ever_is_stuck(scenario: Scenario, *, ample: bool) ->
 
 
 def test_a_loop_that_somebody_ends_is_no_livelock() -> None:
-    assert Verdict.PROVED is Prover(little((poll, FLAG), (store, FLAG)), {}).prove().verdict
+    assert Verdict.PROVED is Prover(Model(little((poll, FLAG), (store, FLAG)))).prove().verdict
 
 
 async def by_number(cpu: Cpu, word: int) -> None:
@@ -315,8 +324,8 @@ async def by_number(cpu: Cpu, word: int) -> None:
 
 
 def test_cpus_that_know_their_number_are_not_taken_for_alike() -> None:
-    proof = Prover(little((by_number, FLAG), (by_number, FLAG)), {}).prove()
-    alike = Prover(little((store, FLAG), (store, FLAG)), {}).prove()
+    proof = Prover(Model(little((by_number, FLAG), (by_number, FLAG)))).prove()
+    alike = Prover(Model(little((store, FLAG), (store, FLAG)))).prove()
 
     assert "symmetry" not in proof.reductions
     assert "symmetry" in alike.reductions
@@ -365,7 +374,7 @@ def test_every_step_of_the_protocol_is_reached_with_some_parameters() -> None:
         {"layout": "pmd", "cpus": 2, "geometry": "4k"},
     ):
         # What the model panics of, nobody who keeps to the protocol comes to.
-        never = {at for at in Prover(GOOD, params).prove().never if "cpu.panic(" not in at}
+        never = {at for at in Prover(Model(GOOD, params)).prove().never if "cpu.panic(" not in at}
         missed = never if missed is None else missed & never
 
     assert set() == missed

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from simbbm.arm64.ops import Cpu
 from simbbm.core.programs.program import repeat_until, routine
 from simbbm.explore.search.prove import witness_along
+from simbbm.model import Model
 from simbbm.scenario import CpuSetup, Setup, scenario
 from tests.explore.test_rounds import proved, setup
 from tests.support import FLAG, FLAG2, REGIME
@@ -77,4 +78,4 @@ def test_all_searches_agree_on_random_loops(
     proof = proved(mine)
     if proof.loop is not None:
         assert proof.run is not None
-        assert "STUCK" == witness_along(mine, {}, proof.run, loop=proof.loop).verdict
+        assert "STUCK" == witness_along(Model(mine), proof.run, loop=proof.loop).verdict

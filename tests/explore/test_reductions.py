@@ -20,6 +20,7 @@ from simbbm.arm64.translation.view import Hit
 from simbbm.core.programs.program import repeat_until
 from simbbm.core.system import Problem
 from simbbm.explore.search.space import Space
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import GOOD, TWINS, how_it_ends, names
 from tests.support import (
@@ -72,7 +73,7 @@ def walk(system: Arm64, *, symmetry: bool, ample: bool, limit: int = 100_000) ->
 @pytest.mark.parametrize("scenario", [GOOD, *TWINS], ids=names((GOOD, *TWINS)))
 @pytest.mark.parametrize(("cpus", "layout"), [(2, "contpmd"), (3, "pmd")])
 def test_every_scenario_ends_in_the_same_ways(scenario: Scenario, cpus: int, layout: str) -> None:
-    system = scenario.system({"cpus": cpus, "layout": layout})
+    system = Model(scenario, {"cpus": cpus, "layout": layout}).system
     if scenario.name == "m21_stores_unpublished" and cpus == 3:
         pytest.skip("40,000 states without reductions: cpus=2 has to do")
 

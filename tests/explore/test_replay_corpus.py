@@ -14,15 +14,13 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from simbbm import discovery
-from simbbm.core.graph import Graph
-from simbbm.explore.runs.replay import Result, graph_of, replay
+from simbbm.explore.runs.replay import Result, model_of, replay
 from simbbm.explore.witness.recording import Witness, from_token, load
-from simbbm.scenario import Scenario
+from simbbm.model import Model
 
 CORPUS = Path(__file__).parent / "corpus"
 FILES = sorted(path for path in CORPUS.iterdir() if path.is_file())
@@ -33,18 +31,16 @@ def read(path: Path) -> Witness:
 
 
 @cache
-def known(name: str) -> tuple[Scenario, Graph[Any]]:
-    """A scenario and its graph, once for all that is recorded of it."""
+def known(name: str) -> Model:
+    """A model, once for all that is recorded of it."""
     witness = load(CORPUS / f"{name}.json")
-    scenario = discovery.find(witness.scenario)
-    return scenario, graph_of(witness, scenario)
+    return model_of(witness, discovery.find(witness.scenario))
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.name for path in FILES])
 def test_what_was_written_once_is_reproduced(path: Path) -> None:
     witness = read(path)
-    scenario, graph = known(path.stem)
-    result = replay(witness, scenario, graph)
+    result = replay(witness, known(path.stem))
 
     assert result.result is Result.REPRODUCED, (result.step, result.expected, result.got)
     assert (result.verdict, result.property) == (witness.verdict, witness.property)

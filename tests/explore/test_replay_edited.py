@@ -17,11 +17,12 @@ from simbbm.core.programs.program import routine
 from simbbm.core.system import STEP, Footprint, Move
 from simbbm.explore.runs.goal import Goal
 from simbbm.explore.runs.marks import is_like, kind, mark
-from simbbm.explore.runs.replay import Replay, Result, replay
+from simbbm.explore.runs.replay import Replay, Result, model_of, replay
 from simbbm.explore.runs.semantic import Semantic, follow
 from simbbm.explore.runs.walk import Walk
 from simbbm.explore.witness.recording import Decision, Witness, from_token, load, token, witness_of
 from simbbm.linux import mmu_context, pgtable
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.explore.toys import Toy
 
@@ -62,7 +63,7 @@ def recorded(name: str, form: str = "json") -> tuple[Witness, Scenario]:
     witness = load(path) if form == "json" else from_token(path.read_text())
     scenario = discovery.find(witness.scenario)
     # As it would be recorded now: steps have other names since.
-    fresh = replay(witness, scenario).refreshed or witness
+    fresh = replay(witness, model_of(witness, scenario)).refreshed or witness
     if form == "sb1":
         return witness, scenario
     return (fresh if form == "json" else from_token(token(fresh))), scenario
@@ -76,7 +77,7 @@ def check_reproduced(result: Replay, witness: Witness, scenario: Scenario, how: 
     assert fresh is not None
     assert (fresh.message, fresh.steps) == (result.message, result.steps)
     for again in (fresh, from_token(token(fresh))):
-        exact = replay(again, scenario)
+        exact = replay(again, model_of(again, scenario))
         assert (exact.result, exact.how, exact.refreshed) == (Result.REPRODUCED, "exact", None)
         assert (exact.digest, exact.message) == (result.digest, result.message)
     return fresh
@@ -93,24 +94,26 @@ ANOTHER_TURN = pytest.mark.xfail(
 def test_local_operations_may_come_and_go(name: str, form: str) -> None:
     witness, scenario = recorded(name, form)
     padded = edited(scenario)
-    fresh = check_reproduced(replay(witness, padded), witness, padded, "semantic")
+    fresh = check_reproduced(
+        replay(witness, model_of(witness, padded)), witness, padded, "semantic"
+    )
 
     back = from_token(token(fresh))
-    check_reproduced(replay(back, scenario), witness, scenario, "semantic")
+    check_reproduced(replay(back, model_of(back, scenario)), witness, scenario, "semantic")
 
 
 def test_a_token_of_version_1_has_no_marks_and_is_followed_by_distance() -> None:
     witness, scenario = recorded("m01_only_boot_cpu_runs_fn", "sb1")
     assert {decision.instead_of for decision in witness.decisions} == {""}
     padded = edited(scenario)
-    check_reproduced(replay(witness, padded), witness, padded, "semantic")
+    check_reproduced(replay(witness, model_of(witness, padded)), witness, padded, "semantic")
 
 
 def test_one_more_cpu_is_advanced_while_others_are_held_back() -> None:
     """The TLBI of m10 must stay on its way until the new CPU has parked as well."""
     witness, scenario = recorded("m10_no_dsb_after_tlbi")
     more = msgspec.structs.replace(witness, params=witness.params | {"cpus": 4})
-    fresh = check_reproduced(replay(more, scenario), witness, scenario, "goal")
+    fresh = check_reproduced(replay(more, model_of(more, scenario)), witness, scenario, "goal")
     assert any(d.label.startswith("cpu3") or "cpu3" in d.instead_of for d in fresh.decisions)
 
 
@@ -122,7 +125,7 @@ def test_entries_may_have_moved() -> None:
         for d in witness.decisions
     )
     assert moved != witness.decisions
-    system = scenario.system(witness.params)
+    system = Model(scenario, witness.params).system
     by_label = follow(moved, Graph(system), Semantic())
     as_goals = follow(moved, Graph(system), Goal(moved))
 
@@ -137,7 +140,7 @@ def test_on_the_fixed_protocol_it_is_stale(name: str) -> None:
     witness, _ = recorded(name)
     fixed = msgspec.structs.replace(witness, scenario=GOOD.id)
     for scenario in (GOOD, edited(GOOD)):
-        result = replay(fixed, scenario)
+        result = replay(fixed, model_of(fixed, scenario))
         assert (result.result, result.refreshed) == (Result.STALE, None)
         assert result.verdict == "HOLDS"
         assert result.step is not None
@@ -149,7 +152,10 @@ def test_stale_names_the_first_label_that_is_gone() -> None:
     witness, _ = recorded("m10_no_dsb_after_tlbi")
     gone = Decision(witness.decisions[3].step, "cpu1:nowhere.isb", 1, "cpu0:nowhere.isb")
     decisions = (*witness.decisions[:3], gone, *witness.decisions[4:])
-    result = replay(msgspec.structs.replace(witness, scenario=GOOD.id, decisions=decisions), GOOD)
+    result = replay(
+        w := msgspec.structs.replace(witness, scenario=GOOD.id, decisions=decisions),
+        model_of(w, GOOD),
+    )
 
     assert (result.result, result.how) == (Result.STALE, "goal")
     assert (result.step, result.expected) == (gone.step, "cpu1:nowhere.isb")
@@ -160,14 +166,14 @@ def test_a_decision_that_the_program_has_lost_is_left_out() -> None:
     witness, scenario = recorded("m10_no_dsb_after_tlbi")
     lost = Decision(witness.decisions[0].step - 1, "cpu0:gone.nop", 1, "cpu0:other.nop")
     more = msgspec.structs.replace(witness, decisions=(lost, *witness.decisions))
-    check_reproduced(replay(more, scenario), witness, scenario, "semantic")
+    check_reproduced(replay(more, model_of(more, scenario)), witness, scenario, "semantic")
 
 
 def test_that_a_run_holds_is_followed_exactly_or_not_at_all() -> None:
-    witness = witness_of(discovery.find("bbm_minimal::good"), {}, "random", 1)
+    witness = witness_of(Model(discovery.find("bbm_minimal::good")), "random", 1)
     step = witness.decisions[0].step
     gone = msgspec.structs.replace(witness, decisions=(Decision(step, "cpu1:gone.isb", 1),))
-    result = replay(gone, discovery.find("bbm_minimal::good"))
+    result = replay(gone, model_of(gone, discovery.find("bbm_minimal::good")))
 
     assert (result.result, result.how, result.step) == (Result.DIVERGED, "exact", step)
 

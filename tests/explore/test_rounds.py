@@ -20,9 +20,10 @@ from simbbm.core.programs.program import repeat_until, routine
 from simbbm.explore.counterexample.confirm import confirm
 from simbbm.explore.counterexample.explain import explain
 from simbbm.explore.counterexample.shrink import shrink
-from simbbm.explore.runs.replay import Result, replay, steps_of
+from simbbm.explore.runs.replay import Result, model_of, replay, steps_of
 from simbbm.explore.search.prove import Proof, Prover, witness_along
 from simbbm.explore.witness.recording import from_token, token
+from simbbm.model import Model
 from simbbm.report.columns import render
 from simbbm.report.explanation import sentences
 from simbbm.report.story import tell
@@ -63,7 +64,7 @@ def made(*programs: Any, **more: Any) -> Scenario:
 def proved(mine: Scenario) -> Proof:
     """Search with every reduction, without any, and with either alone: all must agree."""
     every = [
-        Prover(mine, {}, symmetry=symmetry, ample=ample).prove()
+        Prover(Model(mine), symmetry=symmetry, ample=ample).prove()
         for symmetry in (True, False)
         for ample in (True, False)
     ]
@@ -97,7 +98,7 @@ WITHOUT = STALE.twin("No TLBI.", expect="STUCK:terminates", drop=["make_writable
 @pytest.mark.parametrize("hardware", [DELAYED, CONCRETE], ids=["closure", "concrete"])
 def test_a_stale_entry_may_stay_for_ever(hardware: Hardware) -> None:
     """Nobody has to evict it; with a TLBI there is no cycle at all."""
-    good, bad = (Prover(which.on(lambda _: hardware), {}).prove() for which in (STALE, WITHOUT))
+    good, bad = (Prover(Model(which.on(lambda _: hardware))).prove() for which in (STALE, WITHOUT))
 
     assert ("PROVED", 0, 1) == (good.verdict, good.termination.cycles, good.termination.cpus)  # type: ignore[union-attr]
     assert ("STUCK", "terminates", True) == (bad.verdict, bad.property, bad.certified)
@@ -105,18 +106,18 @@ def test_a_stale_entry_may_stay_for_ever(hardware: Hardware) -> None:
 
 
 def witness_of_round() -> Any:
-    proof = Prover(WITHOUT, {}).prove()
+    proof = Prover(Model(WITHOUT)).prove()
     assert proof.run is not None
-    return witness_along(WITHOUT, {}, proof.run, loop=proof.loop)
+    return witness_along(Model(WITHOUT), proof.run, loop=proof.loop)
 
 
 def test_the_lasso_replays_shrinks_and_is_explained() -> None:
     witness = witness_of_round()
     for kept in (witness, from_token(token(witness))):
-        again = replay(kept, WITHOUT)
+        again = replay(kept, model_of(kept, WITHOUT))
         assert (Result.REPRODUCED, "exact") == (again.result, again.how)
-    small = shrink(witness, WITHOUT)
-    by_hand = shrink(witness, WITHOUT, states=1)
+    small = shrink(witness, model_of(witness, WITHOUT))
+    by_hand = shrink(witness, model_of(witness, WITHOUT), states=1)
 
     assert (witness.steps, witness.loop, True) == (
         small.witness.steps,
@@ -124,7 +125,7 @@ def test_the_lasso_replays_shrinks_and_is_explained() -> None:
         small.certified,
     )
     assert (witness.loop, False) == (by_hand.witness.loop, by_hand.certified)
-    explained = explain(witness, WITHOUT)
+    explained = explain(witness, model_of(witness, WITHOUT))
     assert explained is not None
     assert "speculative walk" in explained.allowances.needed
     assert any(text.startswith("a scheduler that draws") for text in sentences(explained))
@@ -132,7 +133,7 @@ def test_the_lasso_replays_shrinks_and_is_explained() -> None:
 
 def test_the_lasso_is_told_as_one() -> None:
     witness = witness_of_round()
-    text = "\n".join(line.text for line in render(tell(witness, WITHOUT)))
+    text = "\n".join(line.text for line in render(tell(witness, model_of(witness, WITHOUT))))
 
     assert text.index("--- from here on it goes round:") < text.index("and so on, for ever, from")
     assert f"from step {witness.loop}" in text
@@ -144,14 +145,18 @@ def test_a_loop_that_does_not_close_is_not_believed(change: dict[str, int]) -> N
     """It is looked for again from where its way leads, and what is found is another witness."""
     witness = witness_of_round()
     assert witness.loop not in change.values()
-    again = replay(msgspec.structs.replace(witness, **change), WITHOUT)
+    again = replay(w := msgspec.structs.replace(witness, **change), model_of(w, WITHOUT))
 
     assert again.how != "exact"
-    assert again.refreshed is None or replay(again.refreshed, WITHOUT).how == "exact"
+    assert (
+        again.refreshed is None
+        or replay(again.refreshed, model_of(again.refreshed, WITHOUT)).how == "exact"
+    )
 
 
 def test_the_lasso_is_stale_where_the_entry_is_invalidated() -> None:
-    assert replay(witness_of_round(), STALE).result is Result.STALE
+    w = witness_of_round()
+    assert replay(w, model_of(w, STALE)).result is Result.STALE
 
 
 # Waits are polls
@@ -282,7 +287,7 @@ async def spins_for_it(cpu: Cpu) -> None:
 
 def labels_of(mine: Scenario, wanted: tuple[str, ...]) -> list[str]:
     """The labels of a polite run up to these, which are its last."""
-    graph, polite = Graph(mine.system({})), Polite()
+    graph, polite = Graph(Model(mine, {}).system), Polite()
     node, labels = graph.initial, list[str]()
     while not {move.label for move in node.moves} & set(wanted):
         k = polite.choose(node)
@@ -293,13 +298,15 @@ def labels_of(mine: Scenario, wanted: tuple[str, ...]) -> list[str]:
 
 def refused(mine: Scenario, labels: list[str], loop: int, told: str) -> bool:
     with pytest.raises(ModelError, match=told):
-        confirm(mine, {}, labels, Verdict.STUCK, "terminates", loop)
+        confirm(Model(mine), labels, Verdict.STUCK, "terminates", loop)
     return True
 
 
 def test_a_loop_is_confirmed_on_a_machine_without_memory() -> None:
-    steps = [step.before.moves[step.k].label for step in steps_of(witness_of_round(), WITHOUT)]
-    confirm(WITHOUT, {}, steps, Verdict.STUCK, "terminates", witness_of_round().loop)
+    witness = witness_of_round()
+    followed = steps_of(witness, model_of(witness, WITHOUT))
+    steps = [step.before.moves[step.k].label for step in followed]
+    confirm(Model(WITHOUT), steps, Verdict.STUCK, "terminates", witness.loop)
     assert refused(WITHOUT, steps, 0, "does not come back to step 0")
 
     mine = made(spins, sets)

@@ -14,14 +14,15 @@ from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ReplayDivergence, UsageError
 from simbbm.core.graph import Graph
 from simbbm.explore.counterexample.ddmin import _followed, _slice, ddmin
-from simbbm.explore.counterexample.shrink import Shrunk, shrink
+from simbbm.explore.counterexample.shrink import STATES, Shrunk, shrink
 from simbbm.explore.counterexample.simplest import simplest
-from simbbm.explore.runs.replay import Result, replay, steps_of
+from simbbm.explore.runs.replay import Result, model_of, replay, steps_of
 from simbbm.explore.runs.run import Recorder, Runner
 from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import NO_LIMITS
 from simbbm.explore.search.prove import Prover, witness_along
 from simbbm.explore.witness.recording import Witness, token, witness_from, witness_of
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import twin
 
@@ -30,12 +31,12 @@ DEEP = discovery.find("deep::m08_count_before_tlbi")
 
 def failing(scenario: Scenario, seed: int = 0, **params: Any) -> Iterator[Witness]:
     """Failing runs of a random strategy, as they come."""
-    runner = Runner(scenario, params, "default", seed)
+    runner = Runner(Model(scenario, params), "default", seed)
     for number in count():
         recorder = Recorder(runner.chooser(number))
         result = runner.result(runner.run(recorder))
         if result.verdict in ("VIOLATED", "STUCK"):
-            yield witness_from(scenario, runner, recorder, result)
+            yield witness_from(runner, recorder, result)
 
 
 def first(scenario: Scenario, seed: int = 0, **params: Any) -> Witness:
@@ -44,10 +45,15 @@ def first(scenario: Scenario, seed: int = 0, **params: Any) -> Witness:
 
 def nearest(scenario: Scenario, shrunk: Shrunk) -> int:
     """The breadth-first optimum, found without any reduction."""
-    proof = Prover(scenario, shrunk.witness.params, symmetry=False, ample=False).prove()
+    proof = Prover(Model(scenario, shrunk.witness.params), symmetry=False, ample=False).prove()
     assert (proof.verdict, proof.property) == (shrunk.before.verdict, shrunk.before.property)
     assert proof.run is not None
     return len(proof.run)
+
+
+def small_of(witness: Witness, scenario: Scenario, states: int = STATES) -> Shrunk:
+    """The witness, shrunk in its own model."""
+    return shrink(witness, model_of(witness, scenario), states)
 
 
 NAMES = ["m08_count_before_tlbi", "m10_no_dsb_after_tlbi", "m20_no_dsb_before_populate"]
@@ -56,38 +62,41 @@ NAMES = ["m08_count_before_tlbi", "m10_no_dsb_after_tlbi", "m20_no_dsb_before_po
 @pytest.mark.parametrize("name", [*NAMES, "m29_plain_load_in_wait"])
 def test_failures_of_one_bug_become_one(name: str) -> None:
     scenario = twin(name)
-    small = [shrink(first(scenario, seed), scenario) for seed in range(3)]
+    small = [small_of(first(scenario, seed), scenario) for seed in range(3)]
     tokens = {token(shrunk.witness) for shrunk in small}
 
     assert len({token(shrunk.before) for shrunk in small}) > 1
     assert len(tokens) == 1
     assert all(shrunk.certified for shrunk in small)
     assert nearest(scenario, small[0]) == small[0].witness.steps < small[0].before.steps
-    assert replay(small[0].witness, scenario).result is Result.REPRODUCED
-    politest = Prover(scenario, small[0].witness.params).prove().run
+    assert (
+        replay(small[0].witness, model_of(small[0].witness, scenario)).result is Result.REPRODUCED
+    )
+    politest = Prover(Model(scenario, small[0].witness.params)).prove().run
     assert politest is not None
-    along = witness_along(scenario, small[0].witness.params, politest)
+    along = witness_along(Model(scenario, small[0].witness.params), politest)
     assert small[0].witness.decisions == along.decisions
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_was_shrunk_stays_as_it_is(name: str) -> None:
     scenario = twin(name)
-    once = shrink(first(scenario), scenario).witness
+    once = small_of(first(scenario), scenario).witness
 
-    assert shrink(once, scenario).witness == once
+    assert small_of(once, scenario).witness == once
 
 
 def test_parameters_become_as_simple_as_the_failure_allows() -> None:
     """Wherever one begins, be it with parameters that a search cannot cope with."""
     scenario = twin("m08_count_before_tlbi")
     odd: dict[str, Any] = {"noabort": "0,3", "ets2": "yes", "flush": "pages", "image": "high"}
-    noisy = shrink(first(scenario, cpus=4, layout="contpte", **odd), scenario).witness
+    noisy = small_of(first(scenario, cpus=4, layout="contpte", **odd), scenario).witness
     plain = {"cpus": 2, "noabort": "boot", "ets2": "no", "flush": "all", "image": "low"}
 
     assert plain.items() <= noisy.params.items()
-    assert shrink(first(scenario), scenario).witness == noisy
-    deep = shrink(first(DEEP, cpus=3, distance=6), DEEP).witness
+    quiet = first(scenario)
+    assert small_of(quiet, scenario).witness == noisy
+    deep = small_of(first(DEEP, cpus=3, distance=6), DEEP).witness
     assert {"cpus": 2, "distance": 0}.items() <= deep.params.items()
 
 
@@ -97,10 +106,10 @@ def test_parameters_become_as_simple_as_the_failure_allows() -> None:
 def test_nothing_is_made_simpler_at_the_price_of_a_longer_run(name: str) -> None:
     """A 39-bit map has fewer tables, but here it takes longer to fail in one."""
     scenario = discovery.find(name)
-    optimum = Prover(scenario, {}).prove().run
+    optimum = Prover(Model(scenario)).prove().run
 
     assert optimum is not None
-    assert shrink(first(scenario), scenario).witness.steps <= len(optimum)
+    assert small_of(first(scenario), scenario).witness.steps <= len(optimum)
 
 
 ODD = {"cpus": 6, "layout": "contpte", "noabort": "0,4", "ets2": "yes", "geometry": "4k"}
@@ -121,17 +130,18 @@ def test_each_parameter_becomes_as_simple_as_the_others_allow(
     fails: Callable[[dict[str, Any]], bool], expected: dict[str, Any]
 ) -> None:
     scenario = twin("m08_count_before_tlbi")
-    given = scenario.parameters_from(ODD | {"layout": "pud"})
-    found = simplest(scenario, given, lambda params: 9 if fails(params) else None)
+    given = Model(scenario, ODD | {"layout": "pud"})
+    found = simplest(given, lambda model: 9 if fails(model.params) else None)
 
-    assert expected.items() <= found.items()
-    assert found == simplest(scenario, found, lambda params: 9 if fails(params) else None)
+    assert expected.items() <= found.params.items()
+    again = simplest(found, lambda model: 9 if fails(model.params) else None)
+    assert found.params == again.params
 
 
 def test_a_failure_that_needs_three_cpus_keeps_them() -> None:
     scenario = twin("m14_plain_increment")
 
-    assert 3 == shrink(first(scenario, cpus=4, layout="pmd"), scenario).witness.params["cpus"]
+    assert 3 == small_of(first(scenario, cpus=4, layout="pmd"), scenario).witness.params["cpus"]
 
 
 def test_verdict_and_property_stay() -> None:
@@ -141,12 +151,12 @@ def test_verdict_and_property_stay() -> None:
     for witness in failing(scenario):
         way = (witness.verdict, witness.property)
         if way not in met:
-            met[way] = shrink(witness, scenario)
+            met[way] = small_of(witness, scenario)
         if len(met) == 2:
             break
 
     for way, shrunk in met.items():
-        by_hand = shrink(shrunk.before, scenario, states=1)
+        by_hand = shrink(shrunk.before, model_of(shrunk.before, scenario), states=1)
         assert way == (shrunk.witness.verdict, shrunk.witness.property)
         assert way == (by_hand.witness.verdict, by_hand.witness.property)
         assert shrunk.certified
@@ -156,15 +166,18 @@ def test_verdict_and_property_stay() -> None:
 def test_without_a_search_the_run_itself_is_made_shorter(name: str) -> None:
     scenario = twin(name)
     before = first(scenario)
-    shrunk = shrink(before, scenario, states=1)
-    optimum = Prover(scenario, {}).prove().run
+    shrunk = small_of(before, scenario, states=1)
+    optimum = Prover(Model(scenario)).prove().run
 
     assert optimum is not None
     assert not shrunk.certified
     assert shrunk.witness.params == before.params
     assert (shrunk.witness.verdict, shrunk.witness.property) == (before.verdict, before.property)
     assert len(optimum) == shrunk.witness.steps < before.steps
-    assert shrink(shrunk.witness, scenario, states=1).witness == shrunk.witness
+    assert (
+        shrink(shrunk.witness, model_of(shrunk.witness, scenario), states=1).witness
+        == shrunk.witness
+    )
 
 
 def test_nothing_can_be_left_out_of_what_is_locally_minimal() -> None:
@@ -172,8 +185,10 @@ def test_nothing_can_be_left_out_of_what_is_locally_minimal() -> None:
     witness = first(scenario)
     assert witness.property is not None
     way = witness.verdict, witness.property
-    graph = Graph(scenario.system({}))
-    labels = [step.before.moves[step.k].label for step in steps_of(witness, scenario)]
+    graph = Graph(Model(scenario, {}).system)
+    labels = [
+        step.before.moves[step.k].label for step in steps_of(witness, model_of(witness, scenario))
+    ]
     run = ddmin(graph, labels, way)
 
     assert len(run.labels) < len(labels)
@@ -187,8 +202,10 @@ def test_what_a_failure_depends_on_fails_alike_alone() -> None:
     scenario = twin("m08_count_before_tlbi")
     witness = first(scenario)
     way = (Verdict.VIOLATED, "no_size_change_seen")
-    graph = Graph(scenario.system(witness.params))
-    labels = [step.before.moves[step.k].label for step in steps_of(witness, scenario)]
+    graph = Graph(Model(scenario, witness.params).system)
+    labels = [
+        step.before.moves[step.k].label for step in steps_of(witness, model_of(witness, scenario))
+    ]
     run = _followed(graph, tuple(labels), way)
     assert run is not None
     sliced = _followed(graph, _slice(run), way)
@@ -202,12 +219,12 @@ def test_of_runs_as_long_the_politer_one_is_kept() -> None:
     scenario = twin("m10_no_dsb_after_tlbi")
     params = {"cpus": 2, "layout": "pmd"}
     way = (Verdict.VIOLATED, "no_size_change_seen")
-    attempt = Attempt(scenario, params, NO_LIMITS, frozenset({way}))
+    attempt = Attempt(Model(scenario, params), NO_LIMITS, frozenset({way}))
     failure = attempt.found(way)
     assert failure is not None
-    met = witness_along(scenario, params, failure.walk)  # of two CPUs, which are not alike
-    labels = [step.before.moves[step.k].label for step in steps_of(met, scenario)]
-    run = ddmin(Graph(scenario.system(params)), labels, way)
+    met = witness_along(Model(scenario, params), failure.walk)  # of two CPUs, which are not alike
+    labels = [step.before.moves[step.k].label for step in steps_of(met, model_of(met, scenario))]
+    run = ddmin(Graph(Model(scenario, params).system), labels, way)
 
     assert len(run.labels) == met.steps
     assert len(run.decisions) < len(met.decisions)
@@ -215,12 +232,12 @@ def test_of_runs_as_long_the_politer_one_is_kept() -> None:
 
 def test_only_failures_can_be_shrunk() -> None:
     scenario = twin("m16_release_before_flush")
-    holds = witness_of(scenario, {}, "polite", 0)
-    cut_off = witness_of(scenario, {}, "polite", 0, max_steps=3)
+    holds = witness_of(Model(scenario), "polite", 0)
+    cut_off = witness_of(Model(scenario), "polite", 0, max_steps=3)
 
     for witness, verdict in ((holds, "HOLDS"), (cut_off, "INCONCLUSIVE")):
         with pytest.raises(UsageError, match=f"a witness of {verdict}"):
-            shrink(witness, scenario)
+            small_of(witness, scenario)
 
 
 def test_what_does_not_fail_any_more_is_not_shrunk() -> None:
@@ -228,4 +245,4 @@ def test_what_does_not_fail_any_more_is_not_shrunk() -> None:
     mended = bad.parent
     assert mended is not None
     with pytest.raises(ReplayDivergence, match="does not fail like this any more"):
-        shrink(first(bad), replace(mended, id=bad.id))
+        small_of(first(bad), replace(mended, id=bad.id))

@@ -10,6 +10,7 @@ from simbbm.arm64.ops import Cpu
 from simbbm.check.properties import terminates
 from simbbm.core.programs.program import repeat_until
 from simbbm.explore.search.prove import Prover
+from simbbm.model import Model
 from simbbm.scenario import CpuSetup, Setup, scenario
 from tests.explore.test_livelock import EARLY
 from tests.support import FLAG
@@ -52,7 +53,7 @@ def is_told() -> Setup:
 
 @pytest.mark.parametrize("ample", [False, True])
 def test_a_state_that_leads_to_itself_alone_is_a_livelock(ample: bool) -> None:
-    proof = Prover(spins_alone, {}, ample=ample).prove()
+    proof = Prover(Model(spins_alone), ample=ample).prove()
 
     assert ("STUCK", "terminates", 1) == (proof.verdict, proof.property, proof.states)
-    assert "PROVED" == Prover(is_told, {}, ample=ample).prove().verdict
+    assert "PROVED" == Prover(Model(is_told), ample=ample).prove().verdict

@@ -21,6 +21,7 @@ from simbbm.explore.strategies.profile import Profile
 from simbbm.explore.strategies.random_walk import AgentWalk, CpuWalk
 from simbbm.explore.strategies.surprise import Surprise, SurpriseChooser
 from simbbm.explore.strategies.urw import Urw, UrwChooser
+from simbbm.model import Model
 from tests.explore.toys import Toy, toy_scenario
 
 NAMES = (
@@ -86,14 +87,14 @@ def test_a_wrong_strategy_is_a_usage_error(text: str, says: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_same_seed_and_number_same_run(name: str) -> None:
-    runs = [run_one(TOY, {}, name, seed=5, number=n) for n in (0, 1, 2, 3, 0, 1, 2, 3)]
+    runs = [run_one(Model(TOY), name, seed=5, number=n) for n in (0, 1, 2, 3, 0, 1, 2, 3)]
     assert runs[:4] == runs[4:]
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n != "polite"])
 def test_other_numbers_and_seeds_give_other_runs(name: str) -> None:
-    by_number = {run_one(TOY, {}, name, seed=5, number=n).digest for n in range(40)}
-    by_seed = {run_one(TOY, {}, name, seed=s).digest for s in range(40)}
+    by_number = {run_one(Model(TOY), name, seed=5, number=n).digest for n in range(40)}
+    by_seed = {run_one(Model(TOY), name, seed=s).digest for s in range(40)}
     assert min(len(by_number), len(by_seed)) > 8
 
 
@@ -160,18 +161,18 @@ def test_a_portfolio_fits_every_member() -> None:
 
 
 def test_portfolio_is_another_name_for_the_default() -> None:
-    runs = [run_one(TOY, {}, name, 3, n) for name in ("default", "portfolio") for n in range(12)]
+    runs = [run_one(Model(TOY), name, 3, n) for name in ("default", "portfolio") for n in range(12)]
     assert runs[:12] == runs[12:]
 
 
 def test_polite_is_the_polite_schedule() -> None:
     assert isinstance(strategy("polite").chooser(b"", 3), Polite)
-    assert run_one(TOY, {}, "polite", 1, 2).digest == run_one(TOY, {}, "polite", 9, 8).digest
+    assert run_one(Model(TOY), "polite", 1, 2).digest == run_one(Model(TOY), "polite", 9, 8).digest
 
 
 def test_an_agent_that_can_always_move_starves_no_strategy() -> None:
     toy = toy_scenario(Toy({"cpu0": 5, "cpu1": 5}, optional=("cpu0.spurious", "cpu1.event")))
     for name in NAMES:
         for number in range(20):
-            result = run_one(toy, {}, name, seed=1, number=number, max_steps=2000)
+            result = run_one(Model(toy), name, seed=1, number=number, max_steps=2000)
             assert result.verdict == "HOLDS"

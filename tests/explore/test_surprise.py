@@ -16,6 +16,7 @@ from simbbm.explore.runs.run import Recorder, Runner
 from simbbm.explore.strategies.calibrate import calibrate
 from simbbm.explore.strategies.profile import Profile
 from simbbm.explore.strategies.surprise import Surprise, SurpriseChooser
+from simbbm.model import Model
 from tests.explore.toys import Toy
 
 MERGED = "linear_map_split::good"
@@ -45,7 +46,7 @@ def surprises(recorder: Recorder) -> int:
 
 def recorded(scenario_id: str, budget: int, runs: int, **params: Any) -> list[tuple[Recorder, Any]]:
     """Runs of a scenario, with the choosers that made them."""
-    runner = Runner(discovery.find(scenario_id), params, Surprise(budget), seed=3)
+    runner = Runner(Model(discovery.find(scenario_id), params), Surprise(budget), seed=3)
     made = []
     for number in range(runs):
         chooser = runner.chooser(number)
@@ -78,7 +79,7 @@ def test_without_surprises_hardware_is_never_late_and_programs_interleave() -> N
 def test_a_bug_is_found_from_the_surprises_on_that_it_needs(name: str, needed: int) -> None:
     scenario = discovery.find(f"linear_map_split::{name}")
     for budget in range(needed + 1):
-        runner = Runner(scenario, {}, Surprise(budget), seed=0)
+        runner = Runner(Model(scenario), Surprise(budget), seed=0)
         ends = {runner.run(runner.chooser(n)).node.ended for n in range(400)}
         assert (Ended.HOLDS in ends, len(ends) > 1) == (True, budget >= needed)
 

@@ -13,6 +13,7 @@ from simbbm.arm64.translation.registers import Ttbr
 from simbbm.core.choice import Tape
 from simbbm.core.programs.program import routine
 from simbbm.litmus.scenario import scenario_of
+from simbbm.model import Model
 from tests.explore.test_reductions import walk
 from tests.litmus.rows import made
 from tests.scenarios.everything import GOOD
@@ -21,7 +22,7 @@ from tests.support import FLAG, INV, OTHER, PTES, REGIME, ROOT, SPARE, little, m
 
 @pytest.mark.parametrize("seed", range(6))
 def test_permuted_states_have_one_representative(seed: int) -> None:
-    system = GOOD.system({"cpus": 4, "layout": "pmd"})
+    system = Model(GOOD, {"cpus": 4, "layout": "pmd"}).system
     symmetry = Symmetry(system)
     tape = Tape(b"%d" % seed)
     state = system.initial()
@@ -141,7 +142,7 @@ def test_what_is_alike() -> None:
     assert () == Symmetry(system, wanted=False).classes
     assert () == Symmetry(little(one, two)).classes
     threads = made(["r0 = ld x"], ["r0 = ld x"], condition="0:r0=0")
-    assert () == Symmetry(scenario_of(threads).system({})).classes
+    assert () == Symmetry(Model(scenario_of(threads), {}).system).classes
 
 
 def test_an_issuer_is_oneself_one_of_a_class_or_a_certain_cpu() -> None:

@@ -25,6 +25,7 @@ from simbbm.explore.witness.recording import (
     token,
     witness_of,
 )
+from simbbm.model import Model
 
 ASCII = st.text(st.characters(min_codepoint=1, max_codepoint=127))
 REPETITIVE = st.lists(st.sampled_from(["cpu0", "cpu1", ".", "ldr", "#", "a", "aa"])).map("".join)
@@ -118,7 +119,7 @@ def test_what_is_no_token_is_said_in_one_line(text: str, says: str) -> None:
 
 
 def test_what_a_replay_finds_out_anyway_is_left_out() -> None:
-    witness = witness_of(discovery.find("bbm_minimal::no_invalidation"), {}, "random", 1)
+    witness = witness_of(Model(discovery.find("bbm_minimal::no_invalidation")), "random", 1)
     kept = from_token(token(witness))
     assert (kept.message, kept.states, kept.found, kept.version) == ("", (), None, "")
     assert witness.digest.startswith(kept.digest)
@@ -133,7 +134,7 @@ def test_a_token_is_short_enough_for_a_mail() -> None:
     scenario = discovery.find("linear_map_split::m03_waits_for_one_less")
     lengths = []
     for n in range(8):
-        witness = witness_of(scenario, {}, "default", 1, n)
+        witness = witness_of(Model(scenario), "default", 1, n)
         short = msgspec.structs.replace(witness, decisions=witness.decisions[:8])
         lengths.append(len(token(short)))
     assert max(lengths) <= 220

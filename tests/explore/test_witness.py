@@ -15,7 +15,7 @@ from simbbm import discovery
 from simbbm.core.choice import Polite
 from simbbm.core.errors import UsageError
 from simbbm.core.graph import Node
-from simbbm.explore.runs.replay import Result, replay, steps_of
+from simbbm.explore.runs.replay import Result, model_of, replay, steps_of
 from simbbm.explore.runs.run import Recorder, Runner, run_one
 from simbbm.explore.witness.recording import (
     Found,
@@ -28,6 +28,7 @@ from simbbm.explore.witness.recording import (
     witness_from,
     witness_of,
 )
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 
 GOOD, LIVE, LEFT = (
@@ -52,40 +53,40 @@ class Scripted:
 @settings(max_examples=40)
 @given(script=st.lists(st.integers(0, 5), max_size=25), which=st.sampled_from([GOOD, LEFT]))
 def test_any_schedule_survives_file_and_token(script: list[int], which: Scenario) -> None:
-    runner = Runner(which, {}, "polite", 0, 500)
+    runner = Runner(Model(which), "polite", 0, 500)
     recorder = Recorder(Scripted(script))
     result = runner.result(runner.run(recorder), recorder)
-    witness = witness_from(which, runner, recorder, result)
+    witness = witness_from(runner, recorder, result)
     content = msgspec.json.encode(witness)
     for again in (msgspec.json.decode(content, type=Witness), from_token(token(witness))):
-        replayed = replay(again, which)
+        replayed = replay(again, model_of(again, which))
         assert replayed.result is Result.REPRODUCED
         assert (replayed.digest, replayed.steps) == (result.digest, result.steps)
-        labels = [s.before.moves[s.k].label for s in steps_of(again, which)]
+        labels = [s.before.moves[s.k].label for s in steps_of(again, model_of(again, which))]
         assert labels == list(result.labels or ())
 
 
 @pytest.mark.parametrize("number", range(4))
 @pytest.mark.parametrize("scenario", [GOOD, LEFT], ids=lambda s: s.name)
 def test_every_prefix_of_a_schedule_replays(scenario: Scenario, number: int) -> None:
-    whole = run_one(scenario, {}, "default", seed=3, number=number, record=True)
+    whole = run_one(Model(scenario), "default", seed=3, number=number, record=True)
     for length in range(whole.steps + 1):
-        witness = witness_of(scenario, {}, "default", 3, number, max_steps=length)
-        path = [step.k for step in steps_of(witness, scenario)]
-        assert replay(witness, scenario).result is Result.REPRODUCED
+        witness = witness_of(Model(scenario), "default", 3, number, max_steps=length)
+        path = [step.k for step in steps_of(witness, model_of(witness, scenario))]
+        assert replay(witness, model_of(witness, scenario)).result is Result.REPRODUCED
         assert path == list(whole.path or ())[:length]
 
 
 def test_only_what_differs_from_the_polite_schedule_is_recorded() -> None:
-    assert witness_of(GOOD, {}, "polite", 0).decisions == ()
-    witness = witness_of(GOOD, {}, "random", 1)
+    assert witness_of(Model(GOOD), "polite", 0).decisions == ()
+    witness = witness_of(Model(GOOD), "random", 1)
     assert 0 < len(witness.decisions) < witness.steps
     assert all(decision.label != decision.instead_of for decision in witness.decisions)
 
 
 def test_a_witness_says_what_it_is_of() -> None:
-    witness = witness_of(LIVE, {"noabort": "none"}, "random", 9, 4)
-    result = run_one(LIVE, {}, "random", 9, 4)
+    witness = witness_of(Model(LIVE, {"noabort": "none"}), "random", 9, 4)
+    result = run_one(Model(LIVE), "random", 9, 4)
     assert witness.schema == "simbbm-witness/1"
     assert witness.scenario == "bbm_minimal::live_change"
     assert witness.params == {"noabort": "none", "hardware": "delayed"}
@@ -97,7 +98,7 @@ def test_a_witness_says_what_it_is_of() -> None:
 
 
 def test_a_saved_witness_can_be_read(tmp_path: Path) -> None:
-    witness = witness_of(LEFT, {}, "default", 2, 1)
+    witness = witness_of(Model(LEFT), "default", 2, 1)
     path = save(witness, tmp_path / ".simbbm" / "witness")
     assert load(path) == read(str(path)) == witness
     assert read(token(witness)) == from_token(token(witness))
@@ -106,7 +107,7 @@ def test_a_saved_witness_can_be_read(tmp_path: Path) -> None:
 
 
 def test_the_same_content_has_the_same_name_everywhere(tmp_path: Path) -> None:
-    witness = witness_of(LEFT, {}, "default", 2, 1)
+    witness = witness_of(Model(LEFT), "default", 2, 1)
     paths = [save(witness, tmp_path / folder) for folder in ("a", "b", "a")]
     assert paths[0] == paths[2]
     assert paths[0].name == paths[1].name
@@ -115,7 +116,7 @@ def test_the_same_content_has_the_same_name_everywhere(tmp_path: Path) -> None:
 
 
 def test_a_name_is_never_reused_for_other_content(tmp_path: Path) -> None:
-    witness = witness_of(LEFT, {}, "default", 2, 1)
+    witness = witness_of(Model(LEFT), "default", 2, 1)
     first = save(witness, tmp_path)
     first.write_text("something else\n")
     second = save(witness, tmp_path)
@@ -126,7 +127,7 @@ def test_a_name_is_never_reused_for_other_content(tmp_path: Path) -> None:
 
 
 def test_a_new_folder_hides_from_git_and_an_old_one_is_left_alone(tmp_path: Path) -> None:
-    witness = witness_of(LIVE, {}, "polite", 0)
+    witness = witness_of(Model(LIVE), "polite", 0)
     save(witness, tmp_path)
     save(witness, tmp_path / "new")
     assert not (tmp_path / ".gitignore").exists()
@@ -134,7 +135,7 @@ def test_a_new_folder_hides_from_git_and_an_old_one_is_left_alone(tmp_path: Path
 
 
 def content_of(**changes: Any) -> bytes:
-    data = json.loads(msgspec.json.encode(witness_of(GOOD, {}, "random", 1)))
+    data = json.loads(msgspec.json.encode(witness_of(Model(GOOD), "random", 1)))
     return json.dumps({k: v for k, v in (data | changes).items() if v is not ...}).encode()
 
 

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from simbbm.arm64.machine import MachineSpec
+from simbbm.arm64.translation.geometry import SCALED
 from simbbm.check.verdict import Expectation
 from simbbm.core.system import STEP, Footprint, Move, Problem
 from simbbm.core.values import digest
-from simbbm.scenario import Scenario
+from simbbm.scenario import Scenario, Setup
 
 Judge = Callable[[tuple[str, ...]], str | None]
 
@@ -79,7 +81,10 @@ class ToyScenario(Scenario):
     def parameters_from(self, given: Mapping[str, Any]) -> dict[str, Any]:
         return dict(given)
 
-    def system(self, parameters: Mapping[str, Any] | None = None) -> Any:  # noqa: ARG002
+    def setup(self, parameters: Mapping[str, Any]) -> Setup:  # noqa: ARG002
+        return Setup(geometry=SCALED, cpus=(), tables={}, properties=())
+
+    def machine(self, spec: MachineSpec, setup: Setup) -> Any:  # noqa: ARG002
         return self.toy
 
 

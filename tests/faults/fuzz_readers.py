@@ -59,12 +59,12 @@ def token(draw: Draw) -> str:
 
 def _followed(draw: Draw, text: str) -> str:
     """Read a witness; one in four is replayed and told if it can be."""
-    found, scenario = recorded_in(text, ())
-    if not scenario.id.startswith("bbm_minimal") or draw.below(4):
+    found, model = recorded_in(text, ())
+    if not model.scenario.id.startswith("bbm_minimal") or draw.below(4):
         return "accepted"
-    result = replay(found, scenario).result
+    result = replay(found, model).result
     if draw.below(2):
-        "".join(line.text for line in render(tell(found, scenario, explain(found, scenario, 500))))
+        "".join(line.text for line in render(tell(found, model, explain(found, model, 500))))
     return result
 
 

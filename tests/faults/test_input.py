@@ -16,7 +16,8 @@ from simbbm.litmus.notation import conditions
 from simbbm.litmus.notation.conditions import condition
 from simbbm.litmus.notation.reader import read_line
 from simbbm.litmus.run import Search
-from simbbm.litmus.scenario import scenario_of
+from simbbm.litmus.scenario import LitmusMachine, scenario_of
+from simbbm.model import Model
 from tests.cli.commandline import Cli
 
 MANY = "9" * 5_000
@@ -335,7 +336,9 @@ def test_looking_at_outcomes_has_an_end() -> None:
     """A condition is looked at for every outcome; that takes time, too."""
     test = read_line("f", 1, row()).test
     assert test is not None
-    search = Search(scenario_of(test).system({}), 99, 99.0, eager=True)
+    machine = Model(scenario_of(test)).system
+    assert isinstance(machine, LitmusMachine)
+    search = Search(machine, 99, 99.0, eager=True)
     assert (1, True) == (len([*search.endings()]), search.complete)
 
     search._max_seconds = -1.0

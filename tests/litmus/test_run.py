@@ -16,6 +16,7 @@ from simbbm.litmus.notation.reader import Line, LitmusTest
 from simbbm.litmus.run import run
 from simbbm.litmus.scenario import scenario_of
 from simbbm.litmus.witness import witness_of
+from simbbm.model import Model
 from tests.litmus.rows import OWN, made
 
 MP = (["st x = 1", "st y = 1"], ["r0 = ld y", "r1 = ld x"])
@@ -112,11 +113,11 @@ def test_every_outcome_has_a_witness(own_line: Line) -> None:
     result = run(own_line.test)
     for ending in result.endings[::8]:
         witness = witness_of(result, ending)
-        shown = replay(witness, result.scenario)
+        shown = replay(witness, result.model)
 
         assert shown.result is Replayed.REPRODUCED
         assert (witness.property is not None) == ending.reached
-        assert replay(from_token(token(witness)), result.scenario).digest == shown.digest
+        assert replay(from_token(token(witness)), result.model).digest == shown.digest
 
 
 def test_labels_tell_moves_apart(own_line: Line) -> None:
@@ -137,7 +138,7 @@ def test_labels_name_attributes_where_the_page_is_not_enough() -> None:
 
 def labels_met(test: LitmusTest, limit: int = 200) -> Iterator[list[str]]:
     """The labels of the moves of each state, of the first `limit` states."""
-    machine = scenario_of(test).system({})
+    machine = Model(scenario_of(test), {}).system
     met = {machine.initial(): None}
     waiting = [*met]
     while waiting and len(met) < limit:

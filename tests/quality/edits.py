@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 
 from simbbm.arm64.ops import Cpu
 from simbbm.core.choice import Tape
-from simbbm.core.graph import Graph
 from simbbm.core.programs.automaton import Edits
 from simbbm.core.programs.program import Program
 from simbbm.core.values import qualified_name
 from simbbm.explore.runs.replay import steps_of
 from simbbm.explore.witness.record import Witness
 from simbbm.linux import layout
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 
 OPS_MAX = 4
@@ -64,7 +64,7 @@ class Pad(NamedTuple):
     before: tuple[str, ...]
     after: tuple[str, ...]
 
-    def on(self, scenario: Scenario) -> Kept:
+    def on(self, scenario: Scenario) -> Scenario:
         """The scenario with this pad; where a twin swaps the routine, around what it put there."""
         swapped = dict(scenario.edits.replace).get(self.routine)
         body = swapped or _function(self.routine)
@@ -73,7 +73,7 @@ class Pad(NamedTuple):
         where = "_".join((*self.before, "around", *self.after))
         padded.__qualname__ = f"{body.__name__}_{where}"
         edit = Edits(((self.routine, padded),))
-        return Kept(**vars(replace(scenario, edits=scenario.edits.merged(edit))))
+        return replace(scenario, edits=scenario.edits.merged(edit))
 
 
 def _function(name: str) -> Program:
@@ -83,21 +83,14 @@ def _function(name: str) -> Program:
     return function
 
 
-class Kept(Scenario):
-    """A scenario whose machine is built once for given parameters, and remembers its moves."""
-
-    def system(self, parameters: Mapping[str, Any] | None = None) -> Any:
-        """The machine for these parameters."""
-        return self.graph(parameters or {}).system
-
-    def graph(self, parameters: Mapping[str, Any]) -> Graph[Any]:
-        """The states that were met, with these parameters."""
-        return _built(self, tuple(sorted(self.parameters_from(parameters).items())))
-
-
 @lru_cache(maxsize=8)
-def _built(scenario: Kept, parameters: tuple[tuple[str, Any], ...]) -> Graph[Any]:
-    return Graph(Scenario.system(scenario, dict(parameters)))
+def _built(scenario: Scenario, parameters: tuple[tuple[str, Any], ...]) -> Model:
+    return Model(scenario, dict(parameters))
+
+
+def model_of(scenario: Scenario, parameters: Mapping[str, Any]) -> Model:
+    """The model with these parameters, built once: it remembers its moves."""
+    return _built(scenario, tuple(sorted(scenario.parameters_from(parameters).items())))
 
 
 def pads(scenario: Scenario, witnesses: Iterable[Witness], count: int) -> list[Pad]:
@@ -116,10 +109,10 @@ def _routines(scenario: Scenario, witnesses: Iterable[Witness]) -> list[str]:
     swapped = {qualified_name(new): old for old, new in scenario.edits.replace}
     names = set()
     for witness in witnesses:
-        *_, last = steps_of(witness, fresh := Kept(**vars(scenario)))
+        model = Model(scenario, witness.params)
+        *_, last = steps_of(witness, model)
         assert last.after.ended
-        machine: Any = fresh.graph(witness.params).system
-        points = machine.spec.automaton._points.values()
+        points = model.system.spec.automaton._points.values()
         names |= {qualified_name(point.function) for point in points}
     return sorted({swapped.get(name, name) for name in names})
 

@@ -13,6 +13,7 @@ import pytest
 from simbbm import discovery
 from simbbm.explore.runs.run import Runner
 from simbbm.explore.strategies.estimate import RUNS, Estimate, Sample, Visitor, estimate
+from simbbm.model import Model
 from tests.quality.campaigns import show
 from tests.scenarios.everything import everything
 
@@ -53,7 +54,7 @@ def sampled(runner: Runner, numbers: range) -> Sample:
 
 def judged(name: str, params: dict[str, Any], strategy: str, seed: int) -> Judged:
     """Estimate from the first runs, and count what as many further ones meet."""
-    runner = Runner(discovery.find(name), params, strategy, seed)
+    runner = Runner(Model(discovery.find(name), params), strategy, seed)
     first = sampled(runner, range(RUNS))
     found = estimate([first])
     assert found is not None

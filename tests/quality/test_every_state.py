@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from simbbm.model import Model
 from tests.quality.campaigns import show
 from tests.scenarios.everything import GOOD, expected_failures, twin, walk
 
@@ -29,7 +30,7 @@ SPACES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("params", SPACES, ids=str)
 def test_good_holds_in_every_state(params: dict[str, Any]) -> None:
     began = perf_counter()
-    found = walk(GOOD.system(params), limit=LIMIT)
+    found = walk(Model(GOOD, params).system, limit=LIMIT)
 
     text = " ".join(f"{name}={value}" for name, value in params.items())
     took = perf_counter() - began
@@ -41,7 +42,7 @@ def test_unpublished_stores_fail_as_expected_only() -> None:
     """The largest twin that can be walked; `m20_no_dsb_before_populate` has millions of states."""
     scenario = twin("m21_stores_unpublished")
     began = perf_counter()
-    found = walk(scenario.system({"cpus": 3, "layout": "mixed"}), limit=LIMIT)
+    found = walk(Model(scenario, {"cpus": 3, "layout": "mixed"}).system, limit=LIMIT)
 
     took = perf_counter() - began
     show(scenario.name, found.states, found.transitions, took, header=HEADER)

@@ -6,6 +6,7 @@ import pytest
 
 from simbbm.check.verdict import Verdict
 from simbbm.explore.search.prove import Prover
+from simbbm.model import Model
 from tests.scenarios.everything import GOOD
 
 pytestmark = pytest.mark.quality
@@ -28,7 +29,7 @@ SIZES = [
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("params", SIZES, ids=lambda p: " ".join(f"{k}={v}" for k, v in p.items()))
 def test_good_is_proved(params: dict[str, object]) -> None:
-    proof = Prover(GOOD, params).prove()
+    proof = Prover(Model(GOOD, params)).prove()
     landmarks = sum(proof.landmarks.values())
 
     print(f"{params}: {proof.states:,} states, {proof.seconds:.1f} s, {landmarks:,} half split")  # noqa: T201

@@ -20,6 +20,7 @@ from simbbm.cli.app import simbbm
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.prove import Prover
 from simbbm.explore.strategies.kill import COMPARED, CONTROL, Trials
+from simbbm.model import Model
 from tests.quality.campaigns import show
 from tests.scenarios.everything import SHIPPED
 
@@ -79,7 +80,7 @@ def test_eager_hardware_finds_none_of_the_hardwares_bugs() -> None:
     missed = {twin for twin, entry in controls.items() if not entry["found"]}
     absent = set()
     for twin, entry in controls.items():
-        proof = Prover(BAD[twin], entry["params"], Limits(seconds=60)).prove()
+        proof = Prover(Model(BAD[twin], entry["params"]), Limits(seconds=60)).prove()
         assert proof.verdict is not Verdict.INCONCLUSIVE, twin
         if (proof.verdict, proof.property) not in BAD[twin].expect.failures:
             absent.add(twin)

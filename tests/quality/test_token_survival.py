@@ -23,9 +23,10 @@ from simbbm.core.errors import EditError
 from simbbm.explore.runs.replay import Result, replay
 from simbbm.explore.runs.run import Runner
 from simbbm.explore.witness.recording import Witness, from_token, token, witness_of
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.quality.campaigns import show
-from tests.quality.edits import Change, Kept, Pad, cpu_changes, layout_changes, mixed_of, pads
+from tests.quality.edits import Change, Pad, cpu_changes, layout_changes, mixed_of, model_of, pads
 
 pytestmark = [pytest.mark.quality, pytest.mark.timeout(7_200)]
 
@@ -87,7 +88,7 @@ def _outcomes(scenario: Scenario, good: Scenario) -> Iterator[tuple[str, str]]:
 def _operations(scenario: Scenario, good: Scenario) -> Iterator[Iterator[str]]:
     """Pads are inserted, and removed from a program that a token was recorded on."""
     recorded = [found for seed in range(SEEDS) if (found := record(scenario, {}, seed))]
-    bare, fixed = Kept(**vars(scenario)), Kept(**vars(good))
+    bare, fixed = scenario, good
     for n, pad in enumerate(pads(scenario, recorded, PADS)):
         padded = pad.on(scenario)
         yield _followed(recorded[n % len(recorded)], padded, _fixed(pad, good) or fixed, pad=True)
@@ -97,11 +98,11 @@ def _operations(scenario: Scenario, good: Scenario) -> Iterator[Iterator[str]]:
             yield iter(("left out",))
 
 
-def _fixed(pad: Pad, good: Scenario) -> Kept | None:
+def _fixed(pad: Pad, good: Scenario) -> Scenario | None:
     """The fixed protocol with a pad; None if the padded routine is the twin's alone."""
     padded = pad.on(good)
     try:
-        padded.graph({})
+        model_of(padded, {})
     except EditError:
         return None
     return padded
@@ -111,7 +112,7 @@ def _changed(scenario: Scenario, good: Scenario, change: Change, seeds: int) -> 
     """Tokens of one machine are followed on another."""
     recorded = [record(scenario, change.before, seed) for seed in range(seeds)]
     with mixed_of(change.parts):
-        now, fixed = Kept(**vars(scenario)), Kept(**vars(good))
+        now, fixed = scenario, good
         for witness in recorded:
             if witness is None or not _exists(now, change.after, witness):
                 yield "left out"
@@ -121,13 +122,15 @@ def _changed(scenario: Scenario, good: Scenario, change: Change, seeds: int) -> 
             )
 
 
-def _followed(witness: Witness, edited: Kept, fixed: Kept, *, pad: bool = False) -> Iterator[str]:
+def _followed(
+    witness: Witness, edited: Scenario, fixed: Scenario, *, pad: bool = False
+) -> Iterator[str]:
     """What becomes of a token on the edited twin, and on the fixed protocol.
 
     A pad in what the recorded run does not come to is no edit.
     """
     kept = from_token(token(witness))
-    result = replay(kept, edited, edited.graph(kept.params))
+    result = replay(kept, model_of(edited, kept.params))
     if pad and result.how == "exact":
         yield "not met"
         return
@@ -136,10 +139,10 @@ def _followed(witness: Witness, edited: Kept, fixed: Kept, *, pad: bool = False)
         yield "survived"
         yield result.how
     if fresh := result.refreshed:
-        assert replay(from_token(token(fresh)), edited, edited.graph(kept.params)).how == "exact"
+        assert replay(from_token(token(fresh)), model_of(edited, kept.params)).how == "exact"
     yield "good"
     on_fixed = msgspec.structs.replace(kept, scenario=fixed.id)
-    if replay(on_fixed, fixed, fixed.graph(kept.params)).result is Result.REPRODUCED:
+    if replay(on_fixed, model_of(fixed, kept.params)).result is Result.REPRODUCED:
         yield "false"
 
 
@@ -149,7 +152,7 @@ def record(scenario: Scenario, params: Mapping[str, Any], seed: int) -> Witness 
     if key not in _recorded:
         number = _first(scenario, params, seed, scenario.expect.failures)
         _recorded[key] = (
-            None if number is None else witness_of(scenario, params, "default", seed, number)
+            None if number is None else witness_of(Model(scenario, params), "default", seed, number)
         )
     return _recorded[key]
 
@@ -172,7 +175,7 @@ def _first(
     scenario: Scenario, params: Mapping[str, Any], seed: int, failures: Collection[Any]
 ) -> int | None:
     """The number of the first run that fails in one of these ways."""
-    runner = Runner(scenario, params, "default", seed)
+    runner = Runner(Model(scenario, params), "default", seed)
     for number in range(RUNS_MAX):
         node = runner.run(runner.chooser(number)).node
         if node.ended and node.problem and (node.ended.value, node.problem.property) in failures:

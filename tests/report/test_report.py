@@ -16,13 +16,15 @@ from simbbm.arm64.translation.translate import Translation
 from simbbm.arm64.translation.walks import CONFLICT, TRANSLATION, Fault
 from simbbm.core.programs.program import Step
 from simbbm.core.trace import TraceEvent
+from simbbm.explore.runs.replay import model_of
 from simbbm.explore.runs.run import run_one
 from simbbm.explore.witness.recording import Witness, witness_of
+from simbbm.model import Model
 from simbbm.report.columns import COLUMN_MIN, SHOWN_WHOLE, Line, render
 from simbbm.report.story import Story, tell
 from simbbm.report.trace import instruction, value
 
-SHARED = discovery.find("bbm_minimal::good").system().shared
+SHARED = Model(discovery.find("bbm_minimal::good")).system.shared
 X = next(address for address, name in SHARED.symbols.items() if name == "x")
 PAGE = X // SHARED.geometry.page_words
 PTE = next(address for address, name in SHARED.symbols.items() if name == "pte")
@@ -100,13 +102,13 @@ def test_notes_say_which_of_several_translations(way: Translation, notes: list[s
 def failing(name: str) -> Witness:
     """A witness of the first failing run."""
     scenario = discovery.find(name)
-    failed = (n for n in range(500) if run_one(scenario, {}, "default", 0, n).verdict != "HOLDS")
-    return witness_of(scenario, {}, "default", 0, next(failed))
+    failed = (n for n in range(500) if run_one(Model(scenario), "default", 0, n).verdict != "HOLDS")
+    return witness_of(Model(scenario), "default", 0, next(failed))
 
 
 @cache
 def story_of(name: str) -> Story:
-    return tell(failing(name), discovery.find(name))
+    return tell(w := failing(name), model_of(w, discovery.find(name)))
 
 
 def text_of(name: str, **options: object) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from simbbm import discovery
 from simbbm.arm64.machine import Arm64, Machine
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 
 LIMIT = 200_000
@@ -93,7 +94,7 @@ def everything(scenario: Scenario, limit: int = LIMIT, **params: Any) -> Everyth
 
 @cache
 def _everything(scenario: Scenario, limit: int, params: tuple[tuple[str, Any], ...]) -> Everything:
-    return walk(scenario.system(dict(params)), limit=limit)
+    return walk(Model(scenario, dict(params)).system, limit=limit)
 
 
 def failures(scenario: Scenario, limit: int = LIMIT, **params: Any) -> set[str]:

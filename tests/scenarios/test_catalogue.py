@@ -13,6 +13,7 @@ from simbbm.arm64.translation.walks import Fault
 from simbbm.explore.search.prove import Prover
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.pgtable import PTE_PRESENT_INVALID
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import SHIPPED, expected_failures, failures, walk
 
@@ -82,7 +83,7 @@ def numbers(name: str) -> set[int]:
 
 def at_end(scenario: Scenario, **params: Any) -> Machine:
     """The one state in which all runs end."""
-    system: Arm64 = scenario.system(params)
+    system: Arm64 = Model(scenario, params).system
     ends: list[Machine] = []
 
     def visit(machine: Machine) -> None:
@@ -119,7 +120,7 @@ def test_a_third_cpu_changes_nothing(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize("name", SAYS)
 def test_the_nearest_counterexample_is_about_the_mistake(name: str) -> None:
-    proof = Prover(BAD[name], {}).prove()
+    proof = Prover(Model(BAD[name])).prove()
 
     assert proof.certified
     assert SAYS[name] in proof.message
@@ -206,7 +207,7 @@ def test_the_merged_protocol_panics_exactly_if_there_are_too_few_tables(
 def test_tables_put_aside_run_out_before_anybody_is_parked() -> None:
     preallocated = ALL["catalogue_tables::preallocated"]
     params: dict[str, Any] = {"cpus": 2, "layout": "pud", "tables": 2}
-    system: Arm64 = preallocated.system(params)
+    system: Arm64 = Model(preallocated, params).system
     found = walk(system)
 
     assert {PANIC} == found.ends.keys()
@@ -219,7 +220,7 @@ def test_tables_are_counted_exactly(layout: str) -> None:
     params: dict[str, Any] = {"cpus": 2, "layout": layout}
     k: Kernel = ALL["catalogue_tables::preallocated"].setup(params).cpus[0].args[0].kernel
     end = at_end(ALL["catalogue_tables::preallocated"], **params)
-    before = ALL["catalogue_tables::good"].system(params).initial()
+    before = Model(ALL["catalogue_tables::good"], params).system.initial()
     counted = end.memory.data.get(k.flag_idmap + k.scratch - k.flag, 0)
 
     assert counted == tables_linked(end) - tables_linked(before)
@@ -239,7 +240,7 @@ def test_nothing_is_mapped_where_no_memory_is_or_it_was_made_invalid(
 ) -> None:
     setup = ALL["catalogue::good"].setup({"layout": layout})
     page = next(region.first for region in setup.regions if region.name == f"lm.{part}")
-    system: Arm64 = ALL["catalogue::good"].system({"layout": layout})
+    system: Arm64 = Model(ALL["catalogue::good"], {"layout": layout}).system
     start = system.initial()
 
     (result,) = system.shared.view(start.cpus[0], start.memory).lookup(page)

@@ -20,6 +20,7 @@ from simbbm.core.choice import run_seed
 from simbbm.core.graph import Ended
 from simbbm.explore.runs.run import Recorder, Runner
 from simbbm.explore.strategies.random_walk import RandomWalk
+from simbbm.model import Model
 from tests.scenarios.everything import GOOD, TWINS, twin
 
 
@@ -69,10 +70,10 @@ def check_run(scenario_name: str, layout: str, number: int) -> tuple[int, int]:
     """Follow one concrete run; return its fills and the most entries held at once."""
     scenario = GOOD if scenario_name == "good" else twin(scenario_name)
     params = {"cpus": 2, "layout": layout}
-    runner = Runner(scenario, params | {"tlb": "concrete"}, RandomWalk(), seed=0)
+    runner = Runner(Model(scenario, params | {"tlb": "concrete"}), RandomWalk(), seed=0)
     recorder = Recorder(RandomWalk().chooser(run_seed(11, number), number))
     end = runner.run(recorder)
-    closure: Arm64 = scenario.system(params)
+    closure: Arm64 = Model(scenario, params).system
     allowed = {closure.initial()}
     fills = most = 0
     here = shape(runner.engine.graph.initial.state)
@@ -107,7 +108,9 @@ def test_concrete_entries_are_among_those_that_may_be_cached(name: str, layout: 
 
 @pytest.mark.parametrize("layout", ["pmd", "contpmd", "pud", "contpte", "pages", "mixed"])
 def test_good_holds_with_concrete_tlbs(layout: str) -> None:
-    runner = Runner(GOOD, {"cpus": 3, "layout": layout, "tlb": "concrete"}, "default", seed=2)
+    runner = Runner(
+        Model(GOOD, {"cpus": 3, "layout": layout, "tlb": "concrete"}), "default", seed=2
+    )
     for number in range(60):
         assert runner.run(runner.chooser(number)).node.ended is Ended.HOLDS
 
@@ -116,7 +119,9 @@ def test_concrete_tlbs_show_hazards_that_the_may_cached_sets_show_and_no_others(
     """And nearly all of them: walkers and evictions are agents, under the schedule."""
     caught = set()
     for scenario in TWINS:
-        runner = Runner(scenario, {"cpus": 2, "layout": "pud", "tlb": "concrete"}, "default", 3)
+        runner = Runner(
+            Model(scenario, {"cpus": 2, "layout": "pud", "tlb": "concrete"}), "default", 3
+        )
         for number in range(150):
             problem = runner.run(runner.chooser(number)).node.problem
             if problem:

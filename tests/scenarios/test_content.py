@@ -13,6 +13,7 @@ from simbbm import discovery
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.core.graph import Ended
 from simbbm.explore.runs.run import Runner
+from simbbm.model import Model
 from tests.scenarios.everything import GOOD, twin, walk
 
 LINUX = Path(simbbm.linux.__file__).parent
@@ -46,7 +47,7 @@ def all_parked(machine: Machine) -> bool:
 @pytest.mark.parametrize("layout", ["pmd", "contpmd", "pud", "mixed"])
 def test_blocks_are_split_while_everybody_is_parked(cpus: int, layout: str) -> None:
     """Else the proof would be about a machine on which nothing ever happens."""
-    system: Arm64 = GOOD.system({"cpus": cpus, "layout": layout})
+    system: Arm64 = Model(GOOD, {"cpus": cpus, "layout": layout}).system
     parked = Counter[str]()
     at_end = set[str]()
 
@@ -94,16 +95,16 @@ def steps_met(system: Arm64) -> set[tuple[str, str]]:
 def test_every_step_of_the_program_is_reached() -> None:
     met = set[tuple[str, str]]()
     for params in ({"layout": "mixed"}, {"layout": "pmd", "flush": "pages"}, {"layout": "pud39"}):
-        system: Arm64 = GOOD.system({"cpus": 2, **params})
+        system: Arm64 = Model(GOOD, {"cpus": 2, **params}).system
         walk(system)
         met |= steps_met(system)
     # Real tables are filled by one operation; a run shows it, walking all states is not needed.
-    real = Runner(GOOD, {"cpus": 2, "layout": "pmd", "geometry": "4k"}, "random", seed=0)
+    real = Runner(Model(GOOD, {"cpus": 2, "layout": "pmd", "geometry": "4k"}), "random", seed=0)
     assert real.run(real.chooser(0)).node.ended is Ended.HOLDS
     met |= steps_met(real.engine.graph.system)  # type: ignore[arg-type]
 
     for other in OTHERS:
-        system = discovery.find(other).system({"cpus": 2})
+        system = Model(discovery.find(other), {"cpus": 2}).system
         walk(system)
         met |= steps_met(system)
 
@@ -134,9 +135,9 @@ def test_counting_before_the_switch_is_caught_however_one_searches(how: str) -> 
     scenario = twin("m07_count_before_switch")
     for params in ({"cpus": 2, "layout": "pmd"}, {"cpus": 3, "layout": "mixed"}):
         if how == "every state":
-            found = set(walk(scenario.system(params)).ends) - {"HOLDS"}
+            found = set(walk(Model(scenario, params).system).ends) - {"HOLDS"}
         else:
-            runner = Runner(scenario, params, how, seed=7)
+            runner = Runner(Model(scenario, params), how, seed=7)
             nodes = (runner.run(runner.chooser(number)).node for number in range(400))
             found = {f"{n.ended}:{n.problem.property}" for n in nodes if n.problem}
         assert {f"VIOLATED:{SIZE}"} == found
@@ -145,7 +146,7 @@ def test_counting_before_the_switch_is_caught_however_one_searches(how: str) -> 
 def test_linking_an_empty_table_is_caught_by_the_predicate_and_by_no_access() -> None:
     """As "some access faulted" mutant 20 is missed: nobody has to touch the gap."""
     for name in ("m20_populate_before_fill", "m20_no_dsb_before_populate"):
-        system: Arm64 = twin(name).system({"cpus": 2, "layout": "pmd"})
+        system: Arm64 = Model(twin(name), {"cpus": 2, "layout": "pmd"}).system
         caught: list[Machine] = []
 
         def visit(machine: Machine, system: Arm64 = system, caught: list[Machine] = caught) -> None:
@@ -172,7 +173,7 @@ def test_the_flush_does_not_wait_for_a_parked_cpu(name: str) -> None:
     that hold something: cached entries of the live map, or early results that nobody will use.
     """
     scenario = GOOD if name == "good" else twin(name)
-    system: Arm64 = scenario.system({"cpus": 3, "layout": "pmd", "noabort": "all"})
+    system: Arm64 = Model(scenario, {"cpus": 3, "layout": "pmd", "noabort": "all"}).system
     at_flush = [
         machine
         for machine in states(system)

@@ -8,6 +8,7 @@ from simbbm import discovery
 from simbbm.core.choice import Polite
 from simbbm.core.engine import Engine
 from simbbm.core.graph import Graph
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import expected_failures, failures, names, twin
 
@@ -19,7 +20,7 @@ LIMIT = 200_000
 def polite_steps(scenario: Scenario, distance: int) -> int:
     """How long a polite run is."""
     params = scenario.parameters_from({"cpus": 2, "layout": "pmd", "distance": distance})
-    return Engine(Graph(scenario.system(params))).run(Polite(), 10_000).steps
+    return Engine(Graph(Model(scenario, params).system)).run(Polite(), 10_000).steps
 
 
 def test_good_holds_in_every_state() -> None:
@@ -53,7 +54,9 @@ def test_there_are_twins_of_barriers_and_of_order() -> None:
 
 def test_distance_is_how_many_instructions_lie_in_each_of_four_places() -> None:
     near = discovery.find("linear_map_split::good")
-    plain = Engine(Graph(near.system({"cpus": 2, "layout": "pmd"}))).run(Polite(), 10_000).steps
+    plain = (
+        Engine(Graph(Model(near, {"cpus": 2, "layout": "pmd"}).system)).run(Polite(), 10_000).steps
+    )
     assert polite_steps(GOOD, 0) == plain
     assert polite_steps(GOOD, 7) == plain + 4 * 7
 

@@ -11,10 +11,11 @@ from simbbm.arm64.machine import Arm64
 from simbbm.core.graph import Ended
 from simbbm.core.programs.automaton import Automaton
 from simbbm.core.programs.labels import matches
-from simbbm.explore.runs.replay import Result, replay
+from simbbm.explore.runs.replay import Result, model_of, replay
 from simbbm.explore.runs.run import Runner
 from simbbm.explore.witness.recording import Witness, witness_of
 from simbbm.explore.witness.token import from_token, token
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import SHIPPED, TWINS, names, walk
 
@@ -25,7 +26,7 @@ EDITED = tuple(s for s in SHIPPED if s.parent)
 
 def first_failure(scenario: Scenario, runs: int) -> int | None:
     """The number of the first run that fails, with the default strategy."""
-    runner = Runner(scenario, {}, "default", SEED)
+    runner = Runner(Model(scenario), "default", SEED)
     for number in range(runs):
         if runner.run(runner.chooser(number)).node.ended is not Ended.HOLDS:
             return number
@@ -36,7 +37,7 @@ def counterexample(scenario: Scenario) -> Witness:
     """The first one that the default strategy finds."""
     number = first_failure(scenario, RUNS_BAD)
     assert number is not None
-    return witness_of(scenario, {}, "default", SEED, number)
+    return witness_of(Model(scenario), "default", SEED, number)
 
 
 @pytest.mark.parametrize("scenario", SHIPPED, ids=[s.id for s in SHIPPED])
@@ -53,7 +54,7 @@ def test_counterexample_replays_to_its_digest(scenario: Scenario) -> None:
     """From its record, and from its token, which keeps nothing but decisions and a digest."""
     found = counterexample(scenario)
     for witness in (found, from_token(token(found))):
-        replayed = replay(witness, scenario)
+        replayed = replay(witness, model_of(witness, scenario))
         assert (Result.REPRODUCED, found.digest) == (replayed.result, replayed.digest)
         assert (found.verdict, found.property) == (replayed.verdict, replayed.property)
         assert found.steps == replayed.steps
@@ -88,7 +89,7 @@ def _layouts(scenario: Scenario) -> list[str]:
 @cache
 def _automaton(scenario: Scenario, layout: str) -> Automaton:
     """A scenario's programs, as far as any schedule comes on a small machine."""
-    system: Arm64 = scenario.system({"cpus": 2, "layout": layout} if layout else {})
+    system: Arm64 = Model(scenario, {"cpus": 2, "layout": layout} if layout else {}).system
     walk(system)
     return system.spec.automaton
 

@@ -8,6 +8,7 @@ import pytest
 
 from simbbm.core.errors import UsageError
 from simbbm.explore.runs.run import run_one
+from simbbm.model import Model
 from tests.scenarios.everything import GOOD, twin
 
 REAL = ["4k", "16k", "64k"]
@@ -18,8 +19,8 @@ REAL = ["4k", "16k", "64k"]
 def test_good_holds_and_a_missing_isb_is_caught(geometry: str, layout: str) -> None:
     params: dict[str, Any] = {"cpus": 2, "geometry": geometry, "layout": layout}
 
-    assert run_one(GOOD, params, "random", seed=0).verdict == "HOLDS"
-    caught = run_one(twin("m11_no_isb_before_tlbi"), params, "random", seed=0)
+    assert run_one(Model(GOOD, params), "random", seed=0).verdict == "HOLDS"
+    caught = run_one(Model(twin("m11_no_isb_before_tlbi"), params), "random", seed=0)
     assert (caught.verdict, caught.property) == ("VIOLATED", "no_size_change_seen")
 
 

@@ -6,18 +6,19 @@ import pytest
 
 from simbbm.core.choice import Polite
 from simbbm.core.graph import Graph
+from simbbm.model import Model
 from tests.scenarios.everything import GOOD, walk
 
 PARAMS = {"cpus": 2, "layout": "pmd", "image": "high"}
 
 
 def test_good_holds_on_every_schedule() -> None:
-    assert {"HOLDS"} == set(walk(GOOD.system(PARAMS)).ends)
+    assert {"HOLDS"} == set(walk(Model(GOOD, PARAMS).system).ends)
 
 
 @pytest.mark.parametrize(("image", "widened"), [("high", True), ("low", False)])
 def test_t0sz_is_widened_only_where_the_idmap_needs_it(image: str, widened: bool) -> None:
-    graph = Graph(GOOD.system(PARAMS | {"image": image}))
+    graph = Graph(Model(GOOD, PARAMS | {"image": image}).system)
     chooser, node, labels = Polite(), graph.initial, set()
     while node.ended is None:
         k = chooser.choose(node)

@@ -11,6 +11,7 @@ import pytest
 from simbbm import discovery
 from simbbm.arm64.machine import Arm64
 from simbbm.explore.search.prove import Prover
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import GOOD, expected_failures, failures, names
 
@@ -38,7 +39,7 @@ MENDED_LATER = {
 
 def steps(scenario: Scenario, **params: Any) -> list[str]:
     """What is done in the run that always goes on with the first move that there is."""
-    system: Arm64 = scenario.system(params)
+    system: Arm64 = Model(scenario, params).system
     state, done = system.initial(), []
     while moves := [move for move in system.moves(state) if not move.optional]:
         done.append(moves[0].label)
@@ -52,7 +53,7 @@ def steps(scenario: Scenario, **params: Any) -> list[str]:
 def test_verdict_of_a_search_of_all_states_is_the_declared_one(
     scenario: Scenario, cpus: int
 ) -> None:
-    found = Prover(scenario, {"cpus": cpus}).prove()
+    found = Prover(Model(scenario, {"cpus": cpus})).prove()
     got = {f"{found.verdict}:{found.property}"} if found.property else set()
 
     assert got <= expected_failures(scenario)
@@ -121,7 +122,7 @@ def test_the_mutex_is_harmless_where_one_may_sleep_and_so_is_a_softirq_without_i
 
 
 def test_what_may_sleep_is_named() -> None:
-    message = Prover(IN_SOFTIRQ, {}).prove().message
+    message = Prover(Model(IN_SOFTIRQ)).prove().message
 
     assert message == "cpu0 may sleep in split_kernel_leaf_mapping with interrupts masked"
 

@@ -14,6 +14,7 @@ from simbbm.explore.search.prove import Prover
 from simbbm.explore.search.space import Space
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import secondary_part
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import expected_failures, failures, names, walk
 
@@ -26,7 +27,7 @@ WINDOW = ("/idmap_cpu_set_reserved_ttbr1", "/count_parked", "/wait_until_release
 def where_they_arrive(scenario: Scenario) -> dict[bool, set[str]]:
     """Routines at which an interrupt may arrive, by whether interrupts are masked there."""
     found: dict[bool, set[str]] = {True: set(), False: set()}
-    system: Arm64 = scenario.system({"cpus": 2, "layout": "pmd"})
+    system: Arm64 = Model(scenario, {"cpus": 2, "layout": "pmd"}).system
 
     def visit(machine: Machine) -> None:
         for move in system.moves(machine):
@@ -43,7 +44,7 @@ def where_they_arrive(scenario: Scenario) -> dict[bool, set[str]]:
 
 @pytest.mark.parametrize("scenario", ALL, ids=names(ALL))
 def test_verdict_of_a_search_of_all_states_is_the_declared_one(scenario: Scenario) -> None:
-    found = Prover(scenario, {"cpus": 2}).prove()
+    found = Prover(Model(scenario, {"cpus": 2})).prove()
     got = {f"{found.verdict}:{found.property}"} if found.property else set()
 
     assert got <= expected_failures(scenario)
@@ -62,7 +63,7 @@ def test_an_interrupt_arrives_where_it_is_not_masked_and_an_nmi_anywhere() -> No
 
 @pytest.mark.parametrize("scenario", BAD, ids=names(BAD))
 def test_it_is_the_vectors_that_are_missing_and_ample_sets_see_it_too(scenario: Scenario) -> None:
-    searched = Search(Space(scenario.system({}))).run()
+    searched = Search(Space(Model(scenario, {}).system)).run()
 
     assert {"no_fault_on_live_map"} == {f.problem.property for f in searched.failures}
     assert all("vectors" in f.problem.message for f in searched.failures)
@@ -70,8 +71,8 @@ def test_it_is_the_vectors_that_are_missing_and_ample_sets_see_it_too(scenario: 
 
 def test_ample_sets_leave_out_no_ending() -> None:
     """A CPU that may be interrupted is never taken alone; the others still are."""
-    whole = Search(Space(GOOD.system({}), ample=False)).run()
-    reduced = Search(Space(GOOD.system({}))).run()
+    whole = Search(Space(Model(GOOD, {}).system, ample=False)).run()
+    reduced = Search(Space(Model(GOOD, {}).system)).run()
 
     assert (whole.complete, whole.failures) == (reduced.complete, reduced.failures) == (True, ())
     assert whole.ends == reduced.ends

@@ -15,6 +15,7 @@ from simbbm.core.programs.program import routine
 from simbbm.explore.search.prove import Prover
 from simbbm.linux.hotplug import cpus_read_lock
 from simbbm.linux.set_memory import RunningKernel
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import expected_failures, failures, names, walk
 
@@ -26,7 +27,7 @@ COUNTED = discovery.find("late_cpu::counted")
 def states(scenario: Scenario, **params: Any) -> list[Machine]:
     """Every state."""
     found: list[Machine] = []
-    walk(scenario.system(params), found.append)
+    walk(Model(scenario, params).system, found.append)
     return found
 
 
@@ -42,7 +43,7 @@ def test_every_number_is_there_and_says_where_it_comes_from() -> None:
 def test_verdict_of_a_search_of_all_states_is_the_declared_one(
     scenario: Scenario, cpus: int
 ) -> None:
-    found = Prover(scenario, {"cpus": cpus}).prove()
+    found = Prover(Model(scenario, {"cpus": cpus})).prove()
     got = {f"{found.verdict}:{found.property}"} if found.property else set()
 
     assert got <= expected_failures(scenario)
@@ -78,7 +79,7 @@ def test_a_late_cpu_is_counted_or_comes_when_all_is_done() -> None:
     setup = COUNTED.setup({"cpus": 2})
     k = setup.cpus[0].args[0]
     word = k.msdata_num_threads + k.kernel.flag_idmap - k.kernel.flag
-    system: Arm64 = COUNTED.system({"cpus": 2})
+    system: Arm64 = Model(COUNTED, {"cpus": 2}).system
     ends: list[Machine] = []
 
     def visit(machine: Machine) -> None:
@@ -94,7 +95,7 @@ def test_a_cpu_that_is_refused_is_refused_in_every_run_that_goes_well() -> None:
     refused = discovery.find("late_cpu::refused_in_idmap")
     k = refused.setup({}).cpus[0].args[0]
     word = k.online + k.kernel.flag_idmap - k.kernel.flag
-    system: Arm64 = refused.system({})
+    system: Arm64 = Model(refused, {}).system
     online: set[object] = set()
     walk(system, lambda m: online.add(system.shared.memories.read(m.memory, word)))
 
@@ -109,7 +110,7 @@ def test_the_guide_says_what_its_commands_answer() -> None:
     assert len(told) == 8
     for name, verdict in told:
         scenario = discovery.find(name)
-        proof = Prover(scenario, {}).prove()
+        proof = Prover(Model(scenario)).prove()
         assert verdict == ":".join(filter(None, (proof.verdict, proof.property)))
 
 

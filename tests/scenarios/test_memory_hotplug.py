@@ -15,6 +15,7 @@ from simbbm.check.verdict import Verdict
 from simbbm.core.programs.program import routine
 from simbbm.explore.search.prove import Prover
 from simbbm.linux.memory_hotplug import HotplugKernel
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import expected_failures, failures, how_it_ends, names, walk
 
@@ -27,7 +28,7 @@ module = import_module("simbbm_scenarios.memory_hotplug")
 
 def ends(scenario: Scenario, **params: Any) -> list[Machine]:
     """The states in which runs end well."""
-    system: Arm64 = scenario.system(params)
+    system: Arm64 = Model(scenario, params).system
     found: list[Machine] = []
 
     def visit(machine: Machine) -> None:
@@ -42,7 +43,7 @@ def in_handler(scenario: Scenario, **params: Any) -> set[int]:
     """CPUs that some schedule brings into the exception handler."""
     found: set[int] = set()
     walk(
-        scenario.system(params),
+        Model(scenario, params).system,
         lambda machine: found.update(n for n, cpu in enumerate(machine.cpus) if cpu.saved),
     )
     return found
@@ -80,7 +81,7 @@ def test_good_holds_whoever_adds_the_memory_and_whatever_comes_later(
 
 
 def test_good_is_proved_on_more_cpus() -> None:
-    assert Verdict.PROVED == Prover(GOOD, {"cpus": 4}).prove().verdict
+    assert Verdict.PROVED == Prover(Model(GOOD, {"cpus": 4})).prove().verdict
 
 
 SAYS = {
@@ -92,7 +93,7 @@ SAYS = {
 
 @pytest.mark.parametrize("scenario", ALL[1:], ids=names(ALL[1:]))
 def test_the_nearest_counterexample_is_about_the_mistake(scenario: Scenario) -> None:
-    proof = Prover(scenario, {}).prove()
+    proof = Prover(Model(scenario)).prove()
 
     assert proof.certified
     assert SAYS[scenario.name] in proof.message
@@ -175,7 +176,8 @@ def test_who_adds_the_memory_needs_both_barriers_for_its_own_access(step: str) -
 
     assert {FAULT} == failures(without)
     assert (
-        "cpu0 takes a level 3 translation fault on a write" in Prover(without, {}).prove().message
+        "cpu0 takes a level 3 translation fault on a write"
+        in Prover(Model(without)).prove().message
     )
 
 
@@ -191,7 +193,7 @@ def test_a_fault_that_stays_ends_nowhere() -> None:
     not_linked = GOOD.twin(
         "", expect="STUCK:terminates", drop=["alloc_init_cont_pte/populate/set_entry.str"]
     )
-    found = Prover(not_linked, {"cpus": 2}).prove()
+    found = Prover(Model(not_linked, {"cpus": 2})).prove()
 
     assert (Verdict.STUCK, "terminates") == (found.verdict, found.property)
 

@@ -11,6 +11,7 @@ import pytest
 
 from simbbm.core.errors import SimbbmError
 from simbbm.explore.search.prove import Prover
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import SHIPPED, expected_failures
 
@@ -47,7 +48,7 @@ CAUGHT = {i: s for i, s in MUTANTS.items() if not s.expect.holds and "deep::" no
 def fails(scenario: Scenario, params: dict[str, Any]) -> bool:
     """Whether some schedule shows what is declared; there may be no machine like that."""
     try:
-        proof = Prover(scenario, params).prove()
+        proof = Prover(Model(scenario, params)).prove()
     except SimbbmError:
         return False
     return f"{proof.verdict}:{proof.property}" in expected_failures(scenario)

@@ -8,6 +8,7 @@ import pytest
 
 from simbbm import discovery
 from simbbm.explore.search.prove import Proof, Prover
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import expected_failures, failures, names
 
@@ -17,7 +18,7 @@ SMALL: dict[str, Any] = {"cpus": 2, "layout": "pmd"}
 
 def proof(name: str, **params: Any) -> Proof:
     """The answer of a search of all states."""
-    return Prover(discovery.find(name), params).prove()
+    return Prover(Model(discovery.find(name), params)).prove()
 
 
 def small(scenario: Scenario) -> dict[str, Any]:

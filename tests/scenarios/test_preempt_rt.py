@@ -14,6 +14,7 @@ from simbbm.check.verdict import Verdict
 from simbbm.core.errors import EditError
 from simbbm.explore.search.prove import Prover
 from simbbm.linux.pgtable import fill_table
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import expected_failures, failures, how_it_ends, names, walk
 
@@ -35,7 +36,7 @@ def word(scenario: Scenario, name: str, **params: Any) -> int:
 def seen(scenario: Scenario, **params: Any) -> set[tuple[str, str, object]]:
     """Where the boot CPU and CPU 1 are, together with what the lock's word says."""
     lock = word(scenario, "zone_lock", **params)
-    system: Arm64 = scenario.system(params)
+    system: Arm64 = Model(scenario, params).system
     found: set[tuple[str, str, object]] = set()
 
     def visit(machine: Machine) -> None:
@@ -50,7 +51,7 @@ def seen(scenario: Scenario, **params: Any) -> set[tuple[str, str, object]]:
 def at_end(scenario: Scenario, *of: str, **params: Any) -> set[tuple[object, ...]]:
     """What these words say in the states in which all runs end well."""
     words = [word(scenario, name, **params) for name in of]
-    system: Arm64 = scenario.system(params)
+    system: Arm64 = Model(scenario, params).system
     found: set[tuple[object, ...]] = set()
 
     def visit(machine: Machine) -> None:
@@ -84,7 +85,7 @@ def test_it_fails_on_some_schedule_as_declared_and_in_no_other_way(
     ids=names(ALL),
 )
 def test_verdict_on_three_cpus_is_the_declared_one(scenario: Scenario) -> None:
-    found = Prover(scenario, {"cpus": 3}).prove()
+    found = Prover(Model(scenario, {"cpus": 3})).prove()
     got = {f"{found.verdict}:{found.property}"} if found.property else set()
 
     assert expected_failures(scenario) == got
@@ -100,14 +101,14 @@ def test_it_is_about_locks_and_not_about_hardware(
 
 
 def test_the_boot_cpu_waits_for_a_lock_whose_holder_is_parked() -> None:
-    message = Prover(DEADLOCK, {}).prove().message
+    message = Prover(Model(DEADLOCK)).prove().message
 
     assert "cpu0 waits in pgd_pgtable_alloc/try_lock.wait: zone_lock is 1" in message
     assert "cpu1 waits in wait_until_released/wait_for_zero.wfe" in message
 
 
 def test_a_lock_that_is_only_tried_is_not_got() -> None:
-    assert "cpu0 panics: Failed to split linear map" in Prover(TRYLOCK, {}).prove().message
+    assert "cpu0 panics: Failed to split linear map" in Prover(Model(TRYLOCK)).prove().message
 
 
 # What takes away the cause takes away the failure.

@@ -35,6 +35,7 @@ from simbbm.linux.mmu import repaint
 from simbbm.linux.set_memory import Caps
 from simbbm.linux.split import PUD
 from simbbm.linux.tlbflush import flush_tlb_kernel_range
+from simbbm.model import Model
 from simbbm.scenario import Scenario, Setup
 from tests.scenarios.everything import expected_failures, failures, names, walk
 
@@ -67,13 +68,13 @@ MESSAGES = {
 
 def proof(scenario: Scenario, **params: Any) -> Proof:
     """The answer of a search of all states."""
-    return Prover(scenario, params).prove()
+    return Prover(Model(scenario, params)).prove()
 
 
 def states(scenario: Scenario, **params: Any) -> list[Machine]:
     """Every state."""
     found: list[Machine] = []
-    walk(scenario.system(params), found.append)
+    walk(Model(scenario, params).system, found.append)
     return found
 
 
@@ -182,7 +183,7 @@ def test_once_capabilities_are_final_v6_18_shares_pages_too() -> None:
 def test_the_host_is_not_asked_for_what_could_not_be_broken() -> None:
     asked = []
     for scenario in (GOOD, next(s for s in ALL if s.name == "refused_until_final")):
-        system: Arm64 = scenario.system({"cpus": 2})
+        system: Arm64 = Model(scenario, {"cpus": 2}).system
         walk(system)
         asked.append(any("rsi_set_memory" in label for label in system.spec.automaton.labels))
 
@@ -255,7 +256,9 @@ def asking(words: tuple[int, int, int], **params: Any) -> Setup:
 def test_a_split_is_refused_in_two_windows_only(
     caps: int, available: int, online: int, answer: int
 ) -> None:
-    system = replace(AT_RUN_TIME, build=partial(asking, (int(caps), available, online))).system()
+    system = Model(
+        replace(AT_RUN_TIME, build=partial(asking, (int(caps), available, online)))
+    ).system
     k = AT_RUN_TIME.setup({}).cpus[0].args[0]
     answers = set()
 
@@ -269,7 +272,7 @@ def test_a_split_is_refused_in_two_windows_only(
 
 
 def test_what_is_refused_leaves_everything_as_it_was() -> None:
-    started = TOO_EARLY.system().initial().memory
+    started = Model(TOO_EARLY).system.initial().memory
     asked = [m for m in states(TOO_EARLY) if "/share/" in m.cpus[0].point.path]
     early = [m.memory for m in asked if "/share_before_mem_init/" in m.cpus[0].point.path]
 
@@ -290,9 +293,9 @@ async def break_what_is_not_mapped(cpu: Cpu, k: Any) -> None:
 def test_where_nothing_is_mapped_nothing_is_made() -> None:
     setup = AT_RUN_TIME.setup({"cpus": 2})
     cpu = setup.cpus[0]._replace(program=break_what_is_not_mapped)
-    system = replace(
-        AT_RUN_TIME, build=partial(replace, setup, cpus=(cpu,)), parameters=()
-    ).system()
+    system = Model(
+        replace(AT_RUN_TIME, build=partial(replace, setup, cpus=(cpu,)), parameters=())
+    ).system
     met: list[Machine] = []
     walk(system, met.append)
     k = cpu.args[0]
@@ -317,7 +320,7 @@ def judged(tables: dict[int, tuple[Descriptor, ...]]) -> str | None:
     [final] = [
         p.final for p in GOOD.setup({}).properties if p.name == "translations_preserved" and p.final
     ]
-    system: Arm64 = GOOD.system()
+    system: Arm64 = Model(GOOD).system
     memories, start = system.shared.memories, system.initial()
     memory = memories.memory(memories.tables(tables), start.memory.data)
     problem = final(system.shared, start._replace(memory=memory))

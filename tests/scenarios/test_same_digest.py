@@ -13,6 +13,7 @@ import pytest
 
 from simbbm.arm64 import machine
 from simbbm.explore.runs.run import Runner
+from simbbm.model import Model
 from tests.scenarios.everything import GOOD
 
 ROOT = Path(__file__).parent.parent.parent
@@ -28,6 +29,7 @@ from simbbm.core.graph import Graph
 from simbbm.core.trace import trace_digest
 from simbbm.explore.strategies.pct import Pct
 from simbbm.explore.strategies.random_walk import RandomWalk
+from simbbm.model import Model
 
 for name, params in (
     ("linear_map_split::good", {}),
@@ -37,7 +39,7 @@ for name, params in (
     ("linear_map_split::m21_stores_unpublished", {"layout": "pmd"}),
     ("bbm_minimal::no_invalidation", {}),
 ):
-    graph = Graph(discovery.find(name).system(params))
+    graph = Graph(Model(discovery.find(name), params).system)
     for number, plan in enumerate((RandomWalk(), RandomWalk(cpu_first=True), Pct(3, 300))):
         for run in range(3):
             chooser = plan.chooser(run_seed(5, run), number)
@@ -101,7 +103,7 @@ def test_forgetting_changes_nothing(
     """A machine drops what it has computed before it fills memory; its runs stay what they are."""
 
     def traces() -> list[str]:
-        runner = Runner(GOOD, params, "default", seed=0)
+        runner = Runner(Model(GOOD, params), "default", seed=0)
         return [runner.run(runner.chooser(number)).trace for number in range(30)]
 
     remembers_all = traces()

@@ -10,6 +10,7 @@ import pytest
 from simbbm import discovery
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.explore.search.prove import Proof, Prover
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import expected_failures, failures, names, walk
 
@@ -28,12 +29,12 @@ SMALLER: dict[str, dict[str, Any]] = {
 
 def proof(scenario: Scenario, **params: Any) -> Proof:
     """The answer of a search of all states."""
-    return Prover(scenario, params).prove()
+    return Prover(Model(scenario, params)).prove()
 
 
 def at_end(scenario: Scenario, **params: Any) -> set[Machine]:
     """The states in which all runs end."""
-    system: Arm64 = scenario.system(params)
+    system: Arm64 = Model(scenario, params).system
     ends: set[Machine] = set()
 
     def visit(machine: Machine) -> None:

@@ -15,6 +15,7 @@ from simbbm.core.engine import Engine
 from simbbm.core.graph import Graph
 from simbbm.core.system import Move
 from simbbm.explore.strategies.named import strategy
+from simbbm.model import Model
 
 README = Path(__file__).parents[2] / "README.md"
 PARAMS = {"layout": "pages", "cpus": 3}
@@ -35,7 +36,7 @@ def trace(env: Any, callback: Callable[[float, Any], None]) -> None:
 
 
 def engine_of(scenario_id: str) -> Engine[Any]:
-    return Engine(Graph(discovery.find(scenario_id).system(PARAMS)))
+    return Engine(Graph(Model(discovery.find(scenario_id), PARAMS).system))
 
 
 def traced(engine: Engine[Any]) -> list[tuple[float, str, str]]:
@@ -91,7 +92,7 @@ def test_every_strategy_runs_the_same_watched() -> None:
     """Another model with other agents, and a failure."""
     for scenario_id in ("linear_map_split::good", "stuck_cpu::stuck_cpu"):
         scenario = discovery.find(scenario_id)
-        alone, watched = (Engine(Graph(scenario.system({}))) for _ in range(2))
+        alone, watched = (Engine(Graph(Model(scenario).system)) for _ in range(2))
         events = traced(watched)
         for number in range(12):
             plan, seed = strategy("default"), run_seed(3, number)

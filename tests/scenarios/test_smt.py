@@ -9,6 +9,7 @@ import pytest
 from simbbm import discovery
 from simbbm.explore.search.prove import Prover
 from simbbm.linux.layout import LAYOUTS
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.explore.test_reductions import walk
 from tests.scenarios.everything import expected_failures, failures, names
@@ -49,20 +50,20 @@ def test_siblings_of_the_boot_cpu_have_to_tolerate_what_it_does() -> None:
 
 
 def test_the_promise_is_broken_while_a_cpu_parks() -> None:
-    found = Prover(discovery.find("smt::cnp_for_reserved_table"), {}).prove()
+    found = Prover(Model(discovery.find("smt::cnp_for_reserved_table"))).prove()
 
     assert found.message.endswith("may have CnP set in TTBR1 for two tables under one ASID")
 
 
 def test_an_old_block_comes_from_the_boot_cpu() -> None:
-    found = Prover(discovery.find("smt::m17_no_final_tlbi"), {}).prove()
+    found = Prover(Model(discovery.find("smt::m17_no_final_tlbi"))).prove()
 
     assert "cpu1 may hold two entries for lm.pmd+0 that differ in size" in found.message
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_merged_protocol_holds(layout: str) -> None:
-    proof = Prover(GOOD, {"cpus": 2, "layout": layout}).prove()
+    proof = Prover(Model(GOOD, {"cpus": 2, "layout": layout})).prove()
 
     assert ("PROVED", None) == (proof.verdict, proof.property)
     assert proof.landmarks["others parked, map half split"] or layout in ("pages", "contpte")
@@ -80,7 +81,7 @@ def test_the_merged_protocol_holds(layout: str) -> None:
     ],
 )
 def test_reductions_leave_out_no_end(name: str, params: dict[str, Any]) -> None:
-    system = discovery.find(f"smt::{name}").system(params)
+    system = Model(discovery.find(f"smt::{name}"), params).system
     everything, ends = walk(system, symmetry=False, ample=False)
     for symmetry, ample in ((True, False), (False, True), (True, True)):
         states, reduced = walk(system, symmetry=symmetry, ample=ample)

@@ -27,6 +27,7 @@ from simbbm.explore.counterexample.ablate import Ablation, Ablator, Change
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
 from simbbm.explore.search.prove import witness_along
 from simbbm.host.terminal import echo, style
+from simbbm.model import Model
 from simbbm.report.rows import AblationRow, encode
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def command(
     if several and explain:
         raise UsageError("--explain goes with one scenario", "or with --json")
     end = None if max_seconds is None else monotonic() + max_seconds
-    ablators = [Ablator(s, s.parameters_from(dict(given)), _left(end)) for s in scenarios]
+    ablators = [Ablator(Model(s, dict(given)), _left(end)) for s in scenarios]
     page = (
         Columns(tuple(s.id for s in scenarios), markdown=form == "markdown")
         if several
@@ -94,7 +95,7 @@ def command(
         for ablator in ablators:
             for ablation in _ablations(ablator, end, pairs=pairs):
                 counts[ablation.result] += 1
-                page.add(ablator.scenario, ablation)
+                page.add(ablator.model.scenario, ablation)
     except KeyboardInterrupt:
         page.end(counts, "interrupted: the rest was not looked at")
         return Exit.INTERRUPTED
@@ -143,10 +144,9 @@ class Page:
     def add(self, scenario: Scenario, ablation: Ablation) -> None:
         """Print one row, and keep its counterexample."""
         proof, kept = ablation.proof, None
-        if proof is not None and proof.run is not None:
+        if ablation.model is not None and proof is not None and proof.run is not None:
             witness = witness_along(
-                ablation.scenario,
-                ablation.params,
+                ablation.model,
                 proof.run,
                 loop=proof.loop,
                 way=(proof.verdict, proof.property),

@@ -32,6 +32,7 @@ from simbbm.core.errors import ModelError, ScenarioError, UsageError
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.strategies.named import strategy as read_strategy
 from simbbm.host.terminal import complain, echo, style
+from simbbm.model import Model
 from simbbm.report.rows import ErrorRow, VerdictRow, encode
 from simbbm.scenario import Scenario
 
@@ -224,7 +225,7 @@ def _answer(
         return found
     from simbbm.cli.sampling import sample
 
-    return sample(scenario, params, asked.runs)
+    return sample(Model(scenario, params), asked.runs)
 
 
 def _declared_proved(scenario: Scenario, params: dict[str, object]) -> bool:
@@ -346,7 +347,7 @@ def _show(answer: Proven | Sampled) -> None:
     assert answer.kept is not None
     echo("\nThe first counterexample that was not expected:\n")
     witness = answer.kept.witness
-    scenario = discovery.find(witness.scenario)
-    story = tell(witness, scenario, explain(witness, scenario))
+    model = Model(discovery.find(witness.scenario), witness.params)
+    story = tell(witness, model, explain(witness, model))
     for line in render(story, width=terminal_width(), replay=answer.kept.replay):
         echo(styled(line))

@@ -18,6 +18,7 @@ from simbbm.explore.runs.live import require_live
 from simbbm.explore.runs.run import MAX_STEPS
 from simbbm.explore.strategies.kill import COMPARED, CONTROL, FEWEST_TRIALS, Kills, Trials, kills
 from simbbm.host.terminal import complain, echo, style
+from simbbm.model import Model
 from simbbm.report.rows import ErrorRow, KillRow, encode
 from simbbm.scenario import Scenario
 
@@ -68,8 +69,9 @@ def look(target: Target) -> Found:
     """Make all campaigns of one twin."""
     scenario = discovery.find(target.scenario)
     try:
-        require_live(scenario, target.params)
-        return Found(target, kills(scenario, target.params, target.strategies, target.trials))
+        model = Model(scenario, target.params)
+        require_live(model)
+        return Found(target, kills(model, target.strategies, target.trials))
     except ScenarioError as error:
         return Found(target, {}, str(error), Exit.USAGE)
 

@@ -18,8 +18,8 @@ from simbbm.explore.witness.files import check_target
 from simbbm.explore.witness.recording import Witness, read, save_as, token
 from simbbm.host.reading import is_file
 from simbbm.host.terminal import echo, style
+from simbbm.model import Model
 from simbbm.report.rows import ReplayRow, encode
-from simbbm.scenario import Scenario
 
 HOW = {
     "semantic": "its choices were found by label (semantic replay)",
@@ -65,10 +65,10 @@ def command(
     """
     if refresh:
         check_target(refresh)
-    recorded, scenario = recorded_in(witness, allow_file)
+    recorded, model = recorded_in(witness, allow_file)
     if until is not None:
-        return _until(recorded, scenario, until, witness, as_json=as_json)
-    result = replay(recorded, scenario)
+        return _until(recorded, model, until, witness, as_json=as_json)
+    result = replay(recorded, model)
     fresh = token(result.refreshed) if result.refreshed else None
     row = ReplayRow(
         witness=witness,
@@ -92,8 +92,8 @@ def command(
     return Exit.EXPECTED if result.result is Result.REPRODUCED else Exit.DIVERGED
 
 
-def recorded_in(text: str, allowed: tuple[Path, ...]) -> tuple[Witness, Scenario]:
-    """Read a witness, and find the scenario that it is of.
+def recorded_in(text: str, allowed: tuple[Path, ...]) -> tuple[Witness, Model]:
+    """Read a witness, and find the model that it is of.
 
     A witness may be somebody else's: of the files that it could name, only those are run that the
     user names too. Parameters that the scenario has got since then are at their defaults.
@@ -113,7 +113,7 @@ def recorded_in(text: str, allowed: tuple[Path, ...]) -> tuple[Witness, Scenario
         if file:
             hint = "a file is named as it was given to run: replay from the same directory"
         raise UsageError(f"a witness of {witness.scenario}: {error.message}", hint) from None
-    return msgspec.structs.replace(witness, params=params), scenario
+    return msgspec.structs.replace(witness, params=params), Model(scenario, params)
 
 
 def _say(result: Replay, witness: Witness, fresh: str | None) -> None:
@@ -148,7 +148,7 @@ def _say(result: Replay, witness: Witness, fresh: str | None) -> None:
     echo(f"  {why}")
 
 
-def _until(witness: Witness, scenario: Scenario, until: int, text: str, *, as_json: bool) -> Exit:
+def _until(witness: Witness, model: Model, until: int, text: str, *, as_json: bool) -> Exit:
     """Show the way up to a step, and what could happen there."""
     from simbbm.report.columns import listed
     from simbbm.report.rows import StepRow
@@ -156,9 +156,10 @@ def _until(witness: Witness, scenario: Scenario, until: int, text: str, *, as_js
 
     if until > witness.steps:
         raise UsageError(f"--until {until}: {text} has {witness.steps} steps")
-    shared = scenario.system(witness.params).shared
+    alone = model.anew()
+    shared = alone.system.shared
     enabled: list[str] = []
-    for step in steps_of(witness, scenario):
+    for step in steps_of(witness, alone):
         enabled = [move.label for move in step.before.moves]
         if step.step == until:
             break
@@ -166,7 +167,7 @@ def _until(witness: Witness, scenario: Scenario, until: int, text: str, *, as_js
         shown = event(shared, step)
         if as_json:
             fields = shown._asdict() | {"notes": list(shown.notes)}
-            echo(encode(StepRow(scenario=scenario.id, **fields)))
+            echo(encode(StepRow(scenario=witness.scenario, **fields)))
         else:
             echo(listed(shown))
     if as_json:

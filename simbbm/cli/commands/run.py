@@ -25,7 +25,7 @@ from simbbm.core.errors import UsageError
 from simbbm.explore.runs.run import MAX_STEPS, run_one
 from simbbm.explore.strategies.named import strategy as read_strategy
 from simbbm.host.terminal import echo
-from simbbm.scenario import Scenario
+from simbbm.model import Model
 
 if TYPE_CHECKING:
     from simbbm.explore.witness.recording import Witness
@@ -80,23 +80,21 @@ def command(
     every_params = [s.parameters_from(dict(given)) for s in scenarios]
     codes: list[Exit] = []
     for scenario, params in zip(scenarios, every_params, strict=True):
-        began = perf_counter()
-        result = run_one(scenario, params, plan, seed, max_steps=max_steps or MAX_STEPS)
+        began, model = perf_counter(), Model(scenario, params)
+        result = run_one(model, plan, seed, max_steps=max_steps or MAX_STEPS)
         seconds = round(perf_counter() - began, 3)
         kept, unwritten = None, None
         if result.verdict in FAILURES or output or trace:
             from simbbm.explore.witness.recording import witness_of
 
-            witness = witness_of(scenario, params, plan, seed, max_steps=max_steps or MAX_STEPS)
+            witness = witness_of(model, plan, seed, max_steps=max_steps or MAX_STEPS)
             if trace:
-                _trace(witness, scenario, as_json=as_json)
+                _trace(witness, model, as_json=as_json)
             if output:
                 kept, unwritten = keep_as(witness, output)
             elif result.verdict in FAILURES:
                 kept = keep(witness, witness_dir)
-        row = run_row(
-            scenario, params, result, kept, seconds=seconds, seed=seed, strategy=plan.name
-        )
+        row = run_row(model, result, kept, seconds=seconds, seed=seed, strategy=plan.name)
         say(row, kept, f"{row.steps} steps, seed {seed}, strategy {plan.name}", as_json=as_json)
         codes.append(exit_of(row))
         if unwritten:
@@ -104,16 +102,16 @@ def command(
     return worst(codes)
 
 
-def _trace(witness: Witness, scenario: Scenario, *, as_json: bool) -> None:
+def _trace(witness: Witness, model: Model, *, as_json: bool) -> None:
     from simbbm.explore.runs.replay import steps_of
     from simbbm.report.columns import listed
     from simbbm.report.rows import StepRow, encode
     from simbbm.report.trace import events
 
-    shared = scenario.system(witness.params).shared
-    for event in events(shared, steps_of(witness, scenario)):
+    alone = model.anew()
+    for event in events(alone.system.shared, steps_of(witness, alone)):
         if not as_json:
             echo(listed(event))
             continue
         fields = event._asdict() | {"notes": list(event.notes)}
-        echo(encode(StepRow(scenario=scenario.id, **fields)))
+        echo(encode(StepRow(scenario=witness.scenario, **fields)))

@@ -78,13 +78,13 @@ def command(
     from simbbm.explore.witness.recording import is_token
     from simbbm.report.story import tell
 
-    recorded, scenario = recorded_in(witness, allow_file)
+    recorded, model = recorded_in(witness, allow_file)
     code = Exit.EXPECTED
     try:
-        explained = explain(recorded, scenario, max_states)
+        explained = explain(recorded, model, max_states)
     except KeyboardInterrupt:  # what happened can be told without what it needs
         explained, code = None, Exit.INTERRUPTED
-    story = tell(recorded, scenario, explained)
+    story = tell(recorded, model, explained)
     if form == "json" or as_json:
         from simbbm.report.as_json import trace_json
 

@@ -72,15 +72,15 @@ def command(
 
     if output:
         check_target(output)
-    recorded, scenario = recorded_in(witness, allow_file)
-    shrunk = shrink(recorded, scenario, max_states)
+    recorded, model = recorded_in(witness, allow_file)
+    shrunk = shrink(recorded, model, max_states)
     small = shrunk.witness
     kept, unwritten = keep_as(small, output) if output else (keep(small, witness_dir), None)
     if not as_json:
         _say(shrunk, kept)
     explained, code = None, Exit.EXPECTED
     try:
-        explained = explain(small, scenario, max_states)
+        explained = explain(small, shrunk.model, max_states)
     except KeyboardInterrupt:  # what was found is said, without what it needs
         code = Exit.INTERRUPTED
     _say_more(shrunk, kept, explained, as_json=as_json)

@@ -22,6 +22,7 @@ from simbbm.cli.options import (
     witness_dir_option,
 )
 from simbbm.explore.strategies.named import strategy as read_strategy
+from simbbm.model import Model
 
 RUNS = 10_000
 
@@ -82,7 +83,7 @@ def command(
     wanted = Wanted(runs, time, seed, name, max_steps, jobs, stop, witness_dir, log_format)
     codes: list[Exit] = []
     for scenario, params in zip(scenarios, every_params, strict=True):
-        sampled = sample(scenario, params, wanted)
+        sampled = sample(Model(scenario, params), wanted)
         say(sampled.row, sampled.kept, sampled.how, as_json=as_json)
         codes.append(sampled.exit)
         if sampled.interrupted:

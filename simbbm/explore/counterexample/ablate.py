@@ -14,10 +14,9 @@ reported as such.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
-from typing import Any
 
 import msgspec
 
@@ -30,6 +29,7 @@ from simbbm.explore.runs.live import LIMITS, explored
 from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
 from simbbm.explore.search.prove import Proof, Prover
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 
 REMOVE, DELAY, WEAKEN = "remove", "delay", "weaken:"
@@ -60,26 +60,24 @@ class Ablation(msgspec.Struct, frozen=True, kw_only=True):
     result: str
     """`load-bearing`, `redundant` or `inconclusive`."""
     why: str
-    scenario: Scenario
-    params: dict[str, Any]
+    params: dict[str, int | str]
+    model: Model | None
+    """None if a program cannot even start."""
     proof: Proof | None
     """None if the program cannot go on without the value of the step."""
 
 
 class Ablator:
-    """All single changes of one scenario, and pairs of those that alone change nothing.
+    """All single changes of one model, and pairs of those that alone change nothing.
 
-    Raises UsageError for a scenario that fails as it is: of that no change can be blamed.
+    Raises UsageError for a model that fails as it is: of that no change can be blamed.
     """
 
-    def __init__(
-        self, scenario: Scenario, params: Mapping[str, Any], limits: Limits = NO_LIMITS
-    ) -> None:
-        self.scenario = scenario
-        self.params = scenario.parameters_from(params)
+    def __init__(self, model: Model, limits: Limits = NO_LIMITS) -> None:
+        self.model = model
         self.limits = limits
-        attempt = Attempt(scenario, self.params, limits, None, ample=True)
-        _check_holds(scenario, attempt)
+        attempt = Attempt(model, limits, None, ample=True)
+        _check_holds(attempt)
         self.automaton = attempt.space.machine.spec.automaton
         self.complete = attempt.searched.complete
         """Whether every step is known."""
@@ -95,7 +93,7 @@ class Ablator:
                 continue
             changes[Change(step, REMOVE)] = None
             # Where no load can overtake anything nothing could come of a relaxed acquire.
-            if op.mnemonic not in ACQUIRES or "window" in self.params:
+            if op.mnemonic not in ACQUIRES or "window" in self.model.params:
                 changes |= dict.fromkeys(Change(step, WEAKEN + form) for form in weaker_forms(op))
             if op.mnemonic == "isb":
                 changes[Change(step, DELAY)] = None
@@ -107,13 +105,15 @@ class Ablator:
 
     def ablate(self, *changes: Change) -> Ablation:
         """Change the scenario, and search it."""
-        changed, params = self.scenario, dict(self.params)
+        changed, params = self.model.scenario, dict(self.model.params)
         for change in changes:
             changed = with_change(changed, change, self.automaton)
             if _is_acquire(change, self.automaton) and params.get("window") == 1:
                 params["window"] = WINDOW
+        model = None
         try:
-            proof = Prover(changed, params, self.limits, doubtful=True).prove()
+            model = Model(changed, params)
+            proof = Prover(model, self.limits, doubtful=True).prove()
         except EditError:
             raise  # There is no such step: that says nothing of the program.
         except ScenarioError as error:
@@ -123,8 +123,8 @@ class Ablator:
                 changes=changes,
                 result="load-bearing",
                 why=f"the program cannot go on without {what}: {error.message}",
-                scenario=changed,
                 params=params,
+                model=model,
                 proof=None,
             )
         result = {"PROVED": "redundant", "INCONCLUSIVE": "inconclusive"}.get(
@@ -134,13 +134,14 @@ class Ablator:
             changes=changes,
             result=result,
             why=proof.message,
-            scenario=changed,
             params=params,
+            model=model,
             proof=proof,
         )
 
 
-def _check_holds(scenario: Scenario, attempt: Attempt) -> None:
+def _check_holds(attempt: Attempt) -> None:
+    scenario = attempt.model.scenario
     failure = attempt.failure(None)
     if failure:
         raise UsageError(
@@ -170,7 +171,7 @@ def with_change(scenario: Scenario, change: Change, automaton: Automaton | None 
     )
     if change.change != DELAY:
         return changed
-    changed.system()  # Refuses a step that is not there: nothing comes after it.
+    Model(changed)  # Refuses a step that is not there: nothing comes after it.
     insert = Edits(insert=_after(scenario, change.step, automaton))
     return replace(changed, edits=changed.edits.merged(insert))
 
@@ -221,7 +222,7 @@ def read_change(text: str) -> Change:
 def _after(scenario: Scenario, step: str, known: Automaton | None) -> tuple[tuple[str, Op], ...]:
     """An ISB after each step that may follow one."""
     if known is None:
-        search = explored(scenario, scenario.parameters_from({}))
+        search = explored(Model(scenario))
         known = search.space.machine.spec.automaton
         if not search.searched.complete:
             raise ScenarioError(
@@ -243,9 +244,3 @@ def _is_acquire(change: Change, automaton: Automaton) -> bool:
         op.mnemonic in ACQUIRES and matches(change.step, label)
         for label, op in automaton.ops.items()
     )
-
-
-def _automaton(scenario: Scenario, params: Mapping[str, Any]) -> Automaton:
-    """An automaton that knows every step that some schedule comes to."""
-    attempt = Attempt(scenario, params, NO_LIMITS, None, ample=True)
-    return attempt.space.machine.spec.automaton

@@ -16,13 +16,12 @@ from typing import NamedTuple
 
 from simbbm.arm64.features import Hardware
 from simbbm.check.verdict import Verdict
-from simbbm.core.graph import Graph
 from simbbm.core.system import STEP, Move
 from simbbm.explore.search.attempt import Attempt, Way, way_of
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.livelock import ended_if_lost, ended_if_round
 from simbbm.explore.witness.record import Witness
-from simbbm.scenario import Scenario
+from simbbm.model import Model
 
 
 class Allowances(NamedTuple):
@@ -34,9 +33,7 @@ class Allowances(NamedTuple):
     """Used, and perhaps needed: there were too many states to find out."""
 
 
-def allowances(
-    witness: Witness, scenario: Scenario, run: Sequence[Move], states: int
-) -> Allowances:
+def allowances(witness: Witness, model: Model, run: Sequence[Move], states: int) -> Allowances:
     """Take away from the hardware of a counterexample, whose `run` this is, one freedom at a time.
 
     What the run does not use, it does not need: it is a failure without that freedom itself.
@@ -45,12 +42,12 @@ def allowances(
     assert witness.property is not None
     way = witness.verdict, witness.property
     used, needed, undecided = [], [], []
-    for name in scenario.setup(witness.params).hardware.freedoms:
-        poorer = scenario.on(partial(Hardware.without, freedom=name))
+    for name in model.setup.hardware.freedoms:
+        poorer = model.on(partial(Hardware.without, freedom=name))
         if _can_be_followed(poorer, witness, run, way):
             continue
         used.append(name)
-        possible = _is_possible(poorer, witness, way, states)
+        possible = _is_possible(poorer, way, states)
         if possible is None:
             undecided.append(name)
         elif not possible:
@@ -58,10 +55,10 @@ def allowances(
     return Allowances(tuple(used), tuple(needed), tuple(undecided))
 
 
-def _can_be_followed(scenario: Scenario, witness: Witness, run: Sequence[Move], way: Way) -> bool:
+def _can_be_followed(model: Model, witness: Witness, run: Sequence[Move], way: Way) -> bool:
     """Whether a run leads to the same failure here; of one that goes round, its way in."""
     run = run[: witness.loop]
-    graph = Graph(scenario.system(witness.params))
+    graph = model.graph
     node = graph.initial
     for step in run:
         if node.ended:
@@ -77,7 +74,7 @@ def _can_be_followed(scenario: Scenario, witness: Witness, run: Sequence[Move], 
     return way_of(node) == way
 
 
-def _is_possible(scenario: Scenario, witness: Witness, way: Way, states: int) -> bool | None:
+def _is_possible(model: Model, way: Way, states: int) -> bool | None:
     """Whether any run fails in this way; None if that is not known.
 
     With persistent sets a search may meet another failure in place of one that it is looking for
@@ -85,9 +82,7 @@ def _is_possible(scenario: Scenario, witness: Witness, way: Way, states: int) ->
     failures nor cycles has shown that there is none.
     """
     for ample in (True, False):
-        attempt = Attempt(
-            scenario, witness.params, Limits(states=states), frozenset({way}), ample=ample
-        )
+        attempt = Attempt(model, Limits(states=states), frozenset({way}), ample=ample)
         if attempt.found(way):
             return True
         if not attempt.searched.complete:

@@ -12,22 +12,20 @@ Not confirmed: that nobody can come to an end from where a run without a loop go
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ModelError
 from simbbm.core.graph import judge
 from simbbm.core.system import Move
 from simbbm.explore.search.fairness import kept_waiting
-from simbbm.scenario import Scenario
+from simbbm.model import Model
 
 FAILURES = (Verdict.VIOLATED, Verdict.STUCK)
 
 
 def confirm(
-    scenario: Scenario,
-    params: Mapping[str, Any],
+    model: Model,
     labels: Iterable[str],
     verdict: Verdict,
     name: str | None,
@@ -39,8 +37,8 @@ def confirm(
     """
     around: list[tuple[tuple[Move, ...], Move]] = []
     began = ""
-    system = scenario.system(params)
-    state, claimed = system.initial(), f"{scenario.id} is {verdict}:{name}"
+    system = model.anew().system
+    state, claimed = system.initial(), f"{model.scenario.id} is {verdict}:{name}"
     for step, label in enumerate(labels):
         system.forget()
         judged = judge(system, state)

@@ -10,7 +10,7 @@ from simbbm.explore.counterexample.probability import Curve, curve
 from simbbm.explore.runs.replay import COUNTEREXAMPLES, steps_of
 from simbbm.explore.search.fewest import fewest_surprises
 from simbbm.explore.witness.record import Witness
-from simbbm.scenario import Scenario
+from simbbm.model import Model
 
 STATES = 20_000
 """States of each search, unless somebody wants more."""
@@ -27,19 +27,17 @@ class Explanation(NamedTuple):
     """The fewest with which it fails like this (`fewest`); None: not found out, or no number."""
 
 
-def explain(witness: Witness, scenario: Scenario, states: int = STATES) -> Explanation | None:
+def explain(witness: Witness, model: Model, states: int = STATES) -> Explanation | None:
     """Explain a counterexample that replays exactly; None if it is a run of another kind."""
     if witness.verdict not in COUNTEREXAMPLES:
         return None
     assert witness.property is not None
-    run = [step.before.moves[step.k] for step in steps_of(witness, scenario)]
+    run = [step.before.moves[step.k] for step in steps_of(witness, model)]
     return Explanation(
         states,
-        allowances(witness, scenario, run, states),
-        curve(witness, scenario, run, states),
+        allowances(witness, model, run, states),
+        curve(witness, model, run, states),
         None
         if witness.loop is not None
-        else fewest_surprises(
-            scenario.system(witness.params), Ended(witness.verdict.value), witness.property, states
-        ),
+        else fewest_surprises(model.system, Ended(witness.verdict.value), witness.property, states),
     )

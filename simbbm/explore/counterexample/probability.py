@@ -22,7 +22,7 @@ from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import Limits, Search
 from simbbm.explore.search.digraph import backwards, following, postorder, reaching
 from simbbm.explore.witness.record import Witness
-from simbbm.scenario import Scenario
+from simbbm.model import Model
 
 PRECISION = 1e-9
 """Relative change that is none. Three digits are shown."""
@@ -39,10 +39,10 @@ class Curve(NamedTuple):
         return next((i for i, chance in enumerate(self.chances) if chance == 1), len(self.chances))
 
 
-def curve(witness: Witness, scenario: Scenario, run: Sequence[Move], states: int) -> Curve | None:
+def curve(witness: Witness, model: Model, run: Sequence[Move], states: int) -> Curve | None:
     """The curve of a counterexample, whose `run` this is; None if there are too many states."""
     assert witness.property is not None
-    attempt = Attempt(scenario, witness.params, Limits(states=states), frozenset())
+    attempt = Attempt(model, Limits(states=states), frozenset())
     if not attempt.searched.complete:
         return None
     search = attempt.search

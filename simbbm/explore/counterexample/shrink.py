@@ -9,11 +9,9 @@ was given is made shorter itself (`ddmin`); then nothing is certified.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from simbbm.core.errors import ReplayDivergence, UsageError
-from simbbm.core.graph import Graph
 from simbbm.explore.counterexample.concrete import Counterexample, counterexample
 from simbbm.explore.counterexample.ddmin import AROUND, ddmin
 from simbbm.explore.counterexample.simplest import simplest
@@ -23,7 +21,7 @@ from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.livelock import into_round
 from simbbm.explore.search.prove import witness_along
 from simbbm.explore.witness.record import Witness
-from simbbm.scenario import Scenario
+from simbbm.model import Model
 
 STATES = 20_000
 """States of each search, unless somebody wants more."""
@@ -34,60 +32,60 @@ class Shrunk(NamedTuple):
 
     before: Witness
     witness: Witness
+    model: Model
+    """What the small one is of."""
     certified: bool
     """No shorter run fails alike with these parameters; no shorter way leads into a round."""
 
 
-def shrink(witness: Witness, scenario: Scenario, states: int = STATES) -> Shrunk:
+def shrink(witness: Witness, model: Model, states: int = STATES) -> Shrunk:
     """Make a counterexample small; raise ReplayDivergence if it is none any more."""
-    before = _reproduced(witness, scenario)
+    before = _reproduced(witness, model)
     assert before.property is not None
     way = before.verdict, before.property
     nearest: dict[str, Counterexample | None] = {}
 
-    def run_for(params: Mapping[str, Any]) -> Counterexample | None:
-        key = repr(params)
+    def run_for(model: Model) -> Counterexample | None:
+        key = repr(model.params)
         if key not in nearest:
-            nearest[key] = _nearest(scenario, params, way, states)
+            nearest[key] = _nearest(model, way, states)
         return nearest[key]
 
-    def steps_to(params: Mapping[str, Any]) -> int | None:
-        run = run_for(params)
+    def steps_to(model: Model) -> int | None:
+        run = run_for(model)
         return None if run is None else len(run.moves)
 
-    params = simplest(scenario, before.params, steps_to)
-    run = run_for(params)
+    simple = simplest(model, steps_to)
+    run = run_for(simple)
     certified = run is not None
     if run is None:
-        run = _shorter(before, scenario, way)
-    small = witness_along(scenario, params, run.moves, "shrink", loop=run.loop, way=way)
-    return Shrunk(before, small, certified)
+        run = _shorter(before, model, way)
+    small = witness_along(simple, run.moves, "shrink", loop=run.loop, way=way)
+    return Shrunk(before, small, simple, certified)
 
 
-def _reproduced(witness: Witness, scenario: Scenario) -> Witness:
+def _reproduced(witness: Witness, model: Model) -> Witness:
     """A witness that replays exactly."""
     if witness.verdict not in COUNTEREXAMPLES:
         raise UsageError(f"a witness of {witness.verdict}: only a failure can be shrunk")
-    result = replay(witness, scenario)
+    result = replay(witness, model)
     if result.result is not Result.REPRODUCED:
         hint = "simbbm replay says where it goes astray"
         raise ReplayDivergence(f"{witness.scenario} does not fail like this any more", hint)
     return result.refreshed or witness
 
 
-def _nearest(
-    scenario: Scenario, params: Mapping[str, Any], way: Way, states: int
-) -> Counterexample | None:
+def _nearest(model: Model, way: Way, states: int) -> Counterexample | None:
     """The politest of the nearest failures of this kind, if a search comes to them."""
-    attempt = Attempt(scenario, params, Limits(states=states), frozenset({way}))
+    attempt = Attempt(model, Limits(states=states), frozenset({way}))
     failure = attempt.found(way)
     return counterexample(attempt.search, failure) if failure else None
 
 
-def _shorter(witness: Witness, scenario: Scenario, way: Way) -> Counterexample:
+def _shorter(witness: Witness, model: Model, way: Way) -> Counterexample:
     """The run of a witness, made shorter by leaving things out."""
-    labels = [step.before.moves[step.k].label for step in steps_of(witness, scenario)]
-    graph = Graph(scenario.system(witness.params))
+    labels = [step.before.moves[step.k].label for step in steps_of(witness, model)]
+    graph = model.graph
     around = witness.loop is not None
     stem = ddmin(graph, labels[: witness.loop], way, around=around).moves
     node = graph.initial

@@ -10,66 +10,71 @@ rarely on where one began.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from simbbm.core.errors import SimbbmError
-from simbbm.scenario import Parameter, Scenario
+from simbbm.model import Model
+from simbbm.scenario import Parameter
 
 Params = dict[str, Any]
 
 
-def simplest(
-    scenario: Scenario, params: Mapping[str, Any], steps_to: Callable[[Params], int | None]
-) -> Params:
+def simplest(model: Model, steps_to: Callable[[Model], int | None]) -> Model:
     """Make parameters simpler. `steps_to` the nearest failure: None if none is found."""
 
-    def first(candidates: Iterator[Params], now: Params) -> Params:
+    def first(candidates: Iterator[Params], now: Model) -> Model:
         limit = steps_to(now)
-        for candidate in candidates:
-            if _size(scenario, candidate) is not None:
+        for params in candidates:
+            candidate = _changed(now, params)
+            if candidate is not None:
                 steps = steps_to(candidate)
                 if steps is not None and (limit is None or steps <= limit):
                     return candidate
         return now
 
-    now = first(_starts(scenario, params), dict(params))
+    now = first(_starts(model), model)
     while True:
         before = now
-        for parameter in scenario.parameters:
-            values = _simpler(scenario, parameter, now)
-            now = first((now | {parameter.name: value} for value in values), now)
-        if now == before:
+        for parameter in model.scenario.parameters:
+            values = _simpler(parameter, now)
+            now = first(({parameter.name: value} for value in values), now)
+        if now.params == before.params:
             return now
 
 
-def _starts(scenario: Scenario, params: Mapping[str, Any]) -> Iterator[Params]:
+def _starts(model: Model) -> Iterator[Params]:
     """Most failures need no more than this (the small scope hypothesis)."""
-    numbers = {p.name: p.min or 0 for p in scenario.parameters if p.type == "int"}
-    least = {p.name: numbers.get(p.name, p.default) for p in scenario.parameters}
+    numbers = {p.name: p.min or 0 for p in model.scenario.parameters if p.type == "int"}
+    least = {p.name: numbers.get(p.name, p.default) for p in model.scenario.parameters}
     yield least
-    yield from (least | {n: few + 1} for n, few in numbers.items() if few < params[n])
+    yield from (least | {n: few + 1} for n, few in numbers.items() if few < model.params[n])
 
 
-def _simpler(scenario: Scenario, parameter: Parameter, params: Params) -> Iterator[Any]:
+def _simpler(parameter: Parameter, model: Model) -> Iterator[Any]:
     """Values that are simpler than the present one, the simplest first."""
-    value = params[parameter.name]
+    value = model.params[parameter.name]
     if parameter.type == "int":
         yield from range(parameter.min or 0, value)
     elif parameter.type == "choice":
         ranks = {}
         for place, choice in enumerate(parameter.choices):
-            size = _size(scenario, params | {parameter.name: choice})
-            if size is not None:
-                ranks[choice] = (size, choice != parameter.default, place)
+            other = _changed(model, {parameter.name: choice})
+            if other is not None:
+                ranks[choice] = (_size(other), choice != parameter.default, place)
         yield from sorted((c for c in ranks if ranks[c] < ranks[value]), key=lambda c: ranks[c])
     elif value != parameter.default:
         yield parameter.default
 
 
-def _size(scenario: Scenario, params: Params) -> int | None:
-    """Words of translation tables; None if there is no such machine."""
+def _changed(model: Model, params: Params) -> Model | None:
+    """The model with other parameters; None if there is no such machine."""
     try:
-        return sum(map(len, scenario.setup(params).tables.values()))
+        return model.with_(**params)
     except SimbbmError:
         return None
+
+
+def _size(model: Model) -> int:
+    """Words of translation tables."""
+    return sum(map(len, model.setup.tables.values()))

@@ -7,17 +7,16 @@ The answer depends on scenario and parameters alone, never on which runs came fi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from simbbm.core.choice import Polite
 from simbbm.core.engine import Engine
 from simbbm.core.errors import EditError
-from simbbm.core.graph import Graph
 from simbbm.core.programs.automaton import Automaton, Edits
 from simbbm.core.programs.labels import matches, parts
 from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import Limits
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 
 LIMITS = Limits(states=20_000)
@@ -33,8 +32,7 @@ def named(edits: Edits) -> dict[str, str]:
 
 
 def require_live(
-    scenario: Scenario,
-    params: Mapping[str, Any],
+    model: Model,
     searched: Automaton | None = None,
     *,
     complete: bool = False,
@@ -42,11 +40,12 @@ def require_live(
 ) -> str | None:
     """Raise EditError if an edit changes nothing; say which, if that is not known.
 
-    `searched` knows what a search of the scenario came to, if it is complete all that there is.
+    `searched` knows what a search of the model came to, if it is complete all that there is.
     One that fails, or should, may do so before it comes to a later edit: then its origin counts
     too. Of several edits of a twin some may idle with these parameters, if they do not with the
     default ones. A change that is part of the id (`~remove~...`) was asked of these parameters.
     """
+    scenario = model.scenario
     if not (every := named(scenario.edits)):
         return None
     asked = every.keys() - named(_declared(scenario).edits).keys()
@@ -54,18 +53,18 @@ def require_live(
     if searched:
         idle = _left(idle, scenario, searched)
     if idle and not complete:
-        idle, certain = _idle(scenario, [params], idle, early=early)
+        idle, certain = _idle([model], idle, early=early)
     if not idle:
         return None
     if idle & asked or idle == every.keys():
         if not certain:
             return _doubt(scenario, idle)
         raise EditError(f"{_told(scenario, idle & asked or idle)} with these parameters")
-    here = scenario.parameters_from(params)
     defaults = [whose.parameters_from({}) for whose in (scenario, scenario.root)]
-    elsewhere = [each for n, each in enumerate(defaults) if each not in (here, *defaults[:n])]
+    elsewhere = [p for n, p in enumerate(defaults) if p not in (model.params, *defaults[:n])]
     if elsewhere:
-        idle, sure = _idle(scenario, elsewhere, idle, early=early)
+        models = [Model(scenario, params) for params in elsewhere]
+        idle, sure = _idle(models, idle, early=early)
         certain = certain and sure
     if idle and certain:
         raise EditError(_told(scenario, idle))
@@ -90,40 +89,40 @@ def _told(scenario: Scenario, idle: set[str]) -> str:
     return f"{scenario.id} {what} {edit}, but {why}"
 
 
-def _idle(
-    scenario: Scenario, every: Sequence[Mapping[str, Any]], edits: set[str], *, early: bool
-) -> tuple[set[str], bool]:
-    """Those of some edits that match nothing with any of some parameters; whether that is certain.
+def _idle(models: Sequence[Model], edits: set[str], *, early: bool) -> tuple[set[str], bool]:
+    """Those of some edits that match nothing in any of some models; whether that is certain.
 
     `early`: it may fail before it comes to an edit, so that what its origin comes to counts too.
     """
-    certain = True
-    for params in every:
-        for looked_at in (scenario, scenario.root) if early else (scenario,):
-            edits = _left(edits, scenario, _politely(looked_at, params))
+    certain, scenario = True, models[0].scenario
+    origins = [Model(scenario.root, model.params) for model in models]
+    pairs = list(zip(models, origins, strict=True))
+    for pair in pairs:
+        for looked_at in pair if early else pair[:1]:
+            edits = _left(edits, scenario, _politely(looked_at))
             if not edits:
                 return edits, True
-    for params in every:
-        whole = explored(scenario, params)
+    for model, origin in pairs:
+        whole = explored(model)
         edits = _left(edits, scenario, _known(whole))
         certain = certain and whole.searched.complete
         if edits and (early or whole.searched.failures):
-            origin = explored(scenario.root, params)
-            edits = _left(edits, scenario, _known(origin))
-            certain = certain and origin.searched.complete
+            whole = explored(origin)
+            edits = _left(edits, scenario, _known(whole))
+            certain = certain and whole.searched.complete
     return edits, certain
 
 
-def _politely(scenario: Scenario, params: Mapping[str, Any]) -> Automaton:
-    """What one polite run comes to."""
-    system = scenario.system(params)
-    Engine(Graph(system)).run(Polite(), STEPS)
-    return system.spec.automaton
+def _politely(model: Model) -> Automaton:
+    """What one polite run comes to, and no other."""
+    alone = model.anew()
+    Engine(alone.graph).run(Polite(), STEPS)
+    return alone.system.spec.automaton
 
 
-def explored(scenario: Scenario, params: Mapping[str, Any]) -> Attempt:
+def explored(model: Model) -> Attempt:
     """A search that goes on past failures, as far as the limit."""
-    return Attempt(scenario, params, LIMITS, wanted=frozenset(), ample=True)
+    return Attempt(model, LIMITS, wanted=frozenset(), ample=True)
 
 
 def _known(attempt: Attempt) -> Automaton:

@@ -33,6 +33,7 @@ from simbbm.explore.runs.walk import TooFar, Walk
 from simbbm.explore.search.livelock import closes, ended_if_lost, into_round
 from simbbm.explore.witness.record import STATE_EVERY, Witness
 from simbbm.explore.witness.recording import refreshed
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 
 EXACT = "exact"
@@ -98,12 +99,9 @@ class Diverged(ReplayDivergence):
         return Diverged, (self.step, self.expected, self.got)
 
 
-def replay(witness: Witness, scenario: Scenario, graph: Graph[Any] | None = None) -> Replay:
-    """Follow the decisions: exactly, else by label, else as goals.
-
-    `graph` is of the scenario with the witness's parameters: for who has one, and replays often.
-    """
-    graph = graph or graph_of(witness, scenario)
+def replay(witness: Witness, model: Model) -> Replay:
+    """Follow the decisions: exactly, else by label, else as goals."""
+    graph = model.graph
     exact = _exactly(witness, graph)
     if exact.result is Result.REPRODUCED or witness.verdict not in COUNTEREXAMPLES:
         return exact
@@ -226,19 +224,19 @@ def _outcome(verdict: Verdict, name: str | None) -> str:
     return f"{verdict}:{name}" if name else str(verdict)
 
 
-def graph_of(witness: Witness, scenario: Scenario) -> Graph[Any]:
-    """The graph in which a witness is followed; UsageError if it is of another scenario."""
+def model_of(witness: Witness, scenario: Scenario) -> Model:
+    """What a witness is of; UsageError if it is of another scenario."""
     if witness.scenario != scenario.id:
         raise UsageError(f"a witness of {witness.scenario}, not of {scenario.id}")
-    return Graph(scenario.system(witness.params))
+    return Model(scenario, witness.params)
 
 
-def steps_of(witness: Witness, scenario: Scenario) -> Iterator[ReplayStep]:
+def steps_of(witness: Witness, model: Model) -> Iterator[ReplayStep]:
     """The steps of a witness, one by one; raise ReplayDivergence where it no longer fits.
 
     That may be at its end alone, if it ends otherwise than was recorded.
     """
-    graph = graph_of(witness, scenario)
+    graph = model.graph
     count, node = 0, _come_to(witness, graph, [], graph.initial)
     for step in _steps(witness, graph):
         count, node = count + 1, step.after

@@ -1,8 +1,7 @@
-"""One run: a scenario, its parameters, a strategy, a seed and a number give one result."""
+"""One run: a model, a strategy, a seed and a number give one result."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -10,12 +9,12 @@ import msgspec
 from simbbm.check.verdict import Verdict
 from simbbm.core.choice import Chooser, run_seed
 from simbbm.core.engine import Engine, RunEnd
-from simbbm.core.graph import Graph, Node
+from simbbm.core.graph import Node
 from simbbm.explore.runs.live import require_live
 from simbbm.explore.search.livelock import ended_if_lost
 from simbbm.explore.strategies.calibrate import calibrate
 from simbbm.explore.strategies.named import Strategy, strategy
-from simbbm.scenario import Scenario
+from simbbm.model import Model
 
 MAX_STEPS = 100_000
 
@@ -59,14 +58,13 @@ class Runner:
 
     def __init__(
         self,
-        scenario: Scenario,
-        params: Mapping[str, Any],
+        model: Model,
         plan: Strategy | str,
         seed: int,
         max_steps: int = MAX_STEPS,
     ) -> None:
-        self.params = scenario.parameters_from(params)
-        self.engine = Engine(Graph(scenario.system(self.params)))
+        self.model = model
+        self.engine = Engine(model.graph)
         self._lost: dict[Any, Node[Any]] = {}
         """What came of runs that were cut short, by where they were."""
         self.seed = seed
@@ -108,8 +106,7 @@ class Runner:
 
 
 def run_one(
-    scenario: Scenario,
-    params: Mapping[str, Any],
+    model: Model,
     strategy: Strategy | str,
     seed: int,
     number: int = 0,
@@ -118,9 +115,9 @@ def run_one(
     record: bool = False,
 ) -> RunResult:
     """Run number `number` of the campaign with this seed; with its path and labels if `record`."""
-    runner = Runner(scenario, params, strategy, seed, max_steps)
+    runner = Runner(model, strategy, seed, max_steps)
     chooser = runner.chooser(number)
     recorder = Recorder(chooser) if record else None
     result = runner.result(runner.run(recorder or chooser), recorder)
-    doubt = require_live(scenario, runner.params)
+    doubt = require_live(model)
     return msgspec.structs.replace(result, doubt=doubt)

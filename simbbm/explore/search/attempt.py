@@ -1,8 +1,8 @@
-"""One search of a scenario's states, with as much symmetry as its programs allow."""
+"""One search of a model's states, with as much symmetry as its programs allow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from simbbm.arm64.symmetry import NotAlikeError
@@ -17,7 +17,7 @@ from simbbm.explore.search.breadth_first import (
     Searched,
 )
 from simbbm.explore.search.space import Space
-from simbbm.scenario import Scenario
+from simbbm.model import Model
 
 Way = tuple[Verdict, str]
 """A way to fail: verdict and property."""
@@ -39,12 +39,15 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Attempt:
-    """One search of a scenario's states, and what it showed."""
+    """One search of a model's states, and what it showed.
+
+    On a machine made anew: which steps were met, and in which order, is part of the answer; and its
+    states, which may be many, go when the search does.
+    """
 
     def __init__(
         self,
-        scenario: Scenario,
-        params: Mapping[str, Any],
+        model: Model,
         limits: Limits,
         wanted: frozenset[Way] | None,
         tell: Callable[[Progress], object] | None = None,
@@ -52,12 +55,13 @@ class Attempt:
         symmetry: bool = True,
         ample: bool = False,
     ) -> None:
-        self.space = Space(scenario.system(params), symmetry=symmetry, ample=ample)
+        self.model = model
+        self.space = Space(model.anew().system, symmetry=symmetry, ample=ample)
         self.search = Search(self.space, limits, wanted, tell)
         try:
             self.searched = self._searched()
         except NotAlikeError:
-            self.space = Space(scenario.system(params), symmetry=False, ample=ample)
+            self.space = Space(model.anew().system, symmetry=False, ample=ample)
             self.search = Search(self.space, limits, wanted, tell)
             self.searched = self._searched()
         self.space.machine.recheck()

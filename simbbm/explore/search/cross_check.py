@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import msgspec
 
@@ -13,7 +12,7 @@ from simbbm.explore.counterexample.confirm import FAILURES
 from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import Limits, Progress
 from simbbm.explore.search.prove import Proof
-from simbbm.scenario import Scenario
+from simbbm.model import Model
 
 
 class CrossCheck(msgspec.Struct, frozen=True):
@@ -37,8 +36,7 @@ class CrossCheck(msgspec.Struct, frozen=True):
 
 
 def cross_check(
-    scenario: Scenario,
-    params: Mapping[str, Any],
+    model: Model,
     proof: Proof,
     limits: Limits,
     tell: Callable[[Progress], object] | None = None,
@@ -46,22 +44,22 @@ def cross_check(
     """Search without reductions as far as the limits allow; ModelError if that contradicts."""
     way = (proof.verdict, proof.property) if proof.verdict in FAILURES else None
     wanted = frozenset({(proof.verdict, str(proof.property))}) if way else None
-    attempt = Attempt(scenario, params, limits, wanted, tell, symmetry=False, ample=False)
+    attempt = Attempt(model, limits, wanted, tell, symmetry=False, ample=False)
     searched = attempt.searched
     found = ", ".join(f"{f.verdict}:{f.problem.property}" for f in searched.failures)
     reduced = " and ".join(proof.reductions) or "nothing"
     claimed = f"{proof.verdict}:{proof.property}" if way else str(proof.verdict)
     if proof.verdict is Verdict.PROVED and searched.failures:
-        raise _contradiction(scenario, claimed, reduced, f"{found}, among {searched.states:,}")
+        raise _contradiction(model, claimed, reduced, f"{found}, among {searched.states:,}")
     if way and searched.complete and not any(f.way == way for f in searched.failures):
         others = found or "nothing that fails"
-        raise _contradiction(scenario, claimed, reduced, f"{others}, in all {searched.states:,}")
+        raise _contradiction(model, claimed, reduced, f"{others}, in all {searched.states:,}")
     met = any(f.way == way for f in searched.failures) if way else searched.complete
     return CrossCheck(searched.states, met, searched.stopped)
 
 
-def _contradiction(scenario: Scenario, claimed: str, reduced: str, found: str) -> ModelError:
+def _contradiction(model: Model, claimed: str, reduced: str, found: str) -> ModelError:
     return ModelError(
-        f"{scenario.id}: a search reduced by {reduced} says {claimed}, one without reductions "
-        f"found {found} states"
+        f"{model.scenario.id}: a search reduced by {reduced} says {claimed}, one without "
+        f"reductions found {found} states"
     )

@@ -11,7 +11,7 @@ limits allow, on few CPUs first; if that is not far enough for all, the proof sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -30,7 +30,7 @@ from simbbm.explore.search.livelock import closes
 from simbbm.explore.search.space import Space
 from simbbm.explore.witness.record import Found, Witness
 from simbbm.explore.witness.recording import witness_from
-from simbbm.scenario import Scenario
+from simbbm.model import Model
 
 NEAR = 20_000
 """States in which a bad twin's failure is looked for before reductions are tried."""
@@ -90,12 +90,11 @@ def collision_bound(proof: Proof) -> float:
 
 
 class Prover:
-    """Looks at one scenario with one set of parameters."""
+    """Looks at one model."""
 
     def __init__(
         self,
-        scenario: Scenario,
-        params: Mapping[str, Any],
+        model: Model,
         limits: Limits = NO_LIMITS,
         tell: Callable[[Progress], object] | None = None,
         *,
@@ -103,15 +102,14 @@ class Prover:
         ample: bool = True,
         doubtful: bool = False,
     ) -> None:
-        self.scenario = scenario
-        self.params = scenario.parameters_from(params)
+        self.model = model
         self.limits = limits
         self.tell = tell
         self.symmetry = symmetry
         self.ample = ample
         self.doubtful = doubtful
         """A failure would be no surprise: look near first, as for a bad twin."""
-        self.wanted = frozenset(scenario.expect.failures) or None
+        self.wanted = frozenset(model.scenario.expect.failures) or None
         self.began = monotonic()
 
     def prove(self) -> Proof:
@@ -141,15 +139,17 @@ class Prover:
 
         On few CPUs first, which costs little, and on more as long as the limits allow.
         """
-        proof, told, asked = self.proof(reduced), "", self.params.get("cpus")
-        fewest = next((p.min or 1 for p in self.scenario.parameters if p.name == "cpus"), 0)
+        proof, told, asked = self.proof(reduced), "", self.model.params.get("cpus")
+        fewest = next((p.min or 1 for p in self.model.scenario.parameters if p.name == "cpus"), 0)
         for cpus in (*range(fewest, asked or 0), asked):
             if told and cpus != asked:
                 continue
             try:
-                attempt = self._attempt(ample=False, states=self.limits.states or AROUND, cpus=cpus)
+                model = self.model if cpus == asked else self.model.with_(cpus=cpus)
             except UsageError:
                 continue  # Other parameters name CPUs that are not there.
+            states = self.limits.states or AROUND
+            attempt = self._attempt(ample=False, states=states, model=model)
             if failure := attempt.failure(self.wanted):
                 if cpus == asked:
                     return self.proof(attempt)
@@ -169,14 +169,13 @@ class Prover:
         failure = attempt.failure(self.wanted)
         return failure is not None and (self.wanted is None or failure.way in self.wanted)
 
-    def _attempt(self, *, ample: bool, states: int | None, cpus: int | None = None) -> Attempt:
+    def _attempt(self, *, ample: bool, states: int | None, model: Model | None = None) -> Attempt:
         seconds = self.limits.seconds
         if seconds is not None:
             seconds = max(0.0, seconds - (monotonic() - self.began))
         limits = Limits(states=states, seconds=seconds, memory=self.limits.memory)
         return Attempt(
-            self.scenario,
-            self.params if cpus is None else self.params | {"cpus": cpus},
+            model or self.model,
             limits,
             self.wanted,
             self.tell,
@@ -192,10 +191,10 @@ class Prover:
         verdict, message = Verdict.PROVED, ""
         if failure:
             verdict, message = failure.verdict, failure.problem.message
-            require_live(self.scenario, self.params, automaton, fails=True)
+            require_live(self.model, automaton, fails=True)
         elif not searched.complete:
             verdict, message = Verdict.INCONCLUSIVE, _cut_short(searched, space)
-        elif doubt := require_live(self.scenario, self.params, automaton, complete=True):
+        elif doubt := require_live(self.model, automaton, complete=True):
             verdict, message = Verdict.INCONCLUSIVE, doubt
         run = counterexample(attempt.search, failure) if failure else None
         return Proof(
@@ -247,8 +246,7 @@ class _Along:
 
 
 def witness_along(
-    scenario: Scenario,
-    params: Mapping[str, Any],
+    model: Model,
     run: tuple[int, ...],
     found_by: str = "explore",
     *,
@@ -260,7 +258,7 @@ def witness_along(
     With a `loop` it has been round once, from that step on. Raise ModelError if it does not fail in
     this way, when one is given.
     """
-    runner = Runner(scenario, params, "polite", seed=0, max_steps=len(run))
+    runner = Runner(model, "polite", seed=0, max_steps=len(run))
     recorder = Recorder(_Along(run))
     if loop is None:
         end = runner.run(recorder)
@@ -271,7 +269,7 @@ def witness_along(
     result = runner.result(end)
     if way is not None and (result.verdict, result.property) != way:
         raise ModelError(
-            f"{scenario.id} is {way[0]}:{way[1]} for a search, and {result.verdict}:"
+            f"{model.scenario.id} is {way[0]}:{way[1]} for a search, and {result.verdict}:"
             f"{result.property} for the run that it found"
         )
-    return witness_from(scenario, runner, recorder, result, Found(found_by, 0, 0), loop)
+    return witness_from(runner, recorder, result, Found(found_by, 0, 0), loop)

@@ -10,19 +10,19 @@ A campaign is the one that `stress` would make with the same seed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import comb
 from typing import Any, NamedTuple
 
+from simbbm.check.verdict import Expectation
 from simbbm.core.choice import run_seed
 from simbbm.core.engine import Engine
-from simbbm.core.graph import Graph
 from simbbm.explore.runs.run import MAX_STEPS
 from simbbm.explore.search.attempt import way_of
 from simbbm.explore.search.livelock import ended_if_lost
 from simbbm.explore.strategies.calibrate import calibrate
 from simbbm.explore.strategies.named import Strategy, strategy
-from simbbm.scenario import Scenario
+from simbbm.model import Model
 
 COMPARED = (
     "default",
@@ -93,42 +93,38 @@ def interval_rank(trials: int) -> int:
     return rank
 
 
-def kills(
-    scenario: Scenario, params: Mapping[str, Any], names: Sequence[str], trials: Trials
-) -> dict[str, Kills]:
+def kills(model: Model, names: Sequence[str], trials: Trials) -> dict[str, Kills]:
     """Return what each of these strategies needs to find a twin, and the control if there is one.
 
     All campaigns share one graph of states: which runs first changes the time that it takes and
     nothing else.
     """
-    row = _kills(scenario, params, names, trials)
-    if any(p.name == "hardware" and "eager" in p.choices for p in scenario.parameters):
-        eager = {**params, "hardware": "eager"}
-        row[CONTROL] = _kills(scenario, eager, ["default"], trials)["default"]
+    row = _kills(model, names, trials)
+    if any(p.name == "hardware" and "eager" in p.choices for p in model.scenario.parameters):
+        eager = model.with_(hardware="eager")
+        row[CONTROL] = _kills(eager, ["default"], trials)["default"]
     return row
 
 
-def _kills(
-    scenario: Scenario, params: Mapping[str, Any], names: Sequence[str], trials: Trials
-) -> dict[str, Kills]:
-    engine = Engine(Graph(scenario.system(scenario.parameters_from(params))))
+def _kills(model: Model, names: Sequence[str], trials: Trials) -> dict[str, Kills]:
+    engine, expect = Engine(model.graph), model.scenario.expect
     profiles = [calibrate(engine, seed) for seed in trials.seeds]
     row = {}
     for name in names:
         plans = [strategy(name).calibrated(profile) for profile in profiles]
         each = zip(plans, trials.seeds, strict=True)
-        found = (_campaign(engine, scenario, plan, seed, trials) for plan, seed in each)
+        found = (_campaign(engine, expect, plan, seed, trials) for plan, seed in each)
         row[name] = Kills(tuple(sorted(n for n in found if n is not None)), trials.campaigns)
     return row
 
 
 def _campaign(
-    engine: Engine[Any], scenario: Scenario, plan: Strategy, seed: int, trials: Trials
+    engine: Engine[Any], expect: Expectation, plan: Strategy, seed: int, trials: Trials
 ) -> int | None:
     """Return how many runs a campaign takes to find what is declared, None if it does not."""
     for number in range(trials.cap):
         chooser = plan.chooser(run_seed(seed, number), number)
         node = ended_if_lost(engine.graph, engine.run(chooser, trials.max_steps).node)
-        if way_of(node) in scenario.expect.failures:
+        if way_of(node) in expect.failures:
             return number + 1
     return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -18,30 +18,28 @@ from simbbm.explore.strategies.named import Strategy
 from simbbm.explore.witness.files import load, read, save, save_as
 from simbbm.explore.witness.record import SCHEMA, STATE_EVERY, Decision, Found, Witness
 from simbbm.explore.witness.token import from_token, is_token, token
-from simbbm.scenario import Scenario
+from simbbm.model import Model
 
 Path = Sequence[tuple[Node[Any], int]]
 """Each node on the way, and which of its moves was taken."""
 
 
 def witness_of(
-    scenario: Scenario,
-    params: Mapping[str, Any],
+    model: Model,
     strategy: Strategy | str,
     seed: int,
     number: int = 0,
     max_steps: int = MAX_STEPS,
 ) -> Witness:
     """Run again, which is cheap, and record what is needed to come back."""
-    runner = Runner(scenario, params, strategy, seed, max_steps)
+    runner = Runner(model, strategy, seed, max_steps)
     recorder = Recorder(runner.chooser(number))
     result = runner.result(runner.run(recorder))
     found = Found(runner.strategy.name, seed, number)
-    return witness_from(scenario, runner, recorder, result, found)
+    return witness_from(runner, recorder, result, found)
 
 
 def witness_from(
-    scenario: Scenario,
     runner: Runner,
     recorder: Recorder,
     result: RunResult,
@@ -54,10 +52,10 @@ def witness_from(
     """
     if result.verdict in FAILURES:
         labels = [node.moves[k].label for node, k in recorder.taken]
-        confirm(scenario, runner.params, labels, result.verdict, result.property, loop)
+        confirm(runner.model, labels, result.verdict, result.property, loop)
     return Witness(
-        scenario=scenario.id,
-        params=runner.params,
+        scenario=runner.model.scenario.id,
+        params=runner.model.params,
         decisions=_decisions(recorder.taken),
         states=_states(runner.engine.graph, recorder.taken),
         verdict=result.verdict,

@@ -1,0 +1,139 @@
+"""What is searched, run and replayed: a scenario with parameters and edits that have been checked.
+
+A `Model` cannot be made of parameters that are not allowed, programs that are impure, or edits that
+name a step which no code can produce. So whatever takes one refuses the same mistakes.
+
+A twin's edits are held against its code with the parameters given, and then with the defaults: a
+machine without exceptions has no handler's steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import copy
+from functools import cached_property
+from typing import Any
+
+from simbbm.arm64.cpu import CpuSpec
+from simbbm.arm64.features import Hardware
+from simbbm.arm64.machine import Arm64, Machine, MachineSpec
+from simbbm.arm64.ops import CPU
+from simbbm.arm64.steps import Edit, Steps
+from simbbm.arm64.translation.walks import mapped_pages
+from simbbm.check.properties import CATALOGUE
+from simbbm.core.graph import Graph
+from simbbm.core.programs.automaton import Automaton
+from simbbm.core.programs.frames import start_of
+from simbbm.scenario import CpuSetup, Scenario, Setup
+
+
+class Model:
+    """A scenario with all its parameters: described, checked and built once.
+
+    `system` and `graph` are shared by whoever plays schedules on the model: they remember states,
+    which changes how long it takes and nothing else. What does depend on what a machine was asked
+    before works on a model made `anew`: a search, which reports the steps that it has met, and
+    reduces by the order in which it met them; a story, which tells what was read by where that led;
+    and who confirms a failure, for whom a memory is what may be wrong.
+    """
+
+    def __init__(self, scenario: Scenario, params: Mapping[str, Any] | None = None) -> None:
+        """Raise UsageError for parameters that are not allowed, ScenarioError for what is wrong."""
+        self.scenario = scenario
+        self.params: dict[str, Any] = scenario.parameters_from(params or {})
+        self.setup = scenario.setup(self.params)
+        _require_expectable(scenario, self.setup)
+        self._spec = _spec(scenario, self.setup)
+
+    @cached_property
+    def system(self) -> Arm64:
+        """The transition system."""
+        return self.scenario.machine(self._spec, self.setup)
+
+    @cached_property
+    def graph(self) -> Graph[Machine]:
+        """Its states, as far as somebody has come."""
+        return Graph(self.system)
+
+    def anew(self) -> Model:
+        """The same model, with a machine of its own that remembers nothing."""
+        other = copy(self)
+        vars(other).pop("system", None)
+        vars(other).pop("graph", None)
+        vars(other)["_spec"] = _spec(self.scenario, self.setup)
+        return other
+
+    def with_(self, **params: Any) -> Model:
+        """The same scenario with some parameters changed; the same model if none is."""
+        changed = self.params | params
+        return self if changed == self.params else Model(self.scenario, changed)
+
+    def on(self, change: Callable[[Hardware], Hardware]) -> Model:
+        """The same scenario and parameters on other hardware."""
+        return Model(self.scenario.on(change), self.params)
+
+
+def _spec(scenario: Scenario, setup: Setup) -> MachineSpec:
+    """What the machine starts as: its programs are pure, and every edit names something."""
+    automaton = Automaton(scenario.edits)
+    cpus = tuple(_cpu_spec(automaton, cpu) for cpu in setup.cpus)
+    steps = _steps(automaton, setup)
+    if unknown := steps.unknown(scenario.edits):
+        _require_known(scenario, unknown, steps)
+    return MachineSpec(
+        **setup.described() | {"speculative": setup.speculative or _walked(setup)},
+        automaton=automaton,
+        cpus=cpus,
+        tables=dict(setup.tables),
+        data=dict(setup.data),
+    )
+
+
+def _require_expectable(scenario: Scenario, setup: Setup) -> None:
+    """Raise ScenarioError if it expects what no property of it, here or by default, can say."""
+    own = [p.name for p in setup.properties]
+    if any(name not in (*CATALOGUE, *own) for _, name in scenario.expect.failures):
+        own += [p.name for p in scenario.setup({}).properties]
+    scenario.expect.require_known(scenario.id, own)
+
+
+def _require_known(scenario: Scenario, unknown: list[Edit], steps: Steps) -> None:
+    """Raise EditError unless these edits name something with the default parameters.
+
+    The twin's, or its origin's.
+    """
+    left = unknown
+    for whose in (scenario, scenario.root):
+        setup = scenario.setup(whose.parameters_from({}))
+        automaton = Automaton(scenario.edits)
+        for cpu in setup.cpus:
+            automaton.start(cpu.program, CPU, *cpu.args)
+        known = _steps(automaton, setup).unknown(scenario.edits)
+        left = [edit for edit in left if edit in known]
+    if left:
+        raise steps.error(scenario.id, left[0])
+
+
+def _steps(automaton: Automaton, setup: Setup) -> Steps:
+    """The steps that all the code of a machine can come to; none of it may be impure."""
+    roots = [cpu.program for cpu in setup.cpus]
+    if setup.handler:
+        roots.append(setup.handler)
+    functions = [getattr(root, "__wrapped__", root) for root in roots]
+    for function in functions:
+        automaton.purity.require(function, f"{start_of(function)}: {function.__name__}")
+    return Steps(automaton, functions)
+
+
+def _cpu_spec(automaton: Automaton, cpu: CpuSetup) -> CpuSpec:
+    start = automaton.start(cpu.program, CPU, *cpu.args)
+    return CpuSpec(start, cpu.regime, cpu.features, cpu.pc, cpu.vbar, cpu.el, cpu.listing)
+
+
+def _walked(setup: Setup) -> tuple[int, ...]:
+    """What walkers speculate on if nobody says it; a closure needs no such list."""
+    if setup.hardware.closure or not setup.hardware.speculation:
+        return ()
+    contexts = (context for cpu in setup.cpus for context in cpu.regime.contexts())
+    roots = dict.fromkeys(root for context in contexts for root in context.roots())
+    return mapped_pages(setup.geometry, setup.tables, roots)
