@@ -33,12 +33,12 @@ from simbbm.scenario import Scenario
 if TYPE_CHECKING:
     from simbbm.campaign.stress import StressResult
     from simbbm.explore.counterexample.shrink import Shrunk
+    from simbbm.explore.runs.play import Run
     from simbbm.explore.runs.replay import Replay
-    from simbbm.explore.runs.run import RunResult
     from simbbm.explore.search.prove import Proof
 
 Parameters = Mapping[str, int | str]
-Details_co = TypeVar("Details_co", "Proof", "StressResult", "RunResult", covariant=True)
+Details_co = TypeVar("Details_co", "Proof", "StressResult", "Run", covariant=True)
 MAX_STEPS = 100_000
 
 
@@ -167,11 +167,11 @@ def run(
     strategy: str = "default",
     number: int = 0,
     max_steps: int = MAX_STEPS,
-) -> Answer[RunResult]:
+) -> Answer[Run]:
     """Run one schedule of a `scenario` with `params`.
 
     It is the one with this `number` of `stress` with the same `seed` and `strategy`. HOLDS says
-    nothing of other schedules. `witness` is the run, also when it holds, `details` its `RunResult`.
+    nothing of other schedules. `witness` is the run, also when it holds, `details` its `Run`.
     One that reaches `max_steps` is INCONCLUSIVE, unless it can be seen to go round for ever
     (STUCK). Raises UsageError and ScenarioError.
     """

@@ -16,7 +16,7 @@ from simbbm.campaign.worker import Job, find_scenario
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import UsageError
 from simbbm.explore.runs.live import require_live
-from simbbm.explore.runs.run import MAX_STEPS, RunResult
+from simbbm.explore.runs.play import MAX_STEPS, Outcome
 from simbbm.explore.strategies.bound import PctBound
 from simbbm.explore.strategies.estimate import Estimate, estimate
 from simbbm.explore.strategies.named import strategy
@@ -65,7 +65,7 @@ class StressResult(msgspec.Struct, frozen=True, kw_only=True):
     failures: dict[tuple[Verdict, str], int]
     first_failure: int | None
     """The lowest failing run number."""
-    failure: RunResult | None
+    failure: Outcome | None
     """What that run showed."""
     surprises: int | None
     """How many surprises its hardware had, if its strategy counts them."""

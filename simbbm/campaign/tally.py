@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 from simbbm.check.verdict import Verdict
 from simbbm.core.choice import Chooser
-from simbbm.core.engine import RunEnd
 from simbbm.core.errors import SimbbmError
-from simbbm.explore.runs.run import RunResult
+from simbbm.explore.runs.play import Outcome, Run
 from simbbm.explore.strategies.bound import PctBound, pct_bound
 from simbbm.explore.strategies.estimate import Sample
 from simbbm.explore.strategies.pct import PctChooser
@@ -24,7 +23,7 @@ class Failed(NamedTuple):
     """A run that failed."""
 
     number: int
-    result: RunResult
+    result: Outcome
     surprises: int | None = None
     """How many its hardware had, if the run's strategy counts them."""
 
@@ -60,22 +59,22 @@ class Tally:
     samples: list[Sample] = field(default_factory=list)
     """Of the campaign's first runs, chunk by chunk."""
 
-    def count(self, number: int, end: RunEnd, chooser: Chooser) -> None:
+    def count(self, number: int, run: Run, chooser: Chooser) -> None:
         """Count one run, but not its failure."""
         self.runs += 1
-        self.steps += end.steps
-        if end.node.ended is None:
+        self.steps += run.steps
+        if run.end.ended is None:
             self.inconclusive += 1
-        line = f"{number} {end.trace}".encode()
+        line = f"{number} {run.digest}".encode()
         run_digest = int.from_bytes(blake2b(line, digest_size=16).digest(), "big")
         self.digest = (self.digest + run_digest) % _DIGEST_MODULUS
         if isinstance(chooser, PctChooser):
             key = PctKey(chooser.depth, chooser.k)
             self.agents[key] = max(self.agents.get(key, 0), chooser.agents)
-            fits = end.steps <= chooser.k
+            fits = run.steps <= chooser.k
             (self.counted if fits else self.too_long)[key] += 1
 
-    def fail(self, number: int, result: RunResult, chooser: Chooser) -> None:
+    def fail(self, number: int, result: Outcome, chooser: Chooser) -> None:
         """Count a failure of a run that was counted."""
         self.failures[result.verdict, result.property or ""] += 1
         if self.first is None or number < self.first.number:

@@ -71,12 +71,12 @@ def run_chunk(job: Job, start: int, stop: int) -> Report:
         for number in range(start, stop):
             chooser = runner.chooser(number)
             visitor = Visitor(chooser) if number < RUNS else None
-            end = runner.run(visitor or chooser)
-            tally.count(number, end, chooser)
+            run = runner.play(visitor or chooser)
+            tally.count(number, run, chooser)
             if visitor:
-                sample.count(runner.engine.graph, visitor, end.node)
-            if end.node.ended is not None and end.node.ended is not Ended.HOLDS:
-                tally.fail(number, runner.result(end), chooser)
+                sample.count(runner.model.graph, visitor, run.end)
+            if run.end.ended is not None and run.end.ended is not Ended.HOLDS:
+                tally.fail(number, run.outcome, chooser)
                 if job.stop_first:
                     break
     except SimbbmError as error:

@@ -11,7 +11,7 @@ from simbbm.check.verdict import Verdict
 from simbbm.cli.exits import Exit
 from simbbm.cli.logs import configure, progress
 from simbbm.cli.verdicts import Kept, exit_of, keep, sample_row
-from simbbm.explore.runs.run import MAX_STEPS
+from simbbm.explore.runs.play import MAX_STEPS
 from simbbm.model import Model
 from simbbm.report.rows import VerdictRow
 

@@ -18,7 +18,7 @@ from simbbm.report.rows import VerdictRow, encode
 
 if TYPE_CHECKING:
     from simbbm.campaign.stress import StressResult
-    from simbbm.explore.runs.run import RunResult
+    from simbbm.explore.runs.play import Run
     from simbbm.explore.witness.recording import Witness
 
 FAILURES = (Verdict.VIOLATED, Verdict.STUCK)
@@ -103,26 +103,26 @@ def _basis(model: Model, kept: Kept | None) -> dict[str, Any]:
     }
 
 
-def run_row(model: Model, result: RunResult, kept: Kept | None, **more: Any) -> VerdictRow:
+def run_row(run: Run, kept: Kept | None, **more: Any) -> VerdictRow:
     """The row of one run. HOLDS is said of this schedule alone: it convicts no bad twin."""
-    expect = model.scenario.expect
-    expected = expect.met_by(result.verdict, result.property, complete=False)
-    if result.verdict is Verdict.HOLDS and expect.holds and not result.doubt:
+    expect = run.model.scenario.expect
+    expected = expect.met_by(run.verdict, run.property, complete=False)
+    if run.verdict is Verdict.HOLDS and expect.holds and not run.doubt:
         expected = True
-    failed = result.verdict in FAILURES
+    failed = run.verdict in FAILURES
     return VerdictRow(
-        **_basis(model, kept),
+        **_basis(run.model, kept),
         mode="run",
-        verdict=result.verdict,
-        property=result.property,
+        verdict=run.verdict,
+        property=run.property,
         expected=expected,
-        message=result.message or result.doubt,
+        message=run.message or run.doubt,
         runs=1,
         runs_requested=1,
         failures=int(failed),
-        steps=result.steps,
-        length=result.steps if failed else None,
-        digest=result.digest,
+        steps=run.steps,
+        length=run.steps if failed else None,
+        digest=run.digest,
         **more,
     )
 

@@ -1,7 +1,7 @@
 """Which schedules to look at, and how to come back to one.
 
 * `strategies/`: how a campaign's runs choose. Read `strategies/named` first.
-* `runs/`: one run, and the replay of one. Read `runs/run` first.
+* `runs/`: one run, and the replay of one. Read `runs/play` first.
 * `search/`: all schedules: reductions, proofs, rounds. Read `search/prove` first.
 * `witness/`: a run as data, in files and tokens. Read `witness/record` first.
 * `counterexample/`: what can be said of a failure, and made of it. Read `counterexample/explain`.

@@ -17,7 +17,8 @@ from simbbm.check.properties import CATALOGUE
 from simbbm.core.system import STEP, Problem
 from simbbm.core.trace import TraceEvent, trace_digest
 from simbbm.explore.counterexample.explain import Explanation
-from simbbm.explore.runs.replay import ReplayStep, steps_of
+from simbbm.explore.runs.exact import followed
+from simbbm.explore.runs.play import RunStep
 from simbbm.explore.witness.recording import Witness
 from simbbm.model import Model
 from simbbm.report.trace import event
@@ -53,18 +54,8 @@ class Story(NamedTuple):
 
 def tell(witness: Witness, model: Model, explained: Explanation | None = None) -> Story:
     """Replay a witness and tell what happened."""
-    alone = model.anew()
-    return of_steps(witness, alone, list(steps_of(witness, alone)), explained)
-
-
-def of_steps(
-    witness: Witness,
-    model: Model,
-    steps: list[ReplayStep],
-    explained: Explanation | None = None,
-) -> Story:
-    """Tell what happened in these steps."""
-    shared = model.system.shared
+    model = model.anew()
+    shared, steps = model.system.shared, [*followed(witness, model).played()]
     events = tuple(event(shared, step) for step in steps)
     problem = steps[-1].after.problem if steps else None
     telling = set(_telling(shared, steps, problem))
@@ -92,7 +83,7 @@ def _features(features: Features) -> str:
     return "".join(f" {name}" for name in names + ["ets2"] * features.ets2)
 
 
-def _telling(shared: Shared, steps: list[ReplayStep], problem: Problem | None) -> Iterator[int]:
+def _telling(shared: Shared, steps: list[RunStep], problem: Problem | None) -> Iterator[int]:
     """The steps that lead up to the end, and where a CPU is to blame, what it may hold and why."""
     yield from (step.step for step in steps[-LAST_STEPS:])
     for cpu in range(len(steps[0].before.state.cpus) if steps else 0):
@@ -108,7 +99,7 @@ def _telling(shared: Shared, steps: list[ReplayStep], problem: Problem | None) -
             yield step.step
 
 
-def _issued(steps: list[ReplayStep], drains: set[int]) -> Iterator[int]:
+def _issued(steps: list[RunStep], drains: set[int]) -> Iterator[int]:
     """Where the stores were issued that reach memory at these steps."""
     pushed: dict[tuple[int, int], int] = {}
     for step in steps:
@@ -128,7 +119,7 @@ def _held(shared: Shared, state: Machine, cpu: int) -> tuple[object, ...]:
     return view.roots, view.tables, view.leaves
 
 
-def _because(shared: Shared, steps: list[ReplayStep], problem: Problem | None) -> Iterator[str]:
+def _because(shared: Shared, steps: list[RunStep], problem: Problem | None) -> Iterator[str]:
     """The two entries that disagree, and since when the CPU may hold each."""
     if problem is None or problem.cpu is None or problem.property not in CONFLICTS:
         return
@@ -145,7 +136,7 @@ def _because(shared: Shared, steps: list[ReplayStep], problem: Problem | None) -
         yield f"cpu{problem.cpu} may hold {_entry(shared, one)} {when}"
 
 
-def _kept(shared: Shared, steps: list[ReplayStep], around: list[ReplayStep]) -> Iterator[str]:
+def _kept(shared: Shared, steps: list[RunStep], around: list[RunStep]) -> Iterator[str]:
     """What the accesses of a round may find in the TLB though the tables say otherwise now."""
     for step in around:
         move, state = step.before.moves[step.k], step.before.state
@@ -179,7 +170,7 @@ def _says(shared: Shared, now: tuple[Descriptor, int] | Fault, entry: LeafEntry,
     return (output, descriptor.attributes) == (entry.page + page - entry.va, entry.attributes)
 
 
-def _held_since(shared: Shared, steps: list[ReplayStep], cpu: int, entry: LeafEntry) -> int | None:
+def _held_since(shared: Shared, steps: list[RunStep], cpu: int, entry: LeafEntry) -> int | None:
     """The step since which an entry has been there all the time; None: ever since the start."""
     for step in reversed(steps):
         state: Machine = step.before.state

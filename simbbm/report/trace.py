@@ -1,4 +1,4 @@
-"""From the steps of a replay to events that can be read: mnemonics, operands, what was seen.
+"""From the steps of a run to events that can be read: mnemonics, operands, what was seen.
 
 Nothing here is needed to run or to judge: it looks at two neighbouring states and says in words
 what lies between them.
@@ -24,7 +24,7 @@ from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.programs.program import Op
 from simbbm.core.system import STEP, Move
 from simbbm.core.trace import TraceEvent
-from simbbm.explore.runs.replay import ReplayStep
+from simbbm.explore.runs.play import RunStep
 from simbbm.report.inflight import in_flight, named, place_of
 
 HARDWARE = "~"
@@ -34,13 +34,13 @@ LOADS = {"ldr", "ldar", "ldapr", "ldxr", "ldaxr"}
 NOTHING_SEEN = object()
 
 
-def events(shared: Shared, steps: Iterable[ReplayStep]) -> Iterator[TraceEvent]:
+def events(shared: Shared, steps: Iterable[RunStep]) -> Iterator[TraceEvent]:
     """Return the steps as events. `shared` knows the names of the machine that they are of."""
     for step in steps:
         yield event(shared, step)
 
 
-def event(shared: Shared, step: ReplayStep) -> TraceEvent:
+def event(shared: Shared, step: RunStep) -> TraceEvent:
     """Return one step as an event."""
     move: Move = step.before.moves[step.k]
     before: Machine = step.before.state

@@ -19,7 +19,7 @@ from simbbm.campaign.planner import Chunk, Done, Dropped, Lost, Planner
 from simbbm.campaign.pool import Pool
 from simbbm.campaign.tally import Tally
 from simbbm.campaign.worker import Job, Report
-from simbbm.explore.runs.run import MAX_STEPS
+from simbbm.explore.runs.play import MAX_STEPS
 
 FINDER = "tests.campaign.finder:find"
 ROOT = Path(__file__).parents[2]

@@ -24,7 +24,7 @@ from simbbm.campaign.tally import Broke, Failed, Tally
 from simbbm.check.verdict import Verdict
 from simbbm.core.choice import Polite
 from simbbm.core.errors import ScenarioError
-from simbbm.explore.runs.run import RunResult
+from simbbm.explore.runs.play import Outcome
 
 
 @dataclass
@@ -60,8 +60,8 @@ class World:
         return tally
 
 
-def failure(number: int) -> RunResult:
-    return RunResult(
+def failure(number: int) -> Outcome:
+    return Outcome(
         verdict=Verdict.VIOLATED, property="any", message=str(number), steps=1, digest=""
     )
 

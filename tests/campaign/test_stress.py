@@ -55,7 +55,7 @@ def test_a_campaign_is_the_sum_of_its_runs() -> None:
     failing = [n for n, run in enumerate(alone) if run.verdict == "VIOLATED"]
     assert (result.runs, result.steps) == (500, sum(run.steps for run in alone))
     assert result.first_failure == failing[0]
-    assert result.failure == alone[failing[0]]
+    assert result.failure == alone[failing[0]].outcome
     assert (result.verdict, result.property) == (Verdict.VIOLATED, alone[failing[0]].property)
     assert result.failures == {
         (Verdict.VIOLATED, name): sum(run.property == name for run in alone)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from simbbm.explore.runs.run import Recorder, Runner
+from simbbm.explore.runs.run import Runner
 from simbbm.explore.witness.recording import token, witness_from
 from simbbm.model import Model
 from simbbm.scenario import Scenario
@@ -48,11 +48,9 @@ def record(scenarios: Iterable[Scenario], runs: int, seed: int) -> list[Recorded
     for scenario in scenarios:
         runner = Runner(Model(scenario), "default", seed)
         for number in range(runs):
-            recorder = Recorder(runner.chooser(number))
-            result = runner.result(runner.run(recorder))
-            witness = witness_from(runner, recorder, result)
-            says = f"REPRODUCED exact {result.digest} {result.steps}"
-            found.append(Recorded(token(witness), says))
+            run = runner.play(runner.chooser(number), record=True)
+            says = f"REPRODUCED exact {run.digest} {run.steps}"
+            found.append(Recorded(token(witness_from(run)), says))
     return found
 
 

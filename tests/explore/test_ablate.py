@@ -114,7 +114,7 @@ def test_a_limit_is_inconclusive() -> None:
 def test_an_isb_comes_one_step_later() -> None:
     """After the TLBI it was to come before: too late. After the last step of S7: early enough."""
     late = with_change(GOOD, Change(f"{PARK}.isb#1", "delay"))
-    labels = run_one(Model(late, SMALL), "polite", seed=0, record=True).labels or ()
+    labels = run_one(Model(late, SMALL), "polite", seed=0).labels or ()
     own = [x for x in labels if x.startswith("cpu1:") and "idmap_cpu_set_reserved_ttbr1" in x]
 
     assert [label.partition(".")[2] for label in own[:4]] == [

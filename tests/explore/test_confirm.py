@@ -22,7 +22,7 @@ WAY = Verdict.VIOLATED, "no_size_change_seen"
 
 def labels() -> tuple[str, ...]:
     for number in range(1_000):
-        result = run_one(Model(M07, PARAMS), "default", 0, number, record=True)
+        result = run_one(Model(M07, PARAMS), "default", 0, number)
         if result.verdict is Verdict.VIOLATED:
             assert result.labels
             return result.labels

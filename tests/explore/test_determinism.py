@@ -19,7 +19,7 @@ for name in ("good", "no_invalidation"):
     for strategy in ("default", "pct:depth=4"):
         runner = Runner(model, strategy, 0x2A)
         for number in map(int, sys.argv[1:]):
-            print(runner.result(runner.run(runner.chooser(number))))
+            print(runner.play(runner.chooser(number)).outcome)
     witness = witness_of(model, "default", 0x2A, 3)
     print(msgspec.json.encode(witness), token(witness))
 """

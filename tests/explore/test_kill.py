@@ -59,7 +59,7 @@ def test_campaigns_are_those_of_these_seeds(name: str) -> None:
     expected = []
     for seed in range(7, 13):
         runner = Runner(Model(M07), name, seed)
-        ends = (runner.run(runner.chooser(number)).node.ended for number in range(15))
+        ends = (runner.play(runner.chooser(number)).end.ended for number in range(15))
         expected += [n + 1 for n, end in enumerate(ends) if end != "HOLDS"][:1]
 
     assert Kills(tuple(sorted(expected)), 6) == kills(Model(M07), [name], trials)[name]

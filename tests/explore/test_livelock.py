@@ -17,7 +17,8 @@ from simbbm.explore.counterexample.allowances import allowances
 from simbbm.explore.counterexample.ddmin import ddmin
 from simbbm.explore.counterexample.explain import explain
 from simbbm.explore.counterexample.shrink import shrink
-from simbbm.explore.runs.replay import Result, model_of, replay, steps_of
+from simbbm.explore.runs.exact import followed
+from simbbm.explore.runs.replay import Result, model_of, replay
 from simbbm.explore.runs.run import Runner, run_one
 from simbbm.explore.search.digraph import backwards, following
 from simbbm.explore.search.livelock import ended_if_lost, nobody_ends
@@ -195,7 +196,7 @@ def test_how_likely_it_is_and_that_nothing_can_prevent_it_then() -> None:
 def test_it_needs_no_freedom_of_the_hardware() -> None:
     """It uses that the store drains late, and could do without."""
     witness = found()
-    run = [step.before.moves[step.k] for step in steps_of(witness, model_of(witness, EARLY))]
+    run = followed(witness, model_of(witness, EARLY)).moves
     spared = allowances(witness, model_of(witness, EARLY), run, 1_000)
 
     assert (("late drain",), ()) == (spared.used, spared.needed)
@@ -232,8 +233,8 @@ def test_a_run_that_is_cut_short_may_be_seen_to_go_round() -> None:
     """Which run comes first changes nothing: the graph that they share stays as it is."""
     every = {seed: run_one(Model(EARLY), "random", seed, max_steps=60) for seed in range(12)}
     runner = Runner(Model(EARLY), "random", seed=0, max_steps=60)
-    alike = [runner.result(runner.run(runner.chooser(n))) for n in (3, 1, 2, 0)]
-    again = [runner.result(runner.run(runner.chooser(n))) for n in (0, 2, 1, 3)]
+    alike = [runner.play(runner.chooser(n)).outcome for n in (3, 1, 2, 0)]
+    again = [runner.play(runner.chooser(n)).outcome for n in (0, 2, 1, 3)]
 
     assert {("STUCK", 60), ("HOLDS", 4)} == {(r.verdict, r.steps) for r in every.values()}
     assert alike == again[::-1]

@@ -11,7 +11,8 @@ from simbbm.core.choice import run_seed
 from simbbm.core.engine import Engine
 from simbbm.core.graph import Graph
 from simbbm.core.trace import trace_digest
-from simbbm.explore.runs.run import Recorder, Runner
+from simbbm.explore.runs.play import Recorder
+from simbbm.explore.runs.run import Runner
 from simbbm.explore.strategies.named import strategy
 from simbbm.explore.strategies.profile import Profile
 from simbbm.model import Model
@@ -77,29 +78,27 @@ def test_moves_applied_to_values_give_the_same_states(scenario: Scenario) -> Non
     """No graph, no engine, no cache of ours: a fresh system, its moves and their application."""
     runner = Runner(Model(scenario), "default", seed=23, max_steps=MAX_STEPS)
     for number in range(60):
-        recorder = Recorder(runner.chooser(number))
-        ended = runner.run(recorder)
+        run = runner.play(runner.chooser(number), record=True)
         system = Model(scenario).system
         state = system.initial()
         labels = []
-        for node, k in recorder.taken:
-            assert runner.engine.graph.system.digest(node.state) == system.digest(state)
+        for node, k in run.taken:
+            assert runner.model.graph.system.digest(node.state) == system.digest(state)
             moves = system.moves(state)
             assert [move.label for move in moves] == [move.label for move in node.moves]
             labels.append(moves[k].label)
             state = system.apply(state, moves[k])
-        assert ended.trace == trace_digest(labels)
-        assert runner.engine.graph.system.digest(ended.node.state) == system.digest(state)
-        assert ended.node.problem in (system.problem(state), system.final_problem(state))
+        assert run.digest == trace_digest(labels)
+        assert runner.model.graph.system.digest(run.end.state) == system.digest(state)
+        assert run.end.problem in (system.problem(state), system.final_problem(state))
 
 
 def test_labels_name_one_move_of_a_state(scenario: Scenario) -> None:
     """A witness would be ambiguous otherwise."""
     runner = Runner(Model(scenario), "default", seed=31, max_steps=MAX_STEPS)
     for number in range(200):
-        recorder = Recorder(runner.chooser(number))
-        runner.run(recorder)
-        for node, _ in recorder.taken:
+        run = runner.play(runner.chooser(number), record=True)
+        for node, _ in run.taken:
             assert len({move.label for move in node.moves}) == len(node.moves)
 
 

@@ -12,8 +12,10 @@ from simbbm import discovery
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ReplayDivergence, UsageError
 from simbbm.core.system import Move
-from simbbm.explore.runs.replay import Diverged, Result, model_of, replay, steps_of
-from simbbm.explore.runs.run import MAX_STEPS, run_one
+from simbbm.explore.runs.exact import Diverged, followed
+from simbbm.explore.runs.play import MAX_STEPS
+from simbbm.explore.runs.replay import Result, model_of, replay
+from simbbm.explore.runs.run import run_one
 from simbbm.explore.witness.recording import Decision, Witness, witness_of
 from simbbm.model import Model
 from simbbm.scenario import Scenario
@@ -43,7 +45,7 @@ def test_any_run_replays_to_its_digest(scenario: Scenario, strategy: str) -> Non
 
 def test_steps_lead_from_one_state_to_the_next() -> None:
     witness = witness_of(Model(LEFT), "random", 4)
-    steps = list(steps_of(witness, model_of(witness, LEFT)))
+    steps = list(followed(witness, model_of(witness, LEFT)).played())
     assert [s.step for s in steps] == list(range(witness.steps))
     assert all(a.after is b.before for a, b in pairwise(steps))
     assert all(s.before.following[s.k] is s.after for s in steps)
@@ -85,7 +87,7 @@ def test_a_label_that_is_not_enabled_diverges_at_its_step() -> None:
     witness = witness_of(Model(GOOD), "random", 1)
     step = witness.decisions[0].step
     gone = changed(witness, decisions=(Decision(step, "cpu9:gone.isb#1", 1),))
-    before = [s.before for s in steps_of(witness, model_of(witness, GOOD))][step]
+    before = [s.before for s in followed(witness, model_of(witness, GOOD)).played()][step]
     again = replay(gone, model_of(gone, GOOD))
     assert (again.result, again.step) == (Result.DIVERGED, step)
     assert again.expected == "cpu9:gone.isb#1"
@@ -131,7 +133,7 @@ def test_parameters_that_the_scenario_no_longer_has_are_refused() -> None:
 def test_steps_of_a_diverging_witness_raise_where_it_does() -> None:
     witness = changed(witness_of(Model(GOOD), "polite", 0), decisions=(Decision(2, "gone", 1),))
     with pytest.raises(ReplayDivergence) as caught:
-        list(steps_of(witness, model_of(witness, GOOD)))
+        list(followed(witness, model_of(witness, GOOD)).played())
     error = pickle.loads(pickle.dumps(caught.value))
     assert isinstance(error, Diverged)
     assert (error.step, error.expected) == (2, "gone")
@@ -149,7 +151,7 @@ def test_a_scenario_that_no_longer_ends_is_cut_off() -> None:
     again = replay(
         w := changed(witness, states=()), model_of(w, toy_scenario(Endless({"cpu0": 3})))
     )
-    assert (again.result, again.got) == (Result.STALE, ("INCONCLUSIVE",))
+    assert (again.result, again.got) == (Result.STALE, ("STUCK:terminates",))
     assert again.steps == MAX_STEPS
 
 

@@ -20,7 +20,8 @@ from simbbm.core.programs.program import repeat_until, routine
 from simbbm.explore.counterexample.confirm import confirm
 from simbbm.explore.counterexample.explain import explain
 from simbbm.explore.counterexample.shrink import shrink
-from simbbm.explore.runs.replay import Result, model_of, replay, steps_of
+from simbbm.explore.runs.exact import followed
+from simbbm.explore.runs.replay import Result, model_of, replay
 from simbbm.explore.search.prove import Proof, Prover, witness_along
 from simbbm.explore.witness.recording import from_token, token
 from simbbm.model import Model
@@ -304,8 +305,7 @@ def refused(mine: Scenario, labels: list[str], loop: int, told: str) -> bool:
 
 def test_a_loop_is_confirmed_on_a_machine_without_memory() -> None:
     witness = witness_of_round()
-    followed = steps_of(witness, model_of(witness, WITHOUT))
-    steps = [step.before.moves[step.k].label for step in followed]
+    steps = [*followed(witness, model_of(witness, WITHOUT)).labels]
     confirm(Model(WITHOUT), steps, Verdict.STUCK, "terminates", witness.loop)
     assert refused(WITHOUT, steps, 0, "does not come back to step 0")
 

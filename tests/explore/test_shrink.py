@@ -16,8 +16,9 @@ from simbbm.core.graph import Graph
 from simbbm.explore.counterexample.ddmin import _followed, _slice, ddmin
 from simbbm.explore.counterexample.shrink import STATES, Shrunk, shrink
 from simbbm.explore.counterexample.simplest import simplest
-from simbbm.explore.runs.replay import Result, model_of, replay, steps_of
-from simbbm.explore.runs.run import Recorder, Runner
+from simbbm.explore.runs.exact import followed
+from simbbm.explore.runs.replay import Result, model_of, replay
+from simbbm.explore.runs.run import Runner
 from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import NO_LIMITS
 from simbbm.explore.search.prove import Prover, witness_along
@@ -33,10 +34,9 @@ def failing(scenario: Scenario, seed: int = 0, **params: Any) -> Iterator[Witnes
     """Failing runs of a random strategy, as they come."""
     runner = Runner(Model(scenario, params), "default", seed)
     for number in count():
-        recorder = Recorder(runner.chooser(number))
-        result = runner.result(runner.run(recorder))
-        if result.verdict in ("VIOLATED", "STUCK"):
-            yield witness_from(runner, recorder, result)
+        run = runner.play(runner.chooser(number), record=True)
+        if run.verdict in ("VIOLATED", "STUCK"):
+            yield witness_from(run)
 
 
 def first(scenario: Scenario, seed: int = 0, **params: Any) -> Witness:
@@ -186,9 +186,7 @@ def test_nothing_can_be_left_out_of_what_is_locally_minimal() -> None:
     assert witness.property is not None
     way = witness.verdict, witness.property
     graph = Graph(Model(scenario, {}).system)
-    labels = [
-        step.before.moves[step.k].label for step in steps_of(witness, model_of(witness, scenario))
-    ]
+    labels = followed(witness, model_of(witness, scenario)).labels
     run = ddmin(graph, labels, way)
 
     assert len(run.labels) < len(labels)
@@ -203,9 +201,7 @@ def test_what_a_failure_depends_on_fails_alike_alone() -> None:
     witness = first(scenario)
     way = (Verdict.VIOLATED, "no_size_change_seen")
     graph = Graph(Model(scenario, witness.params).system)
-    labels = [
-        step.before.moves[step.k].label for step in steps_of(witness, model_of(witness, scenario))
-    ]
+    labels = followed(witness, model_of(witness, scenario)).labels
     run = _followed(graph, tuple(labels), way)
     assert run is not None
     sliced = _followed(graph, _slice(run), way)
@@ -223,7 +219,7 @@ def test_of_runs_as_long_the_politer_one_is_kept() -> None:
     failure = attempt.found(way)
     assert failure is not None
     met = witness_along(Model(scenario, params), failure.walk)  # of two CPUs, which are not alike
-    labels = [step.before.moves[step.k].label for step in steps_of(met, model_of(met, scenario))]
+    labels = followed(met, model_of(met, scenario)).labels
     run = ddmin(Graph(Model(scenario, params).system), labels, way)
 
     assert len(run.labels) == met.steps

@@ -12,7 +12,8 @@ from simbbm.core.choice import run_seed
 from simbbm.core.engine import Engine
 from simbbm.core.graph import Ended, Graph
 from simbbm.core.system import Move
-from simbbm.explore.runs.run import Recorder, Runner
+from simbbm.explore.runs.play import Run
+from simbbm.explore.runs.run import Runner
 from simbbm.explore.strategies.calibrate import calibrate
 from simbbm.explore.strategies.profile import Profile
 from simbbm.explore.strategies.surprise import Surprise, SurpriseChooser
@@ -27,11 +28,11 @@ def is_program(move: Move) -> bool:
     return move.agent == f"cpu{move.cpu}"
 
 
-def surprises(recorder: Recorder) -> int:
+def surprises(run: Run) -> int:
     """Count by the definition: who of the hardware was passed over, and what was optional."""
     count = 0
     late = set[str]()
-    for node, k in recorder.taken:
+    for node, k in run.taken:
         took = node.moves[k]
         waiting = {m.agent for m in node.moves if not is_program(m) and not m.optional}
         late &= waiting
@@ -44,15 +45,15 @@ def surprises(recorder: Recorder) -> int:
     return count
 
 
-def recorded(scenario_id: str, budget: int, runs: int, **params: Any) -> list[tuple[Recorder, Any]]:
+def recorded(scenario_id: str, budget: int, runs: int, **params: Any) -> list[tuple[Run, Any]]:
     """Runs of a scenario, with the choosers that made them."""
     runner = Runner(Model(discovery.find(scenario_id), params), Surprise(budget), seed=3)
     made = []
     for number in range(runs):
         chooser = runner.chooser(number)
-        recorder = Recorder(chooser)
-        assert runner.run(recorder).node.ended is not None
-        made.append((recorder, chooser))
+        run = runner.play(chooser, record=True)
+        assert run.end.ended is not None
+        made.append((run, chooser))
     return made
 
 
@@ -65,7 +66,7 @@ def test_a_run_has_no_more_surprises_than_allowed(budget: int, params: dict[str,
 
 
 def test_without_surprises_hardware_is_never_late_and_programs_interleave() -> None:
-    runs = [recorder.taken for recorder, _ in recorded(MERGED, 0, 40)]
+    runs = [run.taken for run, _ in recorded(MERGED, 0, 40)]
     for taken in runs:
         for node, k in taken:
             if is_program(node.moves[k]):
@@ -80,7 +81,7 @@ def test_a_bug_is_found_from_the_surprises_on_that_it_needs(name: str, needed: i
     scenario = discovery.find(f"linear_map_split::{name}")
     for budget in range(needed + 1):
         runner = Runner(Model(scenario), Surprise(budget), seed=0)
-        ends = {runner.run(runner.chooser(n)).node.ended for n in range(400)}
+        ends = {runner.play(runner.chooser(n)).end.ended for n in range(400)}
         assert (Ended.HOLDS in ends, len(ends) > 1) == (True, budget >= needed)
 
 

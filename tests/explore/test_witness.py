@@ -15,8 +15,10 @@ from simbbm import discovery
 from simbbm.core.choice import Polite
 from simbbm.core.errors import UsageError
 from simbbm.core.graph import Node
-from simbbm.explore.runs.replay import Result, model_of, replay, steps_of
-from simbbm.explore.runs.run import Recorder, Runner, run_one
+from simbbm.explore.runs.exact import followed
+from simbbm.explore.runs.play import play
+from simbbm.explore.runs.replay import Result, model_of, replay
+from simbbm.explore.runs.run import run_one
 from simbbm.explore.witness.recording import (
     Found,
     Witness,
@@ -53,28 +55,25 @@ class Scripted:
 @settings(max_examples=40)
 @given(script=st.lists(st.integers(0, 5), max_size=25), which=st.sampled_from([GOOD, LEFT]))
 def test_any_schedule_survives_file_and_token(script: list[int], which: Scenario) -> None:
-    runner = Runner(Model(which), "polite", 0, 500)
-    recorder = Recorder(Scripted(script))
-    result = runner.result(runner.run(recorder), recorder)
-    witness = witness_from(runner, recorder, result)
+    run = play(Model(which), Scripted(script), 500)
+    witness = witness_from(run)
     content = msgspec.json.encode(witness)
     for again in (msgspec.json.decode(content, type=Witness), from_token(token(witness))):
         replayed = replay(again, model_of(again, which))
         assert replayed.result is Result.REPRODUCED
-        assert (replayed.digest, replayed.steps) == (result.digest, result.steps)
-        labels = [s.before.moves[s.k].label for s in steps_of(again, model_of(again, which))]
-        assert labels == list(result.labels or ())
+        assert (replayed.digest, replayed.steps) == (run.digest, run.steps)
+        assert followed(again, model_of(again, which)).labels == run.labels
 
 
 @pytest.mark.parametrize("number", range(4))
 @pytest.mark.parametrize("scenario", [GOOD, LEFT], ids=lambda s: s.name)
 def test_every_prefix_of_a_schedule_replays(scenario: Scenario, number: int) -> None:
-    whole = run_one(Model(scenario), "default", seed=3, number=number, record=True)
+    whole = run_one(Model(scenario), "default", seed=3, number=number)
     for length in range(whole.steps + 1):
         witness = witness_of(Model(scenario), "default", 3, number, max_steps=length)
-        path = [step.k for step in steps_of(witness, model_of(witness, scenario))]
+        path = followed(witness, model_of(witness, scenario)).path
         assert replay(witness, model_of(witness, scenario)).result is Result.REPRODUCED
-        assert path == list(whole.path or ())[:length]
+        assert path == whole.path[:length]
 
 
 def test_only_what_differs_from_the_polite_schedule_is_recorded() -> None:

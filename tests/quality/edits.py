@@ -19,7 +19,7 @@ from simbbm.core.choice import Tape
 from simbbm.core.programs.automaton import Edits
 from simbbm.core.programs.program import Program
 from simbbm.core.values import qualified_name
-from simbbm.explore.runs.replay import steps_of
+from simbbm.explore.runs.exact import followed
 from simbbm.explore.witness.record import Witness
 from simbbm.linux import layout
 from simbbm.model import Model
@@ -110,7 +110,7 @@ def _routines(scenario: Scenario, witnesses: Iterable[Witness]) -> list[str]:
     names = set()
     for witness in witnesses:
         model = Model(scenario, witness.params)
-        *_, last = steps_of(witness, model)
+        *_, last = followed(witness, model).played()
         assert last.after.ended
         points = model.system.spec.automaton._points.values()
         names |= {qualified_name(point.function) for point in points}

@@ -47,8 +47,8 @@ def sampled(runner: Runner, numbers: range) -> Sample:
     sample = Sample()
     for number in numbers:
         visitor = Visitor(runner.chooser(number))
-        end = runner.run(visitor)
-        sample.count(runner.engine.graph, visitor, end.node)
+        run = runner.play(visitor)
+        sample.count(runner.model.graph, visitor, run.end)
     return sample
 
 

@@ -177,7 +177,7 @@ def _first(
     """The number of the first run that fails in one of these ways."""
     runner = Runner(Model(scenario, params), "default", seed)
     for number in range(RUNS_MAX):
-        node = runner.run(runner.chooser(number)).node
+        node = runner.play(runner.chooser(number)).end
         if node.ended and node.problem and (node.ended.value, node.problem.property) in failures:
             return number
     return None

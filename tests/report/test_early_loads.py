@@ -9,7 +9,7 @@ from simbbm.arm64.ops import Cpu
 from simbbm.arm64.translation.descriptor import leaf
 from simbbm.core.graph import Graph
 from simbbm.core.programs.program import routine
-from simbbm.explore.runs.replay import ReplayStep
+from simbbm.explore.runs.play import RunStep
 from simbbm.report.trace import event
 from tests.support import FLAG, INV, OTHER, ROOT, machine
 
@@ -50,7 +50,7 @@ def loads(reader: Any) -> set[tuple[str, tuple[str, ...]]]:
             if after not in met:
                 met.append(after)
             if move.label.endswith(".ldr reads"):
-                told = event(system.shared, ReplayStep(0, node, k, after))
+                told = event(system.shared, RunStep(0, node, k, after))
                 shown.add((told.text.rpartition(" -> ")[2], told.notes))
     return shown
 

@@ -18,7 +18,8 @@ from simbbm.arm64.machine import Arm64, Machine
 from simbbm.arm64.translation.tlb import LeafEntry
 from simbbm.core.choice import run_seed
 from simbbm.core.graph import Ended
-from simbbm.explore.runs.run import Recorder, Runner
+from simbbm.explore.runs.play import play
+from simbbm.explore.runs.run import Runner
 from simbbm.explore.strategies.random_walk import RandomWalk
 from simbbm.model import Model
 from tests.scenarios.everything import GOOD, TWINS, twin
@@ -70,15 +71,14 @@ def check_run(scenario_name: str, layout: str, number: int) -> tuple[int, int]:
     """Follow one concrete run; return its fills and the most entries held at once."""
     scenario = GOOD if scenario_name == "good" else twin(scenario_name)
     params = {"cpus": 2, "layout": layout}
-    runner = Runner(Model(scenario, params | {"tlb": "concrete"}), RandomWalk(), seed=0)
-    recorder = Recorder(RandomWalk().chooser(run_seed(11, number), number))
-    end = runner.run(recorder)
+    model = Model(scenario, params | {"tlb": "concrete"})
+    run = play(model, RandomWalk().chooser(run_seed(11, number), number))
     closure: Arm64 = Model(scenario, params).system
     allowed = {closure.initial()}
     fills = most = 0
-    here = shape(runner.engine.graph.initial.state)
-    states = [node.state for node, _ in recorder.taken[1:]] + [end.node.state]
-    for steps, ((node, k), concrete) in enumerate(zip(recorder.taken, states, strict=True)):
+    here = shape(model.graph.initial.state)
+    states = [node.state for node, _ in run.taken[1:]] + [run.end.state]
+    for steps, ((node, k), concrete) in enumerate(zip(run.taken, states, strict=True)):
         move = node.moves[k]
         before, here = here, shape(concrete)
         fills += ".walk[" in move.agent
@@ -112,7 +112,7 @@ def test_good_holds_with_concrete_tlbs(layout: str) -> None:
         Model(GOOD, {"cpus": 3, "layout": layout, "tlb": "concrete"}), "default", seed=2
     )
     for number in range(60):
-        assert runner.run(runner.chooser(number)).node.ended is Ended.HOLDS
+        assert runner.play(runner.chooser(number)).end.ended is Ended.HOLDS
 
 
 def test_concrete_tlbs_show_hazards_that_the_may_cached_sets_show_and_no_others() -> None:
@@ -123,7 +123,7 @@ def test_concrete_tlbs_show_hazards_that_the_may_cached_sets_show_and_no_others(
             Model(scenario, {"cpus": 2, "layout": "pud", "tlb": "concrete"}), "default", 3
         )
         for number in range(150):
-            problem = runner.run(runner.chooser(number)).node.problem
+            problem = runner.play(runner.chooser(number)).end.problem
             if problem:
                 caught.add(scenario.name)
                 assert problem.property in {name for _, name in scenario.expect.failures}

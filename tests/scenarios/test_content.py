@@ -100,8 +100,8 @@ def test_every_step_of_the_program_is_reached() -> None:
         met |= steps_met(system)
     # Real tables are filled by one operation; a run shows it, walking all states is not needed.
     real = Runner(Model(GOOD, {"cpus": 2, "layout": "pmd", "geometry": "4k"}), "random", seed=0)
-    assert real.run(real.chooser(0)).node.ended is Ended.HOLDS
-    met |= steps_met(real.engine.graph.system)  # type: ignore[arg-type]
+    assert real.play(real.chooser(0)).end.ended is Ended.HOLDS
+    met |= steps_met(real.model.graph.system)  # type: ignore[arg-type]
 
     for other in OTHERS:
         system = Model(discovery.find(other), {"cpus": 2}).system
@@ -138,7 +138,7 @@ def test_counting_before_the_switch_is_caught_however_one_searches(how: str) -> 
             found = set(walk(Model(scenario, params).system).ends) - {"HOLDS"}
         else:
             runner = Runner(Model(scenario, params), how, seed=7)
-            nodes = (runner.run(runner.chooser(number)).node for number in range(400))
+            nodes = (runner.play(runner.chooser(number)).end for number in range(400))
             found = {f"{n.ended}:{n.problem.property}" for n in nodes if n.problem}
         assert {f"VIOLATED:{SIZE}"} == found
 

@@ -28,7 +28,7 @@ def first_failure(scenario: Scenario, runs: int) -> int | None:
     """The number of the first run that fails, with the default strategy."""
     runner = Runner(Model(scenario), "default", SEED)
     for number in range(runs):
-        if runner.run(runner.chooser(number)).node.ended is not Ended.HOLDS:
+        if runner.play(runner.chooser(number)).end.ended is not Ended.HOLDS:
             return number
     return None
 

@@ -104,7 +104,7 @@ def test_forgetting_changes_nothing(
 
     def traces() -> list[str]:
         runner = Runner(Model(GOOD, params), "default", seed=0)
-        return [runner.run(runner.chooser(number)).trace for number in range(30)]
+        return [runner.play(runner.chooser(number)).digest for number in range(30)]
 
     remembers_all = traces()
     monkeypatch.setattr(machine, "MAX_REMEMBERED", remembered)

@@ -15,7 +15,7 @@ from simbbm.cli.exits import Exit, worst
 from simbbm.cli.verdicts import terminal_width
 from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.explore.runs.live import require_live
-from simbbm.explore.runs.run import MAX_STEPS
+from simbbm.explore.runs.play import MAX_STEPS
 from simbbm.explore.strategies.kill import COMPARED, CONTROL, FEWEST_TRIALS, Kills, Trials, kills
 from simbbm.host.terminal import complain, echo, style
 from simbbm.model import Model

@@ -13,7 +13,9 @@ from simbbm.cli.exits import Exit
 from simbbm.cli.options import allow_file_option, common, examples, witness_argument
 from simbbm.cli.verdicts import allowing
 from simbbm.core.errors import UsageError
-from simbbm.explore.runs.replay import CHANGED, Replay, Result, replay, steps_of
+from simbbm.explore.runs.exact import Diverged, followed, followed_to
+from simbbm.explore.runs.play import Run
+from simbbm.explore.runs.replay import CHANGED, Replay, Result, replay
 from simbbm.explore.witness.files import check_target
 from simbbm.explore.witness.recording import Witness, read, save_as, token
 from simbbm.host.reading import is_file
@@ -156,20 +158,18 @@ def _until(witness: Witness, model: Model, until: int, text: str, *, as_json: bo
 
     if until > witness.steps:
         raise UsageError(f"--until {until}: {text} has {witness.steps} steps")
-    alone = model.anew()
-    shared = alone.system.shared
-    enabled: list[str] = []
-    for step in steps_of(witness, alone):
-        enabled = [move.label for move in step.before.moves]
-        if step.step == until:
-            break
-        enabled = [move.label for move in step.after.moves]
-        shown = event(shared, step)
+    model = model.anew()
+    run, error = _as_far_as(witness, model, until)
+    for step in run.played():
+        shown = event(model.system.shared, step)
         if as_json:
             fields = shown._asdict() | {"notes": list(shown.notes)}
             echo(encode(StepRow(scenario=witness.scenario, **fields)))
         else:
             echo(listed(shown))
+    if error:
+        raise error
+    enabled = [move.label for move in run.end.moves]
     if as_json:
         row = ReplayRow(witness=text, result=Result.REPRODUCED, step=until, got=enabled)
         echo(encode(row))
@@ -178,3 +178,13 @@ def _until(witness: Witness, model: Model, until: int, text: str, *, as_json: bo
         for label in enabled:
             echo(f"  {label}")
     return Exit.EXPECTED
+
+
+def _as_far_as(witness: Witness, model: Model, step: int) -> tuple[Run, Diverged | None]:
+    """Follow a witness up to a step, or to where it cannot be followed any more."""
+    try:
+        if step == witness.steps:
+            return followed(witness, model), None
+        return followed_to(witness, model, step), None
+    except Diverged as error:
+        return followed_to(witness, model, error.step), error

@@ -22,7 +22,8 @@ from simbbm.cli.options import (
 )
 from simbbm.cli.verdicts import FAILURES, exit_of, keep, keep_as, run_row, say
 from simbbm.core.errors import UsageError
-from simbbm.explore.runs.run import MAX_STEPS, run_one
+from simbbm.explore.runs.play import MAX_STEPS
+from simbbm.explore.runs.run import run_one
 from simbbm.explore.strategies.named import strategy as read_strategy
 from simbbm.host.terminal import echo
 from simbbm.model import Model
@@ -81,20 +82,20 @@ def command(
     codes: list[Exit] = []
     for scenario, params in zip(scenarios, every_params, strict=True):
         began, model = perf_counter(), Model(scenario, params)
-        result = run_one(model, plan, seed, max_steps=max_steps or MAX_STEPS)
+        run = run_one(model, plan, seed, max_steps=max_steps or MAX_STEPS)
         seconds = round(perf_counter() - began, 3)
         kept, unwritten = None, None
-        if result.verdict in FAILURES or output or trace:
-            from simbbm.explore.witness.recording import witness_of
+        if run.verdict in FAILURES or output or trace:
+            from simbbm.explore.witness.recording import Found, witness_from
 
-            witness = witness_of(model, plan, seed, max_steps=max_steps or MAX_STEPS)
+            witness = witness_from(run, Found(plan.name, seed, 0))
             if trace:
                 _trace(witness, model, as_json=as_json)
             if output:
                 kept, unwritten = keep_as(witness, output)
-            elif result.verdict in FAILURES:
+            elif run.verdict in FAILURES:
                 kept = keep(witness, witness_dir)
-        row = run_row(model, result, kept, seconds=seconds, seed=seed, strategy=plan.name)
+        row = run_row(run, kept, seconds=seconds, seed=seed, strategy=plan.name)
         say(row, kept, f"{row.steps} steps, seed {seed}, strategy {plan.name}", as_json=as_json)
         codes.append(exit_of(row))
         if unwritten:
@@ -103,13 +104,13 @@ def command(
 
 
 def _trace(witness: Witness, model: Model, *, as_json: bool) -> None:
-    from simbbm.explore.runs.replay import steps_of
+    from simbbm.explore.runs.exact import followed
     from simbbm.report.columns import listed
     from simbbm.report.rows import StepRow, encode
     from simbbm.report.trace import events
 
     alone = model.anew()
-    for event in events(alone.system.shared, steps_of(witness, alone)):
+    for event in events(alone.system.shared, followed(witness, alone).played()):
         if not as_json:
             echo(listed(event))
             continue

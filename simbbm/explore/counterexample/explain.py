@@ -7,7 +7,8 @@ from typing import NamedTuple
 from simbbm.core.graph import Ended
 from simbbm.explore.counterexample.allowances import Allowances, allowances
 from simbbm.explore.counterexample.probability import Curve, curve
-from simbbm.explore.runs.replay import COUNTEREXAMPLES, steps_of
+from simbbm.explore.runs.exact import followed
+from simbbm.explore.runs.replay import COUNTEREXAMPLES
 from simbbm.explore.search.fewest import fewest_surprises
 from simbbm.explore.witness.record import Witness
 from simbbm.model import Model
@@ -32,7 +33,7 @@ def explain(witness: Witness, model: Model, states: int = STATES) -> Explanation
     if witness.verdict not in COUNTEREXAMPLES:
         return None
     assert witness.property is not None
-    run = [step.before.moves[step.k] for step in steps_of(witness, model)]
+    run = followed(witness, model).moves
     return Explanation(
         states,
         allowances(witness, model, run, states),

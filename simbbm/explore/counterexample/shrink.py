@@ -15,7 +15,8 @@ from simbbm.core.errors import ReplayDivergence, UsageError
 from simbbm.explore.counterexample.concrete import Counterexample, counterexample
 from simbbm.explore.counterexample.ddmin import AROUND, ddmin
 from simbbm.explore.counterexample.simplest import simplest
-from simbbm.explore.runs.replay import COUNTEREXAMPLES, Result, replay, steps_of
+from simbbm.explore.runs.exact import followed
+from simbbm.explore.runs.replay import COUNTEREXAMPLES, Result, replay
 from simbbm.explore.search.attempt import Attempt, Way
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.livelock import into_round
@@ -84,7 +85,7 @@ def _nearest(model: Model, way: Way, states: int) -> Counterexample | None:
 
 def _shorter(witness: Witness, model: Model, way: Way) -> Counterexample:
     """The run of a witness, made shorter by leaving things out."""
-    labels = [step.before.moves[step.k].label for step in steps_of(witness, model)]
+    labels = followed(witness, model).labels
     graph = model.graph
     around = witness.loop is not None
     stem = ddmin(graph, labels[: witness.loop], way, around=around).moves

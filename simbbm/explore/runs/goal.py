@@ -14,8 +14,8 @@ from typing import Any
 
 from simbbm.core.graph import Node
 from simbbm.explore.runs.marks import kind
+from simbbm.explore.runs.schedule import Decision
 from simbbm.explore.runs.walk import Walk
-from simbbm.explore.witness.record import Decision
 
 OWN_STEPS_MAX = 32
 STEPS_MAX = 400

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from simbbm.core.choice import Polite
-from simbbm.core.engine import Engine
 from simbbm.core.errors import EditError
 from simbbm.core.programs.automaton import Automaton, Edits
 from simbbm.core.programs.labels import matches, parts
+from simbbm.explore.runs.play import Player
 from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.model import Model
@@ -116,7 +116,7 @@ def _idle(models: Sequence[Model], edits: set[str], *, early: bool) -> tuple[set
 def _politely(model: Model) -> Automaton:
     """What one polite run comes to, and no other."""
     alone = model.anew()
-    Engine(alone.graph).run(Polite(), STEPS)
+    Player(alone, STEPS).walk(Polite(), record=False)
     return alone.system.spec.automaton
 
 

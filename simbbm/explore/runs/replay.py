@@ -13,25 +13,21 @@ they end with a run of the program as it is, a program without the bug cannot se
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any, NamedTuple
 
 import msgspec
 
 from simbbm.check.verdict import Verdict
-from simbbm.core.choice import Polite
-from simbbm.core.errors import ReplayDivergence, UsageError
-from simbbm.core.graph import Graph, Node
+from simbbm.core.errors import UsageError
 from simbbm.core.trace import trace_digest
+from simbbm.explore.runs.exact import Diverged, played, told
 from simbbm.explore.runs.goal import Goal
+from simbbm.explore.runs.play import Run
 from simbbm.explore.runs.renamed import by_new_names
-from simbbm.explore.runs.run import MAX_STEPS
 from simbbm.explore.runs.semantic import Manner, Missed, Semantic, follow
 from simbbm.explore.runs.walk import TooFar, Walk
-from simbbm.explore.search.livelock import closes, ended_if_lost, into_round
-from simbbm.explore.witness.record import STATE_EVERY, Witness
+from simbbm.explore.search.livelock import closes, into_round
+from simbbm.explore.witness.record import Witness
 from simbbm.explore.witness.recording import refreshed
 from simbbm.model import Model
 from simbbm.scenario import Scenario
@@ -75,40 +71,15 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     """Of one that does not replay exactly: what must be the matter."""
 
 
-class ReplayStep(NamedTuple):
-    """One step of a replay: `before.moves[k]` leads to `after`."""
-
-    step: int
-    before: Node[Any]
-    k: int
-    after: Node[Any]
-
-
-class Diverged(ReplayDivergence):
-    """A witness no longer fits: at this step it wants what is not there."""
-
-    def __init__(self, step: int, expected: str, got: tuple[str, ...]) -> None:
-        found = ", ".join(got) or "nothing"
-        hint = "simbbm replay finds out whether there is another way to what it shows"
-        super().__init__(f"step {step}: expected {expected}, got {found}", hint)
-        self.step = step
-        self.expected = expected
-        self.got = got
-
-    def __reduce__(self) -> Any:
-        return Diverged, (self.step, self.expected, self.got)
-
-
 def replay(witness: Witness, model: Model) -> Replay:
     """Follow the decisions: exactly, else by label, else as goals."""
-    graph = model.graph
-    exact = _exactly(witness, graph)
+    exact = _exactly(witness, model)
     if exact.result is Result.REPRODUCED or witness.verdict not in COUNTEREXAMPLES:
         return exact
-    for told in (witness, by_new_names(witness)):
-        for manner in (Semantic(), Goal(told.decisions)):
+    for renamed in (witness, by_new_names(witness)):
+        for manner in (Semantic(), Goal(renamed.decisions)):
             try:
-                again, missed = _loosely(told, graph, manner)
+                again, missed = _loosely(renamed, model, manner)
             except TooFar:
                 return msgspec.structs.replace(exact, why=TOO_LONG)
             if again.result is Result.REPRODUCED:
@@ -116,22 +87,21 @@ def replay(witness: Witness, model: Model) -> Replay:
     return _stale(exact, again, missed)
 
 
-def _loosely(
-    witness: Witness, graph: Graph[Any], manner: Manner
-) -> tuple[Replay, tuple[Missed, ...]]:
+def _loosely(witness: Witness, model: Model, manner: Manner) -> tuple[Replay, tuple[Missed, ...]]:
     """Follow the decisions as a manner finds them, and which of them it does not."""
     if witness.loop is not None:
-        return _round_again(witness, graph, manner)
+        return _round_again(witness, model, manner)
     rounds = witness.steps if witness.verdict is Verdict.STUCK else None
-    walk, missed = follow(witness.decisions, graph, manner, rounds)
-    return _refreshed(witness, graph, walk, manner), missed
+    walk, missed = follow(witness.decisions, model.graph, manner, rounds)
+    return _refreshed(witness, _run_of(model, walk), manner), missed
 
 
 def _round_again(
-    witness: Witness, graph: Graph[Any], manner: Manner
+    witness: Witness, model: Model, manner: Manner
 ) -> tuple[Replay, tuple[Missed, ...]]:
     """Follow the decisions on the way into a round; then look for a round that is near."""
     assert witness.loop is not None
+    graph = model.graph
     into = [decision for decision in witness.decisions if decision.step < witness.loop]
     walk, missed = follow(into, graph, manner, steps=witness.loop)
     way = into_round(graph, walk.node)
@@ -143,18 +113,21 @@ def _round_again(
         for k in way.loop:
             walk.take(k)
         walk.node = closes(graph, walk.path[loop:], walk.node)
-    return _refreshed(witness, graph, walk, manner, loop), missed
+    return _refreshed(witness, _run_of(model, walk, loop), manner), missed
 
 
-def _refreshed(
-    witness: Witness, graph: Graph[Any], walk: Walk, manner: Manner, loop: int | None = None
-) -> Replay:
-    """What a walk shows, with a witness of it if it is what was recorded."""
-    again = _judge(witness, walk.node, [node.moves[k].label for node, k in walk.path], manner.how)
+def _run_of(model: Model, walk: Walk, loop: int | None = None) -> Run:
+    """A walk as the run that it is."""
+    digest = trace_digest(node.moves[k].label for node, k in walk.path)
+    return Run(model, walk.node, len(walk.path), digest, walk.path, loop)
+
+
+def _refreshed(witness: Witness, run: Run, manner: Manner) -> Replay:
+    """What a run shows, with a witness of it if it is what was recorded."""
+    again = _judge(witness, run, manner.how)
     if again.result is not Result.REPRODUCED:
         return again
-    fresh = refreshed(witness, graph, walk.path, walk.node, loop)
-    return msgspec.structs.replace(again, refreshed=fresh)
+    return msgspec.structs.replace(again, refreshed=refreshed(witness, run))
 
 
 def _stale(exact: Replay, goal: Replay, missed: tuple[Missed, ...]) -> Replay:
@@ -169,59 +142,53 @@ def _stale(exact: Replay, goal: Replay, missed: tuple[Missed, ...]) -> Replay:
     )
 
 
-def _exactly(witness: Witness, graph: Graph[Any]) -> Replay:
+def _exactly(witness: Witness, model: Model) -> Replay:
     """Follow the decisions exactly; compare states on the way and the trace at the end."""
-    labels: list[str] = []
-    node: Node[Any] | None = None
     try:
-        for _, before, k, node in _steps(witness, graph):  # noqa: B007 - the last one counts
-            labels.append(before.moves[k].label)
+        run = played(witness, model)
     except Diverged as error:
         return Replay(
             result=Result.DIVERGED,
             step=error.step,
             expected=error.expected,
             got=error.got,
-            steps=len(labels),
+            steps=error.step,
         )
-    return _judge(witness, node or _come_to(witness, graph, [], graph.initial), labels)
+    return _judge(witness, run)
 
 
-def _judge(witness: Witness, node: Node[Any], labels: list[str], how: str = EXACT) -> Replay:
+def _judge(witness: Witness, run: Run, how: str = EXACT) -> Replay:
     """Hold what a replay came to against what was recorded; the trace too if it is to be exact."""
-    verdict, name = _verdict(node)
-    digest = trace_digest(labels)
     result, expected, why = Result.REPRODUCED, None, CHANGED
     got: tuple[str, ...] = ()
-    if (verdict, name) != (witness.verdict, witness.property):
+    if (run.verdict, run.property) != (witness.verdict, witness.property):
         result = Result.STALE
-        expected, got = _outcome(witness.verdict, witness.property), (_outcome(verdict, name),)
-    elif how == EXACT and not (digest.startswith(witness.digest) and len(labels) == witness.steps):
-        result, expected, got = Result.DIVERGED, f"trace {witness.digest}", (f"trace {digest}",)
-        why = ONLY_DIGEST if len(labels) == witness.steps else CHANGED
+        expected = told(witness.verdict, witness.property)
+        got = (told(run.verdict, run.property),)
+    elif how == EXACT and not (
+        run.digest.startswith(witness.digest) and run.steps == witness.steps
+    ):
+        result = Result.DIVERGED
+        expected, got = f"trace {witness.digest}", (f"trace {run.digest}",)
+        why = ONLY_DIGEST if run.steps == witness.steps else CHANGED
     return Replay(
         result=result,
         how=how,
-        step=None if result is Result.REPRODUCED else len(labels),
+        step=None if result is Result.REPRODUCED else run.steps,
         expected=expected,
         got=got,
-        verdict=verdict,
-        property=name,
-        message=node.problem.message if node.problem else "",
-        steps=len(labels),
-        digest=digest,
+        verdict=run.verdict,
+        property=run.property,
+        message=run.end.problem.message if run.end.problem else "",
+        steps=run.steps,
+        digest=run.digest,
         why=why,
     )
 
 
-def _verdict(node: Node[Any]) -> tuple[Verdict, str | None]:
-    """How a run ends that comes to this node."""
-    verdict = Verdict(node.ended.value) if node.ended else Verdict.INCONCLUSIVE
-    return verdict, node.problem.property if node.problem else None
-
-
-def _outcome(verdict: Verdict, name: str | None) -> str:
-    return f"{verdict}:{name}" if name else str(verdict)
+def _is_same(run: Run, witness: Witness) -> bool:
+    """Whether every step was as it was recorded."""
+    return run.digest.startswith(witness.digest) and run.steps == witness.steps
 
 
 def model_of(witness: Witness, scenario: Scenario) -> Model:
@@ -229,72 +196,3 @@ def model_of(witness: Witness, scenario: Scenario) -> Model:
     if witness.scenario != scenario.id:
         raise UsageError(f"a witness of {witness.scenario}, not of {scenario.id}")
     return Model(scenario, witness.params)
-
-
-def steps_of(witness: Witness, model: Model) -> Iterator[ReplayStep]:
-    """The steps of a witness, one by one; raise ReplayDivergence where it no longer fits.
-
-    That may be at its end alone, if it ends otherwise than was recorded.
-    """
-    graph = model.graph
-    count, node = 0, _come_to(witness, graph, [], graph.initial)
-    for step in _steps(witness, graph):
-        count, node = count + 1, step.after
-        yield step
-    verdict, name = _verdict(node)
-    if (verdict, name, count) != (witness.verdict, witness.property, witness.steps):
-        wanted = f"{_outcome(witness.verdict, witness.property)} after {witness.steps} steps"
-        raise Diverged(count, wanted, (_outcome(verdict, name),))
-
-
-def _steps(witness: Witness, graph: Graph[Any]) -> Iterator[ReplayStep]:
-    decisions = {decision.step: decision for decision in witness.decisions}
-    last = max(decisions, default=-1)
-    cut_short = witness.verdict is Verdict.INCONCLUSIVE or witness.loop is not None
-    limit = witness.steps if cut_short else max(MAX_STEPS, witness.steps)
-    path: list[tuple[Node[Any], int]] = []
-    node, polite, taken = _come_to(witness, graph, path, graph.initial), Polite(), Counter[str]()
-    for step in range(limit):
-        if step % STATE_EVERY == 0 and step // STATE_EVERY < len(witness.states):
-            _check_state(graph, node, step, witness.states[step // STATE_EVERY])
-        if node.ended is not None:
-            if step <= last:
-                wanted = next(d.label for d in witness.decisions if d.step >= step)
-                raise Diverged(step, wanted, (f"the run has ended: {node.ended}",))
-            return
-        k = polite.default(node)
-        if decision := decisions.get(step):
-            k = _find(node, step, decision.label)
-            if taken[decision.label] + 1 != decision.occurrence:
-                wanted = f"{decision.label} for the {decision.occurrence}th time"
-                raise Diverged(step, wanted, (f"{taken[decision.label] + 1}th time",))
-        polite.observe(node, k)
-        taken[node.moves[k].label] += 1
-        path.append((node, k))
-        following = _come_to(witness, graph, path, graph.follow(node, k))
-        yield ReplayStep(step, node, k, following)
-        node = following
-
-
-def _come_to(
-    witness: Witness, graph: Graph[Any], path: list[tuple[Node[Any], int]], node: Node[Any]
-) -> Node[Any]:
-    """What a path leads to: where the run was stopped, it may go round for ever."""
-    if len(path) != witness.steps or witness.verdict is not Verdict.STUCK:
-        return node
-    if witness.loop is not None:
-        return closes(graph, path[witness.loop :], node)
-    return ended_if_lost(graph, node)
-
-
-def _find(node: Node[Any], step: int, label: str) -> int:
-    labels = tuple(move.label for move in node.moves)
-    if label not in labels:
-        raise Diverged(step, label, labels)
-    return labels.index(label)
-
-
-def _check_state(graph: Graph[Any], node: Node[Any], step: int, expected: str) -> None:
-    digest = graph.system.digest(node.state)
-    if digest != expected:
-        raise Diverged(step, f"state {expected}", (f"state {digest}",))

@@ -20,10 +20,10 @@ from typing import Any, NamedTuple, Protocol
 
 from simbbm.core.graph import Graph, Node
 from simbbm.explore.runs.marks import is_like
-from simbbm.explore.runs.run import MAX_STEPS
+from simbbm.explore.runs.play import MAX_STEPS
+from simbbm.explore.runs.schedule import Decision
 from simbbm.explore.runs.walk import Walk, enabled, labels
 from simbbm.explore.search.livelock import ended_if_lost
-from simbbm.explore.witness.record import Decision
 
 LOOK_AHEAD = 40
 """Steps beyond twice as many as there were."""

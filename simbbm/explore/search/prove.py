@@ -13,20 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
 
 import msgspec
 
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ModelError, UsageError
-from simbbm.core.graph import Node
 from simbbm.explore.counterexample.concrete import counterexample
 from simbbm.explore.runs.live import require_live
-from simbbm.explore.runs.run import Recorder, Runner
+from simbbm.explore.runs.play import play
+from simbbm.explore.runs.schedule import Along
 from simbbm.explore.search.attempt import Attempt, Interrupted
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits, Progress, Searched
 from simbbm.explore.search.coverage import never_awaited
-from simbbm.explore.search.livelock import closes
 from simbbm.explore.search.space import Space
 from simbbm.explore.witness.record import Found, Witness
 from simbbm.explore.witness.recording import witness_from
@@ -234,20 +232,9 @@ def _cut_short(searched: Searched, space: Space) -> str:
     return told
 
 
-class _Along:
-    """A chooser that takes the moves it was given."""
-
-    def __init__(self, run: tuple[int, ...]) -> None:
-        self._left = iter(run)
-
-    def choose(self, node: Node[Any]) -> int:  # noqa: ARG002 - the protocol's
-        """Return the next of them."""
-        return next(self._left)
-
-
 def witness_along(
     model: Model,
-    run: tuple[int, ...],
+    moves: tuple[int, ...],
     found_by: str = "explore",
     *,
     loop: int | None = None,
@@ -258,18 +245,10 @@ def witness_along(
     With a `loop` it has been round once, from that step on. Raise ModelError if it does not fail in
     this way, when one is given.
     """
-    runner = Runner(model, "polite", seed=0, max_steps=len(run))
-    recorder = Recorder(_Along(run))
-    if loop is None:
-        end = runner.run(recorder)
-    else:
-        end = runner.engine.run(recorder, len(run))
-        closed = closes(runner.engine.graph, recorder.taken[loop:], end.node)
-        end = end._replace(node=closed)
-    result = runner.result(end)
-    if way is not None and (result.verdict, result.property) != way:
+    run = play(model, Along(moves), len(moves), loop=loop)
+    if way is not None and (run.verdict, run.property) != way:
         raise ModelError(
-            f"{model.scenario.id} is {way[0]}:{way[1]} for a search, and {result.verdict}:"
-            f"{result.property} for the run that it found"
+            f"{model.scenario.id} is {way[0]}:{way[1]} for a search, and {run.verdict}:"
+            f"{run.property} for the run that it found"
         )
-    return witness_from(runner, recorder, result, Found(found_by, 0, 0), loop)
+    return witness_from(run, Found(found_by, 0, 0))

@@ -12,14 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import comb
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from simbbm.check.verdict import Expectation
 from simbbm.core.choice import run_seed
-from simbbm.core.engine import Engine
-from simbbm.explore.runs.run import MAX_STEPS
+from simbbm.explore.runs.play import MAX_STEPS, Player
 from simbbm.explore.search.attempt import way_of
-from simbbm.explore.search.livelock import ended_if_lost
 from simbbm.explore.strategies.calibrate import calibrate
 from simbbm.explore.strategies.named import Strategy, strategy
 from simbbm.model import Model
@@ -107,24 +105,23 @@ def kills(model: Model, names: Sequence[str], trials: Trials) -> dict[str, Kills
 
 
 def _kills(model: Model, names: Sequence[str], trials: Trials) -> dict[str, Kills]:
-    engine, expect = Engine(model.graph), model.scenario.expect
-    profiles = [calibrate(engine, seed) for seed in trials.seeds]
+    player, expect = Player(model, trials.max_steps), model.scenario.expect
+    profiles = [calibrate(player.engine, seed) for seed in trials.seeds]
     row = {}
     for name in names:
         plans = [strategy(name).calibrated(profile) for profile in profiles]
         each = zip(plans, trials.seeds, strict=True)
-        found = (_campaign(engine, expect, plan, seed, trials) for plan, seed in each)
+        found = (_campaign(player, expect, plan, seed, trials) for plan, seed in each)
         row[name] = Kills(tuple(sorted(n for n in found if n is not None)), trials.campaigns)
     return row
 
 
 def _campaign(
-    engine: Engine[Any], expect: Expectation, plan: Strategy, seed: int, trials: Trials
+    player: Player, expect: Expectation, plan: Strategy, seed: int, trials: Trials
 ) -> int | None:
     """Return how many runs a campaign takes to find what is declared, None if it does not."""
     for number in range(trials.cap):
         chooser = plan.chooser(run_seed(seed, number), number)
-        node = ended_if_lost(engine.graph, engine.run(chooser, trials.max_steps).node)
-        if way_of(node) in expect.failures:
+        if way_of(player.play(chooser).end) in expect.failures:
             return number + 1
     return None

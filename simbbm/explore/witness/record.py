@@ -1,8 +1,7 @@
 """What a witness is: one run of one scenario, as data.
 
-A counterexample is a witness whose verdict is VIOLATED or STUCK; there is no second class. What is
-recorded is where the schedule *differs from the polite one*, by label and not by index, so that a
-witness stays readable and can outlive small edits of the program.
+A counterexample is a witness whose verdict is VIOLATED or STUCK; there is no second class. Its
+schedule stands in it field by field, as files have it.
 """
 
 from __future__ import annotations
@@ -10,23 +9,12 @@ from __future__ import annotations
 import msgspec
 
 from simbbm.check.verdict import Verdict
+from simbbm.explore.runs.schedule import Decision
 from simbbm.host.reading import STEPS_MAX, is_one_line
 
 SCHEMA = "simbbm-witness/1"
 STATE_EVERY = 8
 """Steps from one recorded state digest to the next."""
-
-
-class Decision(msgspec.Struct, frozen=True):
-    """One step at which the schedule differs from `core.choice.Polite`."""
-
-    step: int
-    label: str
-    occurrence: int
-    """How often the run has taken this label, this time included."""
-    instead_of: str = ""
-    """What the polite schedule would have done: its label or, in a token, a mark of it (`~kD`);
-    empty in tokens of version 1."""
 
 
 class Found(msgspec.Struct, frozen=True):

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from typing import Any
-
 import msgspec
 
 from simbbm import __version__
-from simbbm.core.choice import Polite
-from simbbm.core.graph import Graph, Node
-from simbbm.core.trace import trace_digest
 from simbbm.explore.counterexample.confirm import FAILURES, confirm
-from simbbm.explore.runs.run import MAX_STEPS, Recorder, Runner, RunResult
+from simbbm.explore.runs.play import MAX_STEPS, Run
+from simbbm.explore.runs.run import Runner
+from simbbm.explore.runs.schedule import Decision
 from simbbm.explore.strategies.named import Strategy
 from simbbm.explore.witness.files import load, read, save, save_as
-from simbbm.explore.witness.record import SCHEMA, STATE_EVERY, Decision, Found, Witness
+from simbbm.explore.witness.record import SCHEMA, STATE_EVERY, Found, Witness
 from simbbm.explore.witness.token import from_token, is_token, token
 from simbbm.model import Model
-
-Path = Sequence[tuple[Node[Any], int]]
-"""Each node on the way, and which of its moves was taken."""
 
 
 def witness_of(
@@ -33,75 +25,51 @@ def witness_of(
 ) -> Witness:
     """Run again, which is cheap, and record what is needed to come back."""
     runner = Runner(model, strategy, seed, max_steps)
-    recorder = Recorder(runner.chooser(number))
-    result = runner.result(runner.run(recorder))
-    found = Found(runner.strategy.name, seed, number)
-    return witness_from(runner, recorder, result, found)
+    run = runner.play(runner.chooser(number), record=True)
+    return witness_from(run, Found(runner.strategy.name, seed, number))
 
 
-def witness_from(
-    runner: Runner,
-    recorder: Recorder,
-    result: RunResult,
-    found: Found | None = None,
-    loop: int | None = None,
-) -> Witness:
-    """Make a witness of a run that a recorder saw; of a failure once it has been confirmed.
-
-    `loop`: the step that it comes back to.
-    """
-    if result.verdict in FAILURES:
-        labels = [node.moves[k].label for node, k in recorder.taken]
-        confirm(runner.model, labels, result.verdict, result.property, loop)
+def witness_from(run: Run, found: Found | None = None) -> Witness:
+    """Make a witness of a run that was kept; of a failure once it has been confirmed."""
+    if run.verdict in FAILURES:
+        confirm(run.model, run.labels, run.verdict, run.property, run.loop)
+    schedule = run.schedule
     return Witness(
-        scenario=runner.model.scenario.id,
-        params=runner.model.params,
-        decisions=_decisions(recorder.taken),
-        states=_states(runner.engine.graph, recorder.taken),
-        verdict=result.verdict,
-        property=result.property,
-        message=result.message,
-        steps=result.steps,
-        loop=loop,
-        digest=result.digest,
+        scenario=run.model.scenario.id,
+        params=run.model.params,
+        decisions=schedule.decisions,
+        states=_states(run),
+        verdict=run.verdict,
+        property=run.property,
+        message=run.message,
+        steps=schedule.steps,
+        loop=schedule.loop,
+        digest=schedule.digest,
         found=found,
         version=__version__,
     )
 
 
-def refreshed(
-    witness: Witness, graph: Graph[Any], taken: Path, end: Node[Any], loop: int | None = None
-) -> Witness:
-    """Record another way to what a witness shows; `graph` is of its scenario as it is now."""
+def refreshed(witness: Witness, run: Run) -> Witness:
+    """Record another way to what a witness shows."""
+    schedule = run.schedule
     return msgspec.structs.replace(
         witness,
         schema=SCHEMA,
-        decisions=_decisions(taken),
-        states=_states(graph, taken),
-        message=end.problem.message if end.problem else "",
-        steps=len(taken),
-        loop=loop,
-        digest=trace_digest(node.moves[k].label for node, k in taken),
+        decisions=schedule.decisions,
+        states=_states(run),
+        message=run.message,
+        steps=schedule.steps,
+        loop=schedule.loop,
+        digest=schedule.digest,
         version=__version__,
     )
 
 
-def _decisions(taken: Path) -> tuple[Decision, ...]:
-    """Where a run differs from the polite schedule."""
-    polite, seen = Polite(), Counter[str]()
-    decisions = []
-    for step, (node, k) in enumerate(taken):
-        label, default = node.moves[k].label, polite.default(node)
-        polite.observe(node, k)
-        seen[label] += 1
-        if k != default:
-            decisions.append(Decision(step, label, seen[label], node.moves[default].label))
-    return tuple(decisions)
-
-
-def _states(graph: Graph[Any], taken: Path) -> tuple[str, ...]:
+def _states(run: Run) -> tuple[str, ...]:
     """The digests of every eighth state."""
-    return tuple(graph.system.digest(node.state) for node, _ in taken[::STATE_EVERY])
+    digest = run.model.system.digest
+    return tuple(digest(node.state) for node, _ in run.taken[::STATE_EVERY])
 
 
 __all__ = [

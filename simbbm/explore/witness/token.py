@@ -19,9 +19,10 @@ from urllib.parse import quote, unquote
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import UsageError
 from simbbm.explore.runs.marks import letters_of, mark_from
+from simbbm.explore.runs.schedule import Decision
 from simbbm.explore.witness.dictionary import DICTIONARIES
 from simbbm.explore.witness.pack import pack, unpack
-from simbbm.explore.witness.record import Decision, Witness
+from simbbm.explore.witness.record import Witness
 from simbbm.host.reading import decimal
 
 _VERSION = 2
