@@ -45,6 +45,11 @@ class Model:
         _require_expectable(scenario, self.setup)
         self._spec = _spec(scenario, self.setup)
 
+    @property
+    def automaton(self) -> Automaton:
+        """The programs of `system`, as far as somebody has come."""
+        return self._spec.automaton
+
     @cached_property
     def system(self) -> Arm64:
         """The transition system."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from simbbm import discovery
@@ -18,9 +20,12 @@ from simbbm.core.programs.program import routine
 from simbbm.explore.counterexample.ablate import Ablator, Change, with_change
 from simbbm.explore.runs import live
 from simbbm.explore.runs.live import require_live
+from simbbm.explore.runs.replay import model_of, replay
 from simbbm.explore.runs.run import run_one
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.prove import Prover
+from simbbm.explore.strategies.kill import Trials, kills
+from simbbm.explore.witness.recording import witness_of
 from simbbm.linux.split import split_pmd, split_pud
 from simbbm.linux.tlbflush import flush_tlb_all
 from simbbm.model import Model
@@ -87,6 +92,29 @@ def test_it_is_refused_before_a_campaign_and_after_any_run(monkeypatch: pytest.M
         stress(request)
     with pytest.raises(EditError, match="no schedule comes to"):
         run_one(Model(dropping(BY_PAGE), SMALL), "random", seed=1)
+
+
+def replayed(twin: Scenario) -> None:
+    """A run that the origin has made, under the twin's name."""
+    ran = witness_of(Model(GOOD, SMALL), "random", seed=1)
+    witness = msgspec.structs.replace(ran, scenario=twin.id)
+    replay(witness, model_of(witness, twin))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda twin: Prover(Model(twin, SMALL)).prove(),
+        lambda twin: run_one(Model(twin, SMALL), "random", seed=1),
+        lambda twin: witness_of(Model(twin, SMALL), "random", seed=1),
+        lambda twin: kills(Model(twin, SMALL), ["random"], Trials(campaigns=6, cap=1)),
+        replayed,
+    ],
+    ids=["explore", "run", "witness", "kill table", "replay"],
+)
+def test_it_is_refused_whoever_asks(asked: Callable[[Scenario], object]) -> None:
+    with pytest.raises(EditError, match=f"{BY_PAGE}, but no schedule comes to such a step"):
+        asked(dropping(BY_PAGE))
 
 
 @routine

@@ -14,7 +14,6 @@ from simbbm.cli import logs
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.verdicts import terminal_width
 from simbbm.core.errors import ScenarioError, UsageError
-from simbbm.explore.runs.live import require_live
 from simbbm.explore.runs.play import MAX_STEPS
 from simbbm.explore.strategies.kill import COMPARED, CONTROL, FEWEST_TRIALS, Kills, Trials, kills
 from simbbm.host.terminal import complain, echo, style
@@ -70,7 +69,6 @@ def look(target: Target) -> Found:
     scenario = discovery.find(target.scenario)
     try:
         model = Model(scenario, target.params)
-        require_live(model)
         return Found(target, kills(model, target.strategies, target.trials))
     except ScenarioError as error:
         return Found(target, {}, str(error), Exit.USAGE)

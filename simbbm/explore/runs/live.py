@@ -117,7 +117,7 @@ def _politely(model: Model) -> Automaton:
     """What one polite run comes to, and no other."""
     alone = model.anew()
     Player(alone, STEPS).walk(Polite(), record=False)
-    return alone.system.spec.automaton
+    return alone.automaton
 
 
 def explored(model: Model) -> Attempt:

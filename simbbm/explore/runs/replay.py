@@ -22,6 +22,7 @@ from simbbm.core.errors import UsageError
 from simbbm.core.trace import trace_digest
 from simbbm.explore.runs.exact import Diverged, played, told
 from simbbm.explore.runs.goal import Goal
+from simbbm.explore.runs.live import require_live
 from simbbm.explore.runs.play import Run
 from simbbm.explore.runs.renamed import by_new_names
 from simbbm.explore.runs.semantic import Manner, Missed, Semantic, follow
@@ -72,7 +73,17 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def replay(witness: Witness, model: Model) -> Replay:
-    """Follow the decisions: exactly, else by label, else as goals."""
+    """Follow the decisions: exactly, else by label, else as goals.
+
+    What reproduces on a twin that changes nothing says nothing of the twin: EditError.
+    """
+    found = _replay(witness, model)
+    if found.result is Result.REPRODUCED:
+        require_live(model, model.automaton, fails=witness.verdict in COUNTEREXAMPLES)
+    return found
+
+
+def _replay(witness: Witness, model: Model) -> Replay:
     exact = _exactly(witness, model)
     if exact.result is Result.REPRODUCED or witness.verdict not in COUNTEREXAMPLES:
         return exact

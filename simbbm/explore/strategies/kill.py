@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from simbbm.check.verdict import Expectation
 from simbbm.core.choice import run_seed
+from simbbm.explore.runs.live import require_live
 from simbbm.explore.runs.play import MAX_STEPS, Player
 from simbbm.explore.search.attempt import way_of
 from simbbm.explore.strategies.calibrate import calibrate
@@ -94,9 +95,10 @@ def interval_rank(trials: int) -> int:
 def kills(model: Model, names: Sequence[str], trials: Trials) -> dict[str, Kills]:
     """Return what each of these strategies needs to find a twin, and the control if there is one.
 
-    All campaigns share one graph of states: which runs first changes the time that it takes and
-    nothing else.
+    A twin that changes nothing is refused. All campaigns share one graph of states: which runs
+    first changes the time that it takes and nothing else.
     """
+    require_live(model)
     row = _kills(model, names, trials)
     if any(p.name == "hardware" and "eager" in p.choices for p in model.scenario.parameters):
         eager = model.with_(hardware="eager")

@@ -6,6 +6,7 @@ import msgspec
 
 from simbbm import __version__
 from simbbm.explore.counterexample.confirm import FAILURES, confirm
+from simbbm.explore.runs.live import require_live
 from simbbm.explore.runs.play import MAX_STEPS, Run
 from simbbm.explore.runs.run import Runner
 from simbbm.explore.runs.schedule import Decision
@@ -30,8 +31,13 @@ def witness_of(
 
 
 def witness_from(run: Run, found: Found | None = None) -> Witness:
-    """Make a witness of a run that was kept; of a failure once it has been confirmed."""
-    if run.verdict in FAILURES:
+    """Make a witness of a run that was kept; of a failure once it has been confirmed.
+
+    Of a twin that changes nothing there is none: EditError.
+    """
+    failed = run.verdict in FAILURES
+    require_live(run.model, run.model.automaton, fails=failed)
+    if failed:
         confirm(run.model, run.labels, run.verdict, run.property, run.loop)
     schedule = run.schedule
     return Witness(
