@@ -20,6 +20,7 @@ from simbbm.cli.exits import Exit
 from simbbm.cli.options import examples
 from simbbm.core.errors import ModelError, ReplayDivergence, SimbbmError, UsageError
 from simbbm.host import signals, terminal
+from simbbm.host.defects import defect, whole_traceback
 from simbbm.host.reading import nearest
 
 COMMANDS = {
@@ -36,7 +37,6 @@ COMMANDS = {
     "litmus": "simbbm.cli.commands.litmus:command",
     "guide": "simbbm.cli.commands.guide:command",
 }
-WHOLE_TRACEBACK = "SIMBBM_TRACEBACK"
 UNWRITABLE = (ENOSPC, EDQUOT, EIO, EBADF)
 MESSAGE_MAX = 1_000
 """Characters of a message: somebody's text may be in it."""
@@ -126,23 +126,11 @@ class App(click.Group):
         except OSError as error:
             return _short_of(args, error)
         except Exception as error:
-            if os.environ.get(WHOLE_TRACEBACK):
+            if whole_traceback():
                 raise
-            return _fail(args, Exit.INTERNAL, *internal(error))
+            told = defect(error)
+            return _fail(args, Exit.INTERNAL, told.message, told.hint)
         return code if isinstance(code, int) else Exit.EXPECTED
-
-
-def internal(error: Exception) -> tuple[str, str]:
-    """Say where it happened; the whole traceback is for whoever mends it."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = "?"
-    if trace is not None:
-        file = trace.tb_frame.f_code.co_filename
-        where = f"{os.path.basename(file)}:{trace.tb_lineno}"  # noqa: PTH119 - a name, not a file
-    message = f"internal error: {type(error).__name__}: {error} at {where}"
-    return message, f"a defect of simbbm; {WHOLE_TRACEBACK}=1 shows the whole traceback"
 
 
 def _fail(args: Sequence[str], code: Exit, message: str, hint: str | None = None) -> Exit:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -11,17 +11,17 @@ import click
 import simbbm
 from simbbm import discovery
 from simbbm.check.verdict import Verdict
-from simbbm.cli.app import WHOLE_TRACEBACK, internal
 from simbbm.cli.options import JOBS_MAX
 from simbbm.cli.proving import Bounds, Proven, prove
 from simbbm.core.errors import ModelError, ScenarioError, SimbbmError
 from simbbm.explore.search.breadth_first import INTERRUPTED
+from simbbm.host.defects import defect, whole_traceback
 from simbbm.model import Model
 from simbbm.report.rows import VerdictRow
 from simbbm.scenario import Scenario
 
 if TYPE_CHECKING:
-    from simbbm.cli.side_by_side import SideBySide
+    from simbbm.campaign.side_by_side import SideBySide
 
 jobs_option = click.option(
     "-j",
@@ -57,9 +57,9 @@ def search(wanted: Wanted) -> Found:
     except (MemoryError, SimbbmError):
         raise
     except Exception as error:
-        if os.environ.get(WHOLE_TRACEBACK):
+        if whole_traceback():
             raise
-        return ModelError(*internal(error))
+        return defect(error)
 
 
 class Searches:
@@ -94,11 +94,13 @@ def searches(
     if len(every) < 2 or jobs == 1:
         return Searches(every)
     from simbbm.campaign.pool import available_cpus
-    from simbbm.cli.side_by_side import SideBySide
+    from simbbm.campaign.side_by_side import SideBySide
+    from simbbm.cli.logs import searching
 
     every = [wanted._replace(bounds=bounds._replace(alone=False)) for wanted in every]
     jobs = jobs or available_cpus()
-    return SideBySide(search, unanswered, every, jobs, bounds.log_format)
+    waiting = partial(searching, log_format=bounds.log_format)
+    return SideBySide(search, unanswered, every, jobs, waiting)
 
 
 def unanswered(wanted: Wanted, why: str, *, interrupted: bool) -> Proven:

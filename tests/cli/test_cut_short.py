@@ -16,13 +16,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from simbbm.cli.side_by_side import SideBySide
+from simbbm.campaign.side_by_side import SideBySide
 from tests.cli.commandline import Cli
 
 GOOD, BAD = "linear_map_split::good", "linear_map_split::m10_no_dsb_after_tlbi"
@@ -311,7 +312,7 @@ def test_ctrl_c_keeps_what_was_found_behind_what_was_not(mine: Path, command: st
 
 
 def test_who_stops_listening_ends_the_processes() -> None:
-    sleeping = SideBySide(time.sleep, lambda *_, interrupted: interrupted, [0, 600], 2, "json")
+    sleeping = SideBySide(time.sleep, lambda *_, interrupted: interrupted, [0, 600], 2, nullcontext)
     answers = iter(sleeping)
 
     assert next(answers) is None

@@ -142,7 +142,7 @@ def test_ctrl_c_keeps_what_was_found(simbbm: Cli, monkeypatch: pytest.MonkeyPatc
             raise KeyboardInterrupt
         return wait_for(connections)
 
-    monkeypatch.setattr("simbbm.cli.side_by_side.wait", wait)
+    monkeypatch.setattr("simbbm.campaign.side_by_side.wait", wait)
     given = ("check", "bbm_minimal", M10, *FEW, "-j", "1")
 
     shown = simbbm.ok(*given, code=130, COLUMNS="130")

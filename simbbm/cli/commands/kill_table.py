@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
@@ -105,7 +106,7 @@ def show_kill_table(
 ) -> Exit:
     """Print the table of all bad twins among these scenarios, row by row."""
     from simbbm.campaign.pool import available_cpus
-    from simbbm.cli.side_by_side import SideBySide
+    from simbbm.campaign.side_by_side import SideBySide
 
     source = click.get_current_context().get_parameter_source("strategy")
     names = (strategy,) if source is ParameterSource.COMMANDLINE else COMPARED
@@ -116,7 +117,8 @@ def show_kill_table(
     targets = [Target(scenario.id, dict(params), names, trials) for scenario, params in bad]
     page = JsonPage() if as_json else TextPage(targets, [*names, CONTROL])
     said, done, codes = monotonic(), 0, set[Exit]()
-    for found in SideBySide(look, unanswered, targets, jobs or available_cpus(), log_format):
+    waiting = partial(logs.searching, log_format=log_format)
+    for found in SideBySide(look, unanswered, targets, jobs or available_cpus(), waiting):
         page.add(found)
         codes.add(found.exit)
         done += not found.why

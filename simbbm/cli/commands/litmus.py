@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -160,7 +159,7 @@ def _judged(
     lines: list[Line], wanted: Wanted, codes: list[Exit], *, ets2: bool
 ) -> Iterator[Judged]:
     """Run one test after the other. One that turns out to be none costs its own line alone."""
-    from simbbm.cli.app import WHOLE_TRACEBACK, internal
+    from simbbm.host.defects import defect, whole_traceback
     from simbbm.litmus.score import judge
 
     window, states, seconds = wanted.window, wanted.max_states, wanted.max_seconds
@@ -175,10 +174,10 @@ def _judged(
                 programs=wanted.programs,
             )
         except Exception as error:
-            if os.environ.get(WHOLE_TRACEBACK):
+            if whole_traceback():
                 raise
-            message, hint = internal(error)
-            _complain(f"{line.name}: {message}", hint, as_json=wanted.as_json)
+            told = defect(error)
+            _complain(f"{line.name}: {told.message}", told.hint, as_json=wanted.as_json)
             codes.append(Exit.INTERNAL)
             continue
         if test.malformed:

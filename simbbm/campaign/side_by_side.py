@@ -1,18 +1,17 @@
-"""Searches side by side: one scenario, one process.
+"""Tasks side by side: one task, one process.
 
-A search uses one core: what reductions leave of a space is too small to be split. So a scenario has
-a process of its own, which takes nothing with it when it dies but its own answer. Answers come in
+A search uses one core: what reductions leave of a space is too small to be split. So it has a
+process of its own, which takes nothing with it when it dies but its own answer. Answers come in
 the order of the tasks, each as soon as all before it are there, and are the same for any number of
 processes.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Generic, NamedTuple, TypeVar
@@ -20,9 +19,8 @@ from typing import Generic, NamedTuple, TypeVar
 from simbbm import discovery
 from simbbm.campaign.pool import worker_context
 from simbbm.campaign.worker import initialise
-from simbbm.cli.app import WHOLE_TRACEBACK, internal
-from simbbm.cli.logs import searching
-from simbbm.core.errors import ModelError, SimbbmError
+from simbbm.core.errors import SimbbmError
+from simbbm.host.defects import defect, whole_traceback
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -46,6 +44,7 @@ class SideBySide(Generic[T, A]):
 
     Function, tasks and answers go from process to process, and have to be picklable. What is known
     of a task whose process was lost, or interrupted, is what `unanswered` says of it and of why.
+    `waiting` is entered with the names of those that are under way, while nobody has answered.
     """
 
     def __init__(
@@ -54,13 +53,13 @@ class SideBySide(Generic[T, A]):
         unanswered: Callable[..., A],
         tasks: Sequence[T],
         jobs: int,
-        log_format: str,
+        waiting: Callable[[str], AbstractContextManager[object]],
     ) -> None:
         self._function = function
         self._unanswered = unanswered
         self._tasks = tasks
         self._jobs = jobs
-        self._log_format = log_format
+        self._waiting = waiting
         scenarios = sorted(name for name in sys.modules if name.startswith(f"{discovery.PACKAGE}."))
         self._context = worker_context(function.__module__, discovery.__name__, *scenarios)
         self._begun = 0
@@ -93,7 +92,7 @@ class SideBySide(Generic[T, A]):
             while len(self._busy) < self._jobs and self._begun < len(self._tasks):
                 self._begin(self._begun)
             names = ", ".join(str(self._tasks[number]) for number, _ in self._busy.values())
-            with searching(names, self._log_format):
+            with self._waiting(names):
                 ready = wait(list(self._busy))
             for connection in ready:
                 assert isinstance(connection, Connection)
@@ -149,8 +148,8 @@ def _serve(connection: Connection, function: Callable[[T], A], task: T) -> None:
     except SimbbmError as error:
         answer = Broken(error)
     except Exception as error:  # noqa: BLE001 - told where all others are told
-        if os.environ.get(WHOLE_TRACEBACK):
+        if whole_traceback():
             traceback.print_exc()
-        answer = Broken(ModelError(*internal(error)))
+        answer = Broken(defect(error))
     with suppress(BrokenPipeError):  # nobody waits for it any more
         connection.send(answer)
