@@ -6,7 +6,7 @@ what lies between them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from simbbm.arm64.context import Shared
@@ -24,7 +24,7 @@ from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.programs.program import Op
 from simbbm.core.system import STEP, Move
 from simbbm.core.trace import TraceEvent
-from simbbm.explore.runs.play import RunStep
+from simbbm.explore.runs.play import Run, RunStep
 from simbbm.report.inflight import in_flight, named, place_of
 
 HARDWARE = "~"
@@ -34,10 +34,18 @@ LOADS = {"ldr", "ldar", "ldapr", "ldxr", "ldaxr"}
 NOTHING_SEEN = object()
 
 
-def events(shared: Shared, steps: Iterable[RunStep]) -> Iterator[TraceEvent]:
-    """Return the steps as events. `shared` knows the names of the machine that they are of."""
-    for step in steps:
-        yield event(shared, step)
+def events(run: Run) -> Iterator[TraceEvent]:
+    """The steps of a run as events, in words that depend on no other run.
+
+    What an operation observed is told by where it led (`_observed`): so the run is taken once more,
+    on a machine that has met nothing else, and each step told when it is taken.
+    """
+    alone = run.model.anew()
+    graph, shared = alone.graph, alone.system.shared
+    node = graph.initial
+    for step, k in enumerate(run.path):
+        before, node = node, graph.follow(node, k)
+        yield event(shared, RunStep(step, before, k, node))
 
 
 def event(shared: Shared, step: RunStep) -> TraceEvent:

@@ -154,14 +154,12 @@ def _until(witness: Witness, model: Model, until: int, text: str, *, as_json: bo
     """Show the way up to a step, and what could happen there."""
     from simbbm.report.columns import listed
     from simbbm.report.rows import StepRow
-    from simbbm.report.trace import event
+    from simbbm.report.trace import events
 
     if until > witness.steps:
         raise UsageError(f"--until {until}: {text} has {witness.steps} steps")
-    model = model.anew()
     run, error = _as_far_as(witness, model, until)
-    for step in run.played():
-        shown = event(model.system.shared, step)
+    for shown in events(run):
         if as_json:
             fields = shown._asdict() | {"notes": list(shown.notes)}
             echo(encode(StepRow(scenario=witness.scenario, **fields)))

@@ -29,7 +29,7 @@ from simbbm.host.terminal import echo
 from simbbm.model import Model
 
 if TYPE_CHECKING:
-    from simbbm.explore.witness.recording import Witness
+    from simbbm.explore.runs.play import Run
 
 
 @click.command(
@@ -85,12 +85,12 @@ def command(
         run = run_one(model, plan, seed, max_steps=max_steps or MAX_STEPS)
         seconds = round(perf_counter() - began, 3)
         kept, unwritten = None, None
-        if run.verdict in FAILURES or output or trace:
+        if trace:
+            _trace(run, as_json=as_json)
+        if run.verdict in FAILURES or output:
             from simbbm.explore.witness.recording import Found, witness_from
 
             witness = witness_from(run, Found(plan.name, seed, 0))
-            if trace:
-                _trace(witness, model, as_json=as_json)
             if output:
                 kept, unwritten = keep_as(witness, output)
             elif run.verdict in FAILURES:
@@ -103,16 +103,14 @@ def command(
     return worst(codes)
 
 
-def _trace(witness: Witness, model: Model, *, as_json: bool) -> None:
-    from simbbm.explore.runs.exact import followed
+def _trace(run: Run, *, as_json: bool) -> None:
     from simbbm.report.columns import listed
     from simbbm.report.rows import StepRow, encode
     from simbbm.report.trace import events
 
-    alone = model.anew()
-    for event in events(alone.system.shared, followed(witness, alone).played()):
+    for event in events(run):
         if not as_json:
             echo(listed(event))
             continue
         fields = event._asdict() | {"notes": list(event.notes)}
-        echo(encode(StepRow(scenario=witness.scenario, **fields)))
+        echo(encode(StepRow(scenario=run.model.scenario.id, **fields)))
