@@ -1,8 +1,8 @@
-"""Many runs on many cores, and one answer that depends on nothing but the request.
+"""Many runs on many cores: a planner that does no I/O, workers, and an asyncio loop over them.
 
-Read `planner` first: which runs to make next and when there is an answer, events in, chunks out,
-with no I/O. `worker` is what a process does, `tally` what runs come to, `pool` the processes, and
-`orchestrator` the asyncio loop between planner and pool, the only part that does I/O. `stress` is
-what is asked from outside. `side_by_side` is for tasks that cannot be split, a process each:
+Read `planner` first: which runs are made next and when there is an answer, as rules without clocks
+or processes. `stress` is what the command line and the library call; `orchestrator` is the loop
+between planner and `pool`, whose processes run `worker`. A `tally` is what runs came to, in numbers
+that can be added in any order. `side_by_side` is for tasks that cannot be split, a process each:
 searches, and rows of tables.
 """

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from simbbm.arm64.features import Hardware
 from simbbm.check.verdict import Verdict
 from simbbm.core.system import STEP, Move
+from simbbm.explore.runs.walk import Walk, enabled
 from simbbm.explore.search.attempt import Attempt, Way, way_of
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.livelock import ended_if_lost, ended_if_round
@@ -58,19 +59,19 @@ def allowances(witness: Witness, model: Model, run: Sequence[Move], states: int)
 def _can_be_followed(model: Model, witness: Witness, run: Sequence[Move], way: Way) -> bool:
     """Whether a run leads to the same failure here; of one that goes round, its way in."""
     run = run[: witness.loop]
-    graph = model.graph
-    node = graph.initial
+    walk = Walk(model.graph)
     for step in run:
-        if node.ended:
+        if walk.ended:
             break
-        labels = [move.label for move in node.moves]
-        if step.label in labels:
-            node = graph.follow(node, labels.index(step.label))
+        k = enabled(walk.node, step.label)
+        if k is not None:
+            walk.take(k)
         elif step.kind == STEP:
             return False
+    node = walk.node
     if way[0] is Verdict.STUCK:
         stuck = ended_if_lost if witness.loop is None else ended_if_round
-        node = stuck(graph, node)
+        node = stuck(model.graph, node)
     return way_of(node) == way
 
 

@@ -28,7 +28,7 @@ AROUND = 2_000
 Labels = tuple[str, ...]
 
 
-class Run(NamedTuple):
+class Failing(NamedTuple):
     """A failing run."""
 
     labels: Labels
@@ -46,18 +46,18 @@ class Run(NamedTuple):
         return len(self.labels), len(self.decisions)
 
 
-def ddmin(graph: Graph[Any], labels: Sequence[str], way: Way, *, around: bool = False) -> Run:
+def ddmin(graph: Graph[Any], labels: Sequence[str], way: Way, *, around: bool = False) -> Failing:
     """Make a failing run shorter until nothing gives; `around`: the way into a round."""
     run = _followed(graph, tuple(labels), way, around=around)
     assert run is not None
-    better: Run | None = run
+    better: Failing | None = run
     while better:
         run = better
         better = _better(graph, run, way, around=around)
     return run
 
 
-def _better(graph: Graph[Any], run: Run, way: Way, *, around: bool) -> Run | None:
+def _better(graph: Graph[Any], run: Failing, way: Way, *, around: bool) -> Failing | None:
     """The first candidate that fails alike and is smaller."""
     for labels in _candidates(run):
         found = _followed(graph, labels, way, len(run.labels), around=around)
@@ -66,7 +66,7 @@ def _better(graph: Graph[Any], run: Run, way: Way, *, around: bool) -> Run | Non
     return None
 
 
-def _candidates(run: Run) -> Iterator[Labels]:
+def _candidates(run: Failing) -> Iterator[Labels]:
     labels = run.labels
     yield _slice(run)
     chunk = len(labels) // 2
@@ -78,7 +78,7 @@ def _candidates(run: Run) -> Iterator[Labels]:
         yield (*labels[:step], polite, *labels[step:])
 
 
-def _slice(run: Run) -> Labels:
+def _slice(run: Failing) -> Labels:
     """What the last step and the state of the CPU that is to blame depend on."""
     *earlier, last = run.taken
     blamed = () if run.blamed is None else (own_cell(run.blamed),)
@@ -98,7 +98,7 @@ def _followed(
     longest: int | None = None,
     *,
     around: bool = False,
-) -> Run | None:
+) -> Failing | None:
     """The run that labels lead to, if it fails in this way and is no longer than that."""
     walk, decisions = Walk(graph), []
     limit = len(labels) if longest is None else longest
@@ -123,7 +123,7 @@ def _followed(
     if way_of(node) != way or node.problem is None:
         return None
     taken = tuple(node.moves[k] for node, k in walk.path)
-    return Run(
+    return Failing(
         tuple(move.label for move in taken),
         tuple(k for _, k in walk.path),
         tuple(decisions),

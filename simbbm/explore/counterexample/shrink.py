@@ -16,7 +16,9 @@ from simbbm.explore.counterexample.concrete import Counterexample, counterexampl
 from simbbm.explore.counterexample.ddmin import AROUND, ddmin
 from simbbm.explore.counterexample.simplest import simplest
 from simbbm.explore.runs.exact import followed
+from simbbm.explore.runs.play import Player
 from simbbm.explore.runs.replay import COUNTEREXAMPLES, Result, replay
+from simbbm.explore.runs.schedule import Along
 from simbbm.explore.search.attempt import Attempt, Way
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.livelock import into_round
@@ -89,10 +91,8 @@ def _shorter(witness: Witness, model: Model, way: Way) -> Counterexample:
     graph = model.graph
     around = witness.loop is not None
     stem = ddmin(graph, labels[: witness.loop], way, around=around).moves
-    node = graph.initial
-    for k in stem:
-        node = graph.follow(node, k)
-    found = into_round(graph, node, AROUND) if around else None
+    end = Player(model, len(stem)).walk(Along(stem), record=False).end
+    found = into_round(graph, end, AROUND) if around else None
     if found is None:
         return Counterexample(stem, "")
     return Counterexample((*stem, *found.stem, *found.loop), "", len(stem + found.stem))
