@@ -90,9 +90,11 @@ def other_imports(text: str) -> set[str]:
     """Modules of ours from which a file takes what is not public."""
     nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
     own = {node.module or "" for node in nodes if not node.level}
-    public_ones = ("simbbm", "simbbm.linux")
-    left = own - {module for module in own if module.rpartition(".")[0] == "simbbm.linux"}
-    return {module for module in left if module.startswith("simbbm.")} - set(public_ones)
+    return {
+        module
+        for module in own
+        if module.startswith("simbbm.") and not f"{module}.".startswith("simbbm.linux.")
+    }
 
 
 def test_shipped_scenarios_and_the_template_use_what_is_public() -> None:

@@ -21,8 +21,8 @@ from simbbm.arm64.translation.registers import Ttbr
 from simbbm.core.errors import UsageError
 from simbbm.core.programs.program import repeat_until, routine
 from simbbm.linux.barrier import equals
-from simbbm.linux.kernel import Kernel
-from simbbm.linux.layout import Layout
+from simbbm.linux.boot.kernel import Kernel
+from simbbm.linux.boot.layout import Layout
 from simbbm.linux.mmu import init_idmap_kpti_bbml2_flag, on_boot_cpu
 from simbbm.linux.mmu_context import cpu_install_idmap, cpu_uninstall_idmap
 from simbbm.linux.proc import (

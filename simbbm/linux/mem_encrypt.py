@@ -20,7 +20,7 @@ from simbbm.arm64.ops import Cpu
 from simbbm.arm64.translation.descriptor import INVALID, LEAF, Descriptor, leaves, table
 from simbbm.arm64.translation.geometry import KERNEL_PAGE, LEAF_LEVEL, Geometry
 from simbbm.core.programs.program import routine
-from simbbm.linux.layout import Layout
+from simbbm.linux.boot.layout import Layout
 from simbbm.linux.pgtable import (
     PTE_PRESENT_INVALID,
     arch_leave_lazy_mmu_mode,

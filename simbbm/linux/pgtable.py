@@ -12,7 +12,7 @@ from __future__ import annotations
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.translation.descriptor import LEAF, Descriptor, table
 from simbbm.core.programs.program import routine
-from simbbm.linux.kernel import Kernel
+from simbbm.linux.boot.kernel import Kernel
 
 SMALL_TABLE = 4
 PTE_PRESENT_INVALID = 1

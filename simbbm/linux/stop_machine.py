@@ -25,7 +25,7 @@ from enum import IntEnum
 from simbbm.arm64.ops import Cpu
 from simbbm.core.programs.program import Request, routine
 from simbbm.linux.barrier import equals
-from simbbm.linux.kernel import Kernel
+from simbbm.linux.boot.kernel import Kernel
 
 StopFn = Callable[[Cpu, Kernel], Request[None]]
 """A routine that every CPU runs inside stop_machine()."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from simbbm.arm64.ops import Cpu
 from simbbm.core.programs.program import routine
-from simbbm.linux.kernel import Kernel
+from simbbm.linux.boot.kernel import Kernel
 
 
 @routine

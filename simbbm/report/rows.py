@@ -120,6 +120,8 @@ class ShrinkRow(Row, tag="shrink", tag_field="type", frozen=True, kw_only=True):
     length: int
     certified: bool
     """No shorter run fails alike with these parameters."""
+    interrupted: bool = False
+    """Simpler parameters were not tried."""
     allowances: list[str] | None = None
     surprises: int | None = None
     """The fewest of the hardware with which it fails like this."""

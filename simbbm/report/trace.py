@@ -13,9 +13,11 @@ from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import Effect
 from simbbm.arm64.execution.accesses import Accesses
 from simbbm.arm64.execution.ahead import Ahead
+from simbbm.arm64.execution.decoding import bare
 from simbbm.arm64.execution.listed import Listed
 from simbbm.arm64.hardware import CTX, DVM
 from simbbm.arm64.machine import Machine
+from simbbm.arm64.ops import Physical
 from simbbm.arm64.translation.descriptor import LEAF, TABLE, Descriptor
 from simbbm.arm64.translation.registers import Tcr, Ttbr
 from simbbm.arm64.translation.tlb import Tlbi
@@ -24,6 +26,7 @@ from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.programs.program import Op
 from simbbm.core.system import STEP, Move
 from simbbm.core.trace import TraceEvent
+from simbbm.core.unknown import Token
 from simbbm.explore.runs.play import Run, RunStep
 from simbbm.report.inflight import in_flight, named, place_of
 
@@ -32,6 +35,8 @@ HARDWARE = "~"
 WORDS_SHOWN_MAX = 3
 LOADS = {"ldr", "ldar", "ldapr", "ldxr", "ldaxr"}
 NOTHING_SEEN = object()
+UNKNOWN = "?"
+"""In place of a value that is not known yet: it is still in flight."""
 
 
 def events(run: Run) -> Iterator[TraceEvent]:
@@ -104,14 +109,14 @@ def function_of(point: ControlPoint) -> str:
 def instruction(shared: Shared, op: Op) -> str:
     """An operation as it would be written down."""
     head, _, variant = op.mnemonic.partition(".")
-    args = op.args
+    args = tuple(map(bare, op.args))
     match head:
         case "wait":
             address, predicate, more = args
             wanted = predicate.__name__ + (f"({_list(shared, more)})" if more else "")
-            return f"wait {shared.name(address)} {wanted}"
+            return f"wait {_address(shared, address)} {wanted}"
         case "fill":
-            return f"fill {shared.name(args[0])}, {value(shared, args[1])} x{args[3]}"
+            return f"fill {_address(shared, args[0])}, {value(shared, args[1])} x{args[3]}"
         case "br":
             return f"br {shared.page_name(args[0])}"
         case "tlbi":
@@ -126,13 +131,21 @@ def instruction(shared: Shared, op: Op) -> str:
             return f"svc {args[0]}"
     if not args:
         return f"{head} {variant}".rstrip()
-    return (
-        f"{op.mnemonic} {', '.join([shared.name(args[0]), *(value(shared, a) for a in args[1:])])}"
-    )
+    told = (_address(shared, args[0]), *(value(shared, a) for a in args[1:]))
+    return f"{op.mnemonic} {', '.join(told)}"
+
+
+def _address(shared: Shared, address: Any) -> str:
+    """The name of a word, as far as its address is known."""
+    if type(address) is Token:
+        return UNKNOWN
+    return shared.name(address.address if type(address) is Physical else address)
 
 
 def value(shared: Shared, word: Any) -> str:
     """A word, register or TLBI with names where it has any."""
+    if type(word) is Token:
+        return UNKNOWN
     if isinstance(word, Descriptor):
         if word.kind == TABLE:
             return f"table({_bare(shared.name(word.output))})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -97,6 +98,24 @@ def test_shrink_keeps_what_it_has_made_small(simbbm: Cli, nth_search: Any) -> No
     assert "  show with:   simbbm show .simbbm/witness/" in shown
     nth_search(0)
     assert "interrupted" == simbbm.refused("shrink", RECORDED, code=130).strip()
+
+
+def test_shrink_keeps_the_smallest_that_it_has_met(simbbm: Cli, nth_search: Any) -> None:
+    """Ctrl-C while simpler parameters are tried: what was found up to then is an answer."""
+    failed = simbbm.ok("explore", "linear_map_split::m01_only_boot_cpu_runs_fn", code=0)
+    (token,) = re.findall(r"simbbm show (\S+)", failed)
+    whole = json.loads(simbbm.ok("shrink", token, "--json"))
+    nth_search(2)
+
+    row = json.loads(simbbm.ok("shrink", token, "--json", code=130).splitlines()[-1])
+    nth_search(2)
+    said = simbbm.ok("shrink", token, code=130)
+
+    assert row["interrupted"]
+    assert not whole["interrupted"]
+    assert row["length"] >= whole["length"]
+    assert simbbm.ok("replay", row["token"])
+    assert "interrupted: simpler parameters were not tried" in said
 
 
 def test_check_counts_what_it_has(simbbm: Cli, nth_search: Any) -> None:

@@ -21,7 +21,7 @@ from simbbm.core.programs.program import Program
 from simbbm.core.values import qualified_name
 from simbbm.explore.runs.exact import followed
 from simbbm.explore.witness.record import Witness
-from simbbm.linux import layout
+from simbbm.linux.boot import layout
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 

@@ -12,7 +12,7 @@ from simbbm.core.programs.program import routine
 from simbbm.explore.search.breadth_first import Search
 from simbbm.explore.search.prove import Prover
 from simbbm.explore.search.space import Space
-from simbbm.linux.kernel import Kernel
+from simbbm.linux.boot.kernel import Kernel
 from simbbm.linux.mmu import secondary_part
 from simbbm.model import Model
 from simbbm.scenario import Scenario

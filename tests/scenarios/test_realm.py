@@ -19,8 +19,8 @@ from simbbm.arm64.translation.memory import Tables
 from simbbm.core.programs.automaton import Edits
 from simbbm.core.programs.program import routine
 from simbbm.explore.search.prove import Proof, Prover
-from simbbm.linux.layout import Layout
-from simbbm.linux.layout import layout as lay_out
+from simbbm.linux.boot.layout import Layout
+from simbbm.linux.boot.layout import layout as lay_out
 from simbbm.linux.mem_encrypt import (
     PROT_NS_SHARED,
     Answer,

@@ -78,9 +78,9 @@ def command(
     kept, unwritten = keep_as(small, output) if output else (keep(small, witness_dir), None)
     if not as_json:
         _say(shrunk, kept)
-    explained, code = None, Exit.EXPECTED
+    explained, code = None, Exit.INTERRUPTED if shrunk.interrupted else Exit.EXPECTED
     try:
-        explained = explain(small, shrunk.model, max_states)
+        explained = None if shrunk.interrupted else explain(small, shrunk.model, max_states)
     except KeyboardInterrupt:  # what was found is said, without what it needs
         code = Exit.INTERRUPTED
     _say_more(shrunk, kept, explained, as_json=as_json)
@@ -106,6 +106,7 @@ def _say_more(shrunk: Shrunk, kept: Kept, explained: Explanation | None, *, as_j
             length_before=before.steps,
             length=small.steps,
             certified=shrunk.certified,
+            interrupted=shrunk.interrupted,
             witness=str(kept.path) if kept.path else None,
             token=kept.token,
             digest=small.digest,
@@ -133,5 +134,7 @@ def _say(shrunk: Shrunk, kept: Kept) -> None:
         if value != before.params[name]
     ]
     echo(f"  {', '.join(changed) or 'parameters as before'}")
+    if shrunk.interrupted:
+        echo("  interrupted: simpler parameters were not tried")
     echo(f"  token:       {kept.token}")
     echo(f"  show with:   {kept.show}")

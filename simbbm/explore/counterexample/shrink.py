@@ -39,32 +39,48 @@ class Shrunk(NamedTuple):
     """What the small one is of."""
     certified: bool
     """No shorter run fails alike with these parameters; no shorter way leads into a round."""
+    interrupted: bool = False
+    """Simpler parameters might have done: Ctrl-C came before they were tried."""
 
 
 def shrink(witness: Witness, model: Model, states: int = STATES) -> Shrunk:
-    """Make a counterexample small; raise ReplayDivergence if it is none any more."""
+    """Make a counterexample small; raise ReplayDivergence if it is none any more.
+
+    What was found when Ctrl-C came is kept: the shortest run so far. Without one it goes on up.
+    """
     before = _reproduced(witness, model)
     assert before.property is not None
     way = before.verdict, before.property
     nearest: dict[str, Counterexample | None] = {}
+    met: list[Model] = []
+    """Models that fail alike, in the order in which they were tried."""
 
     def run_for(model: Model) -> Counterexample | None:
         key = repr(model.params)
         if key not in nearest:
             nearest[key] = _nearest(model, way, states)
+            if nearest[key]:
+                met.append(model)
         return nearest[key]
 
     def steps_to(model: Model) -> int | None:
         run = run_for(model)
         return None if run is None else len(run.moves)
 
-    simple = simplest(model, steps_to)
+    interrupted = False
+    try:
+        simple = simplest(model, steps_to)
+    except KeyboardInterrupt:
+        if not met:
+            raise
+        simple = min(reversed(met), key=lambda one: steps_to(one) or 0)
+        interrupted = True
     run = run_for(simple)
     certified = run is not None
     if run is None:
         run = _shorter(before, model, way)
     small = witness_along(simple, run.moves, "shrink", loop=run.loop, way=way)
-    return Shrunk(before, small, simple, certified)
+    return Shrunk(before, small, simple, certified, interrupted)
 
 
 def _reproduced(witness: Witness, model: Model) -> Witness:

@@ -20,7 +20,7 @@ from simbbm.arm64.translation.descriptor import RO, ROX, RW, Descriptor
 from simbbm.arm64.translation.geometry import KERNEL_PAGE, LEAF_LEVEL, Geometry
 from simbbm.arm64.translation.registers import Regime, Tcr, Ttbr
 from simbbm.core.errors import UsageError
-from simbbm.linux.kernel import Kernel
+from simbbm.linux.boot.kernel import Kernel
 from simbbm.linux.pgtable import PTE_PRESENT_INVALID
 from simbbm.linux.stop_machine import MultiStop
 
