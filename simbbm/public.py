@@ -17,12 +17,12 @@ from simbbm.parameters import CpuSet, Range, cpu_set
 
 # Programs: what a CPU does, one await a step.
 from simbbm.arm64.ops import INTERRUPT, Aborted, Cpu
-from simbbm.core.programs.program import Program, repeat_until, routine
+from simbbm.core.program import Program, repeat_until, routine
 
 # The machine: what its memory, its tables and its registers hold at the start.
 from simbbm.arm64.features import Features
 from simbbm.arm64.translation.builder import TableBuilder
-from simbbm.arm64.translation.descriptor import (
+from simbbm.arm64.descriptor import (
     INVALID_DESCRIPTOR,
     LEAF,
     RO,
@@ -34,14 +34,14 @@ from simbbm.arm64.translation.descriptor import (
     leaf,
     table,
 )
-from simbbm.arm64.translation.geometry import (
+from simbbm.arm64.geometry import (
     GEOMETRIES,
     KERNEL_PAGE,
     LEAF_LEVEL,
     SCALED,
     Geometry,
 )
-from simbbm.arm64.translation.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.registers import Regime, Tcr, Ttbr
 
 # Properties: what is promised. And what one of your own looks at: a state, and how it is walked.
 from simbbm.check.properties import (

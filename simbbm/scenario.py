@@ -18,12 +18,12 @@ from textwrap import dedent
 from typing import Any, NamedTuple
 
 from simbbm.arm64.context import Description
+from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.listing import Listing
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Features, Hardware
 from simbbm.arm64.machine import Arm64, Landmark, MachineSpec
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import Descriptor
-from simbbm.arm64.translation.registers import Regime
+from simbbm.arm64.registers import Regime
 from simbbm.check.given import counted, guarded, require_sound
 from simbbm.check.properties import Property
 from simbbm.check.verdict import Expectation

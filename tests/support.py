@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from simbbm.arm64.cpu import CpuSpec
+from simbbm.arm64.descriptor import INVALID_DESCRIPTOR, Descriptor, leaf, table
 from simbbm.arm64.features import DELAYED, Features, Hardware
+from simbbm.arm64.geometry import SCALED4, Geometry
 from simbbm.arm64.machine import Arm64, Machine, MachineSpec
 from simbbm.arm64.ops import CPU, Aborted, Cpu
-from simbbm.arm64.translation.descriptor import INVALID_DESCRIPTOR, Descriptor, leaf, table
-from simbbm.arm64.translation.geometry import SCALED4, Geometry
-from simbbm.arm64.translation.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.registers import Regime, Tcr, Ttbr
+from simbbm.core.program import Program
 from simbbm.core.programs.automaton import Automaton, Edits
-from simbbm.core.programs.program import Program
 from simbbm.core.system import Move
 
 WORDS = SCALED4.page_words

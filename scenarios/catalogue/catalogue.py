@@ -32,8 +32,8 @@ from simbbm import (
     scenario,
 )
 from simbbm.linux.barrier import equals
-from simbbm.linux.boot.kernel import Kernel
-from simbbm.linux.boot.layout import LayoutName
+from simbbm.linux.kernel import Kernel
+from simbbm.linux.layout import LayoutName
 from simbbm.linux.mmu import (
     flush_linear_map,
     repaint,

@@ -28,8 +28,8 @@ from simbbm import (
     routine,
     scenario,
 )
-from simbbm.linux.boot.kernel import Kernel
-from simbbm.linux.boot.layout import LayoutName
+from simbbm.linux.kernel import Kernel
+from simbbm.linux.layout import LayoutName
 from simbbm.linux.mmu import boot_cpu_part, linear_map_maybe_split_to_ptes, repaint
 from simbbm.linux.pgtable import pxd_leaf
 from simbbm.linux.split import (

@@ -14,7 +14,7 @@ from simbbm import (
     Descriptor,
     routine,
 )
-from simbbm.linux.boot.kernel import Kernel
+from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import repaint
 from simbbm.linux.pgtable import fill_table, set_entry
 from simbbm.linux.split import PMD, Progress, range_split_to_ptes, split_to_ptes_pmd_entry

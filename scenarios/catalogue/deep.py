@@ -24,7 +24,7 @@ from simbbm import (
     routine,
     scenario,
 )
-from simbbm.linux.boot.kernel import Kernel
+from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import release_secondaries, repaint
 from simbbm.linux.pgtable import fill_table
 from simbbm.linux.proc import idmap_cpu_set_reserved_ttbr1

@@ -43,7 +43,7 @@ from simbbm import (
     routine,
     scenario,
 )
-from simbbm.linux.boot.layout import LayoutName
+from simbbm.linux.layout import LayoutName
 from simbbm.linux.mmu_context import local_flush_tlb_all
 
 LINEAR_MAP = KERNEL_PAGE * SCALED.page_words

@@ -45,7 +45,7 @@ from simbbm import (
     table,
     terminates,
 )
-from simbbm.linux.boot.layout import LayoutName
+from simbbm.linux.layout import LayoutName
 
 
 @scenario(evidence="proved")

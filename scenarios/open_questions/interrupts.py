@@ -37,7 +37,7 @@ from simbbm import (
     routine,
     scenario,
 )
-from simbbm.linux.boot.kernel import Kernel
+from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import secondary_part
 from simbbm.linux.proc import wait_linear_map_split_to_ptes
 

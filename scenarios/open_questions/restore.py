@@ -26,7 +26,7 @@ from simbbm import (
     Ttbr,
     routine,
 )
-from simbbm.linux.boot.kernel import Kernel
+from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu_context import local_flush_tlb_all
 from simbbm.linux.proc import restore_ttbr1, wait_linear_map_split_to_ptes
 

@@ -29,8 +29,8 @@ from simbbm import (
     routine,
     scenario,
 )
-from simbbm.linux.boot.kernel import Kernel
-from simbbm.linux.boot.layout import LayoutName
+from simbbm.linux.kernel import Kernel
+from simbbm.linux.layout import LayoutName
 from simbbm.linux.mmu_context import cpu_install_idmap
 from simbbm.linux.proc import idmap_cpu_set_reserved_ttbr1
 from simbbm.linux.stop_machine import is_set

@@ -30,7 +30,7 @@ from simbbm import (
     Descriptor,
     routine,
 )
-from simbbm.linux.boot.kernel import Kernel
+from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import linear_map_split_to_ptes, repaint, wait_for_secondaries
 from simbbm.linux.pgtable import arch_leave_lazy_mmu_mode, fill_table, set_entry
 from simbbm.linux.set_memory import split_kernel_leaf_mapping

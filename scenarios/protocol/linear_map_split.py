@@ -32,9 +32,9 @@ from simbbm import (
     translations_preserved,
 )
 from simbbm.linux import barrier, mmu, proc, stop_machine
-from simbbm.linux.boot.kernel import Kernel
-from simbbm.linux.boot.layout import LayoutName
-from simbbm.linux.boot.layout import layout as lay_out
+from simbbm.linux.kernel import Kernel
+from simbbm.linux.layout import LayoutName
+from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.pgtable import fill_table, populate
 from simbbm.linux.proc import count_parked, idmap_cpu_set_reserved_ttbr1
 from simbbm.linux.split import Progress, pgd_pgtable_alloc_split, split_pmd, split_pud

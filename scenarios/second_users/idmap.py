@@ -33,8 +33,8 @@ from simbbm import (
     routine,
     scenario,
 )
-from simbbm.linux.boot.kernel import Kernel
-from simbbm.linux.boot.layout import layout as lay_out
+from simbbm.linux.kernel import Kernel
+from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu_context import (
     cpu_install_idmap,
     cpu_set_idmap_tcr_t0sz,

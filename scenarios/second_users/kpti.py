@@ -22,8 +22,7 @@ from simbbm import (
     routine,
     scenario,
 )
-from simbbm.linux.boot.kernel import Kernel
-from simbbm.linux.boot.layout import layout as lay_out
+from simbbm.linux.kernel import Kernel
 from simbbm.linux.kpti import (
     KptiKernel,
     __kpti_install_ng_mappings,
@@ -31,6 +30,7 @@ from simbbm.linux.kpti import (
     kpti_install_ng_mappings,
     kpti_map_pgtbl,
 )
+from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to_ptes
 from simbbm.linux.stop_machine import (
     MultiStop,

@@ -45,8 +45,6 @@ from simbbm import (
     routine,
     scenario,
 )
-from simbbm.linux.boot.layout import Layout
-from simbbm.linux.boot.layout import layout as lay_out
 from simbbm.linux.hotplug import (
     bring_up,
     check_local_cpu_capabilities,
@@ -56,6 +54,8 @@ from simbbm.linux.hotplug import (
     cpus_write_lock,
     cpus_write_unlock,
 )
+from simbbm.linux.layout import Layout
+from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to_ptes
 from simbbm.linux.set_memory import Caps, RunningKernel, split_kernel_leaf_mapping
 from simbbm.linux.stop_machine import StopFn, cpu_stopper_thread, is_set, stop_machine

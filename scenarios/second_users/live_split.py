@@ -42,8 +42,8 @@ from simbbm import (
     scenario,
 )
 from simbbm.linux.barrier import equals
-from simbbm.linux.boot.layout import layout as lay_out
 from simbbm.linux.hotplug import bring_up, cpus_read_unlock, cpus_write_lock, cpus_write_unlock
+from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu import linear_map_maybe_split_to_ptes
 from simbbm.linux.pgtable import arch_leave_lazy_mmu_mode, populate
 from simbbm.linux.set_memory import (

@@ -48,8 +48,8 @@ from simbbm import (
     scenario,
     translations_preserved,
 )
-from simbbm.linux.boot.layout import Layout
-from simbbm.linux.boot.layout import layout as lay_out
+from simbbm.linux.layout import Layout
+from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.memory_hotplug import HotplugKernel, arch_add_memory, force_pte_mapping
 from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to_ptes
 from simbbm.linux.set_memory import Caps, may_split_live, split_kernel_leaf_mapping

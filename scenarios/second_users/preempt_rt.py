@@ -35,8 +35,8 @@ from simbbm import (
     routine,
     scenario,
 )
-from simbbm.linux.boot.kernel import Kernel
 from simbbm.linux.hotplug import try_lock
+from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to_ptes
 from simbbm.linux.pgtable import fill_table
 from simbbm.linux.stop_machine import cpu_stopper_thread

@@ -45,8 +45,8 @@ from simbbm import (
     walk_root,
 )
 from simbbm.linux import mem_encrypt as enc
-from simbbm.linux.boot.layout import Layout
-from simbbm.linux.boot.layout import layout as lay_out
+from simbbm.linux.layout import Layout
+from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mem_encrypt import __change_memory_common, __set_memory_enc_dec
 from simbbm.linux.pgtable import fill_table
 from simbbm.linux.set_memory import Caps

@@ -39,9 +39,9 @@ from simbbm import (
     routine,
     scenario,
 )
-from simbbm.linux.boot.kernel import Kernel
-from simbbm.linux.boot.layout import LayoutName
-from simbbm.linux.boot.layout import layout as lay_out
+from simbbm.linux.kernel import Kernel
+from simbbm.linux.layout import LayoutName
+from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu import boot_cpu_part, flush_linear_map
 from simbbm.linux.proc import idmap_cpu_set_reserved_ttbr1
 from simbbm.linux.tlbflush import flush_tlb_kernel_range

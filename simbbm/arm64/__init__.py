@@ -8,5 +8,6 @@ Read `machine` first: what a state is, and how moves change it. `cpu` is one CPU
 * What may hardware do by itself? `hardware`.
 * Which freedoms has hardware, and which features a CPU? `features`.
 * Which moves commute, and which CPUs are alike? `footprints` and `symmetry`, for searches.
-* What can an edit of a program name? `steps` and `weaken`.
+* What can an edit of a program name? `steps`.
+* What is written down in tables and registers? `descriptor`, `geometry`, `registers`.
 """

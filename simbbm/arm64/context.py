@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 from simbbm.arm64.cpu import CpuPool, CpuState
 from simbbm.arm64.features import DELAYED, Hardware
-from simbbm.arm64.translation.geometry import Geometry
+from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.translation.memory import Memory, MemoryPool
 from simbbm.arm64.translation.mmu import Mmus
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.arm64.translation.view import View
+from simbbm.core.program import Program
 from simbbm.core.programs.automaton import Automaton
-from simbbm.core.programs.program import Program
 
 
 class Region(NamedTuple):

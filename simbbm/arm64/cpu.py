@@ -9,8 +9,8 @@ from simbbm.arm64.execution.flight import Source
 from simbbm.arm64.execution.listing import Listing
 from simbbm.arm64.execution.storebuffer import StoreBuffer
 from simbbm.arm64.features import Features
+from simbbm.arm64.registers import Regime
 from simbbm.arm64.translation.mmu import Mmu
-from simbbm.arm64.translation.registers import Regime
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.system import Problem

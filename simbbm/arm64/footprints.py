@@ -22,8 +22,8 @@ from typing import cast
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import NOTHING, CpuState, LocalMove
+from simbbm.arm64.descriptor import TABLE, Descriptor
 from simbbm.arm64.hardware import DRAIN
-from simbbm.arm64.translation.descriptor import TABLE, Descriptor
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.sharing import shares
 from simbbm.arm64.translation.translate import READ, translations

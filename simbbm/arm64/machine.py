@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from sys import intern
 from typing import NamedTuple
 
-from simbbm.arm64.constant import constant_pages
 from simbbm.arm64.context import Description, Shared
 from simbbm.arm64.cpu import NOTHING, CpuPool, CpuSpec, CpuState, Effect, LocalMove, Pending
+from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.ahead import started
 from simbbm.arm64.execution.execute import instruction_moves
 from simbbm.arm64.execution.flight import overtaken
@@ -21,7 +21,7 @@ from simbbm.arm64.execution.listed import takeoff
 from simbbm.arm64.execution.storebuffer import StoreBuffer, Word
 from simbbm.arm64.footprints import footprint
 from simbbm.arm64.hardware import DRAIN, DVM, WALK, act, hardware_moves, received
-from simbbm.arm64.translation.descriptor import Descriptor
+from simbbm.arm64.translation.constant import constant_pages
 from simbbm.arm64.translation.memory import Memory, MemoryPool, Tables, Unreadable
 from simbbm.arm64.translation.mmu import Mmus
 from simbbm.arm64.translation.sharing import groups, share, without_effect

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
+from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.storebuffer import Word
-from simbbm.arm64.translation.descriptor import Descriptor
-from simbbm.arm64.translation.registers import Tcr, Ttbr
+from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.errors import ScenarioError
+from simbbm.core.program import Op, Step
 from simbbm.core.programs.code import NO_OPERAND, UNKNOWN
-from simbbm.core.programs.program import Op, Step
 from simbbm.core.unknown import Dependent, is_known
 
 Text = str

@@ -9,15 +9,15 @@ from types import FunctionType
 from typing import Any
 
 from simbbm.arm64.context import Region
+from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.listing import Listing
 from simbbm.arm64.features import Features, Hardware
-from simbbm.arm64.translation.descriptor import Descriptor
-from simbbm.arm64.translation.geometry import Geometry
-from simbbm.arm64.translation.registers import Regime
+from simbbm.arm64.geometry import Geometry
+from simbbm.arm64.registers import Regime
 from simbbm.check.properties import Property
 from simbbm.core.errors import ScenarioError
+from simbbm.core.program import Routine
 from simbbm.core.programs.blame import called
-from simbbm.core.programs.program import Routine
 from simbbm.core.system import Problem
 
 

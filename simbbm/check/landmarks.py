@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.machine import Landmark, Machine
-from simbbm.arm64.translation.geometry import Geometry
 from simbbm.arm64.translation.memory import Tables
 from simbbm.check.properties import large_leaf
-from simbbm.linux.boot.layout import Layout
+from simbbm.linux.layout import Layout
 
 
 def parked_amid_split(geometry: Geometry, at: Layout) -> dict[str, Landmark]:

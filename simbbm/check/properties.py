@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.descriptor import Attributes, Descriptor
 from simbbm.arm64.features import DELAYED
+from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
 from simbbm.arm64.machine import Check, Machine
-from simbbm.arm64.translation.descriptor import Attributes, Descriptor
-from simbbm.arm64.translation.geometry import LEAF_LEVEL, Geometry
+from simbbm.arm64.registers import Regime
 from simbbm.arm64.translation.memory import Tables
-from simbbm.arm64.translation.registers import Regime
 from simbbm.arm64.translation.tlb import LeafEntry
 from simbbm.arm64.translation.view import Conflict, Ranges, build_view
 from simbbm.core.system import Problem

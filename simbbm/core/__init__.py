@@ -2,7 +2,8 @@
 
 Read `system` first: the one interface between a machine and whoever walks it. Then:
 
-* `programs/`: programs as automata, and what a program may look at.
+* `program`: what a program is written with; `programs/`: programs as automata, and what they may
+  look at.
 * `graph`: the states that a process has met, as nodes that remember what follows.
 * `choice`: who decides what is next; tapes, and the polite default.
 * `engine`: one schedule, as a SimPy simulation: agents are processes, and `step` asks the chooser.

@@ -13,7 +13,7 @@ The protocol, in the order in which a CPU comes to it:
 * `split`, `pgtable`: how it splits leaves, and how it writes entries;
 * `tlbflush`: how it flushes.
 
-What it works on is in `boot/`: `kernel` (addresses, constants), `layout` (where everything lies).
+What it works on: `kernel` (addresses and constants), `layout` (where everything lies at the start).
 Who else uses flag, idmap or split: `kpti`, `set_memory` (splits at run time), `hotplug` (a CPU
 comes online), `memory_hotplug`, `mem_encrypt` (pages that a realm shares).
 """

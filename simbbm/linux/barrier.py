@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from simbbm.arm64.ops import Cpu
-from simbbm.core.programs.program import repeat_until, routine
+from simbbm.core.program import repeat_until, routine
 
 
 def equals(value: int, expected: int) -> bool:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.registers import Ttbr
-from simbbm.core.programs.program import repeat_until, routine
+from simbbm.arm64.registers import Ttbr
+from simbbm.core.program import repeat_until, routine
 from simbbm.linux.mmu_context import cpu_install_idmap, cpu_uninstall_idmap
 from simbbm.linux.proc import idmap_cpu_set_reserved_ttbr1
 from simbbm.linux.set_memory import Caps, RunningKernel

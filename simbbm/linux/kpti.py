@@ -13,16 +13,16 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any, NamedTuple
 
+from simbbm.arm64.descriptor import INVALID_DESCRIPTOR, RW, TABLE, Descriptor, leaf
+from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
 from simbbm.arm64.ops import Cpu
+from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.translation.builder import TableBuilder
-from simbbm.arm64.translation.descriptor import INVALID_DESCRIPTOR, RW, TABLE, Descriptor, leaf
-from simbbm.arm64.translation.geometry import LEAF_LEVEL, Geometry
-from simbbm.arm64.translation.registers import Ttbr
 from simbbm.core.errors import UsageError
-from simbbm.core.programs.program import repeat_until, routine
+from simbbm.core.program import repeat_until, routine
 from simbbm.linux.barrier import equals
-from simbbm.linux.boot.kernel import Kernel
-from simbbm.linux.boot.layout import Layout
+from simbbm.linux.kernel import Kernel
+from simbbm.linux.layout import Layout
 from simbbm.linux.mmu import init_idmap_kpti_bbml2_flag, on_boot_cpu
 from simbbm.linux.mmu_context import cpu_install_idmap, cpu_uninstall_idmap
 from simbbm.linux.proc import (

@@ -15,12 +15,12 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+from simbbm.arm64.descriptor import INVALID, LEAF, Descriptor, leaves, table
+from simbbm.arm64.geometry import KERNEL_PAGE, LEAF_LEVEL, Geometry
 from simbbm.arm64.machine import Machine
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import INVALID, LEAF, Descriptor, leaves, table
-from simbbm.arm64.translation.geometry import KERNEL_PAGE, LEAF_LEVEL, Geometry
-from simbbm.core.programs.program import routine
-from simbbm.linux.boot.layout import Layout
+from simbbm.core.program import routine
+from simbbm.linux.layout import Layout
 from simbbm.linux.pgtable import (
     PTE_PRESENT_INVALID,
     arch_leave_lazy_mmu_mode,

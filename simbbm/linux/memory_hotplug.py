@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from simbbm.arm64.descriptor import leaf
+from simbbm.arm64.geometry import KERNEL_PAGE
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import leaf
-from simbbm.arm64.translation.geometry import KERNEL_PAGE
-from simbbm.core.programs.program import routine
-from simbbm.linux.boot.kernel import Kernel
+from simbbm.core.program import routine
+from simbbm.linux.kernel import Kernel
 from simbbm.linux.pgtable import fill_table, populate, set_entry
 from simbbm.linux.set_memory import Caps, RunningKernel
 from simbbm.linux.split import PMD, PTE, Progress, pgd_pgtable_alloc_split

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from simbbm.arm64.ops import Cpu
-from simbbm.core.programs.program import routine
+from simbbm.core.program import routine
 from simbbm.linux.barrier import equals, smp_cond_load_acquire
-from simbbm.linux.boot.kernel import Kernel
+from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu_context import cpu_install_idmap, cpu_uninstall_idmap
 from simbbm.linux.proc import wait_linear_map_split_to_ptes
 from simbbm.linux.split import Progress, range_split_to_ptes

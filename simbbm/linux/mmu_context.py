@@ -7,9 +7,9 @@ cpu_uninstall_idmap has no mm to switch back to.
 from __future__ import annotations
 
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.registers import Ttbr
-from simbbm.core.programs.program import routine
-from simbbm.linux.boot.kernel import Kernel
+from simbbm.arm64.registers import Ttbr
+from simbbm.core.program import routine
+from simbbm.linux.kernel import Kernel
 
 
 @routine

@@ -9,10 +9,10 @@ interleavings); on scaled ones it is a store an entry, as in the kernel.
 
 from __future__ import annotations
 
+from simbbm.arm64.descriptor import LEAF, Descriptor, table
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import LEAF, Descriptor, table
-from simbbm.core.programs.program import routine
-from simbbm.linux.boot.kernel import Kernel
+from simbbm.core.program import routine
+from simbbm.linux.kernel import Kernel
 
 SMALL_TABLE = 4
 PTE_PRESENT_INVALID = 1

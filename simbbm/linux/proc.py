@@ -6,9 +6,9 @@ Runs at its physical address with TTBR1 on the reserved table: no stack, no kern
 from __future__ import annotations
 
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.registers import Ttbr
-from simbbm.core.programs.program import repeat_until, routine
-from simbbm.linux.boot.kernel import Kernel
+from simbbm.arm64.registers import Ttbr
+from simbbm.core.program import repeat_until, routine
+from simbbm.linux.kernel import Kernel
 
 
 @routine

@@ -12,11 +12,11 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any, NamedTuple
 
+from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
+from simbbm.arm64.geometry import KERNEL_PAGE
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import LEAF, TABLE, Descriptor
-from simbbm.arm64.translation.geometry import KERNEL_PAGE
-from simbbm.core.programs.program import routine
-from simbbm.linux.boot.kernel import Kernel
+from simbbm.core.program import routine
+from simbbm.linux.kernel import Kernel
 from simbbm.linux.pgtable import arch_leave_lazy_mmu_mode, pxd_leaf
 from simbbm.linux.split import PMD, PTE, PUD, Progress, clear_cont, split_pmd, split_pud
 

@@ -23,9 +23,9 @@ from collections.abc import Callable
 from enum import IntEnum
 
 from simbbm.arm64.ops import Cpu
-from simbbm.core.programs.program import Request, routine
+from simbbm.core.program import Request, routine
 from simbbm.linux.barrier import equals
-from simbbm.linux.boot.kernel import Kernel
+from simbbm.linux.kernel import Kernel
 
 StopFn = Callable[[Cpu, Kernel], Request[None]]
 """A routine that every CPU runs inside stop_machine()."""

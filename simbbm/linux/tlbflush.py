@@ -6,8 +6,8 @@ Simplified: the per-page path invalidates page by page; TLBI RANGE is not modell
 from __future__ import annotations
 
 from simbbm.arm64.ops import Cpu
-from simbbm.core.programs.program import routine
-from simbbm.linux.boot.kernel import Kernel
+from simbbm.core.program import routine
+from simbbm.linux.kernel import Kernel
 
 
 @routine

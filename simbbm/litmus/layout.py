@@ -13,16 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simbbm.arm64.execution.listing import Place
-from simbbm.arm64.translation.descriptor import (
+from simbbm.arm64.descriptor import (
     INVALID_DESCRIPTOR,
     Attributes,
     Descriptor,
     leaf,
     table,
 )
-from simbbm.arm64.translation.geometry import LEAF_LEVEL, Geometry
-from simbbm.arm64.translation.registers import Ttbr
+from simbbm.arm64.execution.listing import Place
+from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
+from simbbm.arm64.registers import Ttbr
 from simbbm.litmus.notation.checks import names_of
 from simbbm.litmus.notation.conditions import EntryIs, atoms
 from simbbm.litmus.notation.reader import LitmusTest

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from simbbm.arm64.constant import constant_pages
 from simbbm.arm64.features import Hardware
 from simbbm.arm64.machine import Arm64, Machine, MachineSpec
+from simbbm.arm64.translation.constant import constant_pages
 from simbbm.check.verdict import Expectation, Verdict
 from simbbm.core.errors import UsageError
 from simbbm.core.system import Problem

@@ -18,7 +18,7 @@ from simbbm.arm64.execution.listing import IfEqual, IfFault, Instruction, Listin
 from simbbm.arm64.execution.listing import Value as Operand
 from simbbm.arm64.features import DELAYED, Features, Hardware
 from simbbm.arm64.ops import TLBI_OPERANDS
-from simbbm.arm64.translation.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.check.properties import Property
 from simbbm.litmus import as_program

@@ -11,6 +11,7 @@ from typing import Any
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import Effect
+from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
 from simbbm.arm64.execution.accesses import Accesses
 from simbbm.arm64.execution.ahead import Ahead
 from simbbm.arm64.execution.decoding import bare
@@ -18,12 +19,11 @@ from simbbm.arm64.execution.listed import Listed
 from simbbm.arm64.hardware import CTX, DVM
 from simbbm.arm64.machine import Machine
 from simbbm.arm64.ops import Physical
-from simbbm.arm64.translation.descriptor import LEAF, TABLE, Descriptor
-from simbbm.arm64.translation.registers import Tcr, Ttbr
+from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.arm64.translation.translate import READ, translations
+from simbbm.core.program import Op
 from simbbm.core.programs.automaton import ControlPoint
-from simbbm.core.programs.program import Op
 from simbbm.core.system import STEP, Move
 from simbbm.core.trace import TraceEvent
 from simbbm.core.unknown import Token

@@ -9,9 +9,9 @@ from typing import NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 
-from simbbm.arm64.translation.descriptor import RO, RW, Attributes, Descriptor, leaf, table
-from simbbm.arm64.translation.geometry import SCALED, SCALED4, Geometry
-from simbbm.arm64.translation.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.descriptor import RO, RW, Attributes, Descriptor, leaf, table
+from simbbm.arm64.geometry import SCALED, SCALED4, Geometry
+from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
 
 Tables = Mapping[int, tuple[Descriptor, ...]]

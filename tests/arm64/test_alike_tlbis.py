@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from simbbm.arm64 import hardware
+from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.features import CONCRETE, DELAYED, Features, Hardware
 from simbbm.arm64.ops import Aborted, Cpu
-from simbbm.arm64.translation.descriptor import leaf
 from tests.support import INV, NEW, OLD, PX, WORDS, X, explore, little
 
 AFFECTED = Features(erratum_4118414=True)

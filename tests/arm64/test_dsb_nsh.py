@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simbbm.arm64.translation.descriptor import leaf
+from simbbm.arm64.descriptor import leaf
 from tests.support import FLAG, NEW, OLD, PX, X, outcomes
 
 ISB = ("isb",)

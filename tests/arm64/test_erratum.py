@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.execution.storebuffer import Store
 from simbbm.arm64.features import Features
-from simbbm.arm64.translation.descriptor import leaf
 from simbbm.core.values import encode
 from tests.support import FLAG, INV, OLD, PX, WORDS, X, explore, little
 

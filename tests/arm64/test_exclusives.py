@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import leaf
-from simbbm.core.programs.program import repeat_until, routine
+from simbbm.core.program import repeat_until, routine
 from tests.support import (
     FLAG,
     FLAG2,

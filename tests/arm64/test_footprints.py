@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from simbbm.arm64.descriptor import leaf, table
 from simbbm.arm64.features import CONCRETE, DELAYED, Features
 from simbbm.arm64.footprints import (
     EVENT,
@@ -18,8 +19,7 @@ from simbbm.arm64.footprints import (
     own_cell,
 )
 from simbbm.arm64.machine import Arm64, Machine
-from simbbm.arm64.translation.descriptor import leaf, table
-from simbbm.arm64.translation.registers import Tcr, Ttbr
+from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.core.system import Cell, Footprint, Move
 from simbbm.litmus.scenario import scenario_of
 from simbbm.model import Model

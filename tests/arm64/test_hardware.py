@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from simbbm.arm64.descriptor import leaf, table
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, FREEDOMS, Features, Hardware
 from simbbm.arm64.machine import Arm64, Machine
-from simbbm.arm64.translation.descriptor import leaf, table
-from simbbm.arm64.translation.registers import Ttbr
+from simbbm.arm64.registers import Ttbr
 from tests.arm64 import naive
 from tests.support import (
     FLAG,

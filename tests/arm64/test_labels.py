@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from simbbm.arm64.descriptor import RO, RW, Attributes, leaf
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Features, Hardware
-from simbbm.arm64.translation.descriptor import RO, RW, Attributes, leaf
 from tests.support import FLAG, INV, NEW, OLD, PX, X, Y, explore, little
 
 RWX = Attributes(execute=True)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.ops import Aborted, Cpu
-from simbbm.arm64.translation.descriptor import leaf
 from simbbm.core.errors import ScenarioError
 from tests.support import FLAG, INV, OLD, PX, X, explore, little, outcomes, thread
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from simbbm.arm64.descriptor import leaf, table
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Hardware
 from simbbm.arm64.ops import Aborted, Cpu, depending
-from simbbm.arm64.translation.descriptor import leaf, table
-from simbbm.arm64.translation.registers import Ttbr
+from simbbm.arm64.registers import Ttbr
 from tests.support import (
     FLAG,
     FLAG2,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from simbbm.arm64.translation.descriptor import RO, leaf, table
+from simbbm.arm64.descriptor import RO, leaf, table
 from tests.support import FLAG, FLAG2, INV, NEW, OLD, PTABLE, PX, SPARE, THIRD, X, Y, outcomes
 
 BASE_AND_ETS2 = pytest.mark.parametrize("ets2", [False, True])
@@ -278,7 +278,7 @@ def test_stale_entry_is_nobody_elses_business() -> None:
 )
 def test_new_table_is_seen_filled_only_with_a_barrier(barrier: Any, forbidden: bool) -> None:
     """R13, ROT.inv+po, ROT.inv+dmbst, ROT.inv+dsb: page 10 is what the table held before."""
-    from simbbm.arm64.translation.descriptor import INVALID_DESCRIPTOR as NOTHING
+    from simbbm.arm64.descriptor import INVALID_DESCRIPTOR as NOTHING
     from tests.support import OTHER, PTES, ROOT, explore, machine, thread
 
     steps = (("str", SPARE, leaf(NEW)), barrier, ("str", PTABLE, table(SPARE)))

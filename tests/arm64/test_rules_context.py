@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from simbbm.arm64.descriptor import ROX, RW, Attributes, Descriptor, leaf, table
 from simbbm.arm64.features import Features
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.arm64.ops import Aborted, Cpu
-from simbbm.arm64.translation.descriptor import ROX, RW, Attributes, Descriptor, leaf, table
-from simbbm.arm64.translation.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from tests.support import (
     FLAG,
     FLAG2,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from simbbm.arm64.translation.descriptor import leaf
+from simbbm.arm64.descriptor import leaf
 from tests.support import FLAG, INV, NEW, OLD, PX, PY, X, Y, explore, little, outcomes
 
 BASE_AND_ETS2 = pytest.mark.parametrize("ets2", [False, True])

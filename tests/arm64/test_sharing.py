@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.features import EAGER, Features
 from simbbm.arm64.machine import Arm64
-from simbbm.arm64.translation.descriptor import leaf
-from simbbm.arm64.translation.registers import Regime, Ttbr
+from simbbm.arm64.registers import Regime, Ttbr
 from simbbm.arm64.translation.sharing import groups, in_common
 from simbbm.core.values import encode
 from tests.support import FLAG, FLAG2, INV, NEW, OLD, OTHER, PX, REGIME, ROOT, X, explore, little

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.descriptor import RW, leaf
 from simbbm.arm64.execution.flight import InFlight
 from simbbm.arm64.execution.instructions import RULES, Decoded
 from simbbm.arm64.execution.storebuffer import Store, StoreBuffer
 from simbbm.arm64.features import DELAYED, Features
 from simbbm.arm64.machine import Arm64
-from simbbm.arm64.translation.descriptor import RW, leaf
 from simbbm.arm64.translation.shootdown import (
     flight_holds_up,
     overlooked,

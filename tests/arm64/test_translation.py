@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simbbm.arm64.features import DELAYED
-from simbbm.arm64.translation.geometry import LEAF_LEVEL, SCALED, SCALED4, Geometry
+from simbbm.arm64.geometry import LEAF_LEVEL, SCALED, SCALED4, Geometry
+from simbbm.arm64.registers import Regime
 from simbbm.arm64.translation.memory import MemoryPool
 from simbbm.arm64.translation.mmu import Mmu, Mmus
-from simbbm.arm64.translation.registers import Regime
 from simbbm.arm64.translation.tlb import LeafEntry, TableEntry, Tlbi
 from simbbm.arm64.translation.view import Hit, View, build_view
 from simbbm.arm64.translation.walks import Fault, merged, without
@@ -302,7 +302,7 @@ def test_entry_includes_what_it_matches_in_the_same_way(
 
 
 def test_levels_and_indices_of_the_real_granules() -> None:
-    from simbbm.arm64.translation.geometry import GEOMETRIES as ALL
+    from simbbm.arm64.geometry import GEOMETRIES as ALL
 
     assert [0, 1] == [ALL["4k"].start_level(bits) for bits in (36, 27)]
     assert [0, 1, 2] == [ALL["16k"].start_level(bits) for bits in (34, 33, 22)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simbbm.arm64.translation.descriptor import RO, Attributes, Descriptor, leaf, table
+from simbbm.arm64.descriptor import RO, Attributes, Descriptor, leaf, table
 from simbbm.check.properties import translations_preserved
 from tests.support import INV, OLD, OTHER, PTES, REGIME, ROOT, SPARE, machine, thread
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from simbbm.arm64.descriptor import RO, Attributes, Descriptor, leaf, table
 from simbbm.arm64.features import Features
 from simbbm.arm64.machine import Arm64
-from simbbm.arm64.translation.descriptor import RO, Attributes, Descriptor, leaf, table
-from simbbm.arm64.translation.registers import Ttbr
+from simbbm.arm64.registers import Ttbr
 from simbbm.check.properties import (
     CATALOGUE,
     Property,

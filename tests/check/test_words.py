@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from simbbm.arm64.descriptor import ROX, leaf, table
 from simbbm.arm64.features import Features
 from simbbm.arm64.machine import Arm64, Machine
-from simbbm.arm64.translation.descriptor import ROX, leaf, table
-from simbbm.arm64.translation.registers import Ttbr
+from simbbm.arm64.registers import Ttbr
 from simbbm.check.properties import (
     all_ptes_at_end,
     context_restored,

@@ -137,11 +137,11 @@ def test_progress_says_how_far_it_has_to_go(simbbm: Cli, monkeypatch: pytest.Mon
 
 ENDLESS = '''
 from simbbm.arm64.ops import Cpu
-from simbbm.core.programs.program import repeat_until, routine
+from simbbm.core.program import repeat_until, routine
 from simbbm.scenario import CpuSetup, Setup, scenario
-from simbbm.arm64.translation.descriptor import leaf, table
-from simbbm.arm64.translation.geometry import SCALED4
-from simbbm.arm64.translation.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.descriptor import leaf, table
+from simbbm.arm64.geometry import SCALED4
+from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.check.properties import terminates
 
 FLAG = 20

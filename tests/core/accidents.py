@@ -6,8 +6,8 @@ from collections.abc import KeysView
 from operator import is_
 from typing import Any, NamedTuple
 
-from simbbm.core.programs import program as simbbm_program
-from simbbm.core.programs.program import line_of_caller, routine
+from simbbm.core import program as simbbm_program
+from simbbm.core.program import line_of_caller, routine
 from tests.core.mistakes import Handle, programs_of
 from tests.core.ways import helps
 

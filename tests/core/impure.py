@@ -23,7 +23,7 @@ from enum import Enum
 from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any, NamedTuple, Self
 
-from simbbm.core.programs.program import repeat_until, routine
+from simbbm.core.program import repeat_until, routine
 from tests.core.mistakes import Handle
 
 NOTES: list[int] = []

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from simbbm.core.errors import ScenarioError
+from simbbm.core.program import Op, Step
 from simbbm.core.programs.automaton import Automaton
-from simbbm.core.programs.program import Op, Step
 
 
 class Handle(NamedTuple):

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simbbm.core.errors import ScenarioError
+from simbbm.core.program import Call, Loop, Op, Request, Step, repeat_until, routine
 from simbbm.core.programs.automaton import Automaton, ControlPoint, edits
 from simbbm.core.programs.labels import matches
-from simbbm.core.programs.program import Call, Loop, Op, Request, Step, repeat_until, routine
 
 Body = tuple[Any, ...]
 MAX_STEPS = 25

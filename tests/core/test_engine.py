@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import simpy
 
+from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Hardware
-from simbbm.arm64.translation.descriptor import leaf
 from simbbm.core.choice import Chooser, Polite, Tape, run_seed
 from simbbm.core.engine import Engine, RunEnd
 from simbbm.core.errors import ScenarioError

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from simbbm.core.errors import ScenarioError
+from simbbm.core.program import repeat_until, routine
 from simbbm.core.programs.automaton import Automaton, edits
-from simbbm.core.programs.program import repeat_until, routine
 from simbbm.core.values import encode, key, why_not_frozen
 from tests.core.mistakes import CPU, Handle, refusal
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from simbbm.core.errors import ScenarioError, UsageError, Where
+from simbbm.core.program import Op, repeat_until, routine
 from simbbm.core.programs import automaton as automaton_module
 from simbbm.core.programs import frames
 from simbbm.core.programs.automaton import Automaton
-from simbbm.core.programs.program import Op, repeat_until, routine
 from tests.core.mistakes import CPU, Handle, line_of, refusal
 
 

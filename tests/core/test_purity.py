@@ -13,9 +13,9 @@ from typing import Any, NamedTuple, cast
 import pytest
 
 from simbbm.core.errors import ScenarioError
+from simbbm.core.program import repeat_until, routine
 from simbbm.core.programs import frames
 from simbbm.core.programs.automaton import Automaton
-from simbbm.core.programs.program import repeat_until, routine
 from tests.core import accidents, impure, ways
 from tests.core.mistakes import COUNTER, CPU, LOG, Handle, line_of, refusal, walk
 

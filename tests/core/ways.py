@@ -139,7 +139,7 @@ class Lies:
     notes: list[int] = []
 
 
-Lies.__module__ = "simbbm.core.programs.program"
+Lies.__module__ = "simbbm.core.program"
 
 
 class Answers(NamedTuple):

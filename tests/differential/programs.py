@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from simbbm.arm64.ops import Aborted, Cpu
-from simbbm.core.programs.program import repeat_until, routine
+from simbbm.core.program import repeat_until, routine
 
 Step = tuple[Any, ...]
 Steps = tuple[Step, ...]

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from simbbm.arm64.descriptor import INVALID_DESCRIPTOR, RO, ROX, Descriptor, leaf, table
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Features, Hardware
-from simbbm.arm64.translation.descriptor import INVALID_DESCRIPTOR, RO, ROX, Descriptor, leaf, table
-from simbbm.arm64.translation.geometry import KERNEL_PAGE, SCALED4
-from simbbm.arm64.translation.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.geometry import KERNEL_PAGE, SCALED4
+from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.check import properties as check
 from simbbm.check.verdict import Expectation
 from simbbm.scenario import CpuSetup, Scenario, Setup

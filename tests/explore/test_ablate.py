@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from simbbm import discovery
+from simbbm.arm64.execution.weaken import As, weaker_forms
 from simbbm.arm64.translation.tlb import Tlbi
-from simbbm.arm64.weaken import As, weaker_forms
 from simbbm.cli.ablate_columns import ABSENT
 from simbbm.core.errors import UsageError
+from simbbm.core.program import Op
 from simbbm.core.programs.labels import exact_pattern, matches
-from simbbm.core.programs.program import Op
 from simbbm.explore.counterexample.ablate import Ablation, Ablator, Change, read_change, with_change
 from simbbm.explore.runs.replay import Result, model_of, replay
 from simbbm.explore.runs.run import run_one

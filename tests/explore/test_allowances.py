@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from simbbm import discovery
+from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.features import DELAYED, Hardware
-from simbbm.arm64.translation.descriptor import leaf
 from simbbm.explore.counterexample.allowances import Allowances
 from simbbm.explore.counterexample.explain import explain
 from simbbm.explore.runs.replay import model_of

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
+from simbbm.arm64.descriptor import RW, leaf, table
 from simbbm.arm64.execution.storebuffer import StoreBuffer
 from simbbm.arm64.features import Features
 from simbbm.arm64.footprints import Kind
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import RW, leaf, table
+from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.translation.mmu import EarlyFault
-from simbbm.arm64.translation.registers import Ttbr
 from simbbm.arm64.translation.tlb import LeafEntry, TableEntry
 from simbbm.arm64.translation.walks import TRANSLATION, Fault
-from simbbm.core.programs.program import repeat_until
+from simbbm.core.program import repeat_until
 from simbbm.explore.search.ample import Ample, is_quiet
 from simbbm.explore.search.space import Space
 from tests.explore.test_persistent_sets import assert_all_persistent

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.footprints import cpu_footprint
 from simbbm.arm64.machine import Arm64
-from simbbm.arm64.translation.descriptor import leaf
 from simbbm.core.system import Problem
 from simbbm.explore.search.ample import MAX_LOOKAHEAD, Ample
 from simbbm.explore.search.standing import WALKS_NOTHING, Future

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.features import Features
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import leaf
-from simbbm.core.programs.program import repeat_until
+from simbbm.core.program import repeat_until
 from simbbm.explore.search import breadth_first as searching
 from simbbm.explore.search.breadth_first import Search
 from simbbm.explore.search.space import Space

@@ -10,13 +10,13 @@ import msgspec
 import pytest
 
 from simbbm import discovery
+from simbbm.arm64.execution.weaken import As
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.weaken import As
 from simbbm.campaign.stress import StressRequest, stress
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import EditError, ScenarioError
+from simbbm.core.program import routine
 from simbbm.core.programs.automaton import Edits
-from simbbm.core.programs.program import routine
 from simbbm.explore.counterexample.ablate import Ablator, Change, with_change
 from simbbm.explore.runs import live
 from simbbm.explore.runs.live import require_live

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from simbbm.arm64.descriptor import leaf, table
 from simbbm.arm64.features import Hardware
+from simbbm.arm64.geometry import SCALED4
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import leaf, table
-from simbbm.arm64.translation.geometry import SCALED4
 from simbbm.check.properties import terminates
 from simbbm.core.graph import Ended, Graph
-from simbbm.core.programs.program import repeat_until, routine
+from simbbm.core.program import repeat_until, routine
 from simbbm.explore.counterexample.allowances import allowances
 from simbbm.explore.counterexample.ddmin import ddmin
 from simbbm.explore.counterexample.explain import explain

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from simbbm.arm64.descriptor import leaf, table
 from simbbm.arm64.features import DELAYED, Features
 from simbbm.arm64.footprints import Kind
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import leaf, table
-from simbbm.arm64.translation.registers import Ttbr
+from simbbm.arm64.registers import Ttbr
 from simbbm.check.properties import no_size_change_seen, no_tlb_conflict
 from simbbm.core.system import Move
 from simbbm.explore.search.space import Space

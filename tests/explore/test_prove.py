@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
+from simbbm.arm64.descriptor import leaf, table
+from simbbm.arm64.geometry import SCALED
 from simbbm.arm64.machine import Arm64, MachineSpec
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import leaf, table
-from simbbm.arm64.translation.geometry import SCALED
 from simbbm.check.verdict import Expectation, Verdict
 from simbbm.core.choice import Polite
 from simbbm.core.graph import Graph, Node
-from simbbm.core.programs.program import repeat_until
+from simbbm.core.program import repeat_until
 from simbbm.explore.runs.replay import Result, model_of, replay
 from simbbm.explore.search import breadth_first as searching
 from simbbm.explore.search.attempt import Interrupted, way_of

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simbbm.arm64.ops import Cpu
-from simbbm.core.programs.program import repeat_until, routine
+from simbbm.core.program import repeat_until, routine
 from simbbm.explore.search.prove import witness_along
 from simbbm.model import Model
 from simbbm.scenario import CpuSetup, Setup, scenario

@@ -9,15 +9,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simbbm.arm64.context import Shared
+from simbbm.arm64.descriptor import leaf, table
 from simbbm.arm64.features import Features
+from simbbm.arm64.geometry import KERNEL_PAGE
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.arm64.ops import Cpu
+from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.symmetry import Symmetry
-from simbbm.arm64.translation.descriptor import leaf, table
-from simbbm.arm64.translation.geometry import KERNEL_PAGE
-from simbbm.arm64.translation.registers import Ttbr
 from simbbm.arm64.translation.view import Hit
-from simbbm.core.programs.program import repeat_until
+from simbbm.core.program import repeat_until
 from simbbm.core.system import Problem
 from simbbm.explore.search.space import Space
 from simbbm.model import Model

@@ -7,16 +7,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from simbbm.arm64.descriptor import RO, RW, Descriptor, leaf, table
 from simbbm.arm64.features import CONCRETE, DELAYED, Hardware
+from simbbm.arm64.geometry import SCALED4
 from simbbm.arm64.ops import Aborted, Cpu
-from simbbm.arm64.translation.descriptor import RO, RW, Descriptor, leaf, table
-from simbbm.arm64.translation.geometry import SCALED4
 from simbbm.check.properties import terminates
 from simbbm.check.verdict import Verdict
 from simbbm.core.choice import Polite
 from simbbm.core.errors import ModelError
 from simbbm.core.graph import Graph
-from simbbm.core.programs.program import repeat_until, routine
+from simbbm.core.program import repeat_until, routine
 from simbbm.explore.counterexample.confirm import confirm
 from simbbm.explore.counterexample.explain import explain
 from simbbm.explore.counterexample.shrink import shrink

@@ -8,7 +8,7 @@ import pytest
 
 from simbbm.arm64.ops import Cpu
 from simbbm.check.properties import terminates
-from simbbm.core.programs.program import repeat_until
+from simbbm.core.program import repeat_until
 from simbbm.explore.search.prove import Prover
 from simbbm.model import Model
 from simbbm.scenario import CpuSetup, Setup, scenario

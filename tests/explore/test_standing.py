@@ -8,11 +8,11 @@ import pytest
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import Pending
+from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.features import Features
 from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.symmetry import Symmetry
-from simbbm.arm64.translation.descriptor import leaf
-from simbbm.arm64.translation.registers import Ttbr
 from simbbm.core.system import Problem
 from simbbm.explore.search.ample import is_quiet
 from simbbm.explore.search.standing import SOME_TLBI, Standing

@@ -6,12 +6,12 @@ from itertools import permutations
 
 import pytest
 
+from simbbm.arm64.descriptor import leaf, table
 from simbbm.arm64.ops import Cpu
+from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.symmetry import NotAlikeError, Symmetry
-from simbbm.arm64.translation.descriptor import leaf, table
-from simbbm.arm64.translation.registers import Ttbr
 from simbbm.core.choice import Tape
-from simbbm.core.programs.program import routine
+from simbbm.core.program import routine
 from simbbm.litmus.scenario import scenario_of
 from simbbm.model import Model
 from tests.explore.test_reductions import walk

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from simbbm.arm64.geometry import SCALED
 from simbbm.arm64.machine import MachineSpec
-from simbbm.arm64.translation.geometry import SCALED
 from simbbm.check.verdict import Expectation
 from simbbm.core.system import STEP, Footprint, Move, Problem
 from simbbm.core.values import digest

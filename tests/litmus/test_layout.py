@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from simbbm.arm64.translation.descriptor import Descriptor
-from simbbm.arm64.translation.geometry import LEAF_LEVEL
-from simbbm.arm64.translation.registers import Ttbr
+from simbbm.arm64.descriptor import Descriptor
+from simbbm.arm64.geometry import LEAF_LEVEL
+from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.translation.translate import FETCH, READ, WRITE, permitted
 from simbbm.litmus.layout import Layout
 from simbbm.litmus.notation.syntax import Base, Entry, Location, Physical

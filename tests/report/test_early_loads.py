@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.features import DELAYED
 from simbbm.arm64.ops import Cpu, depending
-from simbbm.arm64.translation.descriptor import leaf
 from simbbm.core.graph import Graph
-from simbbm.core.programs.program import routine
+from simbbm.core.program import routine
 from simbbm.core.trace import TraceEvent
 from simbbm.explore.runs.play import RunStep
 from simbbm.report.trace import event

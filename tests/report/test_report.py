@@ -9,12 +9,12 @@ from functools import cache
 import pytest
 
 from simbbm import discovery
+from simbbm.arm64.descriptor import INVALID_DESCRIPTOR, RO, RW, leaf, table
 from simbbm.arm64.ops import CPU
-from simbbm.arm64.translation.descriptor import INVALID_DESCRIPTOR, RO, RW, leaf, table
-from simbbm.arm64.translation.registers import Tcr, Ttbr
+from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.arm64.translation.translate import Translation
 from simbbm.arm64.translation.walks import CONFLICT, TRANSLATION, Fault
-from simbbm.core.programs.program import Step
+from simbbm.core.program import Step
 from simbbm.core.trace import TraceEvent
 from simbbm.explore.runs.replay import model_of
 from simbbm.explore.runs.run import run_one

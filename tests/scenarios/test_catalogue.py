@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from simbbm import discovery
+from simbbm.arm64.descriptor import INVALID, TABLE
 from simbbm.arm64.machine import Arm64, Machine
-from simbbm.arm64.translation.descriptor import INVALID, TABLE
 from simbbm.arm64.translation.walks import Fault
 from simbbm.explore.search.prove import Prover
-from simbbm.linux.boot.kernel import Kernel
+from simbbm.linux.kernel import Kernel
 from simbbm.linux.pgtable import PTE_PRESENT_INVALID
 from simbbm.model import Model
 from simbbm.scenario import Scenario

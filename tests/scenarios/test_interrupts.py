@@ -8,11 +8,11 @@ from simbbm import discovery
 from simbbm.arm64.features import Hardware
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.arm64.ops import Cpu
-from simbbm.core.programs.program import routine
+from simbbm.core.program import routine
 from simbbm.explore.search.breadth_first import Search
 from simbbm.explore.search.prove import Prover
 from simbbm.explore.search.space import Space
-from simbbm.linux.boot.kernel import Kernel
+from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import secondary_part
 from simbbm.model import Model
 from simbbm.scenario import Scenario

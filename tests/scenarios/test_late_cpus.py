@@ -11,7 +11,7 @@ from simbbm import discovery
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.arm64.ops import Cpu
 from simbbm.cli.commands.guide import pages
-from simbbm.core.programs.program import routine
+from simbbm.core.program import routine
 from simbbm.explore.search.prove import Prover
 from simbbm.linux.hotplug import cpus_read_lock
 from simbbm.linux.set_memory import RunningKernel

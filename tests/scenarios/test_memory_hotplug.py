@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from simbbm import discovery
+from simbbm.arm64.descriptor import TABLE
+from simbbm.arm64.geometry import KERNEL_PAGE
 from simbbm.arm64.machine import Arm64, Machine
-from simbbm.arm64.translation.descriptor import TABLE
-from simbbm.arm64.translation.geometry import KERNEL_PAGE
 from simbbm.check.verdict import Verdict
-from simbbm.core.programs.program import routine
+from simbbm.core.program import routine
 from simbbm.explore.search.prove import Prover
 from simbbm.linux.memory_hotplug import HotplugKernel
 from simbbm.model import Model

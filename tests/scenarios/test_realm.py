@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from simbbm import discovery
+from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
+from simbbm.arm64.geometry import KERNEL_PAGE, SCALED
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.arm64.ops import Cpu
-from simbbm.arm64.translation.descriptor import LEAF, TABLE, Descriptor
-from simbbm.arm64.translation.geometry import KERNEL_PAGE, SCALED
 from simbbm.arm64.translation.memory import Tables
+from simbbm.core.program import routine
 from simbbm.core.programs.automaton import Edits
-from simbbm.core.programs.program import routine
 from simbbm.explore.search.prove import Proof, Prover
-from simbbm.linux.boot.layout import Layout
-from simbbm.linux.boot.layout import layout as lay_out
+from simbbm.linux.layout import Layout
+from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mem_encrypt import (
     PROT_NS_SHARED,
     Answer,

@@ -8,7 +8,7 @@ import pytest
 
 from simbbm import discovery
 from simbbm.explore.search.prove import Prover
-from simbbm.linux.boot.layout import LAYOUTS
+from simbbm.linux.layout import LAYOUTS
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.explore.test_reductions import walk

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from simbbm.arm64.descriptor import leaves
 from simbbm.arm64.execution.instructions import RULES, Decoded
 from simbbm.arm64.ops import Physical
-from simbbm.arm64.translation.descriptor import leaves
 from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.unknown import Dependent, is_known
 

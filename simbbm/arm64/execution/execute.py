@@ -20,8 +20,8 @@ from simbbm.arm64.execution.exceptions import exception_return
 from simbbm.arm64.execution.flight import behind_dmb
 from simbbm.arm64.execution.mistakes import no_such_register
 from simbbm.arm64.ops import Aborted
+from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.arm64.translation.memory import Memory
-from simbbm.arm64.translation.registers import Tcr, Ttbr
 from simbbm.arm64.translation.translate import FETCH, Translation, translations
 from simbbm.core.errors import ScenarioError
 from simbbm.core.system import Problem

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from simbbm.arm64.translation.descriptor import Descriptor
-from simbbm.arm64.translation.registers import Tcr, Ttbr
+from simbbm.arm64.descriptor import Descriptor
+from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.arm64.translation.tlb import Tlbi
 
 Constant = int | Descriptor | Ttbr | Tcr

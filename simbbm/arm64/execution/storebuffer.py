@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from simbbm.arm64.translation.descriptor import Descriptor
+from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.translation.tlb import LeafEntry
 
 Word = int | Descriptor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simbbm.arm64.translation.descriptor import (
+from simbbm.arm64.descriptor import (
     INVALID,
     INVALID_DESCRIPTOR,
     Attributes,
@@ -12,7 +12,7 @@ from simbbm.arm64.translation.descriptor import (
     leaf,
     table,
 )
-from simbbm.arm64.translation.geometry import KERNEL_PAGE, LEAF_LEVEL, Geometry
+from simbbm.arm64.geometry import KERNEL_PAGE, LEAF_LEVEL, Geometry
 
 TABLE_NAMES = {-1: "pgd", 0: "pgd", 1: "pud", 2: "pmd", 3: "pte"}
 

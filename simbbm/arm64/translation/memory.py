@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from simbbm.arm64.translation.descriptor import LEAF, TABLE, Descriptor
+from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
 from simbbm.core.errors import ScenarioError
 from simbbm.core.values import Encoded, digest, encode
 

@@ -19,11 +19,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
+from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.features import Hardware
-from simbbm.arm64.translation.descriptor import Descriptor
-from simbbm.arm64.translation.geometry import KERNEL_PAGE, Geometry
+from simbbm.arm64.geometry import KERNEL_PAGE, Geometry
+from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.translation.memory import Table, Tables
-from simbbm.arm64.translation.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
 from simbbm.arm64.translation.view import View, build_view
 from simbbm.arm64.translation.walks import (

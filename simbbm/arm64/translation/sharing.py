@@ -23,9 +23,9 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, permutations
 
 from simbbm.arm64.cpu import CpuPool, CpuSpec, CpuState
+from simbbm.arm64.registers import Regime, Ttbr
 from simbbm.arm64.translation.memory import Tables
 from simbbm.arm64.translation.mmu import Halves, Mmus
-from simbbm.arm64.translation.registers import Regime, Ttbr
 from simbbm.arm64.translation.tlb import Tlbi
 
 Groups = tuple[tuple[int, ...], ...]

@@ -15,7 +15,7 @@ from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.execution.flight import InFlight, Window
 from simbbm.arm64.execution.instructions import Decoded
 from simbbm.arm64.execution.storebuffer import StoreBuffer
-from simbbm.arm64.translation.geometry import Geometry
+from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.translation.tlb import LeafEntry, Tlbi
 
 

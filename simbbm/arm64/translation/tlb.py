@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from simbbm.arm64.translation.descriptor import Attributes
-from simbbm.arm64.translation.geometry import Geometry
+from simbbm.arm64.descriptor import Attributes
+from simbbm.arm64.geometry import Geometry
 
 GLOBAL = -1
 """In place of an ASID: the entry matches every ASID."""

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState
-from simbbm.arm64.translation.descriptor import Attributes
+from simbbm.arm64.descriptor import Attributes
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry
 from simbbm.arm64.translation.view import Hit

@@ -8,11 +8,11 @@ from __future__ import annotations
 from itertools import product
 from typing import NamedTuple
 
+from simbbm.arm64.descriptor import Attributes
 from simbbm.arm64.features import Hardware
-from simbbm.arm64.translation.descriptor import Attributes
-from simbbm.arm64.translation.geometry import Geometry
+from simbbm.arm64.geometry import Geometry
+from simbbm.arm64.registers import Regime
 from simbbm.arm64.translation.memory import Tables
-from simbbm.arm64.translation.registers import Regime
 from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry
 from simbbm.arm64.translation.walks import (
     TRANSLATION,

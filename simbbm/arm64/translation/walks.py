@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from simbbm.arm64.translation.descriptor import LEAF, TABLE, Descriptor
-from simbbm.arm64.translation.geometry import LEAF_LEVEL, Geometry
+from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
+from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
+from simbbm.arm64.registers import Context
 from simbbm.arm64.translation.memory import Table, Tables
-from simbbm.arm64.translation.registers import Context
 from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry
 
 TRANSLATION, ACCESS_FLAG, PERMISSION, CONFLICT = (

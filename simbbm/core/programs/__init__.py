@@ -1,6 +1,6 @@
 """Programs: `async def` functions that are functions of what they have observed.
 
-Read `program` first (what is awaited), then `automaton` (how a program becomes control points) and
+Read `core/program` first (what is awaited), then `automaton` (how a program becomes control points) and
 `frames` (how one frame is run from its history). `labels` is what steps are called.
 
 What a program may not look at is found by `purity`, with `code` and `bytecode` (what its code

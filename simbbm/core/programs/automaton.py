@@ -23,10 +23,7 @@ from types import CodeType
 from typing import Any, TypeVar
 
 from simbbm.core.errors import ScenarioError, Where
-from simbbm.core.programs import frames
-from simbbm.core.programs.frames import Raised, Turn
-from simbbm.core.programs.labels import matches, short_label
-from simbbm.core.programs.program import (
+from simbbm.core.program import (
     Call,
     Loop,
     Op,
@@ -35,6 +32,9 @@ from simbbm.core.programs.program import (
     Step,
     require_module_level,
 )
+from simbbm.core.programs import frames
+from simbbm.core.programs.frames import Raised, Turn
+from simbbm.core.programs.labels import matches, short_label
 from simbbm.core.programs.purity import Purity
 from simbbm.core.values import digest, key, qualified_name, why_not_frozen
 

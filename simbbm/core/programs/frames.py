@@ -16,9 +16,9 @@ from pathlib import PurePath
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
+from simbbm.core import program
 from simbbm.core.errors import ScenarioError, Where
-from simbbm.core.programs import program
-from simbbm.core.programs.program import Call, Op, Program, Request, Step
+from simbbm.core.program import Call, Op, Program, Request, Step
 from simbbm.core.unknown import NeedsValueError
 from simbbm.core.values import key, qualified_name, why_not_frozen
 

@@ -15,8 +15,8 @@ from types import FunctionType, MappingProxyType
 from typing import Any
 
 from simbbm.core.errors import ScenarioError, Where
+from simbbm.core.program import Routine
 from simbbm.core.programs.code import scan
-from simbbm.core.programs.program import Routine
 from simbbm.core.values import encode
 
 

@@ -6,7 +6,7 @@ whatever those lead to. All of it has to be constant: numbers, text, tuples, enu
 dataclasses, functions and classes made of such, and the builtins that are functions of their
 arguments. What is on no list is refused, so that nobody has to think of every way to cheat.
 
-Trusted, not looked into: what `simbbm.core.programs.program` offers and `simbbm.arm64`, which steps
+Trusted, not looked into: what `simbbm.core.program` offers and `simbbm.arm64`, which steps
 are made of, and what is written in C on the lists of `trusted`.
 """
 
@@ -25,10 +25,10 @@ from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from simbbm.core.errors import ScenarioError, Where
+from simbbm.core.program import Routine
 from simbbm.core.programs.code import Name, scan
 from simbbm.core.programs.guarded import GUARDED, guard, text_of
 from simbbm.core.programs.mistakes import LOOPS, ORDER, is_inside, why_not_named
-from simbbm.core.programs.program import Routine
 from simbbm.core.programs.trusted import PURE, is_trusted, of_python
 from simbbm.core.values import attributes_of, slots_of
 

@@ -24,7 +24,7 @@ import typing
 from types import FunctionType
 from typing import Any
 
-from simbbm.core.programs import program
+from simbbm.core import program
 from simbbm.core.programs.guarded import GUARDED, text_of
 
 _FUNCTIONS = (

@@ -20,11 +20,11 @@ from itertools import combinations
 
 import msgspec
 
-from simbbm.arm64.weaken import ACQUIRES, As, weaker_forms
+from simbbm.arm64.execution.weaken import ACQUIRES, As, weaker_forms
 from simbbm.core.errors import EditError, ScenarioError, UsageError, Where
+from simbbm.core.program import Op
 from simbbm.core.programs.automaton import Automaton, Edits
 from simbbm.core.programs.labels import exact_pattern, matches
-from simbbm.core.programs.program import Op
 from simbbm.explore.runs.live import LIMITS, explored
 from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits

@@ -15,8 +15,8 @@ from simbbm.arm64.execution.storebuffer import StoreBuffer
 from simbbm.arm64.features import Features
 from simbbm.arm64.machine import Arm64, Machine, owed_mask
 from simbbm.arm64.ops import Cpu
+from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.symmetry import Symmetry
-from simbbm.arm64.translation.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.system import Move, Problem

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simbbm.arm64.cpu import CpuSpec
-from simbbm.arm64.translation.descriptor import TABLE
-from simbbm.arm64.translation.geometry import LEAF_LEVEL
+from simbbm.arm64.descriptor import TABLE
+from simbbm.arm64.geometry import LEAF_LEVEL
 
 if TYPE_CHECKING:
     from simbbm.arm64.machine import MachineSpec

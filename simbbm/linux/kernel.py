@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from simbbm.arm64.translation.geometry import KERNEL_PAGE
-from simbbm.arm64.translation.registers import Tcr, Ttbr
+from simbbm.arm64.geometry import KERNEL_PAGE
+from simbbm.arm64.registers import Tcr, Ttbr
 
 
 class Kernel(NamedTuple):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.errors import EditError
-from simbbm.core.programs.program import Op
+from simbbm.core.program import Op
 
 _LADDER: dict[str, tuple[str, ...]] = {
     "dsb.sy": ("dsb.nsh", "dmb.ish"),

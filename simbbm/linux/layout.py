@@ -15,12 +15,12 @@ from itertools import count
 from typing import Literal, NamedTuple
 
 from simbbm.arm64.context import Region
+from simbbm.arm64.descriptor import RO, ROX, RW, Descriptor
+from simbbm.arm64.geometry import KERNEL_PAGE, LEAF_LEVEL, Geometry
+from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.translation.builder import TableBuilder
-from simbbm.arm64.translation.descriptor import RO, ROX, RW, Descriptor
-from simbbm.arm64.translation.geometry import KERNEL_PAGE, LEAF_LEVEL, Geometry
-from simbbm.arm64.translation.registers import Regime, Tcr, Ttbr
 from simbbm.core.errors import UsageError
-from simbbm.linux.boot.kernel import Kernel
+from simbbm.linux.kernel import Kernel
 from simbbm.linux.pgtable import PTE_PRESENT_INVALID
 from simbbm.linux.stop_machine import MultiStop
 

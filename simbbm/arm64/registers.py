@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from simbbm.arm64.translation.geometry import KERNEL_PAGE
+from simbbm.arm64.geometry import KERNEL_PAGE
 
 
 class Ttbr(NamedTuple):
