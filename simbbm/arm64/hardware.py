@@ -14,6 +14,7 @@ from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState, Effect, LocalMove, Pending
 from simbbm.arm64.execution.flight import drained
 from simbbm.arm64.execution.in_order import source_of
+from simbbm.arm64.execution.mistakes import check_fits
 from simbbm.arm64.execution.ordering import ordered
 from simbbm.arm64.ops import INTERRUPT, Aborted
 from simbbm.arm64.translation.memory import Memory
@@ -38,7 +39,7 @@ def hardware_moves(
     shared: Shared, state: CpuState, memory: Memory, cpu: int
 ) -> Iterator[LocalMove]:
     """Everything that this CPU's hardware may do now."""
-    yield from _drains(shared, state)
+    yield from _drains(shared, state, memory, cpu)
     yield from _invalidations(shared, state, memory, cpu)
     if shared.hardware.event_stream:
         yield from _event_stream(shared, state)
@@ -51,13 +52,15 @@ def hardware_moves(
         yield from _evictions(shared, state)
 
 
-def _drains(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
+def _drains(shared: Shared, state: CpuState, memory: Memory, cpu: int) -> Iterator[LocalMove]:
     """Stores that may reach memory now, each location an agent of its own."""
     for index in state.buffer.drainable():
         store = state.buffer.stores[index]
         mmu = state.mmu
         if state.features.ets2 and mmu.early_faults:
             mmu = shared.mmus.without_early_faults(mmu)
+        if state.flight:  # what it stores may not have been known when it was translated
+            check_fits(shared, memory, f"cpu{cpu}: a pending store", store.address, store.words)
         buffer, flight = state.buffer.drained(index), state.flight
         if flight and not any(buffer.pending(store.address + k) for k in range(len(store.words))):
             window = drained(flight.window, store.address, len(store.words))

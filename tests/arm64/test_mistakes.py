@@ -7,10 +7,25 @@ from typing import Any
 
 import pytest
 
-from simbbm.arm64.descriptor import leaf
+from simbbm.arm64.descriptor import leaf, table
+from simbbm.arm64.features import DELAYED
 from simbbm.arm64.ops import Aborted, Cpu
 from simbbm.core.errors import ScenarioError
-from tests.support import FLAG, INV, OLD, PX, X, explore, little, outcomes, thread
+from tests.support import (
+    FLAG,
+    INV,
+    OLD,
+    OTHER,
+    PTES,
+    PX,
+    ROOT,
+    X,
+    explore,
+    little,
+    machine,
+    outcomes,
+    thread,
+)
 
 
 class State(IntEnum):
@@ -63,8 +78,41 @@ def is_odd(value: int, *, why: str) -> bool:
     ],
     ids=lambda value: "" if isinstance(value, str) else None,
 )
-def test_operation_that_makes_no_sense_is_refused(step: tuple[Any, ...], what: str) -> None:
-    assert what in refusal(("nop",), step)
+@pytest.mark.parametrize("window", [1, 4])
+def test_operation_that_makes_no_sense_is_refused(
+    step: tuple[Any, ...], what: str, window: int
+) -> None:
+    assert what in refusal(("nop",), step, hardware=DELAYED._replace(window=window))
+
+
+async def act_on_one(cpu: Cpu) -> int:
+    """What follows the wait makes no sense of any other value."""
+    return {1: 7}[await cpu.wait(FLAG, is_one)]
+
+
+def is_one(value: int) -> bool:
+    return value == 1
+
+
+@pytest.mark.parametrize("window", [1, 4])
+def test_a_program_is_not_asked_what_follows_a_poll_in_vain(window: int) -> None:
+    tables = {ROOT: (INV, leaf(4), INV, INV), OTHER: (INV,) * 4}
+    programs = (thread, ("str", FLAG, 1)), (act_on_one,)
+    system = machine(*programs, tables=tables, hardware=DELAYED._replace(window=window))
+
+    assert {((), 7)} == explore(system).outcomes
+
+
+async def store_what_it_loads(cpu: Cpu) -> None:
+    """Into a table, before it is known that it is no descriptor."""
+    await cpu.str(PX, await cpu.ldr(FLAG))
+
+
+def test_a_value_that_was_not_known_is_refused_when_it_is_stored() -> None:
+    tables = {ROOT: (table(PTES), leaf(4), INV, INV), PTES: (INV,) * 4, OTHER: (INV,) * 4}
+    hardware = DELAYED._replace(window=4)
+    with pytest.raises(ScenarioError, match=r"a store of 0 to .*tables hold descriptors"):
+        explore(machine((store_what_it_loads,), tables=tables, hardware=hardware))
 
 
 def test_fill_across_the_end_of_a_table_is_refused() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from simbbm.arm64.cpu import NOTHING, CpuState, Effect, LocalMove
 from simbbm.arm64.execution.flight import BUFFER, MEMORY, InFlight, Window, restarted, with_entry
 from simbbm.arm64.execution.instructions import LOAD, STORE
-from simbbm.arm64.execution.mistakes import check_address, check_fits, satisfied
+from simbbm.arm64.execution.mistakes import check_fits, satisfied
 from simbbm.arm64.execution.ordering import Ordering
 from simbbm.arm64.ops import Aborted
 from simbbm.arm64.translation.memory import Memory
@@ -61,18 +61,20 @@ class Accesses(Ordering):
             if not self.is_ordered(i):
                 continue
             word = self._physical(t, i)
-            for read in self._read(i, t, word):
-                value = self.value(i, word)[2]
-                if satisfied(instruction.where, predicate, value, args):
-                    goes_on = True
-                    yield read
-                else:
-                    polled = self._after_access(t, self.state)
-                    poll = self.move(i, t.suffix, Effect(polled), t=t, reads=(word,))
-                    if polled is not self.state:
-                        yield poll
-                    elif not t.early:
-                        in_vain.append(poll._replace(optional=True))
+            known, _, value = self.value(i, word)
+            if not known:
+                continue
+            if satisfied(instruction.where, predicate, value, args):
+                goes_on = True
+                yield from self._read(i, t, word)
+                continue
+            # The program is not asked what it would do with a value that it waits not to see.
+            polled = self._after_access(t, self.state)
+            poll = self.move(i, t.suffix, Effect(polled), t=t, reads=(word,))
+            if polled is not self.state:
+                yield poll
+            elif not t.early:
+                in_vain.append(poll._replace(optional=True))
         if goes_on:
             yield from in_vain
 
@@ -118,6 +120,8 @@ class Accesses(Ordering):
                 yield self._step(i, f"translates{t.suffix}", entry, t)
                 continue
             word = self._physical(t, i)
+            if self._kind(i) == WRITE and self.code[i].operands is not None:
+                self._words(i, word)
             entry = self.window[i]._replace(word=word, entry=t.entry, stale=self._stale(t))
             what = f"translates to {target(t, results)}"
             yield self._step(i, what, entry, t, self._restarted(i, word))
@@ -126,9 +130,7 @@ class Accesses(Ordering):
         return WRITE if STORE in self.code[i].rule.kinds else READ
 
     def _translated(self, i: int, access: str) -> tuple[Translation, ...]:
-        address = self.code[i].address
-        check_address(self.code[i].where, self.code[i].mnemonic, address)
-        page = self.shared.geometry.page(address)
+        page = self.shared.geometry.page(self.code[i].address)
         results = translations(self.shared, self.state, self.memory, page, access)
         if self.shared.ablated("walker"):
             results += translations(self.shared, self.state, self._forwarded(i), page, access)

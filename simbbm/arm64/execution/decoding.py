@@ -6,6 +6,7 @@ from typing import Any
 
 from simbbm.arm64.descriptor import leaves
 from simbbm.arm64.execution.instructions import RULES, Decoded
+from simbbm.arm64.execution.mistakes import check_address
 from simbbm.arm64.ops import Physical
 from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.unknown import Dependent, is_known
@@ -25,6 +26,7 @@ def decoded(point: ControlPoint) -> Decoded:
             address = bare(operands[0])
             if type(address) is Physical:
                 physical, address = True, address.address
+            check_address(point.where, op.mnemonic, address)
         operands = operands[1:]
     known = is_known(operands)
     if known:
