@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from simbbm.arm64.execution.flight import Source
+from simbbm.arm64.execution.flight import Flight
 from simbbm.arm64.execution.listing import Listing
 from simbbm.arm64.execution.storebuffer import StoreBuffer
 from simbbm.arm64.features import Features
@@ -57,7 +57,7 @@ class CpuState:
     vbar: int | None
     inbox: tuple[Pending, ...]
     features: Features
-    flight: Source | None = None
+    flight: Flight | None = None
     """What is known of several instructions in flight: of a listing, or of the program from `point`
     on. None: the program's operations are done one after the other."""
     interrupted: bool = False

@@ -68,18 +68,8 @@ class Source(Protocol):
         """What is in flight."""
 
     @property
-    def finished(self) -> bool:
-        """Whether nothing is left to do."""
-
-    def content(self) -> tuple[Any, ...]:
-        """What identifies it."""
-
-    @property
     def split(self) -> bool:
         """Whether an access is translated in one step and performed in another."""
-
-    def with_window(self, window: Window) -> Source:
-        """The same with other things known of what is in flight."""
 
     def code(self, state: CpuState, cpu: int) -> list[Decoded]:
         """What is in flight, decoded as far as values are known."""
@@ -108,6 +98,20 @@ class Source(Protocol):
         resume: bool,
     ) -> Effect:
         """What happens when the i-th instruction takes an exception (`resume`: an SVC)."""
+
+
+class Flight(Source, Protocol):
+    """A source with something to be recorded: what is known of several instructions."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+
+    def content(self) -> tuple[Any, ...]:
+        """What identifies it."""
+
+    def with_window(self, window: Window) -> Flight:
+        """The same with other things known of what is in flight."""
 
 
 def behind_dmb(shared: Shared, state: CpuState, option: str) -> dict[str, Any]:

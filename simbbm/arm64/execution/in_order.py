@@ -24,12 +24,6 @@ class InOrder:
 
     window: Window = (FRESH,)
     split = False
-    finished = False
-    """That is for its control point to say."""
-
-    def content(self) -> tuple[Any, ...]:
-        """Nothing."""
-        return ()
 
     def code(self, state: CpuState, cpu: int) -> list[Decoded]:  # noqa: ARG002
         """What the program asks for."""
@@ -45,10 +39,6 @@ class InOrder:
     def synchronised(self, shared: Shared, state: CpuState, i: int, **changes: Any) -> CpuState:  # noqa: ARG002
         """The CPU after an ISB."""
         return self.after(shared, state, self.window, **changes)
-
-    def with_window(self, window: Window) -> Source:  # noqa: ARG002
-        """The same: nothing is recorded."""
-        return self
 
     def continued(self, shared: Shared, returned: Effect) -> Effect:  # noqa: ARG002
         """Go on where an exception was taken."""
