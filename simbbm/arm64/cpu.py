@@ -150,7 +150,7 @@ class Effect(NamedTuple):
 class LocalMove(NamedTuple):
     """A move of one CPU or of its hardware, without the CPU's number.
 
-    `kind`, `what`, `variant` and `notes` are those of the `Move` that becomes of it.
+    `kind`, `what`, `variant`, `notes`, `enables` are those of the `Move` that becomes of it.
     """
 
     kind: str
@@ -167,6 +167,7 @@ class LocalMove(NamedTuple):
     notes: tuple[str, ...] = ()
     page: str = ""
     """Of a walk: the name of the page that it is for."""
+    enables: bool = False
 
 
 class CpuSpec(NamedTuple):

@@ -372,4 +372,5 @@ def _named(move: LocalMove, cpu: int, cells: Footprint) -> Move:
         what,
         move.variant,
         move.notes,
+        move.enables,
     )

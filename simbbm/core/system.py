@@ -70,6 +70,8 @@ class Move(NamedTuple):
     """Of a STEP: how far it is, or in which of several ways it goes."""
     notes: tuple[str, ...] = ()
     """What is remarkable about it, for readers."""
+    enables: bool = False
+    """It only lets its own CPU go on, and changes nothing for anybody else."""
 
 
 class Problem(NamedTuple):

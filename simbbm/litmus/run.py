@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from simbbm.arm64.features import Hardware
 from simbbm.arm64.machine import Machine
-from simbbm.core.system import STEP, Move
+from simbbm.core.system import Move
 from simbbm.litmus.notation.conditions import holds
 from simbbm.litmus.notation.reader import LitmusTest
 from simbbm.litmus.outcome import Outcome
@@ -75,8 +75,8 @@ def run(
 ) -> Result:
     """Search all executions of a test.
 
-    `eager`: do steps at once that change nothing for anybody else (`_at_once`). It and `hardware`
-    are for tests of the tests.
+    `eager`: do steps at once that change nothing for anybody else (`Move.enables`). It and
+    `hardware` are for tests of the tests.
     """
     scenario = scenario_of(test, hardware._replace(eager_steps=eager))
     given = {"ets2": "yes" if ets2 else "no"} | ({} if window is None else {"window": window})
@@ -88,24 +88,6 @@ def run(
     endings = sorted(search.endings(), key=lambda ending: ending.text)
     seconds = perf_counter() - start
     return Result(test, model, len(search.parents), seconds, search.complete, tuple(endings))
-
-
-def _at_once(move: Move) -> bool:
-    """Whether a step may be the only one that is looked at where it is possible.
-
-    Such a step reads and writes nothing but its own thread's window, depends on nothing that others
-    could change, and stays possible until it is taken; so it commutes with whatever would have come
-    first, and every outcome is still met.
-    * A DSB whose accesses and TLBIs are done only lets later instructions go on. What it waited for
-      cannot become undone.
-    * So does a context synchronisation where no register write is under way. (Else it would end
-      walks from the old tables, which others may still change: `_context_is_settled`.)
-    """
-    return move.kind == STEP and move.variant.strip() in ("completes", "synchronises")
-
-
-def _context_is_settled(state: Machine, move: Move) -> bool:
-    return all(len(values) == 1 for values in state.cpus[move.cpu].mmu.regime)
 
 
 class Search:
@@ -146,10 +128,16 @@ class Search:
             frontier = following
 
     def _moves(self, state: Machine) -> Iterator[tuple[int, Move]]:
+        """What is looked at: a step that only enables others alone, where there is one.
+
+        It reads and writes nothing but its own thread's window, depends on nothing that others
+        could change, and stays possible until it is taken; so it commutes with whatever would have
+        come first, and every outcome is still met (`arm64/execution/execute.py:Executor`).
+        """
         moves = self.machine.moves(state)
         if self.eager:
             for k, move in enumerate(moves):
-                if _at_once(move) and _context_is_settled(state, move):
+                if move.enables:
                     return iter([(k, move)])
         return enumerate(moves)
 

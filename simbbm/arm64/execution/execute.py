@@ -117,14 +117,16 @@ class Executor(Accesses):
         if self.is_dsb_done(i):
             marked_only = not self.state.features.ets2
             mmu = self.shared.mmus.without_early(self.state.mmu, marked_only=marked_only)
-            yield self.done(i, None, what="completes", mmu=mmu)
+            done = self.done(i, None, what="completes", mmu=mmu)
+            yield done._replace(enables=self._is_settled())
 
     def synchronise(self, i: int) -> Iterator[LocalMove]:
         """ISB, and exceptions of listings: context synchronisation (R14)."""
         if self.is_committed(i) and self.is_quiet(i):
             mmu = self.shared.mmus.synchronised(self.state.mmu, self.memory.tables)
             after = self.source.synchronised(self.shared, self.state, i, mmu=mmu)
-            yield self.move(i, "synchronises" if self.source.split else "", Effect(after))
+            done = self.move(i, "synchronises" if self.source.split else "", Effect(after))
+            yield done._replace(enables=self._is_settled())
 
     def tlbi(self, i: int) -> Iterator[LocalMove]:
         """TLBI: issued now, acts on each CPU when it gets there."""
