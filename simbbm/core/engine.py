@@ -17,7 +17,7 @@ every agent then gets a new process. This is the only module that knows SimPy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from types import MethodType
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -56,49 +56,63 @@ class TurnEnvironment(simpy.Environment, Generic[S]):
         self._turns: dict[str, Turn] = {}
         self._taken = 0
         """The index of the move whose turn it is."""
-        self._choose: Callable[[Node[S]], int]
-        self._note: Callable[[str], object]
+        self._chooser: Chooser
+        self.labels: list[str] = []
         self._queued = False
 
-    def begin(self, chooser: Chooser, labels: list[str]) -> Callable[[], None]:
-        """Begin a run, and return what makes one move; its label is added to the list."""
+    def begin(self, chooser: Chooser) -> None:
+        """Begin a run: who chooses, and nothing taken yet."""
         self.node = self.graph.initial
-        self._choose = chooser.choose
-        self._note = labels.append
+        self._chooser = chooser
+        self.labels = []
         # Not by vars(self): an object whose `__dict__` was asked for is slower ever after.
         own = MethodType(type(self).step, self), MethodType(type(self).schedule, self)
         self._queued = (self.step, self.schedule) != own or self.peek() < Infinity
-        return self.step_in_queue if self._queued else self.step
+
+    def take_turns(self, most: int) -> None:
+        """Give turns to the agents that the chooser names, until the run ends."""
+        if self._queued:
+            self._take_turns_in_queue(most)
+            return
+        choose, note, turns = self._chooser.choose, self.labels.append, self._turns
+        node = self.node
+        for _ in range(most):
+            if node.ended is not None:
+                break
+            k = self._taken = choose(node)
+            agent, label = node.names[k]
+            note(label)
+            try:
+                turn = turns[agent]
+            except KeyError:
+                turn = self._start(agent)
+            turn.callbacks.pop()(turn)
+            node = self.node
 
     def step(self) -> None:
         """Process the next event: the turn that the chooser gives, or the head of the queue."""
         if self._queued:
             super().step()
-            return
-        node = self.node
-        k = self._taken = self._choose(node)
-        move = node.moves[k]
-        self._note(move.label)
-        try:
-            turn = self._turns[move.agent]
-        except KeyError:
-            turn = self._start(move.agent)
-        turn.callbacks.pop()(turn)
+        else:
+            self.take_turns(1)
 
-    def step_in_queue(self) -> None:
-        """Put the turn that the chooser gives into SimPy's queue; process all up to it."""
-        k = self._taken = self._choose(self.node)
-        move = self.node.moves[k]
-        self._note(move.label)
-        turn = self._turns.get(move.agent) or self._start(move.agent)
-        event = self.timeout(1, move)
-        event.callbacks, turn.callbacks = turn.callbacks, event.callbacks
-        try:
-            while not event.processed:
-                self.step()
-        except BaseException:
-            event.callbacks = []  # It may stay in the queue, and is nobody's turn any more.
-            raise
+    def _take_turns_in_queue(self, most: int) -> None:
+        """Put each turn that the chooser gives into SimPy's queue; process all up to it."""
+        for _ in range(most):
+            if self.node.ended is not None:
+                break
+            k = self._taken = self._chooser.choose(self.node)
+            move = self.node.moves[k]
+            self.labels.append(move.label)
+            turn = self._turns.get(move.agent) or self._start(move.agent)
+            event = self.timeout(1, move)
+            event.callbacks, turn.callbacks = turn.callbacks, event.callbacks
+            try:
+                while not event.processed:
+                    self.step()
+            except BaseException:
+                event.callbacks = []  # It may stay in the queue, and is nobody's turn any more.
+                raise
 
     def schedule(
         self, event: simpy.Event, priority: EventPriority = NORMAL, delay: SimTime = 0
@@ -144,14 +158,11 @@ class Engine(Generic[S]):
     def run(self, chooser: Chooser, max_steps: int) -> RunEnd:
         """Run one schedule."""
         environment = self.environment
-        labels: list[str] = []
-        step = environment.begin(chooser, labels)
+        environment.begin(chooser)
         try:
-            for _ in range(max_steps):
-                if environment.node.ended is not None:
-                    break
-                step()
+            environment.take_turns(max_steps)
         except BaseException:
             environment.forget()
             raise
+        labels = environment.labels
         return RunEnd(environment.node, len(labels), trace_digest(labels))

@@ -28,11 +28,23 @@ class Ended(StrEnum):
 class Node(Generic[S]):
     """A state with its moves; `following[k]` is the node after `moves[k]`, None until walked."""
 
-    __slots__ = ("digest", "ended", "following", "moves", "policy", "problem", "state")
+    __slots__ = (
+        "digest",
+        "ended",
+        "following",
+        "moves",
+        "names",
+        "policy",
+        "problem",
+        "races",
+        "state",
+    )
 
     def __init__(self, state: S, moves: tuple[Move, ...]) -> None:
         self.state = state
         self.moves = moves
+        self.names = tuple([move[:2] for move in moves])
+        """The agent and the label of each move: what a run looks at."""
         self.following: list[Node[S] | None] = [None] * len(moves)
         self.ended: Ended | None = None
         self.problem: Problem | None = None
@@ -40,6 +52,8 @@ class Node(Generic[S]):
         """What `Graph.digest` found."""
         self.policy: object = None
         """A chooser's own notes on this node (a pure function of it)."""
+        self.races: list[tuple[str, ...] | None] | None = None
+        """Likewise those of partial order sampling: whom each move races with."""
 
 
 class Judged(NamedTuple):

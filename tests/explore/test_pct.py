@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from math import sqrt
+from typing import Any
 
 import pytest
 
 from simbbm.core.choice import run_seed
 from simbbm.core.engine import Engine
-from simbbm.core.graph import Ended, Graph
+from simbbm.core.graph import Ended, Graph, Node
 from simbbm.explore.strategies.bound import pct_bound
 from simbbm.explore.strategies.calibrate import calibrate
 from simbbm.explore.strategies.named import strategy
@@ -122,10 +123,9 @@ def test_remembering_who_goes_first_changes_nothing() -> None:
     """The same as finding the highest priority anew at every step."""
 
     class Forgetful(PctChooser):
-        def _first(self, agent_set: object) -> str:
-            name = super()._first(agent_set)  # type: ignore[arg-type]
-            self._highest.clear()
-            return name
+        def choose(self, node: Node[Any]) -> int:
+            self._priorities.first_of.clear()
+            return super().choose(node)
 
     def every_other(state: tuple[str, ...], agent: str) -> bool:
         return len(state) < 16 and agent == AGENTS[len(state) % 3]

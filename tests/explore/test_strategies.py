@@ -142,7 +142,7 @@ def test_a_menu_groups_moves_by_agent_and_by_cpu() -> None:
     assert menu.agents == ((0,), (1,), (2,), (3,))
     assert menu.cpus == (((0,), (2,)), ((1,), (3,)))
     assert menu.moves_of["cpu1.walk[x]"] == (3,)
-    assert menu.programs == ("cpu0", "cpu1")
+    assert menu.programs.names == ("cpu0", "cpu1")
     assert menu.hardware == ("dvm.cpu0", "cpu1.walk[x]")
 
 

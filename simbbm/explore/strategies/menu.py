@@ -1,7 +1,8 @@
 """What a chooser sees in a node: its moves by agent and by CPU, worked out once.
 
-A menu is a pure function of the node and lives in its `policy` slot, so that strategies may share a
-graph and a choice costs a draw and a few lookups.
+Which moves they are is nothing to a chooser, only whose they are: nodes in which the same agents
+have as many moves share one menu. It lives in the node's `policy` slot, so that strategies may
+share a graph and a choice costs a draw and a few lookups.
 """
 
 from __future__ import annotations
@@ -25,29 +26,36 @@ class AgentSet:
 _agent_sets: dict[tuple[str, ...], AgentSet] = {}
 
 
+def _agent_set(names: tuple[str, ...]) -> AgentSet:
+    return _agent_sets.setdefault(names, AgentSet(names))
+
+
 class Menu:
-    """A node's moves as indices, grouped. Everything is in the canonical order of the moves."""
+    """Moves as indices, grouped. Everything is in the canonical order of the moves."""
 
     __slots__ = (
         "agent_set",
         "agents",
         "cpus",
         "hardware",
+        "items",
         "moves_of",
+        "names",
         "programs",
-        "races",
         "single",
     )
 
-    def __init__(self, node: Node[Any]) -> None:
+    def __init__(self, agent_and_cpu: tuple[tuple[str, int], ...]) -> None:
         by_agent: dict[str, list[int]] = {}
-        cpu_of: dict[str, int] = {}
-        for k, move in enumerate(node.moves):
-            by_agent.setdefault(move.agent, []).append(k)
-            cpu_of[move.agent] = move.cpu
+        cpu_of = dict(agent_and_cpu)
+        for k, (agent, _) in enumerate(agent_and_cpu):
+            by_agent.setdefault(agent, []).append(k)
         self.moves_of: dict[str, Moves] = {name: tuple(moves) for name, moves in by_agent.items()}
-        names = tuple(self.moves_of)
-        self.agent_set = _agent_sets.setdefault(names, AgentSet(names))
+        self.items = tuple(self.moves_of.items())
+        """The same, to go through."""
+        self.names = tuple(self.moves_of)
+        """The agents that can move."""
+        self.agent_set = _agent_set(self.names)
         self.agents = tuple(self.moves_of.values())
         """Agent by agent, its moves."""
         self.single = () if any(m[1:] for m in self.agents) else tuple(m[0] for m in self.agents)
@@ -57,16 +65,21 @@ class Menu:
             by_cpu.setdefault(cpu_of[name], []).append(moves)
         self.cpus = tuple(map(tuple, by_cpu.values()))
         """CPU by CPU, the moves of each of its agents."""
-        self.programs = tuple(name for name in names if name == f"cpu{cpu_of[name]}")
+        programs = tuple(name for name in self.names if name == f"cpu{cpu_of[name]}")
+        self.programs = _agent_set(programs)
         """The agents that are programs."""
-        self.hardware = tuple(name for name in names if name != f"cpu{cpu_of[name]}")
+        self.hardware = tuple(name for name in self.names if name not in programs)
         """All other agents."""
-        self.races: dict[int, tuple[str, ...]] = {}
-        """`explore.strategies.pos` notes here whom a move races with."""
+
+
+_menus: dict[tuple[tuple[str, int], ...], Menu] = {}
 
 
 def menu_of(node: Node[Any]) -> Menu:
-    """Make a node's menu and leave it there. Choosers look at `node.policy` first."""
-    menu = Menu(node)
+    """Find a node's menu and leave it there. Choosers look at `node.policy` first."""
+    agent_and_cpu = tuple([(move.agent, move.cpu) for move in node.moves])
+    menu = _menus.get(agent_and_cpu)
+    if menu is None:
+        menu = _menus[agent_and_cpu] = Menu(agent_and_cpu)
     node.policy = menu
     return menu

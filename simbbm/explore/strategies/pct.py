@@ -16,7 +16,6 @@ Two things differ from the paper, and neither weakens that sentence for the runs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from simbbm.core.choice import Chooser, Tape
@@ -32,16 +31,15 @@ STEPS_UNCALIBRATED = 100
 class PctChooser:
     """One run's priorities. Afterwards `agents` says how many agents it met."""
 
-    __slots__ = ("_changes", "_highest", "_left", "_numbers", "_priorities", "depth", "k")
+    __slots__ = ("_changes", "_draw", "_left", "_priorities", "depth", "k")
 
     def __init__(self, seed: bytes, depth: int, k: int) -> None:
         tape = Tape(seed)
         self.depth = depth
         self.k = k
-        self._numbers = tape.numbers
+        self._draw = tape.numbers.__next__
         self._left = k
         self._priorities = Priorities(tape)
-        self._highest: dict[AgentSet, str] = {}
         self._changes = change_points(tape, min(depth - 1, k), k)
 
     @property
@@ -55,32 +53,30 @@ class PctChooser:
         left = self._left
         if left == 0:
             agents = menu.agents
-            moves = agents[next(self._numbers) * len(agents) >> 16]
+            moves = agents[self._draw() * len(agents) >> 16]
         else:
-            name = self._highest.get(menu.agent_set) or self._first(menu.agent_set)
+            priorities = self._priorities
+            agents = menu.agent_set
+            name = priorities.first_of.get(agents) or priorities.first(agents)
             if left in self._changes:
-                self._priorities[name] = self._changes[left]
-                self._highest.clear()
-                name = self._first(menu.agent_set)
+                priorities.drop(name, self._changes[left])
+                name = priorities.first(agents)
             self._left = left - 1
             moves = menu.moves_of[name]
         n = len(moves)
-        k: int = moves[next(self._numbers) * n >> 16] if n > 1 else moves[0]
+        k: int = moves[self._draw() * n >> 16] if n > 1 else moves[0]
         return k
-
-    def _first(self, agent_set: AgentSet) -> str:
-        """Find who goes first, and remember it until a priority changes."""
-        name = self._highest[agent_set] = self._priorities.highest(agent_set.names)
-        return name
 
 
 class Priorities(dict[str, int]):
     """Priorities by agent, drawn on first sight; all above those of change points."""
 
-    __slots__ = ("_tape",)
+    __slots__ = ("_tape", "first_of")
 
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
+        self.first_of: dict[AgentSet, str] = {}
+        """Who has the highest priority, as far as `first` was asked since the last drop."""
 
     def __missing__(self, name: str) -> int:
         # 32 bits, made distinct by the order of first sight: a tie would favour the lower agent.
@@ -88,15 +84,15 @@ class Priorities(dict[str, int]):
         priority = self[name] = 1 + (drawn << 16) + len(self)
         return priority
 
-    def highest(self, names: Sequence[str]) -> str:
+    def first(self, agents: AgentSet) -> str:
         """Who of these has the highest priority."""
-        first = names[0]
-        highest = self[first]
-        for name in names[1:]:
-            priority = self[name]
-            if priority > highest:
-                highest, first = priority, name
-        return first
+        name = self.first_of[agents] = max(agents.names, key=self.__getitem__)
+        return name
+
+    def drop(self, name: str, priority: int) -> None:
+        """Give an agent another priority."""
+        self[name] = priority
+        self.first_of.clear()
 
 
 def change_points(tape: Tape, wanted: int, k: int) -> dict[int, int]:

@@ -20,17 +20,17 @@ from typing import Any
 
 from simbbm.core.choice import Chooser, Tape
 from simbbm.core.graph import Node
-from simbbm.explore.strategies.menu import Menu, menu_of
+from simbbm.explore.strategies.menu import menu_of
 from simbbm.explore.strategies.profile import Profile
 
 
 class PosChooser:
     """One run's priorities, by agent: the priority of its next event."""
 
-    __slots__ = ("_numbers", "_priorities")
+    __slots__ = ("_draw", "_priorities")
 
     def __init__(self, seed: bytes) -> None:
-        self._numbers = Tape(seed).numbers
+        self._draw = Tape(seed).numbers.__next__
         self._priorities: dict[str, int] = {}
         """Of 16 bits, drawn when they are first compared."""
 
@@ -38,33 +38,45 @@ class PosChooser:
         """Return the next move."""
         menu: Any = node.policy or menu_of(node)
         priorities = self._priorities
-        highest = -1
-        for name in menu.agent_set.names:
-            if name in priorities:
-                priority = priorities[name]
-            else:
-                priority = priorities[name] = next(self._numbers)
-            # A tie goes to the first in canonical order, and is too rare to matter.
-            if priority > highest:
-                highest, first = priority, name
-        moves = menu.moves_of[first]
+        if len(menu.items) == 1:  # It runs whatever its priority, which is used up.
+            [(name, moves)] = menu.items
+            if priorities.pop(name, None) is None:
+                self._draw()
+        else:
+            highest = -1
+            for name, moves_of_it in menu.items:
+                if name in priorities:
+                    priority = priorities[name]
+                else:
+                    priority = priorities[name] = self._draw()
+                # A tie goes to the first in canonical order, and is too rare to matter.
+                if priority > highest:
+                    highest, moves = priority, moves_of_it
         n = len(moves)
-        k: int = moves[next(self._numbers) * n >> 16] if n > 1 else moves[0]
-        for name in menu.races.get(k) or _races(node, menu, k):
-            if name in priorities:
-                del priorities[name]
+        k: int = moves[self._draw() * n >> 16] if n > 1 else moves[0]
+        if len(menu.items) > 1:
+            races = node.races or _no_races(node)
+            for name in races[k] or _races(node, k):
+                priorities.pop(name, None)
         return k
 
 
-def _races(node: Node[Any], menu: Menu, k: int) -> tuple[str, ...]:
+def _no_races(node: Node[Any]) -> list[tuple[str, ...] | None]:
+    """Nothing is known of a node's races yet."""
+    node.races = [None] * len(node.moves)
+    return node.races
+
+
+def _races(node: Node[Any], k: int) -> tuple[str, ...]:
     """Who draws anew after move `k`: its agent, and whoever races with it."""
     ran = node.moves[k]
     names = {ran.agent: None}
     for other in node.moves:
         if other.cpu != ran.cpu and other.footprint.conflicts(ran.footprint):
             names[other.agent] = None
-    menu.races[k] = tuple(names)
-    return menu.races[k]
+    assert node.races is not None
+    racing = node.races[k] = tuple(names)
+    return racing
 
 
 class Pos:

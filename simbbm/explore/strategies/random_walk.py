@@ -20,10 +20,10 @@ from simbbm.explore.strategies.profile import Profile
 class AgentWalk:
     """An agent uniformly, then one of its moves."""
 
-    __slots__ = ("_numbers",)
+    __slots__ = ("_draw",)
 
     def __init__(self, seed: bytes) -> None:
-        self._numbers = Tape(seed).numbers
+        self._draw = Tape(seed).numbers.__next__
 
     def choose(self, node: Node[Any]) -> int:
         """Return the next move."""
@@ -31,13 +31,13 @@ class AgentWalk:
         agents = menu.single
         if agents:
             n = len(agents)
-            single: int = agents[next(self._numbers) * n >> 16] if n > 1 else agents[0]
+            single: int = agents[self._draw() * n >> 16] if n > 1 else agents[0]
             return single
         agents = menu.agents
         n = len(agents)
-        moves = agents[next(self._numbers) * n >> 16] if n > 1 else agents[0]
+        moves = agents[self._draw() * n >> 16] if n > 1 else agents[0]
         n = len(moves)
-        k: int = moves[next(self._numbers) * n >> 16] if n > 1 else moves[0]
+        k: int = moves[self._draw() * n >> 16] if n > 1 else moves[0]
         return k
 
 

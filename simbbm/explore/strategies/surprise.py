@@ -40,8 +40,8 @@ class SurpriseChooser:
         "_arrivals",
         "_changes",
         "_priorities",
-        "_profile",
         "_step",
+        "_steps",
         "_tape",
         "_waiting",
         "_waits",
@@ -50,7 +50,7 @@ class SurpriseChooser:
 
     def __init__(self, seed: bytes, budget: int, profile: Profile) -> None:
         self._tape = Tape(seed)
-        self._profile = profile
+        self._steps = profile.steps
         self._priorities = Priorities(self._tape)
         self._changes = change_points(self._tape, min(_CPU_CHANGES, profile.steps), profile.steps)
         self._waits = {
@@ -67,7 +67,18 @@ class SurpriseChooser:
     def choose(self, node: Node[Any]) -> int:
         """Return the next move."""
         menu: Any = node.policy or menu_of(node)
-        moves_of, waiting, step = menu.moves_of, self._waiting, self._step
+        name = self._hardware(node, menu) if menu.hardware or self._waiting else None
+        if name is None:
+            name = self._program(menu)
+        self._step += 1
+        moves = menu.moves_of[name]
+        n = len(moves)
+        k: int = moves[self._tape.below(n)] if n > 1 else moves[0]
+        return k
+
+    def _hardware(self, node: Node[Any], menu: Menu) -> str | None:
+        """The first hardware agent that has waited as long as was drawn for it."""
+        moves_of, waiting = menu.moves_of, self._waiting
         for name in waiting:
             if name not in moves_of:
                 waiting = {name: until for name, until in waiting.items() if name in moves_of}
@@ -76,17 +87,10 @@ class SurpriseChooser:
         for name in menu.hardware:
             if name not in waiting:
                 waiting[name] = self._until(node.moves[moves_of[name][0]])
-            if waiting[name] <= step:
+            if waiting[name] <= self._step:
                 del waiting[name]
-                break
-        else:
-            name = self._program(menu)
-            waiting.pop(name, None)
-        self._step = step + 1
-        moves = moves_of[name]
-        n = len(moves)
-        k: int = moves[self._tape.below(n)] if n > 1 else moves[0]
-        return k
+                return name
+        return None
 
     def _until(self, move: Move) -> int:
         """Until which step hardware waits that was just given this move to make.
@@ -102,16 +106,21 @@ class SurpriseChooser:
         return self._step + (wait or 0)
 
     def _program(self, menu: Menu) -> str:
-        """Whose program goes on; if none can, the hardware that would wait the shortest."""
-        if not menu.programs:
-            return min(menu.hardware, key=self._waiting.__getitem__)
-        left = self._profile.steps - self._step
+        """The program of the highest priority; if all wait, the hardware with the shortest wait."""
+        programs = menu.programs
+        names = programs.names
+        if not names:
+            name = min(menu.hardware, key=self._waiting.__getitem__)
+            del self._waiting[name]
+            return name
+        left = self._steps - self._step
         if left <= 0:
-            return menu.programs[self._tape.below(len(menu.programs))]
-        name = self._priorities.highest(menu.programs)
+            return names[self._tape.below(len(names))]
+        priorities = self._priorities
+        name = priorities.first_of.get(programs) or priorities.first(programs)
         if left in self._changes:
-            self._priorities[name] = self._changes[left]
-            name = self._priorities.highest(menu.programs)
+            priorities.drop(name, self._changes[left])
+            name = priorities.first(programs)
         return name
 
 

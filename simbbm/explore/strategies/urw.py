@@ -26,32 +26,32 @@ from simbbm.explore.strategies.profile import UNKNOWN, Profile
 class UrwChooser:
     """One run, and how many moves every agent has left."""
 
-    __slots__ = ("_left", "_numbers")
+    __slots__ = ("_draw", "_left")
 
     def __init__(self, seed: bytes, moves: Mapping[str, int]) -> None:
-        self._numbers = Tape(seed).numbers
+        self._draw = Tape(seed).numbers.__next__
         self._left = _Left(moves)
 
     def choose(self, node: Node[Any]) -> int:
         """Return the next move."""
         menu: Any = node.policy or menu_of(node)
         left = self._left
-        names = menu.agent_set.names
-        name = names[0]
+        names = menu.names
         if len(names) > 1:
-            total = 0
+            drawn = self._draw() * sum(map(left.__getitem__, names)) >> 16
             for name in names:
-                total += left[name]
-            drawn = next(self._numbers) * total >> 16
-            for name in names:
-                drawn -= left[name]
+                its = left[name]
+                drawn -= its
                 if drawn < 0:
                     break
-        if left[name] > 1:
-            left[name] -= 1
+        else:
+            name = names[0]
+            its = left[name]
+        if its > 1:
+            left[name] = its - 1
         moves = menu.moves_of[name]
         n = len(moves)
-        k: int = moves[next(self._numbers) * n >> 16] if n > 1 else moves[0]
+        k: int = moves[self._draw() * n >> 16] if n > 1 else moves[0]
         return k
 
 
