@@ -1,7 +1,7 @@
 """What is searched, run and replayed: a scenario with parameters and edits that have been checked.
 
 A `Model` cannot be made of parameters that are not allowed, programs that are impure, or edits that
-name a step which no code can produce. So whatever takes one refuses the same mistakes.
+name a step which no code can produce. So every function that takes one refuses the same mistakes.
 
 A twin's edits are held against its code with the parameters given, and then with the defaults: a
 machine without exceptions has no handler's steps.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import copy
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -30,11 +31,11 @@ from simbbm.scenario import CpuSetup, Scenario, Setup
 class Model:
     """A scenario with all its parameters: described, checked and built once.
 
-    `system` and `graph` are shared by whoever plays schedules on the model: they remember states,
-    which changes how long it takes and nothing else. What does depend on what a machine was asked
-    before works on a model made `anew`: a search, which reports the steps that it has met, and
-    reduces by the order in which it met them; a story, which tells what was read by where that led;
-    and who confirms a failure, for whom a memory is what may be wrong.
+    `system` and `graph` are shared by all runs on the model. They cache states, which changes how
+    long a run takes and nothing else. A machine of its own (`anew`) is for what depends on which
+    steps the programs have taken before: a search, which reports the steps that it reached, in the
+    order in which it reached them; a story, which reads off the automaton what a step observed; and
+    the confirmation of a failure, which must not trust a cache.
     """
 
     def __init__(self, scenario: Scenario, params: Mapping[str, Any] | None = None) -> None:
@@ -42,12 +43,13 @@ class Model:
         self.scenario = scenario
         self.params: dict[str, Any] = scenario.parameters_from(params or {})
         self.setup = scenario.setup(self.params)
+        self._changes: tuple[Callable[[Hardware], Hardware], ...] = ()
         _require_expectable(scenario, self.setup)
         self._spec = _spec(scenario, self.setup)
 
     @property
     def automaton(self) -> Automaton:
-        """The programs of `system`, as far as somebody has come."""
+        """The programs of `system`, as far as any run has reached."""
         return self._spec.automaton
 
     @cached_property
@@ -57,11 +59,11 @@ class Model:
 
     @cached_property
     def graph(self) -> Graph[Machine]:
-        """Its states, as far as somebody has come."""
+        """Its states, as far as any run has reached."""
         return Graph(self.system)
 
     def anew(self) -> Model:
-        """The same model, with a machine of its own that remembers nothing."""
+        """The same model, with a machine of its own that has cached nothing."""
         other = copy(self)
         vars(other).pop("system", None)
         vars(other).pop("graph", None)
@@ -71,15 +73,23 @@ class Model:
     def with_(self, **params: Any) -> Model:
         """The same scenario with some parameters changed; the same model if none is."""
         changed = self.params | params
-        return self if changed == self.params else Model(self.scenario, changed)
+        if changed == self.params:
+            return self
+        other = Model(self.scenario, changed)
+        for change in self._changes:
+            other = other.on(change)
+        return other
 
     def on(self, change: Callable[[Hardware], Hardware]) -> Model:
         """The same scenario and parameters on other hardware."""
-        return Model(self.scenario.on(change), self.params)
+        other = copy(self)
+        other.setup = replace(self.setup, hardware=change(self.setup.hardware))
+        vars(other)["_changes"] = (*self._changes, change)
+        return other.anew()
 
 
 def _spec(scenario: Scenario, setup: Setup) -> MachineSpec:
-    """What the machine starts as: its programs are pure, and every edit names something."""
+    """The machine's initial state; the programs are checked for purity, the edits for effect."""
     automaton = Automaton(scenario.edits)
     cpus = tuple(_cpu_spec(automaton, cpu) for cpu in setup.cpus)
     steps = _steps(automaton, setup)
@@ -120,7 +130,7 @@ def _require_known(scenario: Scenario, unknown: list[Edit], steps: Steps) -> Non
 
 
 def _steps(automaton: Automaton, setup: Setup) -> Steps:
-    """The steps that all the code of a machine can come to; none of it may be impure."""
+    """All steps that the code of a machine can produce; raise ScenarioError if it is impure."""
     roots = [cpu.program for cpu in setup.cpus]
     if setup.handler:
         roots.append(setup.handler)
@@ -136,7 +146,7 @@ def _cpu_spec(automaton: Automaton, cpu: CpuSetup) -> CpuSpec:
 
 
 def _walked(setup: Setup) -> tuple[int, ...]:
-    """What walkers speculate on if nobody says it; a closure needs no such list."""
+    """Pages for speculative walks, by default all mapped ones; a TLB closure needs no such list."""
     if setup.hardware.closure or not setup.hardware.speculation:
         return ()
     contexts = (context for cpu in setup.cpus for context in cpu.regime.contexts())

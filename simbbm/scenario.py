@@ -161,15 +161,6 @@ class Scenario:
             smallest=smallest or {},
         )
 
-    def on(self, change: Callable[[Hardware], Hardware]) -> Scenario:
-        """Return this scenario on other hardware."""
-
-        def build(**parameters: Any) -> Setup:
-            setup = self.build(**parameters)
-            return replace(setup, hardware=change(setup.hardware))
-
-        return _replaced(self, build=build)
-
     def parameters_from(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Every parameter's value, from those that were given and the defaults."""
         known = {p.name: p for p in self.parameters}
@@ -186,6 +177,10 @@ class Scenario:
                     hint = f"with cpus={values['cpus']} {error.hint}"
                     raise UsageError(f"{p.name}={error.message}", hint) from None
         return values
+
+    def claims_proof(self, parameters: Mapping[str, Any]) -> bool:
+        """Whether a sample is too little evidence: `evidence="proved"` is about the defaults."""
+        return self.evidence == "proved" and parameters == self.parameters_from({})
 
     def setup(self, parameters: Mapping[str, Any]) -> Setup:
         """Build the machine's description for these parameters."""

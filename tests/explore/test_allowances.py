@@ -18,7 +18,7 @@ from simbbm.explore.witness.recording import Witness, witness_of
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.explore.test_reductions import walk
-from tests.scenarios.everything import TWINS, failures, names, twin
+from tests.scenarios.everything import TWINS, failures, names, on_hardware, twin
 from tests.support import FLAG, INV, NEW, OLD, PX, X, little
 
 PARAMS: dict[str, Any] = {"cpus": 2, "layout": "pmd"}
@@ -72,7 +72,7 @@ def test_what_is_needed_is_used_and_fails_on_no_hardware_without(scenario: Scena
     found, witness = of(scenario), counterexample(scenario)
     way = f"{witness.verdict}:{witness.property}"
     for name in found.used:
-        poorer = scenario.on(partial(Hardware.without, freedom=name))
+        poorer = on_hardware(scenario, partial(Hardware.without, freedom=name))
         assert (name in found.needed) == (way not in failures(poorer, **PARAMS))
 
     assert {*found.needed} <= {*found.used}

@@ -29,6 +29,7 @@ from simbbm.report.columns import render
 from simbbm.report.explanation import sentences
 from simbbm.report.story import tell
 from simbbm.scenario import CpuSetup, Scenario, Setup, scenario
+from tests.scenarios.everything import on_hardware
 from tests.support import DATA, FLAG, FLAG2, INV, NEW, OLD, OTHER, PTES, PX, REGIME, ROOT, X
 
 TABLES = {ROOT: (table(PTES), leaf(4), INV, INV), PTES: (INV,) * 4, OTHER: (INV,) * 4}
@@ -99,7 +100,9 @@ WITHOUT = STALE.twin("No TLBI.", expect="STUCK:terminates", drop=["make_writable
 @pytest.mark.parametrize("hardware", [DELAYED, CONCRETE], ids=["closure", "concrete"])
 def test_a_stale_entry_may_stay_for_ever(hardware: Hardware) -> None:
     """Nobody has to evict it; with a TLBI there is no cycle at all."""
-    good, bad = (Prover(Model(which.on(lambda _: hardware))).prove() for which in (STALE, WITHOUT))
+    good, bad = (
+        Prover(Model(on_hardware(which, lambda _: hardware))).prove() for which in (STALE, WITHOUT)
+    )
 
     assert ("PROVED", 0, 1) == (good.verdict, good.termination.cycles, good.termination.cpus)  # type: ignore[union-attr]
     assert ("STUCK", "terminates", True) == (bad.verdict, bad.property, bad.certified)

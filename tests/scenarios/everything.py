@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 from simbbm import discovery
+from simbbm.arm64.features import Hardware
 from simbbm.arm64.machine import Arm64, Machine
 from simbbm.model import Model
-from simbbm.scenario import Scenario
+from simbbm.scenario import Scenario, Setup
 
 LIMIT = 200_000
 """States: above the largest space that the fast tests walk."""
@@ -100,6 +101,16 @@ def _everything(scenario: Scenario, limit: int, params: tuple[tuple[str, Any], .
 def failures(scenario: Scenario, limit: int = LIMIT, **params: Any) -> set[str]:
     """Every way in which a scenario fails."""
     return everything(scenario, limit, **params).ends.keys() - {"HOLDS"}
+
+
+def on_hardware(scenario: Scenario, change: Callable[[Hardware], Hardware]) -> Scenario:
+    """The scenario on other hardware."""
+
+    def build(**parameters: Any) -> Setup:
+        setup = scenario.build(**parameters)
+        return replace(setup, hardware=change(setup.hardware))
+
+    return replace(scenario, build=build)
 
 
 def expected_failures(scenario: Scenario) -> set[str]:

@@ -16,7 +16,7 @@ from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import secondary_part
 from simbbm.model import Model
 from simbbm.scenario import Scenario
-from tests.scenarios.everything import expected_failures, failures, names, walk
+from tests.scenarios.everything import expected_failures, failures, names, on_hardware, walk
 
 ALL = tuple(discovery.select(["interrupts"]))
 GOOD = discovery.find("interrupts::good")
@@ -101,7 +101,7 @@ def test_without_interrupts_only_the_mask_is_missed() -> None:
     m31 = discovery.find("interrupts::m31_irqs_not_disabled")
 
     assert {"VIOLATED:no_fault_on_live_map"} == failures(m31)
-    assert not failures(m31.on(quiet))
+    assert not failures(on_hardware(m31, quiet))
 
 
 def quiet(hardware: Hardware) -> Hardware:

@@ -1,8 +1,8 @@
-"""Edits that change nothing: such a twin would hold, or fail, for no reason of its own.
+"""Edits that change nothing: the verdict of such a twin would say nothing about its mistake.
 
-That code could produce what an edit names was read from the code (`arm64.steps`). Whether any
-schedule comes to it is asked here: of one polite run, nearly always enough, and else of all states.
-The answer depends on scenario and parameters alone, never on which runs came first.
+`arm64.steps` has checked that the code contains the step which an edit names. Whether any schedule
+reaches the step is checked here: by one polite run, which is nearly always enough, else by a
+search. The answer depends on scenario and parameters alone, never on which runs came first.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from simbbm.model import Model
 from simbbm.scenario import Scenario
 
 LIMITS = Limits(states=20_000)
-"""How far a step is looked for that the polite schedule does not come to."""
+"""How far the search for a step goes that the polite schedule does not reach."""
 STEPS = 100_000
 
 
 def named(edits: Edits) -> dict[str, str]:
-    """What a scenario's edits name, and what each does to it."""
+    """The steps and routines that a scenario's edits name, each with what happens to it."""
     dropped = dict.fromkeys(edits.drop, "drops")
     weakened = dict.fromkeys((pattern for pattern, _ in edits.weaken), "weakens")
     return dropped | weakened | dict.fromkeys((name for name, _ in edits.replace), "replaces")
@@ -38,12 +38,13 @@ def require_live(
     complete: bool = False,
     fails: bool = False,
 ) -> str | None:
-    """Raise EditError if an edit changes nothing; say which, if that is not known.
+    """Raise EditError if an edit changes nothing; return which one, if a limit was hit first.
 
-    `searched` knows what a search of the model came to, if it is complete all that there is.
-    One that fails, or should, may do so before it comes to a later edit: then its origin counts
-    too. Of several edits of a twin some may idle with these parameters, if they do not with the
-    default ones. A change that is part of the id (`~remove~...`) was asked of these parameters.
+    `searched` has the steps that a search of the model reached; all there are, if it is `complete`.
+    A twin that fails, or should fail, may do so before a later edit's step is reached; then it is
+    enough that the origin reaches it. Of several edits some may change nothing with these
+    parameters if they do with the defaults; but not a change that is part of the id (`~remove~...`)
+    since that was requested for these parameters.
     """
     scenario = model.scenario
     if not (every := named(scenario.edits)):
@@ -92,36 +93,42 @@ def _told(scenario: Scenario, idle: set[str]) -> str:
 def _idle(models: Sequence[Model], edits: set[str], *, early: bool) -> tuple[set[str], bool]:
     """Those of some edits that match nothing in any of some models; whether that is certain.
 
-    `early`: it may fail before it comes to an edit, so that what its origin comes to counts too.
+    `early`: the twin may fail before an edit's step is reached, so the steps of its origin count.
     """
     certain, scenario = True, models[0].scenario
-    origins = [Model(scenario.root, model.params) for model in models]
-    pairs = list(zip(models, origins, strict=True))
-    for pair in pairs:
-        for looked_at in pair if early else pair[:1]:
-            edits = _left(edits, scenario, _politely(looked_at))
-            if not edits:
-                return edits, True
-    for model, origin in pairs:
+    origins: dict[int, Model] = {}
+
+    def origin(number: int) -> Model:
+        if number not in origins:
+            origins[number] = Model(scenario.root, models[number].params)
+        return origins[number]
+
+    for number, model in enumerate(models):
+        edits = _left(edits, scenario, _politely(model))
+        if edits and early:
+            edits = _left(edits, scenario, _politely(origin(number)))
+        if not edits:
+            return edits, True
+    for number, model in enumerate(models):
         whole = explored(model)
         edits = _left(edits, scenario, _known(whole))
         certain = certain and whole.searched.complete
         if edits and (early or whole.searched.failures):
-            whole = explored(origin)
+            whole = explored(origin(number))
             edits = _left(edits, scenario, _known(whole))
             certain = certain and whole.searched.complete
     return edits, certain
 
 
 def _politely(model: Model) -> Automaton:
-    """What one polite run comes to, and no other."""
+    """The programs as far as one polite run reaches."""
     alone = model.anew()
     Player(alone, STEPS).walk(Polite(), record=False)
     return alone.automaton
 
 
 def explored(model: Model) -> Attempt:
-    """A search that goes on past failures, as far as the limit."""
+    """A search of all states up to the limit; failures do not end it."""
     return Attempt(model, LIMITS, wanted=frozenset(), ample=True)
 
 
@@ -130,7 +137,7 @@ def _known(attempt: Attempt) -> Automaton:
 
 
 def _left(edits: set[str], scenario: Scenario, automaton: Automaton) -> set[str]:
-    """Those of some edits whose step or routine was not come to, changed or not."""
+    """Those of some edits whose step or routine was not reached, changed or not."""
     replaced = dict(scenario.edits.replace)
     routines = (name for label in automaton.labels for name in parts(label)[:-1])
     met = {name.partition("#")[0] for name in routines}
