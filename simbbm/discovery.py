@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -135,6 +135,22 @@ def twins_of(scenario: Scenario) -> list[Scenario]:
 def shipped() -> list[Scenario]:
     """Return every shipped scenario, room by room and file by file."""
     return [s for stem in shipped_stems() for s in _scenarios(stem)]
+
+
+def installed(broken: Callable[[str, SimbbmError], object] | None = None) -> list[Scenario]:
+    """Return every scenario that is installed: the shipped ones, then other distributions'.
+
+    An entry point that cannot be loaded is left out, if `broken` takes its name and the error.
+    """
+    found = shipped()
+    for name in entry_points():
+        try:
+            found += select([name])
+        except SimbbmError as error:
+            if broken is None:
+                raise
+            broken(name, error)
+    return found
 
 
 def room_of(scenario_id: str) -> Room | None:

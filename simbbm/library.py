@@ -11,14 +11,14 @@ of simbbm's own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 import msgspec
 
 from simbbm import discovery
-from simbbm.check.verdict import Verdict
+from simbbm.check.verdict import Verdict, settles
 from simbbm.core.errors import (
     ModelError,
     ReplayDivergence,
@@ -57,6 +57,8 @@ class Answer(Generic[Details_co]):
     """What went wrong, or what kept it from an answer; may be empty."""
     expected: bool | None
     """Whether that is what the scenario expects; None: it says nothing either way."""
+    passed: bool | None
+    """As `expected`; but None for a sample of a scenario that claims a proof (`evidence`)."""
     witness: Witness | None
     """The counterexample or, of `run`, the run."""
     details: Details_co
@@ -103,16 +105,13 @@ def explore(
     state. `details` is a `Proof`. Raises UsageError and ScenarioError.
     """
     from simbbm.explore.search.breadth_first import Limits
-    from simbbm.explore.search.prove import Prover, witness_along
+    from simbbm.explore.search.prove import Prover, counterexample_of
 
     limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
     model = _asked(scenario, params)
     proof = Prover(model, limits, symmetry=symmetry, ample=ample).prove()
-    witness = None
-    if proof.run is not None:
-        way = proof.verdict, proof.property
-        witness = witness_along(model, proof.run, loop=proof.loop, way=way)
-    return _answer(model, proof, witness, complete=True)
+    witness = counterexample_of(model, proof)
+    return _answer(model, proof, witness, expected=_expected(model, proof))
 
 
 def stress(
@@ -155,8 +154,7 @@ def stress(
     witness, number = None, result.first_failure
     if number is not None:
         witness = witness_of(model, strategy, seed, number, max_steps)
-    complete = result.verdict is Verdict.SAMPLED
-    return _answer(model, result, witness, complete=complete)
+    return _answer(model, result, witness, expected=_expected(model, result))
 
 
 def run(
@@ -176,15 +174,13 @@ def run(
     (STUCK). Raises UsageError and ScenarioError.
     """
     from simbbm.explore.runs.run import run_one
-    from simbbm.explore.witness.recording import witness_of
+    from simbbm.explore.strategies.named import strategy as named
+    from simbbm.explore.witness.recording import Found, witness_from
 
-    model = _asked(scenario, params)
-    result = run_one(model, strategy, seed, number, max_steps)
-    witness = witness_of(model, strategy, seed, number, max_steps)
-    answer = _answer(model, result, witness, complete=False)
-    if result.verdict is Verdict.HOLDS and model.scenario.expect.holds and not result.doubt:
-        return replace(answer, expected=True)
-    return answer
+    model, plan = _asked(scenario, params), named(strategy)
+    result = run_one(model, plan, seed, number, max_steps)
+    witness = witness_from(result, Found(plan.name, seed, number))
+    return _answer(model, result, witness, expected=result.expected)
 
 
 def replay(witness: Witness | str | Path, scenario: Scenario | str | None = None) -> Replay:
@@ -251,22 +247,20 @@ def _asked(scenario: Scenario | str, params: Parameters | None) -> Model:
 def _recorded(
     witness: Witness | str | Path, scenario: Scenario | str | None
 ) -> tuple[Witness, Model]:
-    """The witness, with parameters that are newer than it at their defaults, and its model."""
+    """The witness with all parameters, and its model."""
+    from simbbm.explore.runs.replay import model_of
     from simbbm.explore.witness.files import read
+    from simbbm.recorded import recorded
 
-    recorded = witness if isinstance(witness, Witness) else read(str(witness))
+    found = witness if isinstance(witness, Witness) else read(str(witness))
     if scenario is None:
-        if discovery.user_file(recorded.scenario):
-            raise UsageError(
-                f"a witness of {recorded.scenario}: that file is a program, and not run unasked",
-                "if you trust it, say which scenario it is of",
-            )
-        scenario = recorded.scenario
-    found = discovery.identified(scenario)
-    if found.id != recorded.scenario:
-        raise UsageError(f"a witness of {recorded.scenario}, not of {found.id}")
-    model = Model(found, recorded.params)
-    return msgspec.structs.replace(recorded, params=model.params), model
+        return recorded(found, (), "if you trust it, say which scenario it is of")
+    model = model_of(found, discovery.identified(scenario))
+    return msgspec.structs.replace(found, params=model.params), model
+
+
+def _expected(model: Model, details: Proof | StressResult) -> bool | None:
+    return model.scenario.expect.met_by(details.verdict, details.property)
 
 
 def _answer(
@@ -274,16 +268,17 @@ def _answer(
     details: Details_co,
     witness: Witness | None,
     *,
-    complete: bool,
+    expected: bool | None,
 ) -> Answer[Details_co]:
-    verdict, name = details.verdict, details.property
+    settled = settles(details.verdict, proof_due=model.scenario.claims_proof(model.params))
     return Answer(
         scenario=model.scenario.id,
         params=model.params,
-        verdict=verdict,
-        property=name,
+        verdict=details.verdict,
+        property=details.property,
         message=details.message,
-        expected=model.scenario.expect.met_by(verdict, name, complete=complete),
+        expected=expected,
+        passed=expected if settled or expected is False else None,
         witness=witness,
         details=details,
     )

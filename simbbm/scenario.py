@@ -93,6 +93,8 @@ class Setup(Description):
 
 
 Build = Callable[..., Setup]
+SIZES = ("cpus", "layout")
+"""Parameters by which machines are larger or smaller."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +179,14 @@ class Scenario:
                     hint = f"with cpus={values['cpus']} {error.hint}"
                     raise UsageError(f"{p.name}={error.message}", hint) from None
         return values
+
+    @property
+    def smallest_machine(self) -> dict[str, Any] | None:
+        """CPUs and layout of the smallest machine on which it fails; None if it should hold."""
+        if self.expect.holds:
+            return None
+        values = {p.name: p.default for p in self.parameters} | dict(self.smallest)
+        return {name: value for name, value in values.items() if name in SIZES}
 
     def claims_proof(self, parameters: Mapping[str, Any]) -> bool:
         """Whether a sample is too little evidence: `evidence="proved"` is about the defaults."""

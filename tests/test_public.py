@@ -15,6 +15,8 @@ import pytest
 import simbbm
 from simbbm import discovery, library, public
 from simbbm.check.properties import CATALOGUE
+from simbbm.core.choice import Chooser
+from simbbm.core.engine import Engine, RunEnd
 from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.library import Answer
 
@@ -235,6 +237,47 @@ def test_what_is_not_finished_is_no_answer() -> None:
     assert (sampled.verdict, sampled.expected) == ("SAMPLED", True)
     one = simbbm.run("linear_map_split::m10_no_dsb_after_tlbi", strategy="polite")
     assert (one.verdict, one.expected) == ("HOLDS", None)
+
+
+def test_an_answer_says_what_kept_it_from_one() -> None:
+    """As the command line does, from the same record."""
+    cut: Answer[Any] = simbbm.stress("bbm_minimal::good", runs=3, max_steps=2, jobs=1)
+    whole: Answer[Any] = simbbm.stress("bbm_minimal::good", runs=3, jobs=1)
+
+    assert ("INCONCLUSIVE", "3 runs reached max_steps=2") == (cut.verdict, cut.message)
+    assert "The first 3 runs met" in whole.message
+
+
+def test_a_sample_is_no_answer_where_a_proof_is_claimed(mine: Path) -> None:
+    """It claims one of its default parameters alone; a failure is an answer however it was met."""
+    text = mine.read_text()
+    assert '@scenario(expect="HOLDS")' in text
+    mine.write_text(text.replace('expect="HOLDS")', 'expect="HOLDS", evidence="proved")', 1))
+    few: dict[str, Any] = {"max_states": 2, "runs": 200, "jobs": 1}
+
+    sampled = simbbm.check("mine.py::good", **few)
+    assert ("SAMPLED", True, None) == (sampled.verdict, sampled.expected, sampled.passed)
+    other = simbbm.check("mine.py::good", {"readers": 2}, **few)
+    assert ("SAMPLED", True) == (other.verdict, other.passed)
+    assert simbbm.check("mine.py::good").passed is True
+    assert simbbm.check("mine.py::no_tlbi", **few).passed is True
+
+
+def test_a_run_is_played_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    played: list[Chooser] = []
+    run = Engine.run
+
+    def counted(engine: Engine[Any], chooser: Chooser, max_steps: int) -> RunEnd:
+        played.append(chooser)
+        return run(engine, chooser, max_steps)
+
+    monkeypatch.setattr(Engine, "run", counted)
+    answer = simbbm.run("bbm_minimal::live_change", strategy="random", seed=3)
+
+    assert answer.witness is not None
+    assert answer.witness.digest == answer.details.digest
+    assert "random" == answer.witness.found.strategy  # type: ignore[union-attr]
+    assert len(played) == 2, "once, and politely to see that the twin's edit is live"
 
 
 def test_a_witness_does_not_get_a_users_file_run(mine: Path) -> None:

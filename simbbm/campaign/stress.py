@@ -1,4 +1,4 @@
-"""Stress: many runs of one scenario, and one answer that depends on nothing but the request."""
+"""Stress: many runs of one scenario, and one answer that depends on the request alone."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import msgspec
 from simbbm.campaign.orchestrator import conduct
 from simbbm.campaign.planner import Planner
 from simbbm.campaign.pool import Pool, available_cpus
+from simbbm.campaign.tally import Tally
 from simbbm.campaign.worker import Job, find_scenario
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import UsageError
@@ -26,7 +27,7 @@ FINDER = "simbbm.discovery:find"
 
 
 class StressRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for; `runs` or `time` (seconds) or both."""
+    """What to run; `runs` or `time` (seconds) or both."""
 
     scenario_id: str
     params: dict[str, Any] = {}
@@ -43,7 +44,7 @@ class StressRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a campaign is."""
+    """The progress of a campaign."""
 
     runs: int
     runs_requested: int | None
@@ -60,18 +61,20 @@ class StressResult(msgspec.Struct, frozen=True, kw_only=True):
     INCONCLUSIVE."""
     property: str | None
     message: str
+    """What failed; of SAMPLED what the runs say about what they have not met; else why there is no
+    answer. May be empty."""
     runs: int
     runs_requested: int | None
     failures: dict[tuple[Verdict, str], int]
     first_failure: int | None
     """The lowest failing run number."""
     failure: Outcome | None
-    """What that run showed."""
+    """That run's result."""
     surprises: int | None
     """How many surprises its hardware had, if its strategy counts them."""
     steps: int
     digest: str
-    """Of all runs, whatever the order in which they came."""
+    """Of all runs, in whatever order they were made."""
     inconclusive: int
     """Runs that hit `max_steps`."""
     lost_workers: int
@@ -80,7 +83,7 @@ class StressResult(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str
     pct: tuple[PctBound, ...]
     estimate: Estimate | None
-    """What its first runs say of the states that they have not met."""
+    """What its first runs say about the states that they have not met."""
 
 
 def stress(
@@ -110,7 +113,7 @@ def stress(
             on_progress(_progress(planner, monotonic() - began))
 
     asyncio.run(conduct(planner, Pool(job, jobs), request.time, tell))
-    return _result(planner, name, monotonic() - began, doubt)
+    return _result(planner, name, monotonic() - began, doubt, job.max_steps)
 
 
 def _progress(planner: Planner, seconds: float) -> Progress:
@@ -124,20 +127,27 @@ def _progress(planner: Planner, seconds: float) -> Progress:
     )
 
 
-def _result(planner: Planner, name: str, seconds: float, doubt: str | None) -> StressResult:
+def _result(
+    planner: Planner, name: str, seconds: float, doubt: str | None, max_steps: int
+) -> StressResult:
     total = planner.total()
     if total.broke:
         raise total.broke.error
     failure = total.first.result if total.first else None
-    verdict = Verdict.INCONCLUSIVE
+    pct, estimated = total.pct, estimate(total.samples)
     if failure:
-        verdict = failure.verdict
-    elif planner.complete and not total.inconclusive and not doubt:
+        verdict, message = failure.verdict, failure.message
+    elif doubt:
+        verdict, message = Verdict.INCONCLUSIVE, doubt
+    elif planner.complete and not total.inconclusive:
         verdict = Verdict.SAMPLED
+        message = "\n".join(said.text for said in (*pct, estimated) if said)
+    else:
+        verdict, message = Verdict.INCONCLUSIVE, _why_inconclusive(planner, total, max_steps)
     return StressResult(
         verdict=verdict,
         property=failure.property if failure else None,
-        message=failure.message if failure else doubt or "",
+        message=message,
         runs=total.runs,
         runs_requested=planner.runs,
         failures=dict(sorted(total.failures.items())),
@@ -151,6 +161,16 @@ def _result(planner: Planner, name: str, seconds: float, doubt: str | None) -> S
         interrupted=planner.interrupted,
         seconds=seconds,
         strategy=name,
-        pct=total.pct,
-        estimate=estimate(total.samples),
+        pct=pct,
+        estimate=estimated,
     )
+
+
+def _why_inconclusive(planner: Planner, total: Tally, max_steps: int) -> str:
+    if planner.interrupted:
+        return "interrupted"
+    if total.inconclusive:
+        return f"{total.inconclusive} runs reached max_steps={max_steps}"
+    if planner.runs and total.runs < planner.runs:
+        return f"only {total.runs:,} of {planner.runs:,} runs were done"
+    return ""

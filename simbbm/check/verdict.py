@@ -1,4 +1,4 @@
-"""Verdicts that cannot lie, and the expectations that they are held against."""
+"""Verdicts, and the expectations that they are compared with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simbbm.core.errors import ScenarioError
 
 
 class Verdict(StrEnum):
-    """What may be said. HOLDS is said of one run alone; SAMPLED is never a proof."""
+    """The possible answers. HOLDS is about one run; SAMPLED about many, and never a proof."""
 
     HOLDS = "HOLDS"
     PROVED = "PROVED"
@@ -20,6 +20,11 @@ class Verdict(StrEnum):
     VIOLATED = "VIOLATED"
     STUCK = "STUCK"
     INCONCLUSIVE = "INCONCLUSIVE"
+
+
+def settles(verdict: Verdict, *, proof_due: bool) -> bool:
+    """Whether a verdict is an answer: INCONCLUSIVE is none, nor is SAMPLED where a proof is due."""
+    return verdict is not Verdict.INCONCLUSIVE and not (proof_due and verdict is Verdict.SAMPLED)
 
 
 class Expectation(NamedTuple):
@@ -70,13 +75,13 @@ class Expectation(NamedTuple):
         """Whether the scenario is a good one."""
         return not self.failures
 
-    def met_by(self, verdict: Verdict, name: str | None, *, complete: bool) -> bool | None:
+    def met_by(self, verdict: Verdict, name: str | None) -> bool | None:
         """Whether a verdict is the expected one; None if it says nothing either way.
 
-        `complete`: every schedule that was asked for has been looked at.
+        HOLDS is said of one run: a good scenario's does, and so may a bad twin's.
         """
         if verdict in (Verdict.VIOLATED, Verdict.STUCK):
             return (verdict, name) in self.failures
-        if verdict is Verdict.PROVED or (verdict is Verdict.SAMPLED and complete):
+        if verdict in (Verdict.PROVED, Verdict.SAMPLED):
             return self.holds
-        return None
+        return True if verdict is Verdict.HOLDS and self.holds else None

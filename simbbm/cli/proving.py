@@ -19,7 +19,7 @@ from simbbm.explore.runs.run import run_one
 from simbbm.explore.search.attempt import Interrupted
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.cross_check import cross_check
-from simbbm.explore.search.prove import Proof, Prover, collision_bound, witness_along
+from simbbm.explore.search.prove import Proof, Prover, collision_bound, counterexample_of
 from simbbm.model import Model
 from simbbm.report.rows import VerdictRow
 
@@ -100,11 +100,8 @@ def prove(model: Model, bounds: Bounds) -> Proven:
                 crossed = cross_check(model, proof, bounds.limits, tell)
         except Interrupted as cut:
             proof, interrupted = proof or prover.proof(cut.attempt), True
-    kept = None
-    if proof.run is not None:
-        way = proof.verdict, proof.property
-        witness = witness_along(model, proof.run, loop=proof.loop, way=way)
-        kept = keep(witness, bounds.witness_dir)
+    witness = counterexample_of(model, proof)
+    kept = keep(witness, bounds.witness_dir) if witness else None
     row, how = _row(model, proof, kept), _how(model.params, proof)
     if crossed:
         coverage = {**(row.coverage or {}), "cross_check": msgspec.to_builtins(crossed)}
@@ -139,7 +136,7 @@ def _row(model: Model, proof: Proof, kept: Kept | None) -> VerdictRow:
         verdict=proof.verdict,
         property=proof.property,
         expect=str(expect),
-        expected=expect.met_by(proof.verdict, proof.property, complete=True),
+        expected=expect.met_by(proof.verdict, proof.property),
         message=proof.message or None,
         seconds=round(proof.seconds, 3),
         states=proof.states,

@@ -16,7 +16,7 @@ from simbbm.model import Model
 from simbbm.report.rows import VerdictRow
 
 if TYPE_CHECKING:
-    from simbbm.campaign.stress import StressRequest, StressResult
+    from simbbm.campaign.stress import StressResult
 
 
 class Wanted(NamedTuple):
@@ -74,40 +74,20 @@ def sample(model: Model, wanted: Wanted) -> Sampled:
             kept = keep(witness, wanted.witness_dir)
         except KeyboardInterrupt:  # the row still says which run it is
             interrupted = True
-    complete = result.verdict is Verdict.SAMPLED
     row = sample_row(
         model,
         result,
         kept,
         seed=wanted.seed,
-        why=_what_it_says(result) if complete else _why_inconclusive(result, request),
         surprises=result.surprises,
-        estimate=_estimate(result) if complete else None,
+        estimate=_estimate(result) if result.verdict is Verdict.SAMPLED else None,
     )
     notes = (f"note: {note}" for note in model.system.notes)
     return Sampled(row, kept, "\n  ".join((_how(result, wanted), *notes)), interrupted)
 
 
-def _why_inconclusive(result: StressResult, request: StressRequest) -> str:
-    if result.interrupted:
-        return "interrupted"
-    if result.inconclusive:
-        return f"{result.inconclusive} runs reached max_steps={request.max_steps}"
-    if result.runs_requested and result.runs < result.runs_requested:
-        return f"only {result.runs:,} of {result.runs_requested:,} runs were done"
-    return ""
-
-
-def _what_it_says(result: StressResult) -> str:
-    """What a sample says about what it has not seen, line by line."""
-    said = [bound.text for bound in result.pct]
-    if result.estimate:
-        said.append(result.estimate.text)
-    return "\n".join(said)
-
-
 def _estimate(result: StressResult) -> dict[str, Any]:
-    """The same as numbers."""
+    """What a sample says about unseen states and bugs, as numbers."""
     numbers: dict[str, Any] = {"pct": [to_builtins(b) | {"missed": b.missed} for b in result.pct]}
     if found := result.estimate:
         unseen = {"states": found.states, "unseen_per_run": found.unseen_per_run}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import simbbm
 from simbbm import discovery
-from simbbm.check.verdict import Verdict
+from simbbm.check.verdict import Verdict, settles
 from simbbm.cli.exits import Exit
 from simbbm.core.errors import UsageError
 from simbbm.host import writing
@@ -104,18 +104,14 @@ def _basis(model: Model, kept: Kept | None) -> dict[str, Any]:
 
 
 def run_row(run: Run, kept: Kept | None, **more: Any) -> VerdictRow:
-    """The row of one run. HOLDS is said of this schedule alone: it convicts no bad twin."""
-    expect = run.model.scenario.expect
-    expected = expect.met_by(run.verdict, run.property, complete=False)
-    if run.verdict is Verdict.HOLDS and expect.holds and not run.doubt:
-        expected = True
+    """The row of one run."""
     failed = run.verdict in FAILURES
     return VerdictRow(
         **_basis(run.model, kept),
         mode="run",
         verdict=run.verdict,
         property=run.property,
-        expected=expected,
+        expected=run.expected,
         message=run.message or run.doubt,
         runs=1,
         runs_requested=1,
@@ -127,22 +123,15 @@ def run_row(run: Run, kept: Kept | None, **more: Any) -> VerdictRow:
     )
 
 
-def sample_row(
-    model: Model,
-    result: StressResult,
-    kept: Kept | None,
-    why: str,
-    **more: Any,
-) -> VerdictRow:
-    """The row of many runs; `why`: what kept them from an answer."""
-    complete = result.verdict is Verdict.SAMPLED
+def sample_row(model: Model, result: StressResult, kept: Kept | None, **more: Any) -> VerdictRow:
+    """The row of many runs."""
     return VerdictRow(
         **_basis(model, kept),
         mode="sample",
         verdict=result.verdict,
         property=result.property,
-        expected=model.scenario.expect.met_by(result.verdict, result.property, complete=complete),
-        message=result.message or why or None,
+        expected=model.scenario.expect.met_by(result.verdict, result.property),
+        message=result.message or None,
         seconds=round(result.seconds, 3),
         runs=result.runs,
         runs_requested=result.runs_requested,
@@ -158,13 +147,10 @@ def sample_row(
 
 def exit_of(row: VerdictRow, *, require_proof: bool = False) -> Exit:
     """The exit code that a row asks for."""
-    if row.verdict == "INCONCLUSIVE":
-        return Exit.INCONCLUSIVE
     if row.expected is False:
         return Exit.UNEXPECTED
-    if require_proof and row.verdict == "SAMPLED":
-        return Exit.INCONCLUSIVE
-    return Exit.EXPECTED
+    settled = settles(Verdict(row.verdict), proof_due=require_proof)
+    return Exit.EXPECTED if settled else Exit.INCONCLUSIVE
 
 
 def verdict_text(row: VerdictRow) -> str:

@@ -42,8 +42,9 @@ UNKNOWN = "?"
 def events(run: Run) -> Iterator[TraceEvent]:
     """The steps of a run as events, in words that depend on no other run.
 
-    What an operation observed is told by where it led (`_observed`): so the run is taken once more,
-    on a machine that has met nothing else, and each step told when it is taken.
+    What an operation observed is read off the automaton (`_observed`), which grows with every run
+    on its machine. So the run's moves are taken again on a machine of its own, and each step is
+    told when it is taken; that is no other run, and its end is not judged.
     """
     alone = run.model.anew()
     graph, shared = alone.graph, alone.system.shared

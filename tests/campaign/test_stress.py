@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from simbbm import discovery
+from simbbm.campaign.planner import Interrupted, Planner
 from simbbm.campaign.pool import available_cpus
-from simbbm.campaign.stress import Progress, StressRequest, StressResult, stress
+from simbbm.campaign.stress import Progress, StressRequest, StressResult, _result, stress
 from simbbm.campaign.worker import Job, run_chunk
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ScenarioError, UsageError
@@ -222,3 +223,12 @@ def test_hash_seeds_change_nothing() -> None:
     }
     assert len(outputs) == 1
     assert outputs != {""}
+
+
+def test_a_campaign_that_was_stopped_says_why_it_has_no_answer() -> None:
+    interrupted, short = (Planner(10, 1, stop_first=True) for _ in range(2))
+    interrupted.handle(Interrupted())
+
+    for planner, why in ((interrupted, "interrupted"), (short, "only 0 of 10 runs were done")):
+        result = _result(planner, "random", 0.0, None, 100)
+        assert ("INCONCLUSIVE", why) == (result.verdict, result.message)

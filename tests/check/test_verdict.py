@@ -44,24 +44,25 @@ def test_expectation_that_makes_no_sense_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("expected", "verdict", "name", "complete", "met"),
+    ("expected", "verdict", "name", "met"),
     [
-        ("HOLDS", Verdict.PROVED, None, True, True),
-        ("HOLDS", Verdict.SAMPLED, None, True, True),
-        ("HOLDS", Verdict.SAMPLED, None, False, None),
-        ("HOLDS", Verdict.INCONCLUSIVE, None, True, None),
-        ("HOLDS", Verdict.VIOLATED, "no_panic", True, False),
-        ("HOLDS", Verdict.STUCK, "terminates", False, False),
-        ("VIOLATED:no_panic", Verdict.VIOLATED, "no_panic", False, True),
-        ("VIOLATED:no_panic", Verdict.VIOLATED, "no_tlb_conflict", False, False),
-        ("VIOLATED:no_panic", Verdict.STUCK, "terminates", True, False),
-        ("VIOLATED:no_panic", Verdict.PROVED, None, True, False),
-        ("VIOLATED:no_panic", Verdict.SAMPLED, None, True, False),
-        ("VIOLATED:no_panic", Verdict.SAMPLED, None, False, None),
-        ("VIOLATED:no_panic|STUCK:terminates", Verdict.STUCK, "terminates", True, True),
+        ("HOLDS", Verdict.PROVED, None, True),
+        ("HOLDS", Verdict.SAMPLED, None, True),
+        ("HOLDS", Verdict.HOLDS, None, True),
+        ("HOLDS", Verdict.INCONCLUSIVE, None, None),
+        ("HOLDS", Verdict.VIOLATED, "no_panic", False),
+        ("HOLDS", Verdict.STUCK, "terminates", False),
+        ("VIOLATED:no_panic", Verdict.VIOLATED, "no_panic", True),
+        ("VIOLATED:no_panic", Verdict.VIOLATED, "no_tlb_conflict", False),
+        ("VIOLATED:no_panic", Verdict.STUCK, "terminates", False),
+        ("VIOLATED:no_panic", Verdict.PROVED, None, False),
+        ("VIOLATED:no_panic", Verdict.SAMPLED, None, False),
+        ("VIOLATED:no_panic", Verdict.HOLDS, None, None),
+        ("VIOLATED:no_panic", Verdict.INCONCLUSIVE, None, None),
+        ("VIOLATED:no_panic|STUCK:terminates", Verdict.STUCK, "terminates", True),
     ],
 )
 def test_verdict_meets_its_expectation_or_says_nothing(
-    expected: str, verdict: Verdict, name: str | None, complete: bool, met: bool | None
+    expected: str, verdict: Verdict, name: str | None, met: bool | None
 ) -> None:
-    assert met is Expectation.parse(expected).met_by(verdict, name, complete=complete)
+    assert met is Expectation.parse(expected).met_by(verdict, name)

@@ -247,7 +247,8 @@ def test_an_interrupted_campaign_says_what_it_has(
 ) -> None:
     def interrupted(request: StressRequest, *_: object) -> StressResult:
         result = stress(msgspec.structs.replace(request, runs=10))
-        return msgspec.structs.replace(result, verdict="INCONCLUSIVE", interrupted=True)
+        changes = {"verdict": "INCONCLUSIVE", "message": "interrupted", "interrupted": True}
+        return msgspec.structs.replace(result, **changes)
 
     monkeypatch.setattr("simbbm.campaign.stress.stress", interrupted)
 

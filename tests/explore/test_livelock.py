@@ -219,7 +219,7 @@ def test_it_shrinks_by_search_and_by_hand() -> None:
     assert (7, 4, False) == (small.witness.steps, small.witness.loop, small.certified)
     way = witness.verdict, "terminates"
     for labels in (("cpu0:writer.nop", "cpu1:reader.ldr"), ("cpu1:reader.ldr", "cpu0:writer.nop")):
-        assert 1 == len(ddmin(Graph(Model(EARLY, {}).system), labels, way).labels)
+        assert 1 == len(ddmin(Model(EARLY), labels, way).labels)
 
 
 def test_all_states_without_an_end_are_found() -> None:

@@ -12,11 +12,11 @@ import pytest
 from simbbm import discovery
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ReplayDivergence, UsageError
-from simbbm.core.graph import Graph
 from simbbm.explore.counterexample.ddmin import _followed, _slice, ddmin
 from simbbm.explore.counterexample.shrink import STATES, Shrunk, shrink
 from simbbm.explore.counterexample.simplest import simplest
 from simbbm.explore.runs.exact import followed
+from simbbm.explore.runs.play import Player
 from simbbm.explore.runs.replay import Result, model_of, replay
 from simbbm.explore.runs.run import Runner
 from simbbm.explore.search.attempt import Attempt
@@ -185,29 +185,28 @@ def test_nothing_can_be_left_out_of_what_is_locally_minimal() -> None:
     witness = first(scenario)
     assert witness.property is not None
     way = witness.verdict, witness.property
-    graph = Graph(Model(scenario, {}).system)
+    model = Model(scenario, {})
     labels = followed(witness, model_of(witness, scenario)).labels
-    run = ddmin(graph, labels, way)
+    run = ddmin(model, labels, way)
 
-    assert len(run.labels) < len(labels)
-    for i in range(len(run.labels)):
+    assert run.steps < len(labels)
+    for i in range(run.steps):
         left = (*run.labels[:i], *run.labels[i + 1 :])
-        found = _followed(graph, left, way, len(run.labels) - 1)
-        assert found is None
+        assert _followed(Player(model, run.steps - 1), left, way) is None
 
 
 def test_what_a_failure_depends_on_fails_alike_alone() -> None:
     scenario = twin("m08_count_before_tlbi")
     witness = first(scenario)
     way = (Verdict.VIOLATED, "no_size_change_seen")
-    graph = Graph(Model(scenario, witness.params).system)
     labels = followed(witness, model_of(witness, scenario)).labels
-    run = _followed(graph, tuple(labels), way)
+    player = Player(Model(scenario, witness.params), len(labels))
+    run = _followed(player, labels, way)
     assert run is not None
-    sliced = _followed(graph, _slice(run), way)
+    sliced = _followed(player, _slice(run), way)
 
     assert sliced is not None
-    assert len(sliced.labels) == len(_slice(run)) < len(labels)
+    assert sliced.steps == len(_slice(run)) < len(labels)
 
 
 def test_of_runs_as_long_the_politer_one_is_kept() -> None:
@@ -220,10 +219,10 @@ def test_of_runs_as_long_the_politer_one_is_kept() -> None:
     assert failure is not None
     met = witness_along(Model(scenario, params), failure.walk)  # of two CPUs, which are not alike
     labels = followed(met, model_of(met, scenario)).labels
-    run = ddmin(Graph(Model(scenario, params).system), labels, way)
+    run = ddmin(Model(scenario, params), labels, way)
 
-    assert len(run.labels) == met.steps
-    assert len(run.decisions) < len(met.decisions)
+    assert run.steps == met.steps
+    assert len(run.schedule.decisions) < len(met.decisions)
 
 
 def test_only_failures_can_be_shrunk() -> None:

@@ -25,7 +25,7 @@ from simbbm.cli.verdicts import keep
 from simbbm.core.errors import UsageError
 from simbbm.explore.counterexample.ablate import Ablation, Ablator, Change
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
-from simbbm.explore.search.prove import witness_along
+from simbbm.explore.search.prove import counterexample_of
 from simbbm.host.terminal import echo, style
 from simbbm.model import Model
 from simbbm.report.rows import AblationRow, encode
@@ -144,14 +144,9 @@ class Page:
     def add(self, scenario: Scenario, ablation: Ablation) -> None:
         """Print one row, and keep its counterexample."""
         proof, kept = ablation.proof, None
-        if ablation.model is not None and proof is not None and proof.run is not None:
-            witness = witness_along(
-                ablation.model,
-                proof.run,
-                loop=proof.loop,
-                way=(proof.verdict, proof.property),
-            )
-            kept = keep(witness, self.witness_dir)
+        if ablation.model is not None and proof is not None:
+            witness = counterexample_of(ablation.model, proof)
+            kept = keep(witness, self.witness_dir) if witness else None
         row = AblationRow(
             scenario=scenario.id,
             params=ablation.params,

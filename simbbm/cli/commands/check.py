@@ -185,7 +185,7 @@ def _chosen(ids: tuple[str, ...], *, everything: bool, twins: bool) -> list[Scen
     if everything and ids:
         raise UsageError("check --all names every scenario already", "leave out the ids")
     if everything:
-        return discovery.shipped() + discovery.select(discovery.entry_points())
+        return discovery.installed()
     return discovery.select(ids or [MAIN], twins=twins or not ids)
 
 
@@ -211,7 +211,7 @@ def _outcome(scenario: Scenario, params: dict[str, object], asked: Asked, found:
         return Outcome(scenario, None, error, Exit.INTERNAL)
     if answer.interrupted:
         return Outcome(scenario, answer, None, Exit.INTERRUPTED)
-    proof_due = asked.require_proof or _declared_proved(scenario, params)
+    proof_due = asked.require_proof or scenario.claims_proof(params)
     return Outcome(scenario, answer, None, exit_of(answer.row, require_proof=proof_due))
 
 
@@ -226,11 +226,6 @@ def _answer(
     from simbbm.cli.sampling import sample
 
     return sample(Model(scenario, params), asked.runs)
-
-
-def _declared_proved(scenario: Scenario, params: dict[str, object]) -> bool:
-    """Whether a sample is less than the scenario claims; it claims nothing of other parameters."""
-    return scenario.evidence == "proved" and params == scenario.parameters_from({})
 
 
 class Table:

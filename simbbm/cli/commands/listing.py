@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from shutil import get_terminal_size
-from typing import Any
 
 import click
 
@@ -14,9 +13,6 @@ from simbbm.core.errors import SimbbmError
 from simbbm.host.terminal import complain, echo, style
 from simbbm.report.rows import PropertyRow, Row, ScenarioRow, encode
 from simbbm.scenario import Scenario
-
-SIZES = ("cpus", "layout")
-"""Parameters by which machines are larger or smaller."""
 
 
 @click.command(
@@ -67,13 +63,11 @@ def _all() -> list[Scenario]:
     """Everything that is installed; another distribution's defect does not hide the rest."""
     from simbbm import discovery
 
-    found = discovery.shipped()
-    for name in discovery.entry_points():
-        try:
-            found += discovery.select([name])
-        except SimbbmError as error:
-            complain(f"warning: entry point {name}: {error}")
-    return found
+    return discovery.installed(_warn)
+
+
+def _warn(name: str, error: SimbbmError) -> None:
+    complain(f"warning: entry point {name}: {error}")
 
 
 def _row(scenario: Scenario, room: str | None) -> ScenarioRow:
@@ -86,16 +80,8 @@ def _row(scenario: Scenario, room: str | None) -> ScenarioRow:
         params={p.name: p.as_json() for p in scenario.parameters},
         story=scenario.story,
         origin=scenario.origin,
-        smallest=_smallest(scenario),
+        smallest=scenario.smallest_machine,
     )
-
-
-def _smallest(scenario: Scenario) -> dict[str, Any] | None:
-    """CPUs and layout of the smallest machine on which a mistake shows; None if none does."""
-    if scenario.expect.holds:
-        return None
-    defaults = {p.name: p.default for p in scenario.parameters}
-    return {n: v for n, v in {**defaults, **scenario.smallest}.items() if n in SIZES}
 
 
 def _show(row: ScenarioRow, scenario: Scenario) -> None:

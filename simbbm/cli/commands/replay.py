@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 import msgspec
 
-from simbbm import discovery
 from simbbm.cli.exits import Exit
 from simbbm.cli.options import allow_file_option, common, examples, witness_argument
 from simbbm.cli.verdicts import allowing
 from simbbm.core.errors import UsageError
-from simbbm.explore.runs.exact import Diverged, followed, followed_to
-from simbbm.explore.runs.play import Run
+from simbbm.explore.runs.exact import followed_to
 from simbbm.explore.runs.replay import CHANGED, Replay, Result, replay
 from simbbm.explore.witness.files import check_target
 from simbbm.explore.witness.recording import Witness, read, save_as, token
-from simbbm.host.reading import is_file
 from simbbm.host.terminal import echo, style
 from simbbm.model import Model
+from simbbm.recorded import recorded
 from simbbm.report.rows import ReplayRow, encode
 
 HOW = {
@@ -95,27 +92,9 @@ def command(
 
 
 def recorded_in(text: str, allowed: tuple[Path, ...]) -> tuple[Witness, Model]:
-    """Read a witness, and find the model that it is of.
-
-    A witness may be somebody else's: of the files that it could name, only those are run that the
-    user names too. Parameters that the scenario has got since then are at their defaults.
-    """
+    """Read a witness, and find its model; `allowed` are the files that the user lets it name."""
     witness = read(text)
-    file = discovery.user_file(witness.scenario)
-    if file and is_file(file) and os.path.realpath(file) not in map(os.path.realpath, allowed):
-        raise UsageError(
-            f"a witness of {witness.scenario}: that file is a program, and not run unasked",
-            f"if you trust it, add{allowing(witness.scenario)}",
-        )
-    try:
-        scenario = discovery.find(witness.scenario)
-        params = scenario.parameters_from(witness.params)
-    except UsageError as error:
-        hint = error.hint
-        if file:
-            hint = "a file is named as it was given to run: replay from the same directory"
-        raise UsageError(f"a witness of {witness.scenario}: {error.message}", hint) from None
-    return msgspec.structs.replace(witness, params=params), Model(scenario, params)
+    return recorded(witness, allowed, f"if you trust it, add{allowing(witness.scenario)}")
 
 
 def _say(result: Replay, witness: Witness, fresh: str | None) -> None:
@@ -158,7 +137,7 @@ def _until(witness: Witness, model: Model, until: int, text: str, *, as_json: bo
 
     if until > witness.steps:
         raise UsageError(f"--until {until}: {text} has {witness.steps} steps")
-    run, error = _as_far_as(witness, model, until)
+    run, error = followed_to(witness, model, until)
     for shown in events(run):
         if as_json:
             fields = shown._asdict() | {"notes": list(shown.notes)}
@@ -176,13 +155,3 @@ def _until(witness: Witness, model: Model, until: int, text: str, *, as_json: bo
         for label in enabled:
             echo(f"  {label}")
     return Exit.EXPECTED
-
-
-def _as_far_as(witness: Witness, model: Model, step: int) -> tuple[Run, Diverged | None]:
-    """Follow a witness up to a step, or to where it cannot be followed any more."""
-    try:
-        if step == witness.steps:
-            return followed(witness, model), None
-        return followed_to(witness, model, step), None
-    except Diverged as error:
-        return followed_to(witness, model, error.step), error

@@ -1,11 +1,11 @@
-"""What a counterexample owes to hardware: which of the architecture's freedoms it used and needs.
+"""Which of the architecture's freedoms a counterexample uses, and which it needs.
 
-A freedom (`arm64.features.FREEDOMS`) is *used* if this very run cannot be followed on hardware that
-lacks it: a step of its programs is not possible there, or it ends otherwise. Steps of hardware are
-passed over where there is nothing left to do, since prompt hardware has done it already. It is
-*needed* if without it no run at all fails in this way, which an exhaustive search decides.
+A freedom (`arm64.features.FREEDOMS`) is *used* if this run does not exist on hardware that lacks
+it: a step of a program is not enabled there, or the run ends differently. Steps of hardware that
+are not enabled are left out, since prompt hardware has made them already. A freedom is *needed* if
+without it no run at all fails in this way, which an exhaustive search decides.
 
-A freedom that is not needed by itself may still be one of several of which some is needed.
+If two freedoms serve alike, neither is needed by itself, though one of them is.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from functools import partial
 from typing import NamedTuple
 
 from simbbm.arm64.features import Hardware
-from simbbm.check.verdict import Verdict
 from simbbm.core.system import STEP, Move
+from simbbm.explore.runs.play import Player
+from simbbm.explore.runs.schedule import Along
 from simbbm.explore.runs.walk import Walk, enabled
 from simbbm.explore.search.attempt import Attempt, Way, way_of
 from simbbm.explore.search.breadth_first import Limits
-from simbbm.explore.search.livelock import ended_if_lost, ended_if_round
+from simbbm.explore.search.livelock import ROUND
 from simbbm.explore.witness.record import Witness
 from simbbm.model import Model
 
@@ -31,14 +32,14 @@ class Allowances(NamedTuple):
     used: tuple[str, ...]
     needed: tuple[str, ...]
     undecided: tuple[str, ...]
-    """Used, and perhaps needed: there were too many states to find out."""
+    """Used, and perhaps needed: the search hit its limit."""
 
 
 def allowances(witness: Witness, model: Model, run: Sequence[Move], states: int) -> Allowances:
-    """Take away from the hardware of a counterexample, whose `run` this is, one freedom at a time.
+    """Take one freedom at a time away from the hardware of a counterexample; `run` are its moves.
 
-    What the run does not use, it does not need: it is a failure without that freedom itself.
-    A search gives up after so many `states`.
+    A freedom that the run does not use is not needed: the run itself fails without it. Each search
+    gives up after `states`.
     """
     assert witness.property is not None
     way = witness.verdict, witness.property
@@ -57,10 +58,9 @@ def allowances(witness: Witness, model: Model, run: Sequence[Move], states: int)
 
 
 def _can_be_followed(model: Model, witness: Witness, run: Sequence[Move], way: Way) -> bool:
-    """Whether a run leads to the same failure here; of one that goes round, its way in."""
-    run = run[: witness.loop]
+    """Whether a run exists on this model and fails in the same way; of a livelock, its way in."""
     walk = Walk(model.graph)
-    for step in run:
+    for step in run[: witness.loop]:
         if walk.ended:
             break
         k = enabled(walk.node, step.label)
@@ -68,19 +68,17 @@ def _can_be_followed(model: Model, witness: Witness, run: Sequence[Move], way: W
             walk.take(k)
         elif step.kind == STEP:
             return False
-    node = walk.node
-    if way[0] is Verdict.STUCK:
-        stuck = ended_if_lost if witness.loop is None else ended_if_round
-        node = stuck(model.graph, node)
-    return way_of(node) == way
+    around = None if witness.loop is None else ROUND
+    played = Player(model, len(walk.path)).play(Along(walk.moves), around=around)
+    return way_of(played.end) == way
 
 
 def _is_possible(model: Model, way: Way, states: int) -> bool | None:
-    """Whether any run fails in this way; None if that is not known.
+    """Whether any run fails in this way; None if the limit was hit first.
 
-    With persistent sets a search may meet another failure in place of one that it is looking for
-    (`ample`), and rounds that can be left are not looked for: only a search that meets neither
-    failures nor cycles has shown that there is none.
+    A search with persistent sets (`ample`) may meet another failure instead of this one, and does
+    not look for rounds that can be left. So it shows that there is none only if it meets neither
+    failures nor cycles; otherwise all states are searched.
     """
     for ample in (True, False):
         attempt = Attempt(model, Limits(states=states), frozenset({way}), ample=ample)

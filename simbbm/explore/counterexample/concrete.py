@@ -1,9 +1,12 @@
-"""From what a search found to a run of the machine that a reader can follow.
+"""From a failure of a search to moves of the machine that a reader can follow.
 
-The stem is the politest of the shortest ways (`politest`). Where a run may go round for ever, a
-loop follows: once round, back to the state in which it began. A loop of a search that takes like
-CPUs for each other may leave them in each other's places; so it is made anew, of the machine's own
-states.
+The stem is the shortest way to the failure that is closest to the polite schedule (`politest`). Of
+a livelock a loop follows: once round, back to the state in which it began. A search under CPU
+symmetry may find a loop that ends with CPUs in each other's places; so the loop is found again, in
+the machine's own states.
+
+This is no run yet (`play`): it steps the search's own machine, by whose states the search has
+numbered what it met.
 """
 
 from __future__ import annotations
@@ -17,17 +20,17 @@ from simbbm.explore.search.politest import politest
 
 
 class Counterexample(NamedTuple):
-    """A failing run."""
+    """The moves of a failing run."""
 
     moves: tuple[int, ...]
     """Indices of the machine's own moves."""
     message: str
     loop: int | None = None
-    """The step at which the loop begins that ends the run; None: it ends with its last step."""
+    """The step at which the loop of a livelock begins; None: the run ends with its last step."""
 
 
 def counterexample(search: Search, failure: Failure) -> Counterexample:
-    """The run that shows a failure."""
+    """The moves that lead to a failure."""
     stem = politest(search, failure)
     if not failure.goes_round:
         return Counterexample(stem, failure.problem.message)

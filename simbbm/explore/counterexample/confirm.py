@@ -1,13 +1,14 @@
-"""A counterexample is played once more, on a machine that remembers nothing, before anyone sees it.
+"""A counterexample is checked once more, on a machine without caches, before it is shown.
 
-What searches and runs share, the graph of states and the memos of moves and judgements, makes them
-fast; a mistake in it would show failures that do not exist. Here each step computes its moves anew,
-from values that are made anew, and the end is judged by the properties themselves.
+Searches and runs share the graph of states and the caches of moves and judgements; a mistake in
+these would show failures that do not exist. Here each step computes its moves anew, from values
+that are made anew, and the properties themselves judge the end. So this is no run (`play`): it
+steps the machine itself, as the independent check of what was played.
 
-A run that goes round has to come back to the state in which its loop began, and to keep nobody
-waiting on the way who could go on all the time (`fairness`).
+The loop of a livelock has to come back to the state in which it began, and must be fair: no agent
+that could move all the time is kept waiting (`fairness`).
 
-Not confirmed: that nobody can come to an end from where a run without a loop goes round for ever.
+Not confirmed: that no end can be reached from the last state of a livelock without a loop.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def confirm(
 ) -> None:
     """Raise ModelError if these steps do not lead to this verdict.
 
-    `name` is the property's, `loop` the step to which they come back.
+    `name` is the property's; `loop` is the step whose state the last step returns to.
     """
     around: list[tuple[tuple[Move, ...], Move]] = []
     began = ""
@@ -59,7 +60,7 @@ def confirm(
             raise ModelError(f"{claimed}, but what follows step {loop} does not go on for ever")
     judged = judge(system, state)
     if judged.ended is None and verdict is Verdict.STUCK:
-        return  # It goes round from here.
+        return  # A livelock, cut short.
     ended = judged.ended and Verdict(judged.ended.value)
     found = judged.problem.property if judged.problem else None
     if (ended, found) != (verdict, name):

@@ -1,72 +1,63 @@
 """Shorter runs by leaving things out: for failures that are too deep for a search of all states.
 
-A candidate is a list of labels. It is followed leniently: what is not enabled is passed over, and
-when the list is at its end the polite schedule goes on. Whatever run comes of it counts, if it
-fails in the same way and is shorter, or as long and politer. Tried are: what the failure depends
-on (a causal slice by footprints); the labels without some of them (A. Zeller, R. Hildebrandt,
-"Simplifying and isolating failure-inducing input", TSE 28(2), 2002), down to single ones; and the
-polite choice in place of each that was not. The result is minimal in the sense that none of these
-makes it shorter, and it is the same when tried again.
+A candidate is a list of labels. Labels that are not enabled where they are due are left out, and
+after the last one the run continues politely. The run is accepted if it fails in the same way and
+is shorter, or as long with fewer decisions against the polite schedule. The candidates are: the
+labels that the failure depends on (a causal slice by footprints); the labels without some of them
+(A. Zeller, R. Hildebrandt, "Simplifying and isolating failure-inducing input", TSE 28(2), 2002),
+down to single ones; and the polite choice in place of each decision. The result is minimal: no
+candidate of it is accepted. So shrinking it again changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
 
 from simbbm.arm64.footprints import own_cell
 from simbbm.check.verdict import Verdict
-from simbbm.core.graph import Graph
-from simbbm.core.system import Move
+from simbbm.explore.runs.play import Player, Run
+from simbbm.explore.runs.schedule import Along
 from simbbm.explore.runs.walk import Walk, enabled
 from simbbm.explore.search.attempt import Way, way_of
-from simbbm.explore.search.livelock import ended_if_lost, ended_if_round
+from simbbm.model import Model
 
 AROUND = 2_000
-"""States in which a round is looked for that a run may stay in from where its labels lead."""
+"""States in which a fair round is looked for at the end of a candidate."""
 
 Labels = tuple[str, ...]
 
 
-class Failing(NamedTuple):
-    """A failing run."""
+def ddmin(model: Model, labels: Sequence[str], way: Way, *, around: bool = False) -> Run:
+    """Make a failing run shorter until no candidate is accepted.
 
-    labels: Labels
-    moves: tuple[int, ...]
-    """Indices of moves."""
-    decisions: tuple[tuple[int, str], ...]
-    """Steps at which it differs from the polite schedule, and the polite label there."""
-    taken: tuple[Move, ...]
-    blamed: int | None
-    """The CPU that the failure is about."""
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """What is to be made smaller."""
-        return len(self.labels), len(self.decisions)
-
-
-def ddmin(graph: Graph[Any], labels: Sequence[str], way: Way, *, around: bool = False) -> Failing:
-    """Make a failing run shorter until nothing gives; `around`: the way into a round."""
-    run = _followed(graph, tuple(labels), way, around=around)
+    `around`: it fails where its labels end, since a fair round begins there.
+    """
+    player = Player(model, len(labels))
+    run = _followed(player, tuple(labels), way, around=around)
     assert run is not None
-    better: Failing | None = run
+    better: Run | None = run
     while better:
         run = better
-        better = _better(graph, run, way, around=around)
+        better = _better(player, run, way, around=around)
     return run
 
 
-def _better(graph: Graph[Any], run: Failing, way: Way, *, around: bool) -> Failing | None:
-    """The first candidate that fails alike and is smaller."""
+def _better(player: Player, run: Run, way: Way, *, around: bool) -> Run | None:
+    """The run of the first candidate that fails in the same way and is smaller."""
+    player.max_steps = run.steps
     for labels in _candidates(run):
-        found = _followed(graph, labels, way, len(run.labels), around=around)
-        if found and found.size < run.size:
+        found = _followed(player, labels, way, around=around)
+        if found and _size(found) < _size(run):
             return found
     return None
 
 
-def _candidates(run: Failing) -> Iterator[Labels]:
+def _size(run: Run) -> tuple[int, int]:
+    """What is made smaller: the number of steps, then of decisions."""
+    return run.steps, len(run.schedule.decisions)
+
+
+def _candidates(run: Run) -> Iterator[Labels]:
     labels = run.labels
     yield _slice(run)
     chunk = len(labels) // 2
@@ -74,15 +65,17 @@ def _candidates(run: Failing) -> Iterator[Labels]:
         for start in range(0, len(labels), chunk):
             yield labels[:start] + labels[start + chunk :]
         chunk //= 2
-    for step, polite in run.decisions:
-        yield (*labels[:step], polite, *labels[step:])
+    for decision in run.schedule.decisions:
+        step = decision.step
+        yield (*labels[:step], decision.instead_of, *labels[step:])
 
 
-def _slice(run: Failing) -> Labels:
-    """What the last step and the state of the CPU that is to blame depend on."""
-    *earlier, last = run.taken
-    blamed = () if run.blamed is None else (own_cell(run.blamed),)
-    needed = {*last.footprint.reads, *last.footprint.writes, *blamed}
+def _slice(run: Run) -> Labels:
+    """The labels that the last step, and the state of the CPU that is to blame, depend on."""
+    *earlier, last = run.moves
+    blamed = run.end.problem.cpu if run.end.problem else None
+    own = () if blamed is None else (own_cell(blamed),)
+    needed = {*last.footprint.reads, *last.footprint.writes, *own}
     kept = [last.label]
     for move in reversed(earlier):
         if needed & move.footprint.writes:
@@ -92,41 +85,30 @@ def _slice(run: Failing) -> Labels:
 
 
 def _followed(
-    graph: Graph[Any],
+    player: Player,
     labels: Labels,
     way: Way,
-    longest: int | None = None,
     *,
     around: bool = False,
-) -> Failing | None:
-    """The run that labels lead to, if it fails in this way and is no longer than that."""
-    walk, decisions = Walk(graph), []
-    limit = len(labels) if longest is None else longest
-    wanted = iter(labels)
-    for _ in range(limit):
-        if walk.ended:
+) -> Run | None:
+    """The run of a candidate; None if it does not fail in this way within the player's steps."""
+    moves = _enabled(player, labels)
+    if way[0] is not Verdict.STUCK:
+        run = player.walk(Along(moves))
+    elif around:
+        run = player.play(Along(moves), len(moves), around=AROUND, record=True)
+    else:
+        run = player.play_on(lambda: Along(moves), len(moves))
+    return run if way_of(run.end) == way else None
+
+
+def _enabled(player: Player, labels: Labels) -> tuple[int, ...]:
+    """The moves of these labels, without those that are not enabled when it is their turn."""
+    walk = Walk(player.model.graph)
+    for label in labels:
+        if walk.ended or len(walk.path) == player.max_steps:
             break
-        k = next((k for label in wanted if (k := enabled(walk.node, label)) is not None), None)
-        if k is None and way[0] is Verdict.STUCK:
-            if around:
-                break
-            walk.node = ended_if_lost(graph, walk.node)
-            if walk.ended:
-                break
-        default = walk.polite()
-        if k not in (None, default):
-            decisions.append((len(walk.path), walk.node.moves[default].label))
-        walk.take(default if k is None else k)
-    node = walk.node
-    if way[0] is Verdict.STUCK:
-        node = ended_if_round(graph, node, AROUND) if around else ended_if_lost(graph, node)
-    if way_of(node) != way or node.problem is None:
-        return None
-    taken = tuple(node.moves[k] for node, k in walk.path)
-    return Failing(
-        tuple(move.label for move in taken),
-        tuple(k for _, k in walk.path),
-        tuple(decisions),
-        taken,
-        node.problem.cpu,
-    )
+        k = enabled(walk.node, label)
+        if k is not None:
+            walk.take(k)
+    return walk.moves

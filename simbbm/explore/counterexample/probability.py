@@ -1,14 +1,14 @@
-"""How a counterexample becomes ever more likely, and from when on nothing can prevent it.
+"""How likely a counterexample is before each of its steps, and from which on it is certain.
 
 For each prefix of a run: the probability that a scheduler which chooses uniformly among the enabled
 moves ends as the run does. It is a property of states, so it is computed on the graph of all of
-them. CPU symmetry is no loss, since the uniform choice does not tell like CPUs apart; persistent
-sets would be one, and are not used.
+them. CPU symmetry is allowed, since a uniform choice treats like CPUs alike; persistent sets would
+change the probabilities, and are not used.
 
-The probabilities solve a linear system. They are found by sweeps over all states, each after those
-that it leads to, until nothing changes any more (a graph without cycles takes one sweep). Order and
-arithmetic are fixed, so that the figures are the same on every machine. Whether a probability is 0
-or 1 is not a matter of arithmetic but of what can be reached, and is exact.
+The probabilities solve a linear system. They are found by sweeps over all states, successors first,
+until nothing changes (a graph without cycles takes one sweep). Order and arithmetic are fixed, so
+that the figures are the same on every machine. Whether a probability is 0 or 1 follows from what
+can be reached, and is exact.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from simbbm.explore.witness.record import Witness
 from simbbm.model import Model
 
 PRECISION = 1e-9
-"""Relative change that is none. Three digits are shown."""
+"""Relative change below which a sweep has changed nothing. Three digits are shown."""
 
 
 class Curve(NamedTuple):
@@ -35,12 +35,12 @@ class Curve(NamedTuple):
 
     @property
     def no_return(self) -> int:
-        """The first step before which it is certain; the number of steps if none is."""
+        """The first step before which the failure is certain; the number of steps if none is."""
         return next((i for i, chance in enumerate(self.chances) if chance == 1), len(self.chances))
 
 
 def curve(witness: Witness, model: Model, run: Sequence[Move], states: int) -> Curve | None:
-    """The curve of a counterexample, whose `run` this is; None if there are too many states."""
+    """The curve of a counterexample with these moves (`run`); None if there are too many states."""
     assert witness.property is not None
     attempt = Attempt(model, Limits(states=states), frozenset())
     if not attempt.searched.complete:
@@ -54,7 +54,7 @@ def curve(witness: Witness, model: Model, run: Sequence[Move], states: int) -> C
 
 
 def _numbers(search: Search, run: Sequence[Move]) -> Iterable[int]:
-    """The number of each state of a run."""
+    """The number of each state of a run, on the machine whose states the search has numbered."""
     machine, canonical = search.space.machine, search.space.symmetry.canonical
     state = machine.initial()
     for step in (*run, None):

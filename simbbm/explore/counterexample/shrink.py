@@ -1,10 +1,11 @@
-"""The smallest story of a failure: fewest CPUs, simplest machine, shortest run, least surprising.
+"""Shrinking: fewer CPUs, simpler parameters, fewer steps, fewer decisions; the same failure.
 
-First the parameters, by searching smaller machines for the same failure (verdict and property),
-which is cheap; then, in what they leave, the nearest failure of all, which is certified to be
-minimal, and of all nearest ones the politest (`politest`). So every failure of one kind shrinks to
-the same run, and shrinking again changes nothing. Only where a search hits its limit, the run that
-was given is made shorter itself (`ddmin`); then nothing is certified.
+The parameters come first: smaller machines are searched for the same failure (verdict and
+property), which is cheap. With the parameters found, the nearest failure is searched for, which is
+certified to be minimal; of all nearest ones the one closest to the polite schedule is taken
+(`politest`). So every failure of one kind shrinks to the same run, and shrinking again changes
+nothing. Where a search hits its limit, the given run itself is made shorter (`ddmin`), and nothing
+is certified.
 """
 
 from __future__ import annotations
@@ -16,9 +17,7 @@ from simbbm.explore.counterexample.concrete import Counterexample, counterexampl
 from simbbm.explore.counterexample.ddmin import AROUND, ddmin
 from simbbm.explore.counterexample.simplest import simplest
 from simbbm.explore.runs.exact import followed
-from simbbm.explore.runs.play import Player
 from simbbm.explore.runs.replay import COUNTEREXAMPLES, Result, replay
-from simbbm.explore.runs.schedule import Along
 from simbbm.explore.search.attempt import Attempt, Way
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.livelock import into_round
@@ -27,33 +26,33 @@ from simbbm.explore.witness.record import Witness
 from simbbm.model import Model
 
 STATES = 20_000
-"""States of each search, unless somebody wants more."""
+"""States after which each search gives up, by default."""
 
 
 class Shrunk(NamedTuple):
-    """A counterexample, and what became of it."""
+    """A counterexample before and after shrinking."""
 
     before: Witness
     witness: Witness
     model: Model
-    """What the small one is of."""
+    """The model of the small one."""
     certified: bool
     """No shorter run fails alike with these parameters; no shorter way leads into a round."""
     interrupted: bool = False
-    """Simpler parameters might have done: Ctrl-C came before they were tried."""
+    """Ctrl-C came before all simpler parameters had been tried."""
 
 
 def shrink(witness: Witness, model: Model, states: int = STATES) -> Shrunk:
-    """Make a counterexample small; raise ReplayDivergence if it is none any more.
+    """Make a counterexample small; raise ReplayDivergence if it does not reproduce.
 
-    What was found when Ctrl-C came is kept: the shortest run so far. Without one it goes on up.
+    On Ctrl-C the shortest run so far is returned; if there is none, KeyboardInterrupt is raised.
     """
     before = _reproduced(witness, model)
     assert before.property is not None
     way = before.verdict, before.property
     nearest: dict[str, Counterexample | None] = {}
     met: list[Model] = []
-    """Models that fail alike, in the order in which they were tried."""
+    """Models with the same failure, in the order in which they were tried."""
 
     def run_for(model: Model) -> Counterexample | None:
         key = repr(model.params)
@@ -84,7 +83,7 @@ def shrink(witness: Witness, model: Model, states: int = STATES) -> Shrunk:
 
 
 def _reproduced(witness: Witness, model: Model) -> Witness:
-    """A witness that replays exactly."""
+    """The witness, or a refreshed one, that replays exactly."""
     if witness.verdict not in COUNTEREXAMPLES:
         raise UsageError(f"a witness of {witness.verdict}: only a failure can be shrunk")
     result = replay(witness, model)
@@ -95,20 +94,20 @@ def _reproduced(witness: Witness, model: Model) -> Witness:
 
 
 def _nearest(model: Model, way: Way, states: int) -> Counterexample | None:
-    """The politest of the nearest failures of this kind, if a search comes to them."""
+    """The politest of the nearest failures of this kind; None if the search finds none."""
     attempt = Attempt(model, Limits(states=states), frozenset({way}))
     failure = attempt.found(way)
     return counterexample(attempt.search, failure) if failure else None
 
 
 def _shorter(witness: Witness, model: Model, way: Way) -> Counterexample:
-    """The run of a witness, made shorter by leaving things out."""
+    """The run of a witness, made shorter by leaving steps out."""
     labels = followed(witness, model).labels
-    graph = model.graph
     around = witness.loop is not None
-    stem = ddmin(graph, labels[: witness.loop], way, around=around).moves
-    end = Player(model, len(stem)).walk(Along(stem), record=False).end
-    found = into_round(graph, end, AROUND) if around else None
+    stem = ddmin(model, labels[: witness.loop], way, around=around)
+    end = model.graph.node(stem.end.state)  # as it is on the way: `stem` ends there, as STUCK
+    found = into_round(model.graph, end, AROUND) if around else None
     if found is None:
-        return Counterexample(stem, "")
-    return Counterexample((*stem, *found.stem, *found.loop), "", len(stem + found.stem))
+        return Counterexample(stem.path, "")
+    into = (*stem.path, *found.stem)
+    return Counterexample((*into, *found.loop), "", len(into))

@@ -15,7 +15,7 @@ from simbbm.model import Model
 
 
 class Diverged(ReplayDivergence):
-    """A witness no longer fits: at this step it wants what is not there."""
+    """A witness does not fit any more: at this step it expects what is not there."""
 
     def __init__(self, step: int, expected: str, got: tuple[str, ...]) -> None:
         found = ", ".join(got) or "nothing"
@@ -30,9 +30,9 @@ class Diverged(ReplayDivergence):
 
 
 def followed(witness: Witness, model: Model) -> Run:
-    """The run that was recorded; raise ReplayDivergence where it is no longer possible.
+    """The run that was recorded; raise Diverged where it is not the same any more.
 
-    That may be at its end alone, if it ends otherwise than was recorded.
+    That may be its end alone: another verdict, another property, or another number of steps.
     """
     run = played(witness, model)
     if (run.verdict, run.property, run.steps) != (
@@ -45,51 +45,68 @@ def followed(witness: Witness, model: Model) -> Run:
     return run
 
 
-def followed_to(witness: Witness, model: Model, step: int) -> Run:
-    """Likewise as far as a step, whatever comes then."""
-    return Player(model, step).walk(Exactly(witness, model))
+def followed_to(witness: Witness, model: Model, step: int) -> tuple[Run, Diverged | None]:
+    """The recorded run before a step; where it diverges earlier, up to there, and the error."""
+    try:
+        if step == witness.steps:
+            return followed(witness, model), None
+        return Player(model).walk(Exactly(witness, model), step), None
+    except Diverged as error:
+        return Player(model).walk(Exactly(witness, model), error.step), error
 
 
 def played(witness: Witness, model: Model) -> Run:
-    """Play what was recorded; it may end otherwise. Raise Diverged where it cannot be followed.
+    """Play the recorded schedule, however it ends now; raise Diverged where it is not possible.
 
-    Of a run that was given up nothing is known but how far it came.
+    A run that was given up is played as far as it was recorded.
     """
+    player = Player(model, max(MAX_STEPS, witness.steps))
     if witness.verdict is Verdict.INCONCLUSIVE:
-        return _along(witness, Player(model, witness.steps), judged=False)
-    if witness.verdict is Verdict.STUCK or witness.loop is not None:
-        # It may have been cut short where it goes round for ever.
-        run = _along(witness, Player(model, witness.steps))
-        if run.end.ended is not None or witness.loop is not None:
-            return run
-    return _along(witness, Player(model, max(MAX_STEPS, witness.steps)))
-
-
-def _along(witness: Witness, player: Player, *, judged: bool = True) -> Run:
-    exactly = Exactly(witness, player.model)
-    run = player.play(exactly, loop=witness.loop, record=True) if judged else player.walk(exactly)
-    if run.steps < player.max_steps:
-        exactly.has_ended(run.end)
+        run = player.walk(Exactly(witness, model), witness.steps)
+    elif witness.loop is not None:
+        run = player.play(Exactly(witness, model), witness.steps, loop=witness.loop)
+    else:
+        livelock = witness.verdict is Verdict.STUCK  # or a deadlock: a witness does not say which
+        steps = witness.steps if livelock else player.max_steps
+        run = player.play_on(lambda: Exactly(witness, model), steps)
+    _require_all(witness, run)
     return run
+
+
+def _require_all(witness: Witness, run: Run) -> None:
+    """Raise Diverged if a run ended before all that was recorded was met."""
+    _check_state(witness, run.model, run.steps, run.end)
+    if left := [decision for decision in witness.decisions if decision.step >= run.steps]:
+        raise Diverged(run.steps, left[0].label, (f"the run has ended: {run.end.ended}",))
+
+
+def _check_state(witness: Witness, model: Model, step: int, node: Node[Any]) -> None:
+    """Raise Diverged if another state was recorded before this step."""
+    number, between = divmod(step, STATE_EVERY)
+    if between or number >= len(witness.states):
+        return
+    digest, expected = model.system.digest(node.state), witness.states[number]
+    if digest != expected:
+        raise Diverged(step, f"state {expected}", (f"state {digest}",))
 
 
 class Exactly:
     """A chooser that takes every recorded decision at its own step, and else is polite.
 
-    Raises Diverged where that is not possible, and where a recorded state is not met.
+    Raises Diverged where a decision is not enabled, and where another state was recorded.
     """
 
     def __init__(self, witness: Witness, model: Model) -> None:
+        self._witness = witness
+        self._model = model
         self._decisions = {decision.step: decision for decision in witness.decisions}
-        self._states = witness.states
-        self._digest = model.system.digest
         self._polite = Polite()
         self._taken = Counter[str]()
         self._step = 0
 
     def choose(self, node: Node[Any]) -> int:
         """Return the move that was recorded for this step."""
-        self._check_state(node)
+        _check_state(self._witness, self._model, self._step, node)
         k = self._polite.default(node)
         if decision := self._decisions.get(self._step):
             k = self._find(node, decision.label)
@@ -102,25 +119,11 @@ class Exactly:
         self._step += 1
         return k
 
-    def has_ended(self, node: Node[Any]) -> None:
-        """Take note that nothing follows; raise Diverged if a decision is left."""
-        self._check_state(node)
-        if left := [d for d in self._decisions.values() if d.step >= self._step]:
-            raise Diverged(self._step, left[0].label, (f"the run has ended: {node.ended}",))
-
     def _find(self, node: Node[Any], label: str) -> int:
         labels = tuple(move.label for move in node.moves)
         if label not in labels:
             raise Diverged(self._step, label, labels)
         return labels.index(label)
-
-    def _check_state(self, node: Node[Any]) -> None:
-        number, between = divmod(self._step, STATE_EVERY)
-        if between or number >= len(self._states):
-            return
-        digest, expected = self._digest(node.state), self._states[number]
-        if digest != expected:
-            raise Diverged(self._step, f"state {expected}", (f"state {digest}",))
 
 
 def told(verdict: Verdict, name: str | None) -> str:

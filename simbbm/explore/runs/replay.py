@@ -1,14 +1,14 @@
-"""Replay: follow a witness through its scenario, and say whether it still shows what it showed.
+"""Replay: play a witness's schedule again, and say whether the run still ends as recorded.
 
-Tried in this order, until a run ends with the verdict and the property that were recorded:
+Tried in this order, until a run ends with the recorded verdict and property:
 
-* exact: every decision is possible at its own step, by its label, and the states that were recorded
-  are met; between decisions the polite schedule decides;
-* semantic: decisions are found by label in a program that has gained or lost steps;
-* goal: decisions are reached in whatever way does not bring in what is optional.
+* exact: every decision is enabled at its own step, by its label, and the recorded states are met;
+  between decisions the schedule is polite;
+* semantic: decisions are found by label in a program that has gained or lost steps (`semantic`);
+* goal: each decision's label is a goal, reached in any way without optional moves (`goal`).
 
-The latter two are for counterexamples: that a run still holds says nothing about another one. Since
-they end with a run of the program as it is, a program without the bug cannot seem to have it.
+The latter two are for counterexamples: one run that holds says nothing about another. Each plays a
+run of the program as it is now, so a program without the bug cannot seem to have it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ import msgspec
 
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import UsageError
-from simbbm.core.trace import trace_digest
 from simbbm.explore.runs.exact import Diverged, played, told
 from simbbm.explore.runs.goal import Goal
 from simbbm.explore.runs.live import require_live
-from simbbm.explore.runs.play import Run
+from simbbm.explore.runs.play import MAX_STEPS, Player, Run
 from simbbm.explore.runs.renamed import by_new_names
+from simbbm.explore.runs.schedule import Along
 from simbbm.explore.runs.semantic import Manner, Missed, Semantic, follow
-from simbbm.explore.runs.walk import TooFar, Walk
-from simbbm.explore.search.livelock import closes, into_round
+from simbbm.explore.runs.walk import TooFar
+from simbbm.explore.search.livelock import into_round
 from simbbm.explore.witness.record import Witness
 from simbbm.explore.witness.recording import refreshed
 from simbbm.model import Model
@@ -99,38 +99,31 @@ def _replay(witness: Witness, model: Model) -> Replay:
 
 
 def _loosely(witness: Witness, model: Model, manner: Manner) -> tuple[Replay, tuple[Missed, ...]]:
-    """Follow the decisions as a manner finds them, and which of them it does not."""
+    """Play the decisions where a manner finds them; also those that it does not find."""
     if witness.loop is not None:
         return _round_again(witness, model, manner)
-    rounds = witness.steps if witness.verdict is Verdict.STUCK else None
-    walk, missed = follow(witness.decisions, model.graph, manner, rounds)
-    return _refreshed(witness, _run_of(model, walk), manner), missed
+    moves, missed = follow(witness.decisions, model.graph, manner)
+    livelock = witness.verdict is Verdict.STUCK  # or a deadlock: a witness does not say which
+    steps = max(witness.steps, len(moves)) if livelock else MAX_STEPS
+    run = Player(model).play_on(lambda: Along(moves), steps)
+    return _refreshed(witness, run, manner), missed
 
 
 def _round_again(
     witness: Witness, model: Model, manner: Manner
 ) -> tuple[Replay, tuple[Missed, ...]]:
-    """Follow the decisions on the way into a round; then look for a round that is near."""
+    """Play the decisions on the way into a livelock's loop; then look for the nearest loop."""
     assert witness.loop is not None
-    graph = model.graph
     into = [decision for decision in witness.decisions if decision.step < witness.loop]
-    walk, missed = follow(into, graph, manner, steps=witness.loop)
-    way = into_round(graph, walk.node)
-    loop = None
+    moves, missed = follow(into, model.graph, manner)
+    player = Player(model)
+    run = player.walk(Along(moves), max(witness.loop, len(moves)))
+    way = into_round(model.graph, run.end)
     if way is not None:
-        for k in way.stem:
-            walk.take(k)
-        loop = len(walk.path)
-        for k in way.loop:
-            walk.take(k)
-        walk.node = closes(graph, walk.path[loop:], walk.node)
-    return _refreshed(witness, _run_of(model, walk, loop), manner), missed
-
-
-def _run_of(model: Model, walk: Walk, loop: int | None = None) -> Run:
-    """A walk as the run that it is."""
-    digest = trace_digest(node.moves[k].label for node, k in walk.path)
-    return Run(model, walk.node, len(walk.path), digest, walk.path, loop)
+        stem = (*run.path, *way.stem)
+        around = (*stem, *way.loop)
+        run = player.play(Along(around), len(around), loop=len(stem))
+    return _refreshed(witness, run, manner), missed
 
 
 def _refreshed(witness: Witness, run: Run, manner: Manner) -> Replay:
@@ -195,11 +188,6 @@ def _judge(witness: Witness, run: Run, how: str = EXACT) -> Replay:
         digest=run.digest,
         why=why,
     )
-
-
-def _is_same(run: Run, witness: Witness) -> bool:
-    """Whether every step was as it was recorded."""
-    return run.digest.startswith(witness.digest) and run.steps == witness.steps
 
 
 def model_of(witness: Witness, scenario: Scenario) -> Model:

@@ -1,16 +1,17 @@
 """Semantic replay: the decisions of a witness, found by label in a program that has changed.
 
-A witness keeps where its schedule differs from the polite one. In the program that it was recorded
-from a decision is at its own step. In an edited one it is looked for on the polite path that goes
-on from the decision before it: where the polite choice is of the kind that it was (`instead_of`),
-where the label has been taken as often as it had been, where as many steps have gone by; the first
-of these counts most. Steps that the program has gained are walked through: politely or, where a
-decision holds the polite choice back, by the CPU that it names and nobody else. A decision whose
-label does not come up is left out, for the program has lost it.
+A witness stores the decisions at which its schedule differs from the polite one. In the program
+that it was recorded from, each decision is at its own step. In an edited program it is looked for
+on the polite path from the decision before it. A place scores by how well it fits: the polite
+choice there is of the recorded kind (`instead_of`), the label has been taken as often, as many
+steps have passed; the first of these counts most. Steps that the program has gained are taken
+politely or, where a decision delays the polite choice, by the CPU of its label alone. A decision
+whose label is not found is left out: the program has lost it.
 
-What a decision was instead of is what makes this work: without it, as in tokens of version 1, one
-in fifteen counterexamples is lost when a few local operations are inserted; with it, none in a few
-hundred.
+This depends on `instead_of`: without it, as in tokens of version 1, one in fifteen counterexamples
+is lost when a few local operations are inserted; with it, none in a few hundred.
+
+The result is a list of moves, which `replay` plays.
 """
 
 from __future__ import annotations
@@ -20,17 +21,15 @@ from typing import Any, NamedTuple, Protocol
 
 from simbbm.core.graph import Graph, Node
 from simbbm.explore.runs.marks import is_like
-from simbbm.explore.runs.play import MAX_STEPS
 from simbbm.explore.runs.schedule import Decision
 from simbbm.explore.runs.walk import Walk, enabled, labels
-from simbbm.explore.search.livelock import ended_if_lost
 
 LOOK_AHEAD = 40
-"""Steps beyond twice as many as there were."""
+"""Steps in which a decision is looked for, beyond twice as many as were recorded before it."""
 OWN_STEPS_MAX = 8
 """Steps that a program may have gained at one place."""
 DETOURS_MAX = 8
-"""Places that are tried for one decision from which its label has to be reached first."""
+"""Places tried for one decision at which its label is not enabled yet."""
 
 
 class Manner(Protocol):
@@ -43,11 +42,11 @@ class Manner(Protocol):
         """Return the move of `node` that stands for a recorded label."""
 
     def reach(self, walk: Walk, label: str) -> Walk | None:
-        """Walk on to where the label is enabled, without the polite choice; None if in vain."""
+        """Walk to a node where the label is enabled, without the polite choice; None if none is."""
 
 
 class Semantic:
-    """Labels as they were recorded; only the CPU that a label names goes on to reach it."""
+    """Labels as they were recorded; only the CPU of a label takes steps to reach it."""
 
     how = "semantic"
 
@@ -56,7 +55,7 @@ class Semantic:
         return enabled(node, label)
 
     def reach(self, walk: Walk, label: str) -> Walk | None:
-        """Take steps of the program that the label is of."""
+        """Take steps of the label's own program."""
         agent = label.partition(":")[0]
         for _ in range(OWN_STEPS_MAX):
             k = walk.polite_among(lambda move: move.agent == agent)
@@ -76,26 +75,14 @@ class Missed(NamedTuple):
 
 
 class Followed(NamedTuple):
-    """Where the decisions led, and which of them found no place."""
+    """The moves through the decisions that were placed, and the decisions that were not."""
 
-    walk: Walk
+    moves: tuple[int, ...]
     missed: tuple[Missed, ...]
 
 
-def follow(
-    decisions: Iterable[Decision],
-    graph: Graph[Any],
-    manner: Manner,
-    rounds: int | None = None,
-    steps: int = MAX_STEPS,
-) -> Followed:
-    """Walk from the start through the decisions that can be placed, then politely to the end.
-
-    Politely not beyond so many `steps`.
-
-    After so many steps as `rounds` says the run may go round for ever: it is looked whether it
-    does, and later again.
-    """
+def follow(decisions: Iterable[Decision], graph: Graph[Any], manner: Manner) -> Followed:
+    """Find a place for each decision; the last move is the last decision that has one."""
     walk, missed, last = Walk(graph), [], -1
     for decision in decisions:
         if walk.ended:
@@ -106,17 +93,14 @@ def follow(
             missed.append(Missed(decision, labels(walk.node.moves)))
         else:
             walk = after
-    while not walk.ended and len(walk.path) < steps:
-        if rounds is not None and len(walk.path) >= rounds:
-            walk.node = ended_if_lost(graph, walk.node)
-            rounds = 2 * len(walk.path) + LOOK_AHEAD
-        else:
-            walk.take(walk.polite())
-    return Followed(walk, tuple(missed))
+    return Followed(walk.moves, tuple(missed))
 
 
 def _placed(walk: Walk, decision: Decision, gap: int, manner: Manner) -> Walk | None:
-    """The walk after a decision, at the best place for it; `gap` polite steps lay before it."""
+    """The walk up to and with a decision at its best place; None if there is none.
+
+    `gap` is how many polite steps came before it when it was recorded.
+    """
     best: Walk | None = None
     best_score: tuple[int, ...] = ()
     ahead, detours = walk.fork(), 0
@@ -140,7 +124,7 @@ def _placed(walk: Walk, decision: Decision, gap: int, manner: Manner) -> Walk | 
         if candidate and (best is None or score < best_score):
             best, best_score = _taking(candidate, decision, manner), score
         if k == polite and as_often:
-            break  # from here on it has been done, by itself
+            break  # the polite schedule takes it here by itself
         ahead.take(polite)
     if best is None:
         reached = manner.reach(walk.fork(), decision.label)
@@ -149,7 +133,7 @@ def _placed(walk: Walk, decision: Decision, gap: int, manner: Manner) -> Walk | 
 
 
 def _taking(walk: Walk, decision: Decision, manner: Manner) -> Walk:
-    """A walk that goes on from this one by the decision, which is possible there."""
+    """Fork the walk and take the decision, which must be enabled there."""
     after = walk.fork()
     k = manner.find(after.node, decision.label)
     assert k is not None

@@ -1,4 +1,8 @@
-"""A walk through a graph that can be forked: how a replay looks ahead before it decides."""
+"""A walk through the graph of states that can be forked: for finding the moves of a schedule.
+
+It is no run, and nothing is said of where it ends: it looks ahead, tries moves out and may be
+dropped. The moves that it found are then played (`play`).
+"""
 
 from __future__ import annotations
 
@@ -12,17 +16,17 @@ from simbbm.core.graph import Graph, Node
 from simbbm.core.system import Move
 
 EFFORT_MAX = 1_000_000
-"""Steps that a walk takes in all, with what was forked off it: that takes seconds, and a replay of
-an edited program needs less than a hundredth. A fork copies its path, which counts too."""
+"""Steps that a walk and its forks may take together, which is seconds; a replay of an edited
+program needs less than a hundredth of them. A fork copies its path, which counts too."""
 COPIED_PER_STEP = 100
 
 
 class TooFar(Exception):
-    """A walk has looked ahead more often than anybody can have meant."""
+    """A walk has used up its effort."""
 
 
 class Effort:
-    """What a walk and its forks may still do together."""
+    """The steps that are left to a walk and its forks."""
 
     __slots__ = ("left",)
 
@@ -31,7 +35,7 @@ class Effort:
 
 
 class Walk:
-    """A node, and how one came to it from the start."""
+    """A node, and the moves that lead to it from the start."""
 
     __slots__ = ("default_schedule", "effort", "graph", "node", "path", "taken")
 
@@ -45,8 +49,13 @@ class Walk:
         self.default_schedule = Polite()
         self.effort = Effort()
 
+    @property
+    def moves(self) -> tuple[int, ...]:
+        """The indices of the moves that were taken."""
+        return tuple(k for _, k in self.path)
+
     def fork(self) -> Walk:
-        """Another walk that has come the same way."""
+        """A copy that can be continued in another way."""
         self.effort.left -= len(self.path) // COPIED_PER_STEP
         other = copy(self)
         other.path = self.path.copy()
@@ -56,11 +65,11 @@ class Walk:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing follows."""
+        """Whether a run ends here."""
         return self.node.ended is not None
 
     def take(self, k: int) -> None:
-        """Take the k-th move; raise TooFar after very many."""
+        """Take the k-th move; raise TooFar if no effort is left."""
         self.effort.left -= 1
         if self.effort.left < 0:
             raise TooFar
@@ -70,11 +79,11 @@ class Walk:
         self.node = self.graph.follow(self.node, k)
 
     def polite(self) -> int:
-        """What the polite schedule would take here."""
+        """The move that the polite schedule would take here."""
         return self.default_schedule.default(self.node)
 
     def polite_among(self, allowed: Callable[[Move], bool]) -> int | None:
-        """Likewise if it may take nothing but these obligatory moves; None if there is none."""
+        """The polite choice among the obligatory moves that are allowed; None if there is none."""
         moves = self.node.moves
         these = [k for k, move in enumerate(moves) if not move.optional and allowed(move)]
         if not these:
@@ -83,7 +92,7 @@ class Walk:
 
 
 def enabled(node: Node[Any], label: str) -> int | None:
-    """The move of this label, None if it is not possible here."""
+    """The index of the move with this label; None if it is not enabled here."""
     return next((k for k, move in enumerate(node.moves) if move.label == label), None)
 
 

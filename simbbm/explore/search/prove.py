@@ -232,6 +232,14 @@ def _cut_short(searched: Searched, space: Space) -> str:
     return told
 
 
+def counterexample_of(model: Model, proof: Proof) -> Witness | None:
+    """The witness of a proof's counterexample; None if it has none."""
+    if proof.run is None:
+        return None
+    way = proof.verdict, proof.property
+    return witness_along(model, proof.run, loop=proof.loop, way=way)
+
+
 def witness_along(
     model: Model,
     moves: tuple[int, ...],
