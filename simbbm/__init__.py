@@ -28,8 +28,8 @@ class _Package(ModuleType):
 
     Python binds every module that is loaded to its package; `check`, `explore` and `scenario` are
     names of public functions too, and these are what `simbbm.explore` means, whatever was loaded
-    first. `from simbbm.explore.runs import run` is not concerned; what goes by attributes, as
-    `import simbbm.explore.runs as runs` does, comes to the function.
+    first. `from simbbm.explore.runs import run` works; `import simbbm.explore.runs as runs`, which
+    takes one attribute after the other, finds the function instead.
     """
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -322,7 +322,7 @@ def _user_module(path: Path) -> ModuleType:
 def _run_twice(path: Path) -> ModuleType:
     """Run a user's file, twice. Leaves no bytecode beside it, and never meets an outdated one.
 
-    Its assertions count, whatever Python was told to leave out (`-O`): programs make them.
+    Its assertions are kept even under `python -O`: programs rely on them.
     """
     module = ModuleType(f"{USER_PACKAGE}.{path.stem}")
     module.__file__ = str(path)

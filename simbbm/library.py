@@ -44,7 +44,7 @@ MAX_STEPS = 100_000
 
 @dataclass(frozen=True, kw_only=True)
 class Answer(Generic[Details_co]):
-    """What looking at a scenario came to."""
+    """The answer of `check`, `explore`, `stress` or `run`."""
 
     scenario: str
     """Its id."""
@@ -62,7 +62,7 @@ class Answer(Generic[Details_co]):
     witness: Witness | None
     """The counterexample or, of `run`, the run."""
     details: Details_co
-    """How it is known: states and reductions of a search, counts of a sample, one run's digest."""
+    """The evidence: states and reductions of a search, counts of a sample, one run's digest."""
 
 
 def check(

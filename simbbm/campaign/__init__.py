@@ -2,7 +2,7 @@
 
 Read `planner` first: which runs are made next and when there is an answer, as rules without clocks
 or processes. `stress` is what the command line and the library call; `orchestrator` is the loop
-between planner and `pool`, whose processes run `worker`. A `tally` is what runs came to, in numbers
-that can be added in any order. `side_by_side` is for tasks that cannot be split, a process each:
-searches, and rows of tables.
+between planner and `pool`, whose processes run `worker`. A `tally` counts the results of runs, so
+that counts can be added in any order. `side_by_side` is for tasks that cannot be split, a process
+each: searches, and rows of tables.
 """

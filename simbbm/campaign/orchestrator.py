@@ -3,8 +3,8 @@
 Ctrl-C and its like cancel the main task; the campaign then ends with what it has.
 
 Futures of the pool are never cancelled, here or through asyncio: before Python 3.12 a pool that
-breaks while one of its futures is cancelled loses its manager thread. What is not wanted any more
-is forgotten, and its process ended with the pool.
+breaks while one of its futures is cancelled loses its manager thread. A chunk that is not wanted
+any more is forgotten; its process ends with the pool.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from simbbm.campaign.worker import Report
 from simbbm.host import signals
 
 GRACE_SECONDS = 5.0
-"""How long chunks that a worker has begun may go on after the time is up: many times TARGET."""
+"""How long chunks that are running may continue after the time is up: many times TARGET."""
 
 
 class Desk:
-    """What is at the pool, and what came back from it."""
+    """The chunks that have been sent to the pool, and a queue of their results."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -40,12 +40,12 @@ class Desk:
         future.add_done_callback(lambda ended: self._tell(chunk, ended))
 
     def _tell(self, chunk: Chunk, future: Future[Report]) -> None:
-        """Called in the pool's thread, and after the loop is closed for what was forgotten."""
+        """Queue a result. Called in the pool's thread, perhaps after the loop has been closed."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._back.put_nowait, (chunk, future))
 
     async def events(self, seconds: float | None) -> list[Event]:
-        """Wait until something comes back, but not for longer; return what it says."""
+        """Wait for the next result, but not for longer than `seconds`; return it as events."""
         try:
             async with asyncio.timeout(seconds):
                 chunk, future = await self._back.get()
@@ -59,7 +59,7 @@ class Desk:
         return [Done(chunk, *future.result())]
 
     def _lose(self) -> list[Event]:
-        """A worker died, and took all with it that was under way."""
+        """A worker died, so that the pool is broken and all chunks under way are lost."""
         import structlog  # noqa: PLC0415 - takes longer than a short campaign, and is seldom needed
 
         events: list[Event] = []
@@ -75,7 +75,7 @@ class Desk:
         return [*events, Lost(tuple(lost))]
 
     def forget(self, *, begun: bool) -> list[Event]:
-        """Stop waiting for chunks: those that no worker has begun, or all that are left."""
+        """Stop waiting for chunks: for those that are not running yet, or for all."""
         chunks = [c for c, future in self._pending.items() if begun or not future.running()]
         chunks = [c for c in chunks if not self._pending[c].done()]
         for chunk in chunks:

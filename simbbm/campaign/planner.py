@@ -75,7 +75,7 @@ class Planner:
     """The state of a campaign."""
 
     runs: int | None
-    """How many are wanted; None is as many as time allows."""
+    """How many are wanted; None: as many as there is time for."""
     jobs: int
     stop_first: bool
     size: int = CHUNK_FIRST
@@ -85,10 +85,10 @@ class Planner:
     losses: Counter[Chunk] = field(default_factory=Counter)
     given_up: list[Chunk] = field(default_factory=list)
     sum: Tally = field(default_factory=Tally)
-    """What the runs before `summed` came to: all of them are in."""
+    """The counts of all runs before `summed`."""
     summed: int = 0
     ahead: dict[int, tuple[Chunk, Tally]] = field(default_factory=dict)
-    """Results that came before those of lower chunks, by where they start."""
+    """Results that came in before those of lower chunks, by where they start."""
     cut: int | None = None
     """The lowest run so far that ends the campaign."""
     lost_workers: int = 0
@@ -96,7 +96,7 @@ class Planner:
     interrupted: bool = False
 
     def handle(self, *events: Event) -> list[Chunk]:
-        """Take note of what happened; return the chunks to run now."""
+        """Record some events; return the chunks to run next."""
         for event in events:
             match event:
                 case Done():
@@ -114,7 +114,7 @@ class Planner:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing that is still to come can change the answer."""
+        """Whether no outstanding result can change the answer."""
         if self.interrupted or self.lost_workers >= LOSSES_IN_ALL:
             return True
         if any(map(self._matters, self.under_way)):
@@ -133,7 +133,7 @@ class Planner:
         return wanted and not (self.ahead or self.given_up or self.interrupted)
 
     def total(self) -> Tally:
-        """What all runs came to that count, up to the one that ended the campaign."""
+        """The sum of all runs that count: those up to the one that ended the campaign."""
         total = Tally()
         total.add(self.sum)
         for chunk, tally in self.ahead.values():

@@ -21,7 +21,7 @@ from simbbm.host import signals
 from simbbm.host.reading import quoted
 
 FILES_MIN = 24
-"""Files that may be open at once: with fewer, processes cannot be told of each other."""
+"""Files that may be open at once: with fewer, worker processes cannot be started."""
 
 
 FOLDER_MAX = 103 - len("/pymp-12345678/listener-12345678")
@@ -41,7 +41,7 @@ class Pool:
         return ProcessPoolExecutor(self._jobs, mp_context=self._context, initializer=initialise)
 
     def submit(self, chunk: Chunk) -> Future[Report]:
-        """Run a chunk somewhere; a broken pool is told by the future alone."""
+        """Run a chunk in a worker. Never raises: of a broken pool the future holds the error."""
         try:
             return self._executor.submit(run_chunk, self._job, *chunk)
         except BrokenProcessPool as error:
@@ -50,13 +50,13 @@ class Pool:
             return future
 
     def rebuild(self) -> None:
-        """Replace the processes, after one was lost and took the others along."""
+        """Replace the processes after one died, which breaks the whole executor."""
         self.close()
         self._executor = self._make()
 
     def close(self) -> None:
         """End the processes, whatever they are doing."""
-        # Running work cannot be cancelled, and nobody is waiting for it any more. There is no
+        # Running work cannot be cancelled, and its result is not wanted any more. There is no
         # public way to reach the processes before Python 3.14.
         for process in list((self._executor._processes or {}).values()):  # noqa: SLF001
             process.kill()
@@ -88,7 +88,7 @@ def worker_context(*preload: str) -> BaseContext:
 
 
 def _require_folder() -> None:
-    """Processes find one another through a folder for temporary files."""
+    """Raise UsageError if there is no usable folder for temporary files: sockets are made there."""
     try:
         folder = tempfile.gettempdir()
     except FileNotFoundError:
@@ -106,10 +106,10 @@ def _require_folder() -> None:
 def _start_fork_server() -> None:
     """Start it with signals blocked, which its children inherit.
 
-    Otherwise Ctrl-C would reach a worker that has not yet come to ignore it, and be shown there as
-    a traceback; and one that is sent to all processes would end them before the parent can say what
-    they have found. The tracker of semaphores, which cleans up when the parent is gone, need not
-    say so on a terminal that is somebody else's by then.
+    Otherwise Ctrl-C would reach a worker before `initialise` makes it ignore signals, and end it
+    with a traceback; and a signal to all processes would end them before the parent can report what
+    they have found. The tracker of semaphores cleans up when the parent is gone; its warning about
+    that would appear on a terminal that others use by then, and is switched off.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals.ENDING)
     sys.warnoptions.append(_QUIET)

@@ -1,9 +1,8 @@
 """Tasks side by side: one task, one process.
 
-A search uses one core: what reductions leave of a space is too small to be split. So it has a
-process of its own, which takes nothing with it when it dies but its own answer. Answers come in
-the order of the tasks, each as soon as all before it are there, and are the same for any number of
-processes.
+A search uses one core: after reductions a state space is too small to be split. So each has a
+process of its own; if that dies, no other answer is lost. Answers are given in the order of the
+tasks, each as soon as all before it have been given, and are the same for any number of processes.
 """
 
 from __future__ import annotations
@@ -42,9 +41,9 @@ class Broken(NamedTuple):
 class SideBySide(Generic[T, A]):
     """Answers to tasks, each found by a process of its own, not more than `jobs` at a time.
 
-    Function, tasks and answers go from process to process, and have to be picklable. What is known
-    of a task whose process was lost, or interrupted, is what `unanswered` says of it and of why.
-    `waiting` is entered with the names of those that are under way, while nobody has answered.
+    Function, tasks and answers have to be picklable. The answer for a task whose process was lost
+    or interrupted is made by `unanswered` from the task and the reason. While the processes are
+    waited for, the context `waiting` is entered with the names of their tasks.
     """
 
     def __init__(
@@ -68,7 +67,7 @@ class SideBySide(Generic[T, A]):
         self._stopped = False
 
     def __iter__(self) -> Iterator[A]:
-        """Yield the answers in order; after Ctrl-C of those only that have begun."""
+        """Yield the answers in order; after Ctrl-C only those of tasks that were begun."""
         try:
             for number in range(len(self._tasks)):
                 while number not in self._answers and not self._stopped:
@@ -87,7 +86,7 @@ class SideBySide(Generic[T, A]):
             self.stop()
 
     def _go_on(self) -> None:
-        """Keep all processes busy, and take what comes."""
+        """Start as many processes as may run, then wait for answers and take them."""
         try:
             while len(self._busy) < self._jobs and self._begun < len(self._tasks):
                 self._begin(self._begun)
@@ -113,7 +112,7 @@ class SideBySide(Generic[T, A]):
         number, process = self._busy[connection]
         try:
             answer = connection.recv()
-        except (EOFError, OSError):  # nothing was said, or half of it
+        except (EOFError, OSError):  # the process ended before it had sent its answer
             process.join()
             answer = Lost(f"its process was lost ({_how(process.exitcode)})")
         self._answers[number] = answer
@@ -122,7 +121,7 @@ class SideBySide(Generic[T, A]):
         process.join()
 
     def stop(self) -> None:
-        """End the processes, whatever they are doing; what they have not said is not known."""
+        """End the processes, whatever they are doing; their tasks are interrupted."""
         self._stopped = True
         while self._busy:
             connection, (number, process) = self._busy.popitem()
@@ -138,7 +137,7 @@ def _how(code: int | None) -> str:
 
 
 def _serve(connection: Connection, function: Callable[[T], A], task: T) -> None:
-    """What a process does: it answers once."""
+    """The main function of a process: send one answer."""
     initialise()
     answer: A | Lost | Broken
     try:
@@ -147,9 +146,9 @@ def _serve(connection: Connection, function: Callable[[T], A], task: T) -> None:
         answer = Lost("out of memory")
     except SimbbmError as error:
         answer = Broken(error)
-    except Exception as error:  # noqa: BLE001 - told where all others are told
+    except Exception as error:  # noqa: BLE001 - the parent raises it
         if whole_traceback():
             traceback.print_exc()
         answer = Broken(defect(error))
-    with suppress(BrokenPipeError):  # nobody waits for it any more
+    with suppress(BrokenPipeError):  # the parent does not wait for it any more
         connection.send(answer)

@@ -1,4 +1,4 @@
-"""What a number of runs came to: counts that can be added in any order."""
+"""The results of a number of runs, as counts that can be added in any order."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class PctKey(NamedTuple):
 
 @dataclass
 class Tally:
-    """Counts of runs. The digest is a sum, so that neither order nor chunking can be seen in it."""
+    """Counts of runs. The digest is a sum, so that order and chunking do not change it."""
 
     runs: int = 0
     steps: int = 0
@@ -82,7 +82,7 @@ class Tally:
             self.first = Failed(number, result, surprises)
 
     def add(self, other: Tally) -> None:
-        """Add what other runs came to."""
+        """Add the counts of other runs."""
         self.runs += other.runs
         self.steps += other.steps
         self.digest = (self.digest + other.digest) % _DIGEST_MODULUS

@@ -1,7 +1,7 @@
 """What a worker process does: it finds the scenario once, runs chunks, and returns counts.
 
-A worker keeps the machine that it built, and with it every state that it has judged. Traces and
-witnesses are not its business: they are made later, by running one number again.
+A worker keeps the machine that it built, with all states that it has judged. Traces and witnesses
+are made later, in the parent, by running one number again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Job(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What a chunk came to, and how long its runs took."""
+    """The counts of a chunk, and how long its runs took."""
 
     tally: Tally
     seconds: float
@@ -80,7 +80,7 @@ def run_chunk(job: Job, start: int, stop: int) -> Report:
                 if job.stop_first:
                     break
     except SimbbmError as error:
-        # An exception has gone through the engine's processes: they cannot be used again.
+        # The exception has passed through the engine's processes, which cannot be used again.
         _kept.clear()
         tally.broke = Broke(number, error)
     if sample.runs:

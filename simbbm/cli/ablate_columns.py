@@ -11,11 +11,11 @@ from simbbm.scenario import Scenario
 PAIR = " + "
 """Between the two steps of a pair."""
 ABSENT = "-"
-"""In place of a result: this machine does not come to that step."""
+"""Instead of a result: this machine never reaches the step."""
 
 
 class Columns:
-    """What became of every change on every machine; printed when all is known."""
+    """The result of every change on every machine; printed when all are known."""
 
     def __init__(self, ids: tuple[str, ...], *, markdown: bool) -> None:
         self.ids = ids
@@ -29,7 +29,7 @@ class Columns:
         self.results.setdefault((step, change), {})[scenario.id] = _told(ablation)
 
     def end(self, counts: Counter[str], why: str) -> None:
-        """Print the table, and what it comes to."""
+        """Print the table and a summary."""
         rows = [
             (step, change, *(found.get(name, ABSENT) for name in self.ids))
             for (step, change), found in self.results.items()
@@ -48,7 +48,7 @@ def shown(step: str) -> str:
 
 
 def steps_of(ablation: Ablation) -> str:
-    """What was changed, as people read it."""
+    """The steps that were changed, as text."""
     return PAIR.join(shown(change.step) for change in ablation.changes)
 
 

@@ -46,14 +46,14 @@ class Bounds(NamedTuple):
 
 
 class Proven(NamedTuple):
-    """What a search of one scenario came to."""
+    """The answer of a search of one scenario, with its text."""
 
     row: VerdictRow
     kept: Kept | None
     how: str
     interrupted: bool
     lost: bool = False
-    """Whether the process that searched was gone before it could answer."""
+    """Whether the process that searched ended before it had an answer."""
 
     @property
     def exit(self) -> Exit:
@@ -116,7 +116,7 @@ def prove(model: Model, bounds: Bounds) -> Proven:
 
 
 def _explained(row: VerdictRow, how: str, witness: Witness, model: Model) -> tuple[VerdictRow, str]:
-    """Add what the counterexample needs, and how likely it is."""
+    """Add what the counterexample needs of the hardware, and how likely it is."""
     from simbbm.explore.counterexample.explain import explain
     from simbbm.report.explanation import sentences, summary
 
@@ -163,7 +163,7 @@ def _row(model: Model, proof: Proof, kept: Kept | None) -> VerdictRow:
 
 
 def _how(params: Mapping[str, Any], proof: Proof) -> str:
-    """How the answer came about: what was visited, and what stands for what."""
+    """How the answer was found: states visited, how they were stored, reductions."""
     exact = "an exact store"
     if proof.hashed:
         exact = f"128-bit hashes, two states taken for one with p < {collision_bound(proof):.1g}"
@@ -195,7 +195,7 @@ def _length(run: tuple[int, ...], loop: int | None, *, certified: bool) -> str:
 
 
 def _ends(params: Mapping[str, Any], proof: Proof) -> Iterator[str]:
-    """Whether a run may go on for ever."""
+    """What is known about runs without end."""
     known = proof.termination
     if known is None:
         return

@@ -34,7 +34,7 @@ class Wanted(NamedTuple):
 
 
 class Sampled(NamedTuple):
-    """What many runs of one scenario came to."""
+    """The answer of a campaign, with its text."""
 
     row: VerdictRow
     kept: Kept | None
@@ -96,7 +96,7 @@ def _estimate(result: StressResult) -> dict[str, Any]:
 
 
 def _how(result: StressResult, wanted: Wanted) -> str:
-    """How the answer came about, in one line."""
+    """How the answer was found, in one line."""
     seen = f"seed {wanted.seed}, strategy {result.strategy}, {result.seconds:.1f} s"
     if result.first_failure is not None:
         failed = sum(result.failures.values())
@@ -107,5 +107,5 @@ def _how(result: StressResult, wanted: Wanted) -> str:
 
 
 def _surprises(count: int) -> str:
-    """How much a reader has to believe of the hardware."""
+    """How often the hardware was late, in words."""
     return f"it takes {count} hardware surprise{'' if count == 1 else 's'}"

@@ -33,11 +33,11 @@ jobs_option = click.option(
 
 
 Found = Proven | ScenarioError | ModelError
-"""What a search comes to; what an author did wrong, or we did, is an answer too."""
+"""The answer of a search, or the error of the scenario's author, or of simbbm, that ended it."""
 
 
 class Wanted(NamedTuple):
-    """A scenario to be searched, as another process can be told of it."""
+    """A scenario to be searched, in a form that can be sent to another process."""
 
     scenario: str
     params: dict[str, Any]
@@ -82,7 +82,7 @@ class Searches:
             yield found
 
     def stop(self) -> None:
-        """Begin no other."""
+        """Start no further search."""
         self._stopped = True
 
 
@@ -104,7 +104,7 @@ def searches(
 
 
 def unanswered(wanted: Wanted, why: str, *, interrupted: bool) -> Proven:
-    """What is said of a scenario whose process ended before its search."""
+    """The answer for a scenario whose process ended before its search."""
     scenario = discovery.find(wanted.scenario)
     row = VerdictRow(
         scenario=scenario.id,

@@ -1,4 +1,4 @@
-"""What is said of an exception that nobody expected: a defect of simbbm, told in one line."""
+"""An unexpected exception as an error message of one line: it is a defect of simbbm."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ WHOLE_TRACEBACK = "SIMBBM_TRACEBACK"
 
 
 def whole_traceback() -> bool:
-    """Whether somebody wants to mend it."""
+    """Whether a defect is shown as a traceback, for those who want to fix it."""
     return bool(os.environ.get(WHOLE_TRACEBACK))
 
 
 def defect(error: Exception) -> ModelError:
-    """Say where it happened."""
+    """The error for an unexpected exception; it says where it was raised."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -16,7 +16,7 @@ INDENT = 4
 """What continues a line stands so much further in than the line."""
 _COMMAND = re.compile(r"\s*(?:[\w ]+: +)?simbbm( \S+)+")
 _BLOCK = re.compile(r"#|\||[*-] |\d+\. |\s*$|\s{4}")
-"""How a line of Markdown begins that does not go on with the one before."""
+"""How a line of Markdown begins that does not continue the one before."""
 
 
 class Break(NamedTuple):

@@ -1,7 +1,7 @@
 """Reading what others wrote: files, JSON, numbers. Everything is bounded, and refused in one line.
 
 A file may come from anywhere and be anything: too large, nested without end, a number of a million
-digits, no text at all. Whoever reads one reads it here, and meets nothing worse than a UsageError.
+digits, no text at all. All of them are read here, and nothing worse than a UsageError is raised.
 """
 
 from __future__ import annotations

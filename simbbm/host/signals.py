@@ -1,8 +1,8 @@
 """Signals that ask a process to end: SIGINT, SIGTERM and SIGHUP, in one place for every command.
 
-The first one is a KeyboardInterrupt in whatever is going on, so that a command ends with what it
-has; nobody need look for it, and whoever does not catch it ends. Further ones change nothing, since
-`timeout` and a terminal that closes send several; but a SIGINT after another signal ends at once.
+The first one raises KeyboardInterrupt, so that a command can end with what it has found; code that
+does not catch it ends. Further ones change nothing, since `timeout` and a terminal that closes send
+several; but a SIGINT after another signal ends the process at once.
 
 A signal that is ignored when the process starts (by nohup, or a shell's background) stays ignored.
 """

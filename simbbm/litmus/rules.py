@@ -1,8 +1,8 @@
 """The rules of the machine's virtual memory, and which tests pin each: `simbbm guide rules`, read.
 
 A test of the project names its rules as tags (`R7`); published tests are known by their names. The
-page is the one place where a rule is told: a heading is what it says, and the items `forbidden` and
-`allowed` under it are the published tests.
+page is the one place where a rule is stated: a heading is what it says, and the items `forbidden`
+and `allowed` under it are the published tests.
 """
 
 from __future__ import annotations

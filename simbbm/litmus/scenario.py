@@ -52,7 +52,7 @@ class LitmusMachine(Arm64):
         self.forget_moves()
 
     def unfinished(self, state: Machine) -> tuple[str, ...]:  # noqa: ARG002
-        """Nobody: an execution that cannot go on is a speculation that went wrong, and none."""
+        """Return (): a blocked state that is not final is a squashed speculation, no deadlock."""
         return ()
 
     def problem(self, state: Machine) -> Problem | None:

@@ -1,4 +1,4 @@
-"""What was found held against the verdicts: test by test, and in sum."""
+"""Results compared with published verdicts: test by test, and in sum."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simbbm.litmus.run import MAX_SECONDS, MAX_STATES, Result, run
 
 
 class Judged(NamedTuple):
-    """One test, run or not, with what is said of it."""
+    """One test, run or not, compared with its verdict."""
 
     line: Line
     ets2: bool
@@ -21,7 +21,7 @@ class Judged(NamedTuple):
 
     @property
     def verdict(self) -> Verdict | None:
-        """What it is held against."""
+        """The published verdict that it is compared with."""
         return self.line.verdict_for(ets2=self.ets2)
 
     @property

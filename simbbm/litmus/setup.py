@@ -99,7 +99,7 @@ def listing(thread: Thread, layout: Layout) -> Listing:
 def _reached(operations: Iterable[Operation]) -> Iterator[Operation]:
     """Operations without what lies between an ERET and the label behind it, to which it goes.
 
-    Without a label behind it an ERET goes on where it is, at EL0.
+    Without a label behind it an ERET continues at the next operation, at EL0.
     """
     skipped: list[Operation] | None = None
     for operation in operations:

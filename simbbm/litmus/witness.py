@@ -1,4 +1,4 @@
-"""The way to an outcome as a witness, which `show` and `replay` accept."""
+"""A run to an outcome as a witness, which `show` and `replay` accept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simbbm.litmus.run import Ending, Result
 
 
 def witness_of(result: Result, ending: Ending) -> Witness:
-    """Walk the way to an ending again, then on until nothing is left to do, and record it."""
+    """Play the moves to an outcome, then politely to the end, and record the run."""
     run = play(result.model, Along(ending.way))
     witness = witness_from(run)
     if run.property is not None:

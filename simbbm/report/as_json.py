@@ -20,7 +20,7 @@ class TraceRow(Row, tag="trace", tag_field="type", frozen=True, kw_only=True):
     because: list[str]
     steps: int
     loop: int | None
-    """The step to which a run that goes round for ever comes back."""
+    """Of a livelock: the step whose state the last step returns to."""
     digest: str
     cpus: list[str]
     events: list[dict[str, Any]]

@@ -86,7 +86,7 @@ def summary(explained: Explanation) -> dict[str, Any]:
 
 
 def numbers(explained: Explanation | None) -> dict[str, Any]:
-    """The same for a row: null where nothing is known."""
+    """An explanation as numbers for a row; null where nothing is known."""
     curve = explained.curve if explained else None
     return {
         "allowances": explained.allowances._asdict() if explained else None,

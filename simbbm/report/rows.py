@@ -1,6 +1,6 @@
 """Rows of the answer: the records that `--json` prints, and from which every text is made.
 
-Field names are a contract with whoever reads them; more may be added, none renamed. What does not
+Field names are part of the interface: more may be added, none renamed. What does not
 apply is null.
 """
 
@@ -67,7 +67,7 @@ class VerdictRow(Row, tag="verdict", tag_field="type", frozen=True, kw_only=True
     length: int | None = None
     """Steps of the counterexample."""
     loop: int | None = None
-    """The step to which a counterexample comes back that goes round for ever."""
+    """Of a livelock: the step whose state the last step returns to."""
     certified: bool | None = None
     termination: dict[str, Any] | None = None
     """Of PROVED: `cycles` (components of states), and up to how many `cpus` none can be stayed in,
@@ -133,7 +133,7 @@ class ShrinkRow(Row, tag="shrink", tag_field="type", frozen=True, kw_only=True):
 
 
 class AblationRow(Row, tag="ablation", tag_field="type", frozen=True, kw_only=True):
-    """What became of a scenario when a step was taken away, or made weaker."""
+    """The result of removing a step of a scenario, or making it weaker."""
 
     scenario: str
     params: dict[str, Any]
@@ -142,7 +142,7 @@ class AblationRow(Row, tag="ablation", tag_field="type", frozen=True, kw_only=Tr
     result: str
     """`load-bearing`, `redundant` (proved) or `inconclusive`."""
     verdict: str | None = None
-    """None if the program cannot go on without the step's value."""
+    """None if the program cannot continue without the step's value."""
     property: str | None = None
     length: int | None = None
     witness: str | None = None

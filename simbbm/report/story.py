@@ -1,4 +1,4 @@
-"""A replayed witness with what a reader wants to know about it, ready for any form of report."""
+"""A story: a replayed witness with all that a report of any form needs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from simbbm.report.trace import event
 
 LAST_STEPS = 12
 LAST_STEPS_OF_EACH = 4
-"""What leads up to the end is told in full."""
+"""The last steps are never left out."""
 ACCESSES = frozenset(
     ("ldr", "ldar", "ldapr", "ldxr", "ldaxr", "wait", "str", "stlr", "stxr", "stlxr", "ldaddal")
 )
@@ -41,12 +41,12 @@ class Story(NamedTuple):
     """Each CPU's name, with those of its features that matter here."""
     events: tuple[TraceEvent, ...]
     telling: frozenset[int]
-    """Steps without which one would not understand the end."""
+    """Steps that are needed to understand the end; a report never leaves them out."""
     problem: Problem | None
     meaning: str
     """What the broken property says."""
     because: tuple[str, ...]
-    """Since when the two entries that disagree have been there, or those that keep a run going."""
+    """Since when the conflicting entries have been held, or those that keep a livelock going."""
     digest: str
     """Of the whole trace, which a token does not keep."""
     explained: Explanation | None = None
@@ -137,7 +137,7 @@ def _because(shared: Shared, steps: list[RunStep], problem: Problem | None) -> I
 
 
 def _kept(shared: Shared, steps: list[RunStep], around: list[RunStep]) -> Iterator[str]:
-    """What the accesses of a round may find in the TLB though the tables say otherwise now."""
+    """TLB entries that accesses of a livelock's loop may use although the tables say otherwise."""
     for step in around:
         move, state = step.before.moves[step.k], step.before.state
         cpu = state.cpus[move.cpu]

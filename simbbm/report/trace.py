@@ -199,7 +199,7 @@ def _observed(before: ControlPoint, after: ControlPoint) -> Any:
 
 
 def _loaded(shared: Shared, state: Machine, number: int, op: Op, suffix: str) -> Any:
-    """What a load got, where the program goes on in the same way whatever it was."""
+    """The value of a load that the program ignores, so that the automaton does not have it."""
     cpu = state.cpus[number]
     page, word = divmod(op.args[0], shared.geometry.page_words)
     for t in translations(shared, cpu, state.memory, page, READ):

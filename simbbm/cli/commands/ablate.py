@@ -193,7 +193,7 @@ class Page:
                 echo(f"      show with: {kept.show}")
 
     def end(self, counts: Counter[str], why: str) -> None:
-        """Say what it comes to."""
+        """Print a summary."""
         if self.as_json:
             return
         listed = ", ".join(f"{n} {result}" for result, n in sorted(counts.items()))
@@ -207,7 +207,7 @@ class Page:
 
 
 def _needed(row: AblationRow) -> str:
-    """What to say of a step without which the program does not know how to go on."""
+    """The text for a step without which the program cannot continue."""
     if row.verdict is not None:
         return ""
     return "its value is used" if "its value" in (row.why or "") else "needed to go on"

@@ -61,7 +61,7 @@ class Asked(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one scenario: an answer, its author's mistake, or ours."""
+    """The outcome for one scenario: an answer, or an error of its author or of simbbm."""
 
     scenario: Scenario
     answer: Proven | Sampled | None
@@ -160,7 +160,7 @@ def _held(
     *,
     as_json: bool,
 ) -> Exit:
-    """Hold one scenario after the other against what is expected; print what comes of it."""
+    """Check one scenario after the other, and print each outcome."""
     table = Table([scenario for scenario, _ in named], as_json=as_json)
     outcomes: list[Outcome] = []
     codes: list[Exit] = []
@@ -192,7 +192,7 @@ def _chosen(ids: tuple[str, ...], *, everything: bool, twins: bool) -> list[Scen
 def _parameters(
     scenarios: list[Scenario], given: dict[str, str], *, named: bool
 ) -> list[dict[str, object]]:
-    """Every scenario's parameters. One that nobody named takes of them what it knows."""
+    """Every scenario's parameters. One that was not named itself takes only those that it has."""
     known = {p.name for scenario in scenarios for p in scenario.parameters}
     every = []
     for scenario in scenarios:
@@ -218,7 +218,7 @@ def _outcome(scenario: Scenario, params: dict[str, object], asked: Asked, found:
 def _answer(
     scenario: Scenario, params: dict[str, object], asked: Asked, found: Found
 ) -> Proven | Sampled:
-    """What a search found, or a sample where it hit a limit first."""
+    """The answer of a search, or of a sample if the search hit a limit first."""
     if isinstance(found, ScenarioError | ModelError):
         raise found
     if found.interrupted or found.lost or found.row.verdict != "INCONCLUSIVE":
@@ -279,7 +279,7 @@ class Table:
 
 
 def _seen(row: VerdictRow) -> str:
-    """How much was looked at, or how far it is to the counterexample."""
+    """How many states or runs were looked at, or the length of the counterexample."""
     if row.states is None and row.runs is None:
         return "nothing"
     if row.length is not None:
@@ -288,7 +288,7 @@ def _seen(row: VerdictRow) -> str:
 
 
 def _conclude(outcomes: list[Outcome], asked: int, *, require_proof: bool) -> None:
-    """Say what it comes to, and show the first counterexample that nobody expected."""
+    """Print a summary, and show the first counterexample that was not expected."""
     _count(outcomes, asked)
     if any(o.answer and o.answer.row.verdict == "SAMPLED" for o in outcomes):
         echo(SAMPLE_IS_NO_PROOF)
@@ -306,7 +306,7 @@ def _conclude(outcomes: list[Outcome], asked: int, *, require_proof: bool) -> No
 
 
 def _count(outcomes: list[Outcome], asked: int) -> None:
-    """Say in one line what it comes to."""
+    """Print a summary in one line."""
     counts = Counter(o.exit for o in outcomes)
     parts = [f"{counts[Exit.EXPECTED]} of {asked} as expected"]
     for code, what in (

@@ -31,7 +31,7 @@ USELESS = ("time", "max_states", "max_seconds", "max_memory", "require_proof", "
 
 
 def kill_options(function: F) -> F:
-    """Give `check` the table and what goes with it."""
+    """Give `check` the options of the table."""
     function = click.option(
         "--trials",
         type=click.IntRange(FEWEST_TRIALS, MOST_TRIALS),
@@ -45,7 +45,7 @@ def kill_options(function: F) -> F:
 
 
 class Target(NamedTuple):
-    """A twin to be found, as another process can be told of it."""
+    """A twin to be found, in a form that can be sent to another process."""
 
     scenario: str
     params: dict[str, Any]
@@ -76,14 +76,14 @@ def look(target: Target) -> Found:
 
 
 def unanswered(target: Target, why: str, *, interrupted: bool) -> Found:
-    """What is said of a twin whose process ended before its campaigns."""
+    """The row for a twin whose process ended before its campaigns."""
     return Found(target, {}, why, Exit.INTERRUPTED if interrupted else Exit.INCONCLUSIVE)
 
 
 def wanted_trials(
     trials: int | None, runs: int | None, seed: int, max_steps: int | None, *, table: bool
 ) -> Trials:
-    """Return what the command line asks for; refuse what has nothing to do with the table."""
+    """Return the trials that were asked for; refuse options that do not apply to the table."""
     if not table:
         raise UsageError("--trials is of --kill-table", "add it, or leave out --trials")
     context = click.get_current_context()
@@ -158,7 +158,7 @@ class JsonPage:
             echo(encode(row))
 
     def end(self, left: int) -> None:
-        """Nothing more is to be said."""
+        """Print nothing."""
 
 
 class TextPage:

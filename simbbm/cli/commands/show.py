@@ -1,4 +1,4 @@
-"""`simbbm show`: a witness, told so that it can be read."""
+"""`simbbm show`: a witness in columns, or as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simbbm.host.writing import reason, write
 from simbbm.report.columns import Line, render
 
 STATES = 5_000
-"""Enough for a witness that was shrunk; nobody waits long for any other."""
+"""Enough for a witness that was shrunk; with any other, `show` does not take long."""
 STYLES = {
     "head": {"bold": True},
     "routine": {"fg": "cyan"},
@@ -82,7 +82,7 @@ def command(
     code = Exit.EXPECTED
     try:
         explained = explain(recorded, model, max_states)
-    except KeyboardInterrupt:  # what happened can be told without what it needs
+    except KeyboardInterrupt:  # the story can be told without what the failure needs
         explained, code = None, Exit.INTERRUPTED
     story = tell(recorded, model, explained)
     if form == "json" or as_json:

@@ -81,7 +81,7 @@ def command(
     explained, code = None, Exit.INTERRUPTED if shrunk.interrupted else Exit.EXPECTED
     try:
         explained = None if shrunk.interrupted else explain(small, shrunk.model, max_states)
-    except KeyboardInterrupt:  # what was found is said, without what it needs
+    except KeyboardInterrupt:  # the small witness is printed, without what it needs
         code = Exit.INTERRUPTED
     _say_more(shrunk, kept, explained, as_json=as_json)
     if unwritten:
@@ -90,7 +90,7 @@ def command(
 
 
 def _say_more(shrunk: Shrunk, kept: Kept, explained: Explanation | None, *, as_json: bool) -> None:
-    """What it needs, which takes longer to find out; the row, which has everything, comes last."""
+    """Print what it needs, which takes longer to find out; as JSON, the row with everything."""
     from simbbm.report.explanation import sentences, summary
     from simbbm.report.rows import ShrinkRow, encode
 
@@ -119,7 +119,7 @@ def _say_more(shrunk: Shrunk, kept: Kept, explained: Explanation | None, *, as_j
 
 
 def _say(shrunk: Shrunk, kept: Kept) -> None:
-    """What became of it, as soon as it is kept."""
+    """Print the result as soon as it is stored."""
     before, small = shrunk.before, shrunk.witness
     minimal = "locally minimal: leaving out any one step makes it no shorter"
     if shrunk.certified:

@@ -1,10 +1,10 @@
 """Which step carries the load: each is taken away, or made weaker, and the rest is searched.
 
-The changes are made from the labels that a scenario's programs come to; nobody writes a twin. What
-then fails is load-bearing, with its counterexample; what still holds is redundant, proved for these
-parameters. (Barrier optimisation by model checking: Oberhauser et al., "VSync: push-button
-verification and optimization for synchronization primitives on weak memory models", ASPLOS'21;
-here for translation tables, TLBs and system registers.)
+The changes are made from the labels that a scenario's programs reach; nobody has to write twins. A
+step is load-bearing if the changed scenario fails, with its counterexample; redundant if it still
+holds, which is proved for these parameters. (Barrier optimisation by model checking: Oberhauser et
+al., "VSync: push-button verification and optimization for synchronization primitives on weak memory
+models", ASPLOS'21; here for translation tables, TLBs and system registers.)
 
 A step is a routine's step in the routine that calls it; where that pair occurs more than once, all
 occurrences change together, and so do the turns of a loop: one line is one instruction. A load or
@@ -34,11 +34,11 @@ from simbbm.scenario import Scenario
 
 REMOVE, DELAY, WEAKEN = "remove", "delay", "weaken:"
 WINDOW = 4
-"""Operations of a program in flight where an acquire is made relaxed: else nothing could differ."""
+"""Operations in flight where an acquire is made relaxed: in order, it would make no difference."""
 
 
 NOT_STEPS = ("nop", "forget_events")
-"""What does nothing."""
+"""Operations that do nothing."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Ablation(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a scenario when one or two things were changed."""
+    """The result of one change of a scenario, or two together."""
 
     changes: tuple[Change, ...]
     result: str
@@ -64,7 +64,7 @@ class Ablation(msgspec.Struct, frozen=True, kw_only=True):
     model: Model | None
     """None if a program cannot even start."""
     proof: Proof | None
-    """None if the program cannot go on without the value of the step."""
+    """None if the program cannot continue without the value of the step."""
 
 
 class Ablator:
@@ -85,14 +85,14 @@ class Ablator:
         """What each label's step is called."""
 
     def singles(self) -> list[Change]:
-        """Every change of one step, in the order in which the programs come to the steps."""
+        """Every change of one step, in the order in which the search reached the steps."""
         changes: dict[Change, None] = {}
         for label, op in self.automaton.ops.items():
             step = self.steps[label]
             if op.mnemonic in NOT_STEPS:
                 continue
             changes[Change(step, REMOVE)] = None
-            # Where no load can overtake anything nothing could come of a relaxed acquire.
+            # Where loads are performed in order, a relaxed acquire would change nothing.
             if op.mnemonic not in ACQUIRES or "window" in self.model.params:
                 changes |= dict.fromkeys(Change(step, WEAKEN + form) for form in weaker_forms(op))
             if op.mnemonic == "isb":

@@ -1,4 +1,4 @@
-"""What can be said of a counterexample beyond its steps: what it needs, and how likely it is."""
+"""What a counterexample needs of the hardware, and how likely it is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simbbm.explore.witness.record import Witness
 from simbbm.model import Model
 
 STATES = 20_000
-"""States of each search, unless somebody wants more."""
+"""States after which each search gives up, by default."""
 
 
 class Explanation(NamedTuple):
@@ -25,7 +25,7 @@ class Explanation(NamedTuple):
     allowances: Allowances
     curve: Curve | None
     surprises: int | None
-    """The fewest with which it fails like this (`fewest`); None: not found out, or no number."""
+    """The fewest with which it fails like this (`fewest`); None: a limit was hit, or a livelock."""
 
 
 def explain(witness: Witness, model: Model, states: int = STATES) -> Explanation | None:

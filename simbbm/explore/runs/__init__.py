@@ -1,8 +1,8 @@
 """One run, and coming back to it.
 
-Read `play` first: a model and somebody who chooses give a run, and a run a `schedule`. `run` is
-about runs of a campaign: a strategy, a seed and a number choose. `replay` follows a witness:
-exactly (`exact`), by labels in a program that has changed (`semantic`, `walk`), or towards its goal
-(`goal`). `marks` and `renamed` are about labels that have moved; `live` finds
-edits that change nothing.
+Read `play` first: a model and a chooser give a run, and a run a `schedule`. `run` is about runs of
+a campaign, chosen by a strategy, a seed and a number. `replay` plays a witness again: exactly
+(`exact`), by labels in a program that has changed (`semantic`), or with its labels as goals
+(`goal`); the latter two find moves on a `walk`. `marks` and `renamed` match labels that have
+changed; `live` finds edits that change nothing.
 """

@@ -1,9 +1,9 @@
 """Goal-directed replay: the last resort when a program has more, fewer or other parts than it had.
 
-Each decision's label is a goal. Where it is not enabled, its own CPU goes on; where that has to
-wait, CPUs that no decision names go on, since the witness cannot have meant to hold them back; then
-all but the one whose step the decision was instead of. What is optional is never done to get
-somewhere. A label stands for any of its kind: which entry, table or page it named may have moved.
+Each decision's label is a goal. If it is not enabled, the CPU of the label takes steps; if that CPU
+has to wait, so do CPUs that no decision names, since the witness cannot have meant to delay them;
+then all CPUs but the one whose step the decision replaced. Optional moves are never taken to reach
+a goal. A label matches any label of its kind: its entry, table or page may have another number now.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from simbbm.explore.runs.walk import Walk
 
 OWN_STEPS_MAX = 32
 STEPS_MAX = 400
-"""Steps to one goal, by whoever."""
+"""Steps to one goal, by all CPUs together."""
 
 
 class Goal:
-    """The manner in which goals are pursued. CPUs keep their numbers."""
+    """How goals are matched and reached. CPUs keep their numbers."""
 
     how = "goal"
 
@@ -41,7 +41,7 @@ class Goal:
         return first
 
     def reach(self, walk: Walk, label: str) -> Walk | None:
-        """Advance the label's CPU, else CPUs that are not mentioned, else all but one."""
+        """Advance the label's CPU, else CPUs that no decision names, else all but one."""
         agent, own_steps = label.partition(":")[0], 0
         if walk.ended:
             return None
@@ -62,6 +62,6 @@ class Goal:
 
 
 def _cpu(label: str) -> int:
-    """The CPU that a label is of."""
+    """The CPU of a label; -1 if it names none."""
     found = re.search(r"cpu(\d+)", label)
     return int(found[1]) if found else -1

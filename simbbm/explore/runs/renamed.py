@@ -1,7 +1,7 @@
 """Steps of shipped scenarios that have another name than when counterexamples were recorded.
 
-stop_machine()'s works and the boot CPU's wait are modelled closer to the kernel than they were;
-who follows an old schedule loosely is told what has taken the place of a step.
+stop_machine()'s works and the boot CPU's wait are modelled closer to the kernel than they were.
+Replays by label and by goal also try a witness with the new names.
 """
 
 from __future__ import annotations

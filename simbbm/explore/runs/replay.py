@@ -44,7 +44,7 @@ COUNTEREXAMPLES = (Verdict.VIOLATED, Verdict.STUCK)
 
 
 class Result(StrEnum):
-    """What became of a witness."""
+    """The result of a replay."""
 
     REPRODUCED = "REPRODUCED"
     STALE = "STALE"
@@ -52,7 +52,7 @@ class Result(StrEnum):
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
-    """What a replay showed; `step`, `expected` and `got` say where and how it went astray."""
+    """What a replay showed; `step`, `expected` and `got` say where and how it diverged."""
 
     result: Result
     how: str = EXACT
@@ -69,13 +69,13 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     refreshed: Witness | None = None
     """A witness that replays exactly, if it took another way to reproduce this one."""
     why: str = CHANGED
-    """Of one that does not replay exactly: what must be the matter."""
+    """If it does not replay exactly: the reason."""
 
 
 def replay(witness: Witness, model: Model) -> Replay:
-    """Follow the decisions: exactly, else by label, else as goals.
+    """Play the decisions again: exactly, else by label, else as goals.
 
-    What reproduces on a twin that changes nothing says nothing of the twin: EditError.
+    Raise EditError for a twin that changes nothing: what reproduces there says nothing about it.
     """
     found = _replay(witness, model)
     if found.result is Result.REPRODUCED:
@@ -127,7 +127,7 @@ def _round_again(
 
 
 def _refreshed(witness: Witness, run: Run, manner: Manner) -> Replay:
-    """What a run shows, with a witness of it if it is what was recorded."""
+    """Compare a run with what was recorded; with a refreshed witness if it reproduces."""
     again = _judge(witness, run, manner.how)
     if again.result is not Result.REPRODUCED:
         return again
@@ -135,7 +135,7 @@ def _refreshed(witness: Witness, run: Run, manner: Manner) -> Replay:
 
 
 def _stale(exact: Replay, goal: Replay, missed: tuple[Missed, ...]) -> Replay:
-    """What to say of a counterexample that no way reproduces: what is gone, else how it ends."""
+    """The answer if nothing reproduces: the first decision that is gone, else how the run ends."""
     if exact.result is Result.STALE:
         return exact
     if not missed:
@@ -162,7 +162,7 @@ def _exactly(witness: Witness, model: Model) -> Replay:
 
 
 def _judge(witness: Witness, run: Run, how: str = EXACT) -> Replay:
-    """Hold what a replay came to against what was recorded; the trace too if it is to be exact."""
+    """Compare a run with what was recorded; in an exact replay the trace as well."""
     result, expected, why = Result.REPRODUCED, None, CHANGED
     got: tuple[str, ...] = ()
     if (run.verdict, run.property) != (witness.verdict, witness.property):
@@ -191,7 +191,7 @@ def _judge(witness: Witness, run: Run, how: str = EXACT) -> Replay:
 
 
 def model_of(witness: Witness, scenario: Scenario) -> Model:
-    """What a witness is of; UsageError if it is of another scenario."""
+    """The model of a witness; raise UsageError if it is of another scenario."""
     if witness.scenario != scenario.id:
         raise UsageError(f"a witness of {witness.scenario}, not of {scenario.id}")
     return Model(scenario, witness.params)

@@ -33,19 +33,19 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """What was taken, step by step; of one that was only recorded, no labels are known."""
+    """The moves of a run. Of a schedule that was read from a witness, `labels` is empty."""
 
     decisions: tuple[Decision, ...]
     steps: int
     loop: int | None = None
-    """The step to which a run that goes round for ever comes back after its last; None: it ends."""
+    """Of a livelock: the step whose state the last step returns to; None: the run has no loop."""
     digest: str
     """Of all labels; a token keeps its beginning only."""
     labels: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, taken: Taken, loop: int | None = None) -> Schedule:
-        """The schedule of a run that took these moves."""
+        """Make the schedule of a run that took these moves."""
         polite, seen, labels = Polite(), Counter[str](), list[str]()
         decisions = []
         for step, (node, k) in enumerate(taken):
@@ -65,13 +65,13 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Along:
-    """A chooser that takes the moves it is given by index, and then goes on politely."""
+    """A chooser that takes the given moves, and after the last one the polite moves."""
 
     def __init__(self, moves: Sequence[int]) -> None:
         self._left = iter(moves)
         self._polite = Polite()
 
     def choose(self, node: Node[Any]) -> int:
-        """Return the next of them."""
+        """Return the next move."""
         k = next(self._left, None)
         return self._polite.observe(node, self._polite.default(node) if k is None else k)

@@ -248,10 +248,10 @@ def witness_along(
     loop: int | None = None,
     way: tuple[Verdict, str | None] | None = None,
 ) -> Witness:
-    """The witness of a counterexample; one that does not end goes round for ever from there.
+    """Play these moves again and record a witness. If the run has not ended, it is a livelock.
 
-    With a `loop` it has been round once, from that step on. Raise ModelError if it does not fail in
-    this way, when one is given.
+    With a `loop` the steps from that one on are once round it. Raise ModelError if the run does not
+    fail in this way, when one is given.
     """
     run = play(model, Along(moves), len(moves), loop=loop)
     if way is not None and (run.verdict, run.property) != way:

@@ -18,7 +18,7 @@ STATE_EVERY = 8
 
 
 class Found(msgspec.Struct, frozen=True):
-    """Where the run was met first. Never needed to replay it."""
+    """Where the run came from. Not needed to replay it."""
 
     strategy: str
     seed: int
@@ -39,7 +39,7 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     steps: int
     loop: int | None = None
-    """The step to which a run that goes round for ever comes back after its last; None: it ends."""
+    """Of a livelock: the step whose state the last step returns to; None: the run has no loop."""
     digest: str
     """Of the trace; a token keeps its beginning only."""
     found: Found | None = None
@@ -47,7 +47,7 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def mistake(witness: Witness) -> str | None:
-    """What no run that was recorded can be like: of a witness that somebody else wrote."""
+    """Say what makes a witness impossible, if somebody else wrote it; None if nothing does."""
     if not 0 <= witness.steps <= STEPS_MAX:
         return f"it has {witness.steps:,} steps, and a run has 0 to {STEPS_MAX:,}"
     steps = [decision.step for decision in witness.decisions]

@@ -24,16 +24,16 @@ def witness_of(
     number: int = 0,
     max_steps: int = MAX_STEPS,
 ) -> Witness:
-    """Run again, which is cheap, and record what is needed to come back."""
+    """Play a run of a campaign again, which is cheap, and record it."""
     runner = Runner(model, strategy, seed, max_steps)
     run = runner.play(runner.chooser(number), record=True)
     return witness_from(run, Found(runner.strategy.name, seed, number))
 
 
 def witness_from(run: Run, found: Found | None = None) -> Witness:
-    """Make a witness of a run that was kept; of a failure once it has been confirmed.
+    """Make a witness of a recorded run; a failure is confirmed first.
 
-    Of a twin that changes nothing there is none: EditError.
+    Raise EditError for a twin that changes nothing.
     """
     failed = run.verdict in FAILURES
     require_live(run.model, run.model.automaton, fails=failed)
@@ -57,7 +57,7 @@ def witness_from(run: Run, found: Found | None = None) -> Witness:
 
 
 def refreshed(witness: Witness, run: Run) -> Witness:
-    """Record another way to what a witness shows."""
+    """The witness with the schedule of another run that shows the same."""
     schedule = run.schedule
     return msgspec.structs.replace(
         witness,

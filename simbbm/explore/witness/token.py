@@ -31,7 +31,7 @@ _MOVED = re.compile(r"([A-Za-z]{2}|-)?(\d+)(?:\*(\d+))?")
 """Before each label: a mark's letters unless they are as before, `-` for no mark; steps since the
 decision before; the occurrence unless it is the first."""
 TOKEN_MAX = 4 << 20
-"""Characters of a token: more than a witness of the largest number of steps comes to."""
+"""Characters of a token: more than a witness of the largest number of steps has."""
 _CHECK_CHARACTERS = 5
 _DIGEST_CHARACTERS = 10
 _SAFE = " !\"#$&'()*+,-./:<=>?@[\\]^_`{|}~"

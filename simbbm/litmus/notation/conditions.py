@@ -246,7 +246,7 @@ class _Parser:
         return True
 
     def _skip(self, to: int) -> None:
-        """Go on to what is no blank."""
+        """Skip blanks."""
         while to < len(self.text) and self.text[to].isspace():
             to += 1
         self.at = to
