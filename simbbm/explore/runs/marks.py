@@ -7,7 +7,6 @@ is a label's kind in two letters: enough to recognise it by, and short enough fo
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from hashlib import blake2b
 from string import ascii_letters
 
@@ -17,13 +16,11 @@ _WHICH = re.compile(r"@\d+|\[\d+\]|#\d+|\+\d+|\(0x[0-9a-f]+\)| x\d+|(?<=\bnew)\d
 """`pmd@8`, `[1]`, `#2`, `lm.pmd+4`, `(0x1f)`, `x2`, `new3`; the number of a CPU stays."""
 
 
-@lru_cache(maxsize=4096)
 def kind(label: str) -> str:
     """Return the label without what says which one it is."""
     return _WHICH.sub("", label)
 
 
-@lru_cache(maxsize=4096)
 def mark(label: str) -> str:
     """Return the mark of a label's kind; of a mark, itself; of nothing, nothing."""
     if not label or label.startswith(_SIGN):

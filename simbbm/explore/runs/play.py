@@ -148,8 +148,6 @@ class Player:
         self.model = model
         self.max_steps = max_steps
         self.engine = Engine(model.graph)
-        self._judged: dict[Any, Node[Any]] = {}
-        """The answers of `_if_livelock`, by the state in which a run was cut short."""
 
     def walk(self, chooser: Chooser, max_steps: int | None = None, *, record: bool = True) -> Run:
         """Take at most `max_steps` steps. A run that is cut short is not looked at any further."""
@@ -183,7 +181,7 @@ class Player:
             return run._replace(end=end, loop=loop)
         if around is not None:
             return run._replace(end=ended_if_round(self.model.graph, run.end, around))
-        return run._replace(end=self._if_livelock(run.end))
+        return run._replace(end=ended_if_lost(self.model.graph, run.end))
 
     def play_on(self, chooser: Callable[[], Chooser], steps: int) -> Run:
         """Play one schedule to its end; look for a livelock after `steps`, and later again.
@@ -197,12 +195,6 @@ class Player:
             if run.end.ended is not None or steps == self.max_steps:
                 return run
             steps = min(2 * steps + FURTHER, self.max_steps)
-
-    def _if_livelock(self, node: Node[Any]) -> Node[Any]:
-        found = self._judged.get(node.state)
-        if found is None:
-            found = self._judged[node.state] = ended_if_lost(self.model.graph, node)
-        return found
 
 
 def play(
