@@ -17,8 +17,9 @@ from typing import Any
 
 from simbbm.arm64.cpu import CpuSpec
 from simbbm.arm64.features import Hardware
-from simbbm.arm64.machine import Arm64, Machine, MachineSpec
+from simbbm.arm64.machine import Arm64, MachineSpec
 from simbbm.arm64.ops import CPU
+from simbbm.arm64.state import Machine
 from simbbm.arm64.steps import Edit, Steps
 from simbbm.arm64.translation.walks import mapped_pages
 from simbbm.check.properties import CATALOGUE

@@ -44,8 +44,8 @@ from simbbm.arm64.geometry import (
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
 
 # Properties: what is promised. And what one of your own looks at: a state, and how it is walked.
+from simbbm.check.kinds import Property
 from simbbm.check.properties import (
-    Property,
     all_ptes_at_end,
     context_restored,
     no_fault_on_live_map,
@@ -58,9 +58,9 @@ from simbbm.check.properties import (
     terminates,
     translations_preserved,
 )
-from simbbm.core.system import Problem
+from simbbm.core.system import Move, Problem
 from simbbm.arm64.context import Shared
-from simbbm.arm64.machine import Landmark, Machine
+from simbbm.arm64.state import Landmark, Machine
 from simbbm.arm64.translation.translate import FETCH
 from simbbm.arm64.translation.walks import CONFLICT, TRANSLATION, Fault, walk_root
 from simbbm.check.landmarks import parked_amid_split
@@ -93,6 +93,7 @@ __all__ = [
     "Geometry",
     "Landmark",
     "Machine",
+    "Move",
     "Problem",
     "Program",
     "Property",

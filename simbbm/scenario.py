@@ -21,11 +21,12 @@ from simbbm.arm64.context import Description
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.listing import Listing
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Features, Hardware
-from simbbm.arm64.machine import Arm64, Landmark, MachineSpec
+from simbbm.arm64.machine import Arm64, MachineSpec
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Regime
+from simbbm.arm64.state import Judged, Landmark
 from simbbm.check.given import counted, guarded, require_sound
-from simbbm.check.properties import Property
+from simbbm.check.kinds import Property
 from simbbm.check.verdict import Expectation
 from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.core.programs.automaton import Edits, edits
@@ -89,7 +90,8 @@ class Setup(Description):
     properties: tuple[Property, ...]
     data: Mapping[int, int] = field(default_factory=dict)
     landmarks: Mapping[str, Landmark] = field(default_factory=dict)
-    """Kinds of states, by name, whose number says that a proof has content."""
+    """*Sometimes* properties by name: how many states are of that kind says whether a proof has
+    content (`check.kinds`)."""
 
 
 Build = Callable[..., Setup]
@@ -202,14 +204,15 @@ class Scenario:
 
     def machine(self, spec: MachineSpec, setup: Setup) -> Arm64:
         """Make the transition system of a machine that this scenario describes."""
-        return Arm64(
-            spec,
-            [guarded(p.name, p.check) for p in setup.properties if p.check],
-            [guarded(p.name, p.final) for p in setup.properties if p.final],
-            watch_stale=any(p.watch_stale for p in setup.properties),
-            uniform=all(p.uniform for p in setup.properties),
-            landmarks={name: counted(name, holds) for name, holds in setup.landmarks.items()},
+        properties = setup.properties
+        judged = Judged(
+            always=tuple(guarded(p.name, p.check) for p in properties if p.check),
+            final=tuple(guarded(p.name, p.final) for p in properties if p.final),
+            step=tuple(guarded(p.name, p.step) for p in properties if p.step),
+            sometimes={name: counted(name, holds) for name, holds in setup.landmarks.items()},
+            uniform=all(p.uniform for p in properties),
         )
+        return Arm64(spec, judged)
 
 
 def _replaced(scenario: Scenario, **changes: Any) -> Scenario:

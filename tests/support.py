@@ -14,9 +14,10 @@ from simbbm.arm64.cpu import CpuSpec
 from simbbm.arm64.descriptor import INVALID_DESCRIPTOR, Descriptor, leaf, table
 from simbbm.arm64.features import DELAYED, Features, Hardware
 from simbbm.arm64.geometry import SCALED4, Geometry
-from simbbm.arm64.machine import Arm64, Machine, MachineSpec
+from simbbm.arm64.machine import Arm64, MachineSpec
 from simbbm.arm64.ops import CPU, Aborted, Cpu
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.state import Judged, Machine
 from simbbm.core.program import Program
 from simbbm.core.programs.automaton import Automaton, Edits
 from simbbm.core.system import Move
@@ -96,7 +97,7 @@ def machine(
         tables=dict(tables),
         data=dict(data),
     )
-    return Arm64(spec, **judged)
+    return Arm64(spec, Judged(**judged))
 
 
 def little(

@@ -57,8 +57,6 @@ class Shared(Description):
     """Shared by all CPUs of one machine; nothing in it changes while a machine runs."""
 
     automaton: Automaton
-    watch_stale: bool
-    """Whether a stale translation that is used is a problem (`no_stale_translation`)."""
     constant: tuple[frozenset[int], ...]
     """Per CPU, the pages whose translation nothing in any listing can change."""
     memories: MemoryPool

@@ -136,6 +136,15 @@ class CpuPool:
 _FIELDS = tuple(name for name, f in CpuState.__dataclass_fields__.items() if f.init)
 
 
+class StaleAccess(NamedTuple):
+    """An access got something else than the tables gave when it was translated."""
+
+    page: int
+    """The page of memory that it got."""
+    current: str
+    """What the tables gave."""
+
+
 class Effect(NamedTuple):
     """What one move of a CPU does: to itself, and to everybody else."""
 
@@ -145,6 +154,9 @@ class Effect(NamedTuple):
     tlbi: Tlbi | None = None
     sev: bool = False
     problem: Problem | None = None
+    """What is wrong with the move, whatever a scenario promises: a panic, a lost CPU."""
+    stale: StaleAccess | None = None
+    """The access that the move performs used a stale translation (`no_stale_translation`)."""
 
 
 class LocalMove(NamedTuple):

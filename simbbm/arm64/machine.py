@@ -1,26 +1,25 @@
-"""The machine: all CPUs, memory and what is between them, as one value.
+"""The transition system of a machine: all CPUs, memory and what is between them.
 
-`Machine` is a tuple of interned parts, so it hashes and compares by identity in no time, and is
-identified across processes by `digest`. `Arm64` is its transition system.
+A state (`state.py:Machine`) is a tuple of interned parts, so it hashes and compares by identity in
+no time, and is identified across processes by `digest`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from sys import intern
-from typing import NamedTuple
 
 from simbbm.arm64.context import Description, Shared
 from simbbm.arm64.cpu import NOTHING, CpuPool, CpuSpec, CpuState, Effect, LocalMove, Pending
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.ahead import started
 from simbbm.arm64.execution.execute import instruction_moves
-from simbbm.arm64.execution.flight import overtaken
+from simbbm.arm64.execution.flight import overtaken, without_history
 from simbbm.arm64.execution.listed import takeoff
 from simbbm.arm64.execution.storebuffer import StoreBuffer, Word
 from simbbm.arm64.footprints import footprint
 from simbbm.arm64.hardware import DRAIN, DVM, WALK, act, hardware_moves, received
+from simbbm.arm64.state import Judged, Machine, owed_mask
 from simbbm.arm64.translation.constant import constant_pages
 from simbbm.arm64.translation.memory import Memory, MemoryPool, Tables, Unreadable
 from simbbm.arm64.translation.mmu import Mmus
@@ -31,25 +30,9 @@ from simbbm.core.programs.automaton import Automaton
 from simbbm.core.system import LAST_RESORT, STEP, Footprint, Move, Problem
 from simbbm.core.values import digest
 
+NOTHING_JUDGED = Judged()
 MAX_REMEMBERED = 400_000
 """CPU states in a memory whose moves are remembered."""
-
-
-class Machine(NamedTuple):
-    """A state. Its parts are interned: equal states have identical parts."""
-
-    memory: Memory
-    cpus: tuple[CpuState, ...]
-    failure: Problem | None = None
-    """What the last move did wrong, if it was the move and not the state that did."""
-
-
-Check = Callable[[Shared, Machine], Problem | None]
-"""A property as a predicate over states."""
-
-
-Landmark = Callable[[Machine], bool]
-"""A kind of state that a proof should have come by, else it says little."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,31 +51,23 @@ class Arm64:
     def __init__(
         self,
         spec: MachineSpec,
-        checks: Iterable[Check] = (),
-        final_checks: Iterable[Check] = (),
+        judged: Judged = NOTHING_JUDGED,
         *,
-        watch_stale: bool = False,
-        uniform: bool = False,
-        landmarks: Mapping[str, Landmark] = {},
         constant: tuple[frozenset[int], ...] | None = None,
     ) -> None:
         self.spec = spec
-        self.checks = tuple(checks)
-        self.final_checks = tuple(final_checks)
+        self.judged = judged
         self.keeps_values = False
         """Equal values stay one object for ever: for a search that compares them by identity."""
-        self.landmarks = dict(landmarks)
+        self.landmarks = dict(judged.sometimes)
         if spec.hardware.event_stream:
             self.landmarks["delayed_wakeups"] = self.waits_for_event_stream
         self.common = groups(spec.cpus) if spec.hardware.common_tlb else ()
         """Who has a TLB in common with whom."""
-        self.uniform = uniform
-        """Whether the checks judge all CPUs alike and one at a time (`check.Property.uniform`)."""
         handler = getattr(spec.handler, "__wrapped__", spec.handler)
         self.shared = Shared(
             **spec.described() | {"handler": handler},
             automaton=spec.automaton,
-            watch_stale=watch_stale,
             constant=constant_pages(spec) if constant is None else constant,
             memories=MemoryPool(spec.geometry.entries),
             mmus=Mmus(spec.geometry, spec.hardware),
@@ -165,12 +140,25 @@ class Arm64:
                 else:
                     self.forget()
             local = instruction_moves(self.shared, own, state.memory, cpu, owed=owed)
+            if not self.judged.step:
+                local = [self._without_history(move) for move in local]
             local += hardware_moves(self.shared, own, state.memory, cpu)
             moves = self._local[k] = tuple(
                 _named(move, cpu, footprint(self.shared, own, state.memory, move, cpu))
                 for move in local
             )
         return moves
+
+    def _without_history(self, move: LocalMove) -> LocalMove:
+        """The move, remembering nothing that only step properties look at."""
+        cpu = move.effect.cpu
+        if (
+            cpu.flight is None
+            or (window := without_history(cpu.flight.window)) is cpu.flight.window
+        ):
+            return move
+        cpu = self.shared.cpus.change(cpu, flight=cpu.flight.with_window(window))
+        return move._replace(effect=move.effect._replace(cpu=cpu))
 
     def forget_moves(self) -> None:
         """Drop the moves and judgements that were remembered; they are made again."""
@@ -209,7 +197,12 @@ class Arm64:
         if self.common:
             pools = self.shared.mmus, self.shared.cpus
             cpus = share(*pools, cpus, memory.tables, self.common)
-        return Machine(memory, tuple(cpus), effect.problem)
+        return Machine(memory, tuple(cpus), effect.problem or self._step_problem(move))
+
+    def _step_problem(self, move: Move) -> Problem | None:
+        """The first *step* property that a move violates."""
+        problems = (check(self.shared, move) for check in self.judged.step)
+        return next((problem for problem in problems if problem), None)
 
     def waits_for_event_stream(self, state: Machine) -> bool:
         """Whether nothing but the event stream lets anybody go on: a wake-up was lost."""
@@ -251,14 +244,16 @@ class Arm64:
         """Return the first property that fails."""
         if state.failure:
             return state.failure
-        if not self.uniform:
-            return next((p for check in self.checks if (p := check(self.shared, state))), None)
+        if not self.judged.uniform:
+            return next(
+                (p for check in self.judged.always if (p := check(self.shared, state))), None
+            )
         # Checks that look at one CPU at a time say the same of it in every state that has it.
         fine = self._fine.setdefault(state.memory.tables, set())
         if fine.issuperset(state.cpus):
             return None
         seen = state._replace(memory=Memory(state.memory.tables, Unreadable()))
-        for check in self.checks:
+        for check in self.judged.always:
             alone = (seen._replace(cpus=(cpu,)) for cpu in state.cpus if cpu not in fine)
             one = next((p for machine in alone if (p := check(self.shared, machine))), None)
             problem = check(self.shared, seen)
@@ -271,7 +266,7 @@ class Arm64:
 
     def final_problem(self, state: Machine) -> Problem | None:
         """Return the first property that fails once every program has finished."""
-        return next((p for check in self.final_checks if (p := check(self.shared, state))), None)
+        return next((p for check in self.judged.final if (p := check(self.shared, state))), None)
 
     def unfinished(self, state: Machine) -> tuple[str, ...]:
         """Return who has not finished, and what each waits for."""
@@ -331,16 +326,6 @@ def _not_uniform(problem: Problem) -> ScenarioError:
         "of each alone",
         "leave out uniform=True",
     )
-
-
-def owed_mask(state: Machine, by: int = -1) -> int:
-    """Mask of the CPUs whose TLBIs others (of the mask `by`) have not completed."""
-    mask = 0
-    for i, cpu in enumerate(state.cpus):
-        for pending in cpu.inbox:
-            if pending.issuer != i and by >> i & 1:
-                mask |= 1 << pending.issuer
-    return mask
 
 
 def _named(move: LocalMove, cpu: int, cells: Footprint) -> Move:

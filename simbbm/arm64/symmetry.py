@@ -14,7 +14,8 @@ from __future__ import annotations
 from itertools import groupby
 
 from simbbm.arm64.cpu import CpuState
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
+from simbbm.arm64.state import Machine
 from simbbm.core.values import digest
 
 ALL = -1

@@ -14,7 +14,7 @@ from simbbm.arm64.execution.listing import Listing
 from simbbm.arm64.features import Features, Hardware
 from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.registers import Regime
-from simbbm.check.properties import Property
+from simbbm.check.kinds import Property
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Routine
 from simbbm.core.programs.blame import called
@@ -68,6 +68,7 @@ def _parts(setup: Any, cpu_setup: type) -> Iterator[tuple[str, object, Any]]:
         yield "a property's name", held.name, str
         yield f"{held.name}'s check", held.check, "predicate or None"
         yield f"{held.name}'s final", held.final, "predicate or None"
+        yield f"{held.name}'s step", held.step, "predicate or None"
     yield from _each("regions", setup.regions, Region)
     yield from _each("speculative", setup.speculative, int)
     yield from _all("tables", setup.tables, int, tuple)
@@ -97,8 +98,8 @@ def guarded(name: str, check: Callable[..., Any]) -> Callable[..., Any]:
     if getattr(check, "__module__", "").startswith("simbbm."):
         return check
 
-    def judge(shared: Any, state: Any) -> Problem | None:
-        problem = called(f"property {name}", check, shared, state)
+    def judge(shared: Any, judged: Any) -> Problem | None:
+        problem = called(f"property {name}", check, shared, judged)
         if problem is not None and not isinstance(problem, Problem):
             told = f"property {name} returned a {type(problem).__name__}"
             raise ScenarioError(told, "it returns a Problem, or None where all is well")

@@ -1,9 +1,9 @@
-"""Kinds of states by whose number a reader sees that a proof has content."""
+"""*Sometimes* properties: kinds of states that are counted, to show that a proof has content."""
 
 from __future__ import annotations
 
 from simbbm.arm64.geometry import Geometry
-from simbbm.arm64.machine import Landmark, Machine
+from simbbm.arm64.state import Landmark, Machine
 from simbbm.arm64.translation.memory import Tables
 from simbbm.check.properties import large_leaf
 from simbbm.linux.layout import Layout

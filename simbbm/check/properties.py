@@ -1,4 +1,4 @@
-"""Properties: named predicates over the states of a machine, chosen by scenarios.
+"""The properties that simbbm brings, for scenarios to choose from. Their kinds: `kinds`.
 
 Properties of translations are predictive: they judge what a CPU may hold, not what it happened to
 use, so that a hazard is seen whether or not somebody met it. The message says which of the two it
@@ -12,70 +12,69 @@ from itertools import combinations, product
 from typing import NamedTuple
 
 from simbbm.arm64.context import Shared
-from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.cpu import CpuState, Effect
 from simbbm.arm64.descriptor import Attributes, Descriptor
 from simbbm.arm64.features import DELAYED
 from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
-from simbbm.arm64.machine import Check, Machine
 from simbbm.arm64.registers import Regime
+from simbbm.arm64.state import Check, Machine
 from simbbm.arm64.translation.memory import Tables
 from simbbm.arm64.translation.tlb import LeafEntry
 from simbbm.arm64.translation.view import Conflict, Ranges, build_view
-from simbbm.core.system import Problem
+from simbbm.check.kinds import Kind, Property
+from simbbm.core.system import Move, Problem
 
-
-class Property(NamedTuple):
-    """A property that a scenario chose. `check` judges every state, `final` those at the end."""
-
-    name: str
-    check: Check | None = None
-    final: Check | None = None
-    watch_stale: bool = False
-    uniform: bool = False
-    """It judges all CPUs alike, `check` one at a time by what it holds and what its walks reach.
-
-    Searches reduce the states of a scenario only if all its properties say so."""
-
-
+CATALOGUE_BY_KIND: dict[Kind, dict[str, str]] = {
+    Kind.ALWAYS: {
+        "no_size_change_seen": (
+            "A CPU without BBML2_NOABORT never holds two leaves for one address that differ in "
+            "size or contiguity."
+        ),
+        "no_tlb_conflict": (
+            "No CPU holds two leaves for one address that differ in output, memory type or nG "
+            "(break-before-make was due), and none takes a TLB conflict abort."
+        ),
+        "no_fault_on_live_map": (
+            "While a CPU may walk the live kernel map, every address that was mapped translates on "
+            "every walk; and no CPU takes an exception that nobody handles."
+        ),
+        "one_table_under_cnp": (
+            "Two CPUs that both set CnP in TTBR0, or both in TTBR1, under one ASID have one table "
+            "there (else what either gets is unpredictable)."
+        ),
+    },
+    Kind.FINALLY: {
+        "translations_preserved": (
+            "At the end the map gives every address the same output, attributes and permissions as "
+            "at the start, but for what the scenario says is to change."
+        ),
+        "all_ptes_at_end": "At the end the map consists of pages, except where blocks are to stay.",
+        "context_restored": (
+            "At the end every CPU has the TTBR0, TTBR1, TCR and interrupt mask that it started "
+            "with."
+        ),
+        "tables_linked_once": ("At the end no table is reachable from two descriptors of the map."),
+    },
+    Kind.STEP: {
+        "no_stale_translation": (
+            "No access gets an output address, attribute or permission that the current tables do "
+            "not give. Size does not count."
+        ),
+        "no_sleep_in_atomic": (
+            "No program sleeps where it must not (a step of the kernel model says so)."
+        ),
+        "no_panic": "No program calls panic(). Judged by every run.",
+    },
+    Kind.EVENTUALLY: {
+        "terminates": (
+            "Every program finishes: no deadlock, no lost wake-up, no round in which a run may "
+            "stay for ever, whatever hardware chooses. A run that cannot go on is STUCK; rounds "
+            "that can be left are found by searches alone."
+        ),
+    },
+}
 CATALOGUE: dict[str, str] = {
-    "no_size_change_seen": (
-        "A CPU without BBML2_NOABORT never holds two leaves for one address that differ in size or "
-        "contiguity."
-    ),
-    "no_tlb_conflict": (
-        "No CPU holds two leaves for one address that differ in output, memory type or nG "
-        "(break-before-make was due), and none takes a TLB conflict abort."
-    ),
-    "no_fault_on_live_map": (
-        "While a CPU may walk the live kernel map, every address that was mapped translates on "
-        "every walk; and no CPU takes an exception that nobody handles."
-    ),
-    "no_stale_translation": (
-        "No access gets an output address, attribute or permission that the current tables do not "
-        "give. Size does not count."
-    ),
-    "translations_preserved": (
-        "At the end the map gives every address the same output, attributes and permissions as at "
-        "the start, but for what the scenario says is to change."
-    ),
-    "all_ptes_at_end": "At the end the map consists of pages, except where blocks are to stay.",
-    "terminates": (
-        "Every program finishes: no deadlock, no lost wake-up, no round in which a run may stay "
-        "for ever, whatever hardware chooses. A run that cannot go on is STUCK; rounds that can be "
-        "left are found by searches alone."
-    ),
-    "no_sleep_in_atomic": (
-        "No program sleeps where it must not (a step of the kernel model says so)."
-    ),
-    "context_restored": (
-        "At the end every CPU has the TTBR0, TTBR1, TCR and interrupt mask that it started with."
-    ),
-    "tables_linked_once": "At the end no table is reachable from two descriptors of the map.",
-    "no_panic": "No program calls panic(). Judged by every run.",
-    "one_table_under_cnp": (
-        "Two CPUs that both set CnP in TTBR0, or both in TTBR1, under one ASID have one table "
-        "there (else what either gets is unpredictable)."
-    ),
+    name: meaning for kind in CATALOGUE_BY_KIND.values() for name, meaning in kind.items()
 }
 """Every property's one-sentence meaning, by name."""
 
@@ -173,8 +172,20 @@ def _one_table_under_cnp(shared: Shared, machine: Machine) -> Problem | None:  #
 
 
 one_table_under_cnp = Property("one_table_under_cnp", _one_table_under_cnp)
-no_stale_translation = Property("no_stale_translation", watch_stale=True, uniform=True)
+
+
+def _stale_access(shared: Shared, move: Move) -> Problem | None:  # noqa: ARG001 - a StepCheck
+    effect = move.effect
+    if not isinstance(effect, Effect) or effect.stale is None:
+        return None
+    page, current = effect.stale
+    told = f"cpu{move.cpu} got page {page:#x} where the tables now give {current}"
+    return Problem("no_stale_translation", told, move.cpu)
+
+
+no_stale_translation = Property("no_stale_translation", step=_stale_access, uniform=True)
 terminates = Property("terminates", uniform=True)
+"""Judged of every run: a scenario that promises it says so, and expectations can name it."""
 
 
 def no_fault_on_live_map(root: int, ranges: Ranges, *, other_maps: bool = False) -> Property:
@@ -297,3 +308,22 @@ def tables_linked_once(regime: Regime) -> Property:
         return None
 
     return Property("tables_linked_once", final=judge, uniform=True)
+
+
+__all__ = [
+    "CATALOGUE",
+    "CATALOGUE_BY_KIND",
+    "Property",
+    "all_ptes_at_end",
+    "context_restored",
+    "large_leaf",
+    "no_fault_on_live_map",
+    "no_size_change_seen",
+    "no_size_change_seen_below",
+    "no_stale_translation",
+    "no_tlb_conflict",
+    "one_table_under_cnp",
+    "tables_linked_once",
+    "terminates",
+    "translations_preserved",
+]

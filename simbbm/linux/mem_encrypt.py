@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from simbbm.arm64.descriptor import INVALID, LEAF, Descriptor, leaves, table
 from simbbm.arm64.geometry import KERNEL_PAGE, LEAF_LEVEL, Geometry
-from simbbm.arm64.machine import Machine
 from simbbm.arm64.ops import Cpu
+from simbbm.arm64.state import Machine
 from simbbm.core.program import routine
 from simbbm.linux.layout import Layout
 from simbbm.linux.pgtable import (

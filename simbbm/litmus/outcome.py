@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.descriptor import INVALID, TABLE, Descriptor
 from simbbm.arm64.execution.listed import Listed
-from simbbm.arm64.machine import Machine
 from simbbm.arm64.registers import Ttbr
+from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.memory import MemoryPool
 from simbbm.litmus.layout import PERMISSIONS, Layout
 from simbbm.litmus.notation.conditions import EntryIs, MemoryIs, atoms

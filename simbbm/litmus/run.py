@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 from simbbm.arm64.features import Hardware
-from simbbm.arm64.machine import Machine
+from simbbm.arm64.state import Machine
 from simbbm.core.system import Move
 from simbbm.litmus.notation.conditions import holds
 from simbbm.litmus.notation.reader import LitmusTest

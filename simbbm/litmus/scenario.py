@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from simbbm.arm64.features import Hardware
-from simbbm.arm64.machine import Arm64, Machine, MachineSpec
+from simbbm.arm64.machine import Arm64, MachineSpec
+from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.constant import constant_pages
 from simbbm.check.verdict import Expectation, Verdict
 from simbbm.core.errors import UsageError

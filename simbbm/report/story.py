@@ -9,7 +9,7 @@ from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import Effect
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.features import Features
-from simbbm.arm64.machine import Machine
+from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.tlb import LeafEntry
 from simbbm.arm64.translation.translate import READ, WRITE, permitted
 from simbbm.arm64.translation.walks import Fault, walk_root

@@ -17,9 +17,9 @@ from simbbm.arm64.execution.ahead import Ahead
 from simbbm.arm64.execution.decoding import bare
 from simbbm.arm64.execution.listed import Listed
 from simbbm.arm64.hardware import CTX, DVM
-from simbbm.arm64.machine import Machine
 from simbbm.arm64.ops import Physical
 from simbbm.arm64.registers import Tcr, Ttbr
+from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.arm64.translation.translate import READ, translations
 from simbbm.core.program import Op

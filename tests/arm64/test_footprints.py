@@ -18,8 +18,9 @@ from simbbm.arm64.footprints import (
     is_own,
     own_cell,
 )
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
 from simbbm.arm64.registers import Tcr, Ttbr
+from simbbm.arm64.state import Machine
 from simbbm.core.system import Cell, Footprint, Move
 from simbbm.litmus.scenario import scenario_of
 from simbbm.model import Model

@@ -12,8 +12,9 @@ import pytest
 
 from simbbm.arm64.descriptor import leaf, table
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, FREEDOMS, Features, Hardware
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
 from simbbm.arm64.registers import Ttbr
+from simbbm.arm64.state import Machine
 from tests.arm64 import naive
 from tests.support import (
     FLAG,

@@ -12,9 +12,10 @@ import pytest
 
 from simbbm.arm64.descriptor import ROX, RW, Attributes, Descriptor, leaf, table
 from simbbm.arm64.features import Features
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Aborted, Cpu
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.state import Machine
 from tests.support import (
     FLAG,
     FLAG2,

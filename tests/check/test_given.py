@@ -100,4 +100,4 @@ def test_a_property_that_a_scenario_has_by_default_may_be_expected_without_it() 
     build.__annotations__["mode"] = MODES
     own = scenario(expect="VIOLATED:own_property", story="x")(build)
 
-    assert () == Model(own, {"mode": "without"}).system.final_checks
+    assert () == Model(own, {"mode": "without"}).system.judged.final

@@ -81,7 +81,8 @@ def tripped(*threads: Steps, tables: dict[int, Any] | None = None, **more: Any) 
     """Names of the properties that fail in any state, and what one of them says."""
     tables = TABLES | (tables or {})
     properties = judged(tables)
-    system = machine(*((thread, *t) for t in threads), tables=tables, watch_stale=True, **more)
+    steps = tuple(p.step for p in properties if p.step)
+    system = machine(*((thread, *t) for t in threads), tables=tables, step=steps, **more)
     found = explore(system)
     problems = [state.failure for state in found.failed]
     checks = [p.check for p in properties if p.check]
@@ -246,7 +247,7 @@ def test_conflict_says_whether_it_was_used(address: int, word: str) -> None:
         (thread, ("ldr", address)),
         tables=TABLES,
         features=(Features(noabort=True), Features()),
-        checks=[no_size_change_seen.check],
+        always=(no_size_change_seen.check,),
     )
     failures = [state.failure for state in explore(system).failed]
     messages = [f.message for f in failures if f and f.cpu == 1]
@@ -282,8 +283,8 @@ def test_map_that_is_not_live_may_have_gaps() -> None:
     )
     live = no_fault_on_live_map(ROOT, ((0, 4),))
     tables = TABLES | {SPARE: (table(OTHER), leaf(4), INV, INV), OTHER: MAPPED}
-    system: Arm64 = machine((thread, *steps, ("str", PX, INV)), tables=tables, checks=[live.check])
+    system: Arm64 = machine((thread, *steps, ("str", PX, INV)), tables=tables, always=(live.check,))
 
     assert not explore(system).failed
-    early = machine((thread, *steps[:3], ("str", PX, INV)), tables=tables, checks=[live.check])
+    early = machine((thread, *steps[:3], ("str", PX, INV)), tables=tables, always=(live.check,))
     assert explore(early).failed

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from simbbm.arm64.context import Shared
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
+from simbbm.arm64.state import Machine
 from simbbm.core.errors import ScenarioError
 from simbbm.core.system import Problem
 from tests.support import FLAG, explore, little
@@ -27,7 +28,7 @@ def counts_cpus(shared: Shared, machine: Machine) -> Problem | None:
 
 def system(check: object, *, uniform: bool) -> Arm64:
     steps = (("str", FLAG, 1),)
-    return little(steps, steps, checks=[check], uniform=uniform)
+    return little(steps, steps, always=(check,), uniform=uniform)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ import pytest
 
 from simbbm.arm64.descriptor import ROX, leaf, table
 from simbbm.arm64.features import Features
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
 from simbbm.arm64.registers import Ttbr
+from simbbm.arm64.state import Machine
 from simbbm.check.properties import (
     all_ptes_at_end,
     context_restored,

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pytest
 
-from simbbm.arm64.machine import Machine
+from simbbm.arm64.state import Machine
 from simbbm.core.system import Move
 from simbbm.explore.search.space import Space
 from tests.cli.commandline import Cli

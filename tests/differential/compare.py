@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from itertools import permutations, product
 from typing import Any, NamedTuple
 
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
+from simbbm.arm64.state import Machine
 from simbbm.check.verdict import Verdict
 from simbbm.core.system import Move
 from simbbm.explore.search import breadth_first as search

@@ -15,7 +15,8 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from simbbm.arm64.cpu import CpuState
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
+from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.mmu import Mmu
 from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.system import Move
@@ -94,14 +95,14 @@ def judged(system: Arm64, state: Machine, moves: Sequence[Move]) -> Way | None:
     """How a run ends here; None if there is something that has to happen still."""
     if state.failure:
         return "VIOLATED", state.failure.property
-    for check in system.checks:
+    for check in system.judged.always:
         if problem := check(system.shared, state):
             return "VIOLATED", problem.property
     if not all(move.optional for move in moves):
         return None
     if not all(cpu.finished for cpu in state.cpus):
         return STUCK
-    for check in system.final_checks:
+    for check in system.judged.final:
         if problem := check(system.shared, state):
             return "VIOLATED", problem.property
     return HOLDS

@@ -13,7 +13,7 @@ import pytest
 from simbbm.arm64 import footprints
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.footprints import Kind, is_own
-from simbbm.arm64.machine import Machine, owed_mask
+from simbbm.arm64.state import Machine, owed_mask
 from simbbm.core.system import Cell, Move, Problem
 from simbbm.core.values import digest
 from simbbm.explore.search import ample

@@ -15,9 +15,10 @@ from simbbm.arm64.descriptor import RW, leaf, table
 from simbbm.arm64.execution.storebuffer import StoreBuffer
 from simbbm.arm64.features import Features
 from simbbm.arm64.footprints import Kind
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Ttbr
+from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.mmu import EarlyFault
 from simbbm.arm64.translation.tlb import LeafEntry, TableEntry
 from simbbm.arm64.translation.walks import TRANSLATION, Fault

@@ -7,7 +7,7 @@ from importlib import import_module
 
 import pytest
 
-from simbbm.arm64.machine import Machine
+from simbbm.arm64.state import Machine
 from simbbm.core.errors import ModelError
 from simbbm.core.system import Move
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from simbbm.arm64.descriptor import leaf, table
 from simbbm.arm64.features import DELAYED, Features
 from simbbm.arm64.footprints import Kind
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Ttbr
+from simbbm.arm64.state import Judged, Machine
 from simbbm.check.properties import no_size_change_seen, no_tlb_conflict
 from simbbm.core.system import Move
 from simbbm.explore.search.space import Space
@@ -47,12 +48,12 @@ from tests.support import (
     thread,
 )
 
-CHECKS = [p.check for p in (no_size_change_seen, no_tlb_conflict) if p.check]
+CHECKS = tuple(p.check for p in (no_size_change_seen, no_tlb_conflict) if p.check)
 
 
 def _little(*threads: tuple[tuple[object, ...], ...], common: bool = False, **more: Any) -> Arm64:
     shares: dict[str, Any] = {"regime": COMMON, "features": Features(tlb=1)} if common else {}
-    return little(*threads, x=leaf(OLD), checks=CHECKS, uniform=True, **more | shares)
+    return little(*threads, x=leaf(OLD), always=CHECKS, uniform=True, **more | shares)
 
 
 def assert_all_persistent(system: Arm64, limit: int = 3_000) -> int:
@@ -165,7 +166,7 @@ def test_what_fails_on_a_cpu_that_stands_still_ends_no_look_ahead() -> None:
     other = (INV, leaf(4), INV, INV)
 
     assert assert_all_persistent(
-        little(changes, parked, x=leaf(OLD), spare=other, checks=CHECKS, uniform=True)
+        little(changes, parked, x=leaf(OLD), spare=other, always=CHECKS, uniform=True)
     )
 
 
@@ -305,7 +306,7 @@ def test_words_may_have_any_name() -> None:
     for name in ("cpu1", "dvm0", "event", "every inbox", f"table {PTES:#x}", "past"):
         system = _little(one, two)
         named_so = replace(system.spec, symbols={FLAG: name})
-        assert _found(Arm64(named_so, uniform=True)) == {None, 0, 1} - {None}
+        assert _found(Arm64(named_so, Judged(uniform=True))) == {None, 0, 1} - {None}
 
 
 def _found(system: Arm64) -> set[object]:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from simbbm import discovery
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
+from simbbm.arm64.state import Machine
 from simbbm.explore.counterexample.explain import explain
 from simbbm.explore.counterexample.probability import Curve, _chances
 from simbbm.explore.runs.replay import model_of

@@ -12,9 +12,10 @@ from simbbm.arm64.context import Shared
 from simbbm.arm64.descriptor import leaf, table
 from simbbm.arm64.features import Features
 from simbbm.arm64.geometry import KERNEL_PAGE
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Ttbr
+from simbbm.arm64.state import Machine
 from simbbm.arm64.symmetry import Symmetry
 from simbbm.arm64.translation.view import Hit
 from simbbm.core.program import repeat_until
@@ -267,7 +268,7 @@ def test_who_waits_is_looked_at_all_the_same() -> None:
             (thread, ("str", SPARE, leaf(NEW)), ("dsb", "ish"), ("str", FLAG, 1)),
             tables=tables,
             regime=(REGIME, blind, blind),
-            checks=[_first_without_second],
+            always=(_first_without_second,),
             uniform=True,
         )
 
@@ -323,7 +324,7 @@ def test_who_waits_may_take_over_what_another_cpu_holds() -> None:
             tables=tables,
             regime=(first, REGIME, blind),
             features=Features(tlb=1),
-            checks=[_takes_over_too_late],
+            always=(_takes_over_too_late,),
             uniform=True,
         )
 

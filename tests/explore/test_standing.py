@@ -10,8 +10,9 @@ from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import Pending
 from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.features import Features
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
 from simbbm.arm64.registers import Ttbr
+from simbbm.arm64.state import Machine
 from simbbm.arm64.symmetry import Symmetry
 from simbbm.core.system import Problem
 from simbbm.explore.search.ample import is_quiet
@@ -134,7 +135,7 @@ def counts_those_that_store(shared: Shared, state: Machine) -> Problem | None:
 def test_properties_are_judged_on_those_that_move() -> None:
     """This one fails on a statue, which has finished; it is not asked of it."""
     stores = (("str", FLAG, 1), NOP)
-    system = little(stores, stores, uniform=True, checks=[counts_those_that_store])
+    system = little(stores, stores, uniform=True, always=(counts_those_that_store,))
     there = standing(system)
 
     assert there.problem(there.future(moved(system), 0b01)) is None

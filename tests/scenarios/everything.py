@@ -10,7 +10,8 @@ from typing import Any
 
 from simbbm import discovery
 from simbbm.arm64.features import Hardware
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
+from simbbm.arm64.state import Machine
 from simbbm.model import Model
 from simbbm.scenario import Scenario, Setup
 

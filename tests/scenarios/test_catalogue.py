@@ -8,7 +8,8 @@ import pytest
 
 from simbbm import discovery
 from simbbm.arm64.descriptor import INVALID, TABLE
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
+from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.walks import Fault
 from simbbm.explore.search.prove import Prover
 from simbbm.linux.kernel import Kernel

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from simbbm.arm64.cpu import CpuState
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
+from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.tlb import LeafEntry
 from simbbm.core.choice import run_seed
 from simbbm.core.graph import Ended

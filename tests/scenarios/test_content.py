@@ -10,7 +10,8 @@ import pytest
 
 import simbbm.linux
 from simbbm import discovery
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
+from simbbm.arm64.state import Machine
 from simbbm.core.graph import Ended
 from simbbm.explore.runs.run import Runner
 from simbbm.model import Model

@@ -6,8 +6,9 @@ import pytest
 
 from simbbm import discovery
 from simbbm.arm64.features import Hardware
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
+from simbbm.arm64.state import Machine
 from simbbm.core.program import routine
 from simbbm.explore.search.breadth_first import Search
 from simbbm.explore.search.prove import Prover

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from simbbm import discovery
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
+from simbbm.arm64.state import Machine
 from simbbm.cli.commands.guide import pages
 from simbbm.core.program import routine
 from simbbm.explore.search.prove import Prover

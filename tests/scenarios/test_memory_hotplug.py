@@ -10,7 +10,8 @@ import pytest
 from simbbm import discovery
 from simbbm.arm64.descriptor import TABLE
 from simbbm.arm64.geometry import KERNEL_PAGE
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
+from simbbm.arm64.state import Machine
 from simbbm.check.verdict import Verdict
 from simbbm.core.program import routine
 from simbbm.explore.search.prove import Prover

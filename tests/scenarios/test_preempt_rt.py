@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from simbbm import discovery
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
+from simbbm.arm64.state import Machine
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import EditError
 from simbbm.explore.search.prove import Prover

@@ -13,8 +13,9 @@ import pytest
 from simbbm import discovery
 from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
 from simbbm.arm64.geometry import KERNEL_PAGE, SCALED
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
+from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.memory import Tables
 from simbbm.core.program import routine
 from simbbm.core.programs.automaton import Edits

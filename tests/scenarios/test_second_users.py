@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from simbbm import discovery
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
+from simbbm.arm64.state import Machine
 from simbbm.explore.search.prove import Proof, Prover
 from simbbm.model import Model
 from simbbm.scenario import Scenario

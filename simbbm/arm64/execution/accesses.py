@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from simbbm.arm64.cpu import NOTHING, CpuState, Effect, LocalMove
+from simbbm.arm64.cpu import NOTHING, CpuState, Effect, LocalMove, StaleAccess
 from simbbm.arm64.execution.flight import BUFFER, MEMORY, InFlight, Window, restarted, with_entry
 from simbbm.arm64.execution.instructions import LOAD, STORE
 from simbbm.arm64.execution.mistakes import check_fits, satisfied
@@ -18,7 +18,7 @@ from simbbm.arm64.ops import Aborted
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.translate import READ, WRITE, Translation, target, translations
 from simbbm.arm64.translation.walks import ACCESS_FLAG, TRANSLATION, Fault
-from simbbm.core.system import STEP, Problem
+from simbbm.core.system import STEP
 
 Perform = Callable[[int, Translation | None, int], Iterator[LocalMove]]
 """What is done with an access once it is translated, to this word."""
@@ -122,7 +122,7 @@ class Accesses(Ordering):
             word = self._physical(t, i)
             if self._kind(i) == WRITE and self.code[i].operands is not None:
                 self._words(i, word)
-            entry = self.window[i]._replace(word=word, entry=t.entry, stale=self._stale(t))
+            entry = self.window[i]._replace(word=word, entry=t.entry, stale=t.stale or "")
             what = f"translates to {target(t, results)}"
             yield self._step(i, what, entry, t, self._restarted(i, word))
 
@@ -154,9 +154,6 @@ class Accesses(Ordering):
     def _physical(self, t: Translation, i: int) -> int:
         words = self.shared.geometry.page_words
         return t.page * words + self.code[i].address % words
-
-    def _stale(self, t: Translation | None) -> str:
-        return (t and self.shared.watch_stale and t.stale) or ""
 
     def _restarted(self, i: int, word: int) -> Window:
         """The window without younger loads that have missed the store at `i`, and what follows."""
@@ -326,18 +323,18 @@ class Accesses(Ordering):
             mmu = self.shared.mmus.without_early(state.mmu, marked_only=True)
             state = self.shared.cpus.change(state, mmu=mmu)
         state = self._after_access(t, state)
-        problem = None
-        if stale := entry.stale or self._stale(t):
-            assert entry.word is not None or t is not None
-            page = t.page if t else (entry.word or 0) // self.shared.geometry.page_words
-            problem = Problem(
-                "no_stale_translation",
-                f"cpu{self.cpu} got page {page:#x} where the tables now give {stale}",
-                self.cpu,
-            )
-        effect = Effect(state, write, tlbi, sev, problem)
+        effect = Effect(state, write, tlbi, sev, stale=self._stale(entry, t))
         suffix = what if self.source.split else t.suffix if t else ""
         return self.move(i, suffix, effect, t=t, reads=reads)
+
+    def _stale(self, entry: InFlight, t: Translation | None) -> StaleAccess | None:
+        """Whether an access that is performed was translated, now or earlier, by a stale entry."""
+        if t and t.stale:
+            return StaleAccess(t.page, t.stale)
+        if entry.stale:
+            assert entry.word is not None
+            return StaleAccess(entry.word // self.shared.geometry.page_words, entry.stale)
+        return None
 
     def _step(
         self, i: int, what: str, entry: InFlight, t: Translation, window: Window | None = None

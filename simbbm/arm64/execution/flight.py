@@ -43,7 +43,11 @@ class InFlight(NamedTuple):
     superseded: bool = False
     """Another CPU has written the word since the load read it from memory."""
     stale: str = ""
-    """What the tables said instead when it was translated, if not this."""
+    """What the tables said instead when it was translated, if not this.
+
+    A history variable: it changes nothing that the CPU does, and step properties judge by it when
+    the access is performed, which may be many moves later. A machine on which no step property is
+    judged forgets it (`without_history`), since states would be told apart by it."""
 
     @property
     def translated(self) -> bool:
@@ -132,6 +136,13 @@ def behind_dmb(shared: Shared, state: CpuState, option: str) -> dict[str, Any]:
 def with_entry(window: Window, i: int, entry: InFlight) -> Window:
     """Change what is known of one instruction."""
     return (*window[:i], entry, *window[i + 1 :])
+
+
+def without_history(window: Window) -> Window:
+    """The window without what only step properties look at; the same object if there is none."""
+    if not any(entry.stale for entry in window):
+        return window
+    return tuple(entry._replace(stale="") for entry in window)
 
 
 def shifted(window: Window) -> Window:

@@ -56,7 +56,8 @@ from typing import NamedTuple
 
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.footprints import EVERY_INBOX, cpu_footprint, is_own
-from simbbm.arm64.machine import Arm64, Machine, owed_mask
+from simbbm.arm64.machine import Arm64
+from simbbm.arm64.state import Machine, owed_mask
 from simbbm.arm64.symmetry import Symmetry
 from simbbm.arm64.translation.memory import Memory
 from simbbm.core.system import Cell, Move

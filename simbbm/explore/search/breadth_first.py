@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from simbbm.arm64.machine import Machine
+from simbbm.arm64.state import Machine
 from simbbm.check.verdict import Verdict
 from simbbm.core.graph import judge
 from simbbm.core.system import Problem

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from simbbm.arm64.machine import Machine
+from simbbm.arm64.state import Machine
 from simbbm.core.choice import Polite
 from simbbm.core.graph import Node
 from simbbm.explore.search.breadth_first import Failure, Search

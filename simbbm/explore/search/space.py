@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from simbbm.arm64.machine import Arm64, Machine
+from simbbm.arm64.machine import Arm64
+from simbbm.arm64.state import Machine
 from simbbm.arm64.symmetry import Symmetry
 from simbbm.core.system import Move
 from simbbm.explore.search.ample import Ample
@@ -19,7 +20,7 @@ class Space:
 
     def __init__(self, machine: Arm64, *, symmetry: bool = True, ample: bool = True) -> None:
         self.machine = machine
-        self.symmetry = Symmetry(machine, wanted=symmetry and machine.uniform)
+        self.symmetry = Symmetry(machine, wanted=symmetry and machine.judged.uniform)
         self.ample = Ample(machine, self.symmetry) if ample and _can_reduce(machine) else None
 
     @property
@@ -66,4 +67,4 @@ def _can_reduce(machine: Arm64) -> bool:
     programs = all(cpu.listing is None for cpu in machine.spec.cpus)
     in_order = hardware.window == 1
     prompt = hardware.closure or not (hardware.speculation or hardware.evictions)
-    return machine.uniform and programs and in_order and prompt
+    return machine.judged.uniform and programs and in_order and prompt

@@ -13,9 +13,10 @@ from typing import NamedTuple
 from simbbm.arm64.cpu import NOTHING, CpuState, Pending
 from simbbm.arm64.execution.storebuffer import StoreBuffer
 from simbbm.arm64.features import Features
-from simbbm.arm64.machine import Arm64, Machine, owed_mask
+from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.state import Machine, owed_mask
 from simbbm.arm64.symmetry import Symmetry
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.programs.automaton import ControlPoint

@@ -1,0 +1,56 @@
+"""A state of the machine, and the predicates over states and moves that properties consist of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from simbbm.arm64.context import Shared
+from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.translation.memory import Memory
+from simbbm.core.system import Move, Problem
+
+
+class Machine(NamedTuple):
+    """A state. Its parts are interned: equal states have identical parts."""
+
+    memory: Memory
+    cpus: tuple[CpuState, ...]
+    failure: Problem | None = None
+    """What the last move did wrong, where a move is judged and not the state (a panic, a *step*
+    property). It is part of the state so that the run ends there, and replays end there too."""
+
+
+Check = Callable[[Shared, Machine], Problem | None]
+"""A predicate over states: what is wrong with this one, or None."""
+StepCheck = Callable[[Shared, Move], Problem | None]
+"""A predicate over moves: what is wrong with this one, or None."""
+Landmark = Callable[[Machine], bool]
+"""Whether a state is of a kind that a proof should have reached."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """What is judged on a machine, by kind of property (`check/kinds.py`).
+
+    The fifth kind, *eventually*, needs no predicate: whether every program finishes is judged by
+    the search, on runs and not on states (`explore/search/fairness.py:rounds`).
+    """
+
+    always: tuple[Check, ...] = ()
+    final: tuple[Check, ...] = ()
+    step: tuple[StepCheck, ...] = ()
+    sometimes: Mapping[str, Landmark] = field(default_factory=dict)
+    uniform: bool = False
+    """All properties judge CPUs alike, one at a time (`check/kinds.py:Property.uniform`)."""
+
+
+def owed_mask(state: Machine, by: int = -1) -> int:
+    """Mask of the CPUs whose TLBIs others (of the mask `by`) have not completed."""
+    mask = 0
+    for i, cpu in enumerate(state.cpus):
+        for pending in cpu.inbox:
+            if pending.issuer != i and by >> i & 1:
+                mask |= 1 << pending.issuer
+    return mask
