@@ -25,7 +25,6 @@ from simbbm.arm64.translation.shootdown import (
     translated_anew,
 )
 from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
-from simbbm.arm64.translation.walks import is_leaf, is_table, leaf_entries
 from simbbm.core.system import LAST_RESORT
 
 DRAIN, ACTS, COMPLETES, CTX, WALK, EVICT = "drain", "acts", "completes", "ctx", "walk", "evict"
@@ -185,26 +184,13 @@ def _late_registers(shared: Shared, state: CpuState, memory: Memory) -> Iterator
 
 def _walks(shared: Shared, state: CpuState, memory: Memory) -> Iterator[LocalMove]:
     """One step of a speculative walk: cache the next descriptor on the way to a page."""
-    geometry = shared.geometry
     view = shared.view(state, memory)
     names = {}
     for page in shared.speculative:
-        for baddr, level, first, asid in view.starts(page):
-            table = memory.tables.by_address.get(baddr)
-            if table is None:
-                continue
-            descriptor = table.entries[geometry.index(page - first, level)]
-            size = geometry.pages(level)
-            va = first + (page - first) // size * size
-            entries: list[TableEntry | LeafEntry] = []
-            if is_table(descriptor, level) and shared.hardware.walk_cache:
-                entries = [TableEntry(level, va, descriptor.output, asid)]
-            elif is_leaf(descriptor, level) and descriptor.cacheable:
-                entries += leaf_entries(geometry, descriptor, level, va, asid)
-            for entry in entries:
-                after = shared.mmus.filled(state.mmu, entry)
-                if after is not state.mmu:
-                    names[_entry_name(shared, entry)] = (page, after)
+        for entry in view.fills(page):
+            after = shared.mmus.filled(state.mmu, entry)
+            if after is not state.mmu:
+                names[_entry_name(shared, entry)] = (page, after)
     for name, (page, mmu) in names.items():
         effect = Effect(shared.cpus.change(state, mmu=mmu))
         yield LocalMove(WALK, name, effect, optional=True, page=shared.page_name(page))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simbbm.arm64.cpu import CpuSpec
-from simbbm.arm64.descriptor import TABLE
-from simbbm.arm64.geometry import LEAF_LEVEL
+from simbbm.arm64.translation.walks import is_table
 
 if TYPE_CHECKING:
     from simbbm.arm64.machine import MachineSpec
@@ -47,7 +46,7 @@ def _walked(spec: MachineSpec, cpu: CpuSpec, page: int) -> set[int]:
             index = spec.geometry.index(page - first, level)
             words.add(baddr + index)
             descriptor = spec.tables[baddr][index]
-            if descriptor.kind != TABLE or level >= LEAF_LEVEL:
+            if not is_table(descriptor, level):
                 break
             baddr, level = descriptor.output, level + 1
     return words

@@ -32,6 +32,7 @@ class Table:
     def __init__(self, entries: tuple[Descriptor, ...]) -> None:
         self.entries = entries
         self.children = [(i, d.output) for i, d in enumerate(entries) if d.kind == TABLE]
+        """Index and output of every table descriptor."""
         self.memo: dict[object, object] = {}
         """What was computed from these contents alone (`walks`)."""
         self._runs: dict[int, list[Run]] = {}
@@ -50,7 +51,7 @@ class Table:
         if runs is None:
             runs = self._runs[stride] = []
             for i, d in enumerate(self.entries):
-                if d.kind != LEAF or not d.access_flag:
+                if d.kind != LEAF or not d.cacheable:
                     continue
                 if runs and runs[-1].index + runs[-1].count == i:
                     last = runs[-1]

@@ -30,10 +30,9 @@ from simbbm.arm64.translation.walks import (
     Fault,
     fault_of,
     faults_in,
-    is_leaf,
-    is_table,
     leaf_entries,
     merged,
+    table_entry,
     without,
 )
 from simbbm.core.values import Encoded, encode
@@ -215,10 +214,10 @@ class Mmus:
         for index, old, new in changes(before.by_address[baddr], after.by_address[baddr]):
             for va, level, asid in places:
                 at = va + index * self.geometry.pages(level)
-                if is_table(old, level):
-                    entries.append(TableEntry(level, at, old.output, asid))
-                elif is_leaf(old, level) and old.cacheable:
-                    leaves += leaf_entries(self.geometry, old, level, at, asid)
+                if entry := table_entry(old, level, at, asid):
+                    entries.append(entry)
+                elif cached := leaf_entries(self.geometry, old, level, at, asid):
+                    leaves += cached
                 elif self._keeps_faults and fault_of(old, level) != fault_of(new, level):
                     fault = fault_of(old, level)
                     assert fault is not None

@@ -5,6 +5,7 @@ A view is a pure function of (regime, stored entries, tables); it is computed on
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
 from typing import NamedTuple
 
@@ -13,14 +14,17 @@ from simbbm.arm64.features import Hardware
 from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.registers import Regime
 from simbbm.arm64.translation.memory import Tables
-from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry
+from simbbm.arm64.translation.tlb import GLOBAL, Entry, LeafEntry, TableEntry
 from simbbm.arm64.translation.walks import (
     TRANSLATION,
     Below,
     Fault,
+    Place,
     below,
     leaf_entries,
     merged,
+    read,
+    table_entry,
     walk,
 )
 
@@ -139,36 +143,42 @@ class View:
         index = (page - entry.va) // self.geometry.pages(entry.level) // size * size
         return entry.part(index, size, self.geometry)
 
-    def starts(self, page: int) -> list[tuple[int, int, int, int]]:
-        """Where walks of this page may start: at live roots, and at cached tables.
-
-        Table, level of its entries, first page that it maps, and ASID.
-        """
+    def starts(self, page: int) -> list[Place]:
+        """Where walks for this page may start: at live roots, and at cached tables."""
         roots = [
-            (baddr, self.geometry.start_level(bits), first, asid)
+            Place(baddr, self.geometry.start_level(bits), first, asid)
             for asid, baddr, first, bits in self.roots
             if 0 <= page - first < 1 << bits
         ]
         return roots + [
-            (e.baddr, e.level + 1, e.va, e.asid)
+            Place(e.baddr, e.level + 1, e.va, e.asid)
             for e in self.tables
             if e.asid in self.asids and e.covers(page, self.geometry)
         ]
 
+    def fills(self, page: int) -> Iterator[Entry]:
+        """What one step of a walk for this page may cache: of each table where one may start."""
+        for place in self.starts(page):
+            found = read(self.geometry, self.memory, place, page)
+            if found is None:
+                continue
+            if entry := table_entry(*found):
+                if self.hardware.walk_cache:
+                    yield entry
+            else:
+                yield from leaf_entries(self.geometry, *found)
+
     def _walks(self, page: int) -> list[LeafEntry | Fault]:
-        """Where walks of this page from live roots and cached tables lead."""
+        """Where walks for this page from live roots and cached tables lead."""
         results: list[LeafEntry | Fault] = []
         if not all(any(0 <= page - first < 1 << n for first, n in r) for r in self._regions):
             results.append(Fault(TRANSLATION, 0))
-        for baddr, level, first, asid in self.starts(page):
-            result = walk(self.geometry, self.memory, baddr, level, page - first)
-            if isinstance(result, Fault):
-                results.append(result)
+        for place in self.starts(page):
+            found = walk(self.geometry, self.memory, place, page)
+            if isinstance(found, Fault):
+                results.append(found)
             else:
-                descriptor, at = result
-                size = self.geometry.pages(at)
-                va = first + (page - first) // size * size
-                results.append(leaf_entries(self.geometry, descriptor, at, va, asid)[0])
+                results.append(leaf_entries(self.geometry, *found)[0])
         return results
 
     def conflicting(self, page: int) -> bool:

@@ -1,7 +1,21 @@
-"""Translation table walks: where one leads, and everything that lies below a table.
+"""Translation table walks: one step of a walk, where a walk leads, and all that is below a table.
 
 A walk reads current memory and never the store buffer (R4). Descriptors that fault are never
 cached (R1), so a fault is always a fault of the current tables.
+
+Both kinds of TLB (`Hardware.closure`, or concrete entries) go by the same definitions: which
+descriptor a step reads is `read`, what a TLB may hold of a descriptor is `table_entry` and
+`leaf_entries`, where walks start is `view.py:View.starts`, and what a TLBI takes away is
+`mmu.py:Mmus.invalidated`, by `tlb.py:Tlbi`. Two things are different and cannot be shared:
+
+* A concrete walker takes steps, one a move (`view.py:View.fills`). The closure is what any number
+  of them lead to, and is worked out from tables as wholes (`below`), which are remembered by their
+  contents: step by step it would take too long for tables of 512 entries.
+* Concrete entries are there or not, so a store to a table changes none of them. The closure keeps
+  what the old descriptor allowed (`mmu.py:Mmus.observed`), as a walker may have cached it before.
+
+That the closure is what the steps lead to is tested on random tables, and that every concrete state
+is within it on whole programs (`tests/arm64/test_walkers.py`, `test_hardware.py`).
 """
 
 from __future__ import annotations
@@ -45,6 +59,27 @@ class FaultRun(NamedTuple):
     def end(self) -> int:
         """The first page behind them."""
         return self.first + self.pages
+
+
+class Place(NamedTuple):
+    """A table that a walk has come to."""
+
+    baddr: int
+    level: int
+    """Of the table's entries."""
+    va: int
+    """The first page that the table maps."""
+    asid: int
+
+
+class Reading(NamedTuple):
+    """A descriptor that a step of a walk has read."""
+
+    descriptor: Descriptor
+    level: int
+    va: int
+    """The first page that the descriptor is for."""
+    asid: int
 
 
 class Below(NamedTuple):
@@ -96,10 +131,32 @@ def _fault_runs(table: Table, level: int, size: int) -> list[FaultRun]:
     return runs
 
 
+def read(geometry: Geometry, tables: Tables, place: Place, page: int) -> Reading | None:
+    """One step of a walk for `page`: read the table's descriptor; None if there is no table."""
+    table = tables.by_address.get(place.baddr)
+    if table is None:
+        return None
+    offset, size = page - place.va, geometry.pages(place.level)
+    descriptor = table.entries[geometry.index(offset, place.level)]
+    return Reading(descriptor, place.level, place.va + offset // size * size, place.asid)
+
+
+def table_entry(descriptor: Descriptor, level: int, va: int, asid: int) -> TableEntry | None:
+    """The entry as which a TLB may hold a table descriptor; None if it is not one."""
+    if not is_table(descriptor, level):
+        return None
+    return TableEntry(level, va, descriptor.output, asid)
+
+
 def leaf_entries(
     geometry: Geometry, descriptor: Descriptor, level: int, va: int, asid: int, count: int = 1
 ) -> list[LeafEntry]:
-    """The entries as which a TLB may hold `count` leaves, the first of them this one at `va`."""
+    """The entries as which a TLB may hold `count` leaves, the first of them this one at `va`.
+
+    None if it is not a leaf, or one whose access flag is clear (R1).
+    """
+    if not (is_leaf(descriptor, level) and descriptor.cacheable):
+        return []
     tag = asid if descriptor.not_global else GLOBAL
     own = LeafEntry(
         level,
@@ -145,14 +202,13 @@ def _below(geometry: Geometry, tables: Tables, table: Table, level: int) -> Belo
     size = geometry.pages(level)
     entries: list[TableEntry] = []
     leaves: list[LeafEntry] = []
-    if level > 0:
-        for run in table.runs(size):
-            leaves += leaf_entries(geometry, run.descriptor, level, run.index * size, 0, run.count)
-    if level < LEAF_LEVEL:
-        for index, child in table.children:
-            va = index * size
-            entries.append(TableEntry(level, va, child, 0))
-            under = below(geometry, tables, child, level + 1)
+    for run in table.runs(size):
+        leaves += leaf_entries(geometry, run.descriptor, level, run.index * size, 0, run.count)
+    for index, _ in table.children:
+        va = index * size
+        if entry := table_entry(table.entries[index], level, va, 0):
+            entries.append(entry)
+            under = below(geometry, tables, entry.baddr, level + 1)
             entries += [TableEntry(e.level, e.va + va, e.baddr, e.asid) for e in under.tables]
             leaves += [LeafEntry(e[0], e.va + va, *e[2:]) for e in under.leaves]
     return Below(tuple(entries), tuple(merged(geometry, leaves)))
@@ -232,22 +288,16 @@ def mapped_pages(
     return tuple(sorted(found))
 
 
-def walk(
-    geometry: Geometry, tables: Tables, baddr: int, level: int, page: int
-) -> tuple[Descriptor, int] | Fault:
-    """Walk down from a table whose entries are at `level`; `page` is relative to a region's start.
-
-    Returns the leaf descriptor and its level, or the fault.
-    """
+def walk(geometry: Geometry, tables: Tables, place: Place, page: int) -> Reading | Fault:
+    """Walk for `page` from a table down to a leaf; return that, or the fault."""
     while True:
-        table = tables.by_address.get(baddr)
-        if table is None:
-            return Fault(TRANSLATION, level)
-        descriptor = table.entries[geometry.index(page, level)]
-        if is_table(descriptor, level):
-            baddr, level = descriptor.output, level + 1
-        else:
-            return fault_of(descriptor, level) or (descriptor, level)
+        found = read(geometry, tables, place, page)
+        if found is None:
+            return Fault(TRANSLATION, place.level)
+        descriptor, level, va, asid = found
+        if not is_table(descriptor, level):
+            return fault_of(descriptor, level) or found
+        place = Place(descriptor.output, level + 1, va, asid)
 
 
 def walk_root(
@@ -259,5 +309,7 @@ def walk_root(
     """
     for baddr, first, bits in context.roots():
         if 0 <= page - first < 1 << bits:
-            return walk(geometry, tables, baddr, geometry.start_level(bits), page - first)
+            place = Place(baddr, geometry.start_level(bits), first, context.asid)
+            found = walk(geometry, tables, place, page)
+            return found if isinstance(found, Fault) else (found.descriptor, found.level)
     return Fault(TRANSLATION, 0)
