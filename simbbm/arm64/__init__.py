@@ -5,7 +5,7 @@ Read `machine` first: what a state is, and how moves change it. `cpu` is one CPU
 
 * What does an instruction wait for, and what does it do? `execution/instructions`.
 * What may an access be translated to? `translation/view` and `translation/translate`.
-* What may hardware do by itself? `hardware`.
+* What may hardware do asynchronously? `agents`.
 * Which freedoms has hardware, and which features a CPU? `features`.
 * Which moves commute, and which CPUs are alike? `footprints` and `symmetry`, for searches.
 * What can an edit of a program name? `steps`.

@@ -1,4 +1,4 @@
-"""What a machine is like, and what its parts share: geometry, names, vectors, and pools."""
+"""The description of a machine, and what its CPUs share: geometry, names, vectors, pools."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Region(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Description:
-    """What a machine is like, besides its CPUs and its memory.
+    """The description of a machine, without its CPUs and its memory.
 
-    A scenario says it (`Setup`), a machine is made from it (`MachineSpec`), and its parts share it
-    while it runs (`Shared`).
+    A scenario gives it (`Setup`), the machine is made from it (`MachineSpec`), and the CPUs share
+    it at run time (`Shared`).
     """
 
     geometry: Geometry
@@ -48,7 +48,7 @@ class Description:
     """Pages that concrete walkers speculate on; none: one of each leaf that is mapped."""
 
     def described(self) -> dict[str, Any]:
-        """All of it by name, to make another record of."""
+        """All fields by name, to make another record from them."""
         return {f.name: getattr(self, f.name) for f in fields(Description)}
 
 
@@ -64,7 +64,7 @@ class Shared(Description):
     cpus: CpuPool
 
     def ablated(self, rule: str) -> bool:
-        """Whether a rule is switched off, in a test of the tests."""
+        """Whether a rule is switched off, to test that some test notices."""
         return rule in self.hardware.ablations
 
     def name(self, address: int) -> str:
@@ -90,5 +90,5 @@ class Shared(Description):
         return f"{tlbi}{page}" + ("" if tlbi.asid is None else f" asid={tlbi.asid}")
 
     def view(self, state: CpuState, memory: Memory) -> View:
-        """What a CPU holds and reaches."""
+        """The entries that a CPU may hold, and what its walks reach."""
         return self.mmus.view(state.mmu, memory.tables)

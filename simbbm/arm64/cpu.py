@@ -21,7 +21,10 @@ NOTHING = -1
 
 
 class Pending(NamedTuple):
-    """A TLBI that has to act on this CPU, or has acted and waits for stale stores to drain."""
+    """A TLBI that is pending on this CPU: it has not acted, or waits for stale stores to drain.
+
+    (The names of records are part of digests, and so of recorded witnesses: they stay.)
+    """
 
     issuer: int
     tlbi: Tlbi
@@ -29,14 +32,14 @@ class Pending(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """What an exception saves (ELR, SPSR): where the program goes on."""
+    """What an exception saves (ELR, SPSR), for the return."""
 
     point: ControlPoint
     pc: int | None
     el: int
     masked: bool
     resume: bool
-    """The exception was an SVC: return goes on after it, there is nothing to retry."""
+    """The exception was an SVC: the return is to the next instruction."""
 
 
 @dataclass(eq=False, slots=True)
@@ -55,11 +58,11 @@ class CpuState:
     """The event register; None: it may be set or not (`forget_events`)."""
     masked: bool
     vbar: int | None
-    inbox: tuple[Pending, ...]
+    pending_tlbis: tuple[Pending, ...]
     features: Features
     flight: Flight | None = None
-    """What is known of several instructions in flight: of a listing, or of the program from `point`
-    on. None: the program's operations are done one after the other."""
+    """The instructions in flight, of a listing or of the program from `point` on. None: the
+    program's operations are executed one at a time."""
     interrupted: bool = False
     """It has taken the one interrupt that arrives on each CPU."""
     all_masked: bool = False
@@ -73,7 +76,7 @@ class CpuState:
 
     @property
     def mnemonic(self) -> str:
-        """What its program is about to do; empty once that has finished."""
+        """The next operation of its program; empty once that has finished."""
         op = self.point.op
         return op.mnemonic if op is not None else ""
 
@@ -84,7 +87,7 @@ class CpuState:
         return self._content
 
     def parts(self) -> tuple[Any, ...]:
-        """The same as frozen data."""
+        """Its fields as frozen data, for digests."""
         saved = tuple((f.point.digest, *f[1:]) for f in self.saved)
         return (
             self.point.digest,
@@ -97,7 +100,7 @@ class CpuState:
             self.event,
             self.masked,
             self.vbar,
-            self.inbox,
+            self.pending_tlbis,
             self.features,
             *((self.flight.content(),) if self.flight else ()),
             *(("interrupted",) if self.interrupted else ()),
@@ -119,7 +122,7 @@ class CpuPool:
         return state
 
     def kept(self, state: CpuState) -> CpuState:
-        """The one CPU value with these fields, those that have their defaults included."""
+        """The interned value that is equal to `state`."""
         return self.make(*(getattr(state, name) for name in _FIELDS))
 
     def forget(self) -> None:
@@ -146,7 +149,7 @@ class StaleAccess(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """What one move of a CPU does: to itself, and to everybody else."""
+    """The effect of a move: the CPU's next value, and what reaches memory and other CPUs."""
 
     cpu: CpuState
     write: tuple[int, tuple[Any, ...]] | None = None
@@ -162,7 +165,7 @@ class Effect(NamedTuple):
 class LocalMove(NamedTuple):
     """A move of one CPU or of its hardware, without the CPU's number.
 
-    `kind`, `what`, `variant`, `notes`, `enables` are those of the `Move` that becomes of it.
+    `kind`, `what`, `variant`, `notes`, `enables` are those of the resulting `Move`.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""What a CPU implements, and how much of Arm's relaxed hardware the machine shows."""
+"""Features of a CPU, and which of the architecture's relaxations the machine shows."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Features(NamedTuple):
     of MIDRs that level 2 never takes a TLB conflict abort (level 3 makes it architectural).
     `conflict` is what an access that meets two conflicting entries may get besides either of them:
     `abort` a TLB conflict abort, `amalgam` a mixture of both, `either` nothing more.
-    CPUs with the same `tlb`, other than 0, have a TLB in common, as SMT siblings do (`sharing`).
+    CPUs with the same `tlb`, other than 0, have a TLB in common, as SMT siblings do (`cnp`).
     With `erratum_4118414` a broadcast TLBI may complete before stores that were translated by what
-    it invalidates have been performed; a second one does not (`shootdown`).
+    it invalidates have been performed; a second one does not (`tlbi_completion`).
     """
 
     bbm: int = 0
@@ -89,7 +89,8 @@ FREEDOMS: Mapping[str, Mapping[str, Any]] = {
     "overtaking": {"window": 1},
     "TLB in common": {"common_tlb": False},
 }
-"""What the architecture leaves open to hardware, and what hardware is like that does without."""
+"""Relaxations that the architecture permits, by name: each with the fields of hardware without
+it."""
 
 DELAYED = Hardware()
 CONCRETE = Hardware(closure=False, early=False)

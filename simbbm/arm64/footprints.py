@@ -1,12 +1,12 @@
 """Which cells a move reads and writes, so that moves that touch different ones commute.
 
 A cell is identified by its kind and a number, never by a name: a scenario may call its words as it
-likes. Words of memory have their address, translation tables (as a whole, for whoever walks them)
-theirs; `CPU` is all that is a CPU's own, `OWED` what others have not yet completed for it. What a
-CPU may hold changes with every store to a table that its walks can come upon, so whatever a CPU
-does or holds reads the tables in its view; and a store that links a table reads all tables below,
-since what they contain at that moment becomes part of views. A TLB that CPUs have in common is a
-cell: who shares it reads it, and writes it by a change to old entries that it has or had.
+likes. Words of memory have their address, translation tables (each as a whole, since walks read any
+entry) theirs; `CPU` is the private state of a CPU, `OWED` its TLBIs that other CPUs have not
+completed. What a CPU may hold changes with every store to a table that its walks can reach, so
+every move of a CPU reads the tables in its view; and a store that links a table reads all tables
+below, since what they contain at that moment becomes part of views. A shared TLB (CnP) is a cell:
+CPUs that share it read it, and write it when their stale entries change.
 
 Each kind of move is written down with its cells in tests/arm64/test_footprints.py.
 
@@ -20,12 +20,12 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import cast
 
+from simbbm.arm64.agents import DRAIN
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import NOTHING, CpuState, LocalMove
 from simbbm.arm64.descriptor import TABLE, Descriptor
-from simbbm.arm64.hardware import DRAIN
+from simbbm.arm64.translation.cnp import shares
 from simbbm.arm64.translation.memory import Memory
-from simbbm.arm64.translation.sharing import shares
 from simbbm.arm64.translation.translate import READ, translations
 from simbbm.core.system import STEP, Cell, Footprint, Move
 
@@ -38,41 +38,44 @@ class Kind(IntEnum):
     TABLE = 1
     """A translation table, by physical address."""
     CPU = 2
-    """All that is a CPU's own, by its number."""
+    """The private state of a CPU, by its number."""
     OWED = 3
     """TLBIs of a CPU that others have not completed, by its number."""
     TLB = 4
-    """A TLB that CPUs have in common, by its number in their features."""
+    """A TLB that CPUs share, by its number in their features."""
     EVENT = 5
     """The event registers, which SEV sets."""
-    INBOX = 6
-    """Every CPU's inbox: a broadcast TLBI gives each a move. Moves that are there already commute
-    with it."""
+    PENDING_TLBIS = 6
+    """Every CPU's pending TLBIs: a broadcast TLBI adds one to each, and commutes with those
+    pending."""
     IN_FLIGHT = 7
 
 
 EVENT: Cell = (Kind.EVENT, 0)
-EVERY_INBOX: Cell = (Kind.INBOX, 0)
+EVERY_PENDING_TLBIS: Cell = (Kind.PENDING_TLBIS, 0)
 IN_FLIGHT: Cell = (Kind.IN_FLIGHT, 0)
 
 
-def own_cell(cpu: int) -> Cell:
-    """The cell of all that is a CPU's own."""
-    return Kind.CPU, cpu
+def own_cell(number: int) -> Cell:
+    """The cell of a CPU's private state."""
+    return Kind.CPU, number
 
 
 def is_own(cell: Cell) -> bool:
-    """Whether only one CPU's own moves touch a cell, or are told otherwise who waits for whom."""
+    """Whether only one CPU's own moves touch a cell.
+
+    (Who waits for whose TLBIs is found separately.)
+    """
     return cell[0] in (Kind.CPU, Kind.OWED)
 
 
 def footprint(
-    shared: Shared, state: CpuState, memory: Memory, move: LocalMove, cpu: int
+    shared: Shared, state: CpuState, memory: Memory, move: LocalMove, number: int
 ) -> Footprint:
-    """Cells of a move of CPU `cpu` in this state."""
-    reads = {own_cell(cpu), *((Kind.WORD, address) for address in move.reads)}
+    """Cells of a move of CPU `number` in this state."""
+    reads = {own_cell(number), *((Kind.WORD, address) for address in move.reads)}
     reads.update((Kind.OWED, issuer) for issuer in move.completes)
-    writes = {own_cell(cpu)}
+    writes = {own_cell(number)}
     effect = move.effect
     if effect.write:
         address, words = effect.write
@@ -80,7 +83,7 @@ def footprint(
         base = shared.geometry.table(address)
         if base in memory.tables.by_address:
             writes.add((Kind.TABLE, base))
-            # Tables hold descriptors and nothing else (`mistakes.check_fits`).
+            # Tables hold descriptors and nothing else (`operand_checks.check_fits`).
             reads.update(_below(memory, cast("tuple[Descriptor, ...]", words)))
             if not shared.hardware.walk_cache:
                 # Whoever held the old table keeps what it says now, and no walk starts there.
@@ -94,7 +97,7 @@ def footprint(
         both = [mmu for mmu in (state.mmu, effect.cpu.mmu) if shares(mmu.regime)]
         if both:
             reads.add((Kind.TLB, state.features.tlb))
-        # What walks from the tables imply, everybody has anyway.
+        # What walks of the current tables imply, every CPU that shares them has anyway.
         if effect.cpu.mmu is not state.mmu and any(mmu.tables or mmu.leaves for mmu in both):
             writes.add((Kind.TLB, state.features.tlb))
     if effect.sev:
@@ -102,13 +105,13 @@ def footprint(
     if effect.tlbi and not shared.hardware.late_tlbis:
         writes |= {(Kind.TABLE, base) for base in memory.tables.by_address}
     if effect.tlbi and effect.tlbi.broadcast:
-        writes.add(EVERY_INBOX)
+        writes.add(EVERY_PENDING_TLBIS)
     if state.flight is not None:
         writes.add(IN_FLIGHT)
     if move.kind == STEP:
         reads.update(_listens_to(state))
         if state.mnemonic.startswith(("dsb", "tlbi")):
-            writes.add((Kind.OWED, cpu))
+            writes.add((Kind.OWED, number))
     return Footprint(frozenset(reads), frozenset(writes))
 
 
@@ -126,7 +129,7 @@ def _below(memory: Memory, descriptors: Iterable[Descriptor]) -> Iterable[Cell]:
 
 
 def _listens_to(state: CpuState) -> Iterable[Cell]:
-    """Cells by which others may wake a WFE or make a store-exclusive fail."""
+    """Cells by which other CPUs may wake its WFE or make its store-exclusive fail."""
     if state.mnemonic == "wfe":
         yield EVENT
     if state.monitor != NOTHING:
@@ -134,13 +137,13 @@ def _listens_to(state: CpuState) -> Iterable[Cell]:
 
 
 def cpu_footprint(
-    shared: Shared, state: CpuState, memory: Memory, moves: Iterable[Move], cpu: int
+    shared: Shared, state: CpuState, memory: Memory, moves: Iterable[Move], number: int
 ) -> Footprint:
-    """Cells of a whole CPU in this state: of all its `moves`, and of what could give it more.
+    """Cells of a CPU in this state: of its `moves`, and of everything that could enable more.
 
-    That is what it holds, TLBIs that may arrive, and what a program that waits is waiting for.
+    That is: what it holds, TLBIs that may arrive, and what its program waits for.
     """
-    reads = {own_cell(cpu), EVERY_INBOX}
+    reads = {own_cell(number), EVERY_PENDING_TLBIS}
     if state.flight is not None:
         reads.add(IN_FLIGHT)
     reads.update(tables_in_view(shared, state, memory), _listens_to(state))
@@ -157,7 +160,7 @@ def cpu_footprint(
 
 
 def _awaited(shared: Shared, state: CpuState, memory: Memory, address: int) -> Iterable[Cell]:
-    """The words that a poll of an address may look at, by any translation that it may get."""
+    """The words that a poll of an address may read, under any translation it may get."""
     page, word = divmod(address, shared.geometry.page_words)
     for t in translations(shared, state, memory, page, READ):
         if not t.fault:
@@ -165,7 +168,7 @@ def _awaited(shared: Shared, state: CpuState, memory: Memory, address: int) -> I
 
 
 def tables_in_view(shared: Shared, state: CpuState, memory: Memory) -> Iterable[Cell]:
-    """Cells of the tables that walks of this CPU can come upon."""
+    """Cells of the tables that walks of this CPU can reach."""
     if shared.hardware.closure:
         bases: Iterable[int] = shared.view(state, memory).table_addresses()
     else:

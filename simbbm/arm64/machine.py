@@ -9,21 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from sys import intern
 
+from simbbm.arm64.agents import DRAIN, DVM, WALK, act, hardware_moves, received
 from simbbm.arm64.context import Description, Shared
 from simbbm.arm64.cpu import NOTHING, CpuPool, CpuSpec, CpuState, Effect, LocalMove, Pending
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.ahead import started
 from simbbm.arm64.execution.execute import instruction_moves
 from simbbm.arm64.execution.flight import overtaken, without_history
-from simbbm.arm64.execution.listed import takeoff
+from simbbm.arm64.execution.listed import start_thread
 from simbbm.arm64.execution.storebuffer import StoreBuffer, Word
 from simbbm.arm64.footprints import footprint
-from simbbm.arm64.hardware import DRAIN, DVM, WALK, act, hardware_moves, received
 from simbbm.arm64.state import Judged, Machine, owed_mask
+from simbbm.arm64.translation.cnp import groups, share, without_effect
 from simbbm.arm64.translation.constant import constant_pages
 from simbbm.arm64.translation.memory import Memory, MemoryPool, Tables, Unreadable
 from simbbm.arm64.translation.mmu import Mmus
-from simbbm.arm64.translation.sharing import groups, share, without_effect
 from simbbm.arm64.translation.view import Hit
 from simbbm.core.errors import ScenarioError
 from simbbm.core.programs.automaton import Automaton
@@ -58,12 +58,12 @@ class Arm64:
         self.spec = spec
         self.judged = judged
         self.keeps_values = False
-        """Equal values stay one object for ever: for a search that compares them by identity."""
+        """Never drop the pools: for a search that compares states by identity."""
         self.landmarks = dict(judged.sometimes)
         if spec.hardware.event_stream:
             self.landmarks["delayed_wakeups"] = self.waits_for_event_stream
         self.common = groups(spec.cpus) if spec.hardware.common_tlb else ()
-        """Who has a TLB in common with whom."""
+        """Groups of CPUs that share a TLB."""
         handler = getattr(spec.handler, "__wrapped__", spec.handler)
         self.shared = Shared(
             **spec.described() | {"handler": handler},
@@ -74,15 +74,15 @@ class Arm64:
             cpus=CpuPool(),
         )
         self._flights = tuple(
-            takeoff(cpu.listing, self.shared) if cpu.listing else None for cpu in spec.cpus
+            start_thread(cpu.listing, self.shared) if cpu.listing else None for cpu in spec.cpus
         )
-        """Of listings, as they start: made once, for threads compare by identity."""
+        """The initial flights of listings: made once, since threads compare by identity."""
         self._local: dict[tuple[CpuState, Memory, int, bool], tuple[Move, ...]] = {}
         self._fine: dict[Tables, set[CpuState]] = {}
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What whoever reads a verdict about this machine should know."""
+        """Remarks to print with a verdict about this machine."""
         told = without_effect(self.spec.cpus, self.common)
         return (told,) if told else ()
 
@@ -104,7 +104,7 @@ class Arm64:
                     event=False,
                     masked=False,
                     vbar=cpu.vbar,
-                    inbox=(),
+                    pending_tlbis=(),
                     features=cpu.features,
                     flight=flight,
                 )
@@ -113,9 +113,9 @@ class Arm64:
         )
         return Machine(memory, cpus)
 
-    def _started(self, cpu: CpuState) -> CpuState:
+    def _started(self, pe: CpuState) -> CpuState:
         """A CPU before its first step: with a window, its program is asked ahead."""
-        kept = self.shared.cpus.kept(cpu)
+        kept = self.shared.cpus.kept(pe)
         ahead = self.spec.hardware.window > 1 and kept.flight is None
         return started(self.shared, kept) if ahead else kept
 
@@ -123,15 +123,15 @@ class Arm64:
         """Return what can happen next: CPU by CPU, its program first and then its hardware."""
         owed = owed_mask(state)
         moves: list[Move] = []
-        for cpu in range(len(state.cpus)):
-            moves += self.moves_of(state, cpu, owed)
+        for number in range(len(state.cpus)):
+            moves += self.moves_of(state, number, owed)
         return tuple(moves)
 
-    def moves_of(self, state: Machine, cpu: int, owed_by_others: int) -> tuple[Move, ...]:
+    def moves_of(self, state: Machine, number: int, owed_by_others: int) -> tuple[Move, ...]:
         """Return what one CPU, program and hardware, can do next; `owed_mask` of the state."""
-        own = state.cpus[cpu]
-        owed = bool(owed_by_others >> cpu & 1)
-        k = (own, state.memory, cpu, owed)
+        own = state.cpus[number]
+        owed = bool(owed_by_others >> number & 1)
+        k = (own, state.memory, number, owed)
         moves = self._local.get(k)
         if moves is None:
             if len(self._local) >= MAX_REMEMBERED:
@@ -139,18 +139,18 @@ class Arm64:
                     self.forget_moves()
                 else:
                     self.forget()
-            local = instruction_moves(self.shared, own, state.memory, cpu, owed=owed)
+            local = instruction_moves(self.shared, own, state.memory, number, owed=owed)
             if not self.judged.step:
                 local = [self._without_history(move) for move in local]
-            local += hardware_moves(self.shared, own, state.memory, cpu)
+            local += hardware_moves(self.shared, own, state.memory, number)
             moves = self._local[k] = tuple(
-                _named(move, cpu, footprint(self.shared, own, state.memory, move, cpu))
+                _named(move, number, footprint(self.shared, own, state.memory, move, number))
                 for move in local
             )
         return moves
 
     def _without_history(self, move: LocalMove) -> LocalMove:
-        """The move, remembering nothing that only step properties look at."""
+        """The move, without history variables: no step property is judged on this machine."""
         cpu = move.effect.cpu
         if (
             cpu.flight is None
@@ -166,7 +166,7 @@ class Arm64:
         self._fine.clear()
 
     def forget(self) -> None:
-        """Drop what was remembered. Equal values may be made twice then; nothing else changes."""
+        """Drop memos and pools. Equal values may then be two objects; nothing else changes."""
         self.forget_moves()
         self.shared.cpus.forget()
         self.shared.mmus.forget()
@@ -205,19 +205,19 @@ class Arm64:
         return next((problem for problem in problems if problem), None)
 
     def waits_for_event_stream(self, state: Machine) -> bool:
-        """Whether nothing but the event stream lets anybody go on: a wake-up was lost."""
+        """Whether only the event stream is enabled: a wake-up was lost."""
         due = {move.kind for move in self.moves(state) if not move.optional}
         return due == {LAST_RESORT}
 
-    def _deliver(self, cpu: CpuState, memory: Memory, pending: Pending, number: int) -> CpuState:
-        waiting = self.shared.cpus.change(cpu, inbox=received(cpu.inbox, pending))
+    def _deliver(self, pe: CpuState, memory: Memory, pending: Pending, number: int) -> CpuState:
+        waiting = self.shared.cpus.change(pe, pending_tlbis=received(pe.pending_tlbis, pending))
         if self.shared.hardware.late_tlbis:
             return waiting
         return act(self.shared, waiting, memory, pending, number)
 
     def _observe(
         self,
-        cpu: CpuState,
+        pe: CpuState,
         before: Memory,
         after: Memory,
         write: tuple[int, tuple[Word, ...]],
@@ -229,16 +229,16 @@ class Arm64:
         changes: dict[str, object] = {}
         if before.tables is not after.tables:
             baddr = self.spec.geometry.table(address)
-            mmu = self.shared.mmus.observed(cpu.mmu, before.tables, after.tables, baddr)
-            if mmu is not cpu.mmu:
+            mmu = self.shared.mmus.observed(pe.mmu, before.tables, after.tables, baddr)
+            if mmu is not pe.mmu:
                 changes["mmu"] = mmu
-        if not own and cpu.flight:
-            window = overtaken(cpu.flight.window, address, len(words))
-            changes["flight"] = cpu.flight.with_window(window)
-        if not own and address <= cpu.monitor < address + len(words):
+        if not own and pe.flight:
+            window = overtaken(pe.flight.window, address, len(words))
+            changes["flight"] = pe.flight.with_window(window)
+        if not own and address <= pe.monitor < address + len(words):
             # The global monitor's transition from exclusive to open is a WFE wake-up event.
             changes |= {"monitor": NOTHING, "event": True}
-        return self.shared.cpus.change(cpu, **changes) if changes else cpu
+        return self.shared.cpus.change(pe, **changes) if changes else pe
 
     def problem(self, state: Machine) -> Problem | None:
         """Return the first property that fails."""
@@ -248,7 +248,7 @@ class Arm64:
             return next(
                 (p for check in self.judged.always if (p := check(self.shared, state))), None
             )
-        # Checks that look at one CPU at a time say the same of it in every state that has it.
+        # A uniform check judges a CPU in the same way in every state with these tables.
         fine = self._fine.setdefault(state.memory.tables, set())
         if fine.issuperset(state.cpus):
             return None
@@ -269,7 +269,7 @@ class Arm64:
         return next((p for check in self.judged.final if (p := check(self.shared, state))), None)
 
     def unfinished(self, state: Machine) -> tuple[str, ...]:
-        """Return who has not finished, and what each waits for."""
+        """Return the CPUs that have not finished, and what each waits for."""
         return tuple(
             f"cpu{i} waits in {cpu.point.label}: {self._waits_for(cpu, i, state)}"
             if cpu.point.op
@@ -278,8 +278,8 @@ class Arm64:
             if not cpu.finished
         )
 
-    def _waits_for(self, cpu: CpuState, number: int, state: Machine) -> str:
-        op = cpu.point.op
+    def _waits_for(self, pe: CpuState, number: int, state: Machine) -> str:
+        op = pe.point.op
         assert op is not None
         head = op.mnemonic.partition(".")[0]
         if head == "wait":
@@ -287,24 +287,24 @@ class Arm64:
             wanted = (
                 f"{predicate.__name__}({', '.join(map(str, args))})" if args else predicate.__name__
             )
-            value = self._peek(cpu, state, address)
+            value = self._peek(pe, state, address)
             return f"{self.shared.name(address)} is {value}, wants {wanted}"
         if head == "wfe":
-            armed = "not armed" if cpu.monitor == NOTHING else f"on {self.shared.name(cpu.monitor)}"
+            armed = "not armed" if pe.monitor == NOTHING else f"on {self.shared.name(pe.monitor)}"
             return f"no event, its exclusive monitor is {armed}"
         if head == "dsb":
             late = [
                 f"{self.shared.tlbi_name(p.tlbi)} on cpu{i}"
                 for i, other in enumerate(state.cpus)
-                for p in other.inbox
+                for p in other.pending_tlbis
                 if p.issuer == number
             ]
             return "completion of " + ", ".join(late) if late else "its stores"
         return op.mnemonic
 
-    def _peek(self, cpu: CpuState, state: Machine, address: int) -> object:
+    def _peek(self, pe: CpuState, state: Machine, address: int) -> object:
         geometry = self.spec.geometry
-        for hit in self.shared.view(cpu, state.memory).lookup(geometry.page(address)):
+        for hit in self.shared.view(pe, state.memory).lookup(geometry.page(address)):
             if isinstance(hit, Hit):
                 physical = hit.page * geometry.page_words + address % geometry.page_words
                 return self.shared.memories.read(state.memory, physical)
@@ -328,25 +328,25 @@ def _not_uniform(problem: Problem) -> ScenarioError:
     )
 
 
-def _named(move: LocalMove, cpu: int, cells: Footprint) -> Move:
+def _named(move: LocalMove, number: int, cells: Footprint) -> Move:
     """Put the CPU's number into a local move, and make its names."""
     issuer = next(iter(move.completes), -1)
     kind, what = move.kind, move.what
     duty = ""
     if kind == STEP:
-        agent, label = f"cpu{cpu}", f"cpu{cpu}:{what}{move.variant}"
+        agent, label = f"cpu{number}", f"cpu{number}:{what}{move.variant}"
     elif kind in DVM:
-        agent, label = f"dvm.cpu{cpu}", f"dvm.cpu{cpu} {what} from cpu{issuer}: {kind}"
+        agent, label = f"dvm.cpu{number}", f"dvm.cpu{number} {what} from cpu{issuer}: {kind}"
         duty = f" {what}: {kind}"
     else:
         duty = f".{kind}[{what}]" if what else f".{kind}"
         whose = f"[{what}]" if kind == DRAIN else f"[{move.page}]" if kind == WALK else ""
-        agent, label = f"cpu{cpu}.{kind}{whose}", f"cpu{cpu}{duty}"
-    # The moves of many nodes have few names: what is looked up by them finds the same objects.
+        agent, label = f"cpu{number}.{kind}{whose}", f"cpu{number}{duty}"
+    # Many nodes share few names: interned, they are compared by identity.
     return Move(
         intern(agent),
         intern(label),
-        cpu,
+        number,
         move.optional,
         cells,
         move.effect,

@@ -61,7 +61,7 @@ def _checked(step: Step[T], fits: bool, what: Text, known: Iterable[Text]) -> St
 
 
 DAIF = ("i", "daif", "da")
-"""What is masked or unmasked: interrupts, everything, everything but interrupts."""
+"""Which exceptions DAIFSet and DAIFClr change: interrupts, all, all but interrupts."""
 
 
 def _daif(mnemonic: str, mask: str) -> str:
@@ -69,11 +69,11 @@ def _daif(mnemonic: str, mask: str) -> str:
 
 
 INTERRUPT = "interrupt"
-"""In place of an access: the exception is asynchronous."""
+"""`Aborted.access` of an asynchronous exception."""
 
 
 class Aborted(NamedTuple):
-    """What an exception handler is told: ESR and FAR.
+    """What an exception handler gets: ESR and FAR.
 
     `access` is read, write or fetch, svc, or INTERRUPT; then `kind` says which.
     """
@@ -85,9 +85,9 @@ class Aborted(NamedTuple):
 
 
 class Physical(NamedTuple):
-    """The address of a word that is always mapped: of its translation nothing is modelled.
+    """The address of a word that is always mapped: its translation is not modelled.
 
-    For litmus tests, which say nothing of how tables and flags are mapped.
+    For litmus tests, which do not describe the mapping of tables and flags.
     """
 
     address: int
@@ -193,10 +193,11 @@ class Cpu(NamedTuple):
         return Step(Op("sevl"))
 
     def forget_events(self) -> Step[None]:
-        """Say that the program has no use for what its waits left in event register and monitor.
+        """Declare that what waits left in the event register and the monitor does not matter.
 
-        From here on the monitor is open and the event register may be set or not: what follows is
-        safe if it sets them itself, by SEVL and LDXR, as every wait of Linux does. Fewer states.
+        From here on the monitor is open and the event register may be set or not;
+        a program that sets them itself, by SEVL and LDXR, as every wait of Linux does, behaves the
+        same. Fewer states.
         """
         return Step(Op("forget_events"))
 
@@ -213,10 +214,10 @@ class Cpu(NamedTuple):
         return _checked(Step(Op(_daif("daifclr", mask))), mask in DAIF, "masks", DAIF)
 
     def eret(self, *, retry: bool = True, result: Any = None) -> Step[None]:
-        """ERET from an exception handler: run the faulting operation again, or go on after it.
+        """ERET from an exception handler: retry the faulting operation, or skip it.
 
-        In the latter case what was interrupted observes `result`: what a system call returns, or
-        an exception table's fixup leaves in a register.
+        In the latter case that operation returns `result`: what a system call returns, or an
+        exception table's fixup leaves in a register.
         """
         return Step(Op("eret", (retry,) if result is None else (retry, result)))
 
@@ -243,7 +244,7 @@ class Cpu(NamedTuple):
         return Step(Op(name, (address, predicate, args)))
 
     def might_sleep(self) -> Step[None]:
-        """Say that the kernel may sleep here: a violation where interrupts are masked."""
+        """Sleep, perhaps: a violation where interrupts are masked."""
         return Step(Op("might_sleep"))
 
     def panic(self, message: Text) -> Step[None]:

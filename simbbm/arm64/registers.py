@@ -1,4 +1,4 @@
-"""System registers of the EL1&0 regime, and what a walk may believe them to be.
+"""System registers of the EL1&0 regime, and the values that a walk may use.
 
 Between an MSR and the next context synchronisation event a walk may use the old or the new value
 (R15), so the MMU keeps, per register, every value that may be in effect; the last is the newest.
@@ -21,7 +21,7 @@ class Ttbr(NamedTuple):
     baddr: int
     asid: int = 0
     cnp: bool = False
-    """Common not Private: others may use what was cached from here, and this CPU theirs."""
+    """Common not Private: CPUs with this table and CnP may use each other's cached entries."""
 
     def recorded(self) -> tuple[Any, ...]:
         """What digests are made of (`core.values.encode`)."""

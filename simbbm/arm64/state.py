@@ -50,7 +50,7 @@ def owed_mask(state: Machine, by: int = -1) -> int:
     """Mask of the CPUs whose TLBIs others (of the mask `by`) have not completed."""
     mask = 0
     for i, cpu in enumerate(state.cpus):
-        for pending in cpu.inbox:
+        for pending in cpu.pending_tlbis:
             if pending.issuer != i and by >> i & 1:
                 mask |= 1 << pending.issuer
     return mask

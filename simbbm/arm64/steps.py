@@ -1,11 +1,10 @@
-"""Which steps a scenario's programs can come to, read from their code: nothing is run.
+"""The steps that a scenario's programs can contain, read from their code without running it.
 
-An edit names routines and steps. One that no code can produce is a slip of the pen, and is refused
-before anything is searched; one that code could produce and no schedule comes to is a matter for
-the search (`explore.runs.live`).
+An edit names routines and steps. A name that no code can produce is a mistake, refused before
+anything is searched; a step that no schedule reaches is found by the search (`explore.runs.live`).
 
-What is read errs towards "can": both sides of a branch, every variant of a barrier whose name is
-computed, and a function that is handed on as a value may be called by anybody.
+The result errs towards "can": both sides of a branch, every variant of a barrier whose name is
+computed, and a function that is passed on as a value counts as called.
 """
 
 from __future__ import annotations
@@ -40,12 +39,12 @@ class Steps:
         self._reached = automaton.purity.functions
         values = [r for each in self._reached.values() for r in each if not r.called]
         self._values = {r.function: r.framed for r in (*values, *automaton.purity.values)}
-        """Functions that anybody may call, and whether they are routines."""
+        """Functions that are passed on as values, and whether they are routines."""
         self._replaced = dict(automaton.edits.replace)
         self._frames: dict[str, set[Function]] = {}
-        """What may be a frame of its own, by the name that it has in labels."""
+        """Functions that may be frames, by their names in labels."""
         for root in roots:
-            # A program keeps its name where another one runs in its place.
+            # A program keeps its name where an edit replaces it.
             self._frames.setdefault(root.__name__, set()).update((root, self._edited(root)))
         named = (r for each in self._reached.values() for r in each)
         for function in (*(r.function for r in named if r.framed), *self._values):
@@ -57,7 +56,7 @@ class Steps:
         return self._replaced.get(qualified_name(function), function)
 
     def unknown(self, edits: Edits) -> list[Edit]:
-        """The edits that name what no code can produce."""
+        """The edits that name a step or routine which no code can produce."""
         steps = [
             *(Edit("drops", pattern) for pattern in edits.drop),
             *(Edit("weakens", pattern) for pattern, _ in edits.weaken),
@@ -68,7 +67,7 @@ class Steps:
         return [*(edit for edit in steps if not self._can(edit.name)), *replaced]
 
     def error(self, scenario: str, edit: Edit) -> EditError:
-        """What is to be said of such an edit: what it names, and what comes near."""
+        """The error for such an edit: what it names, and the nearest existing name."""
         if edit.done == "replaces":
             near, why = _closest(edit.name, self._routines()), "nothing calls it"
         else:
@@ -79,7 +78,10 @@ class Steps:
         return {qualified_name(f) for functions in self._frames.values() for f in functions}
 
     def _nearest(self, pattern: str) -> str:
-        """First of all a step of the same routine; of those first one that begins like it."""
+        """The nearest names.
+
+        Steps of the same routine first, and of those the ones with the same beginning.
+        """
         *callers, routine, step = parts(pattern)
         path = "".join(f"{caller}/" for caller in callers)
         named = {name: {f"{name}.{s}" for s in self._steps(name)} for name in self._frames}
@@ -99,7 +101,7 @@ class Steps:
         return bool(frames) and step in self._steps_of(frames)
 
     def _calls(self, function: Function) -> set[Function]:
-        """Whom a frame may call: what it names, and whatever was handed to it."""
+        """Functions that a frame may call: those it names, and those passed as values."""
         named = (r.function for f in self._inline(function) for r in self._reached[f])
         return {each for f in (*named, *self._values) for each in (f, self._edited(f))}
 
@@ -128,7 +130,7 @@ def _own_steps(function: Function) -> Iterator[str]:
     """The steps that a function's own code asks its CPU for."""
     scanned = scan(function.__code__)
     if scanned.computes_names and function.__name__ != "__getattr__":
-        # A record's __getattr__ hands on a name that is in the code of whoever asks.
+        # A record's __getattr__ forwards a name that is in the code of its user.
         yield from mnemonics(None, None, scanned.words)
     for method in scanned.methods:
         yield from mnemonics(method.name, method.operand, scanned.words)

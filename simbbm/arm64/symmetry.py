@@ -1,9 +1,10 @@
-"""CPUs that are alike: a state and its permutations behave alike, so one of them stands for all.
+"""CPU symmetry: states that differ by a permutation of like CPUs are represented by one of them.
 
 Two CPUs are alike if they start in the same state: same program and arguments, features, regime. A
-permutation moves whole CPUs (registers, store buffer, translations, monitor, inbox) and renames
-what names a CPU: the issuers of pending TLBIs. Programs know their number from MPIDR_EL1 alone; if
-one does different things for two numbers of its class, its class is no class (`observes_itself`).
+permutation moves whole CPUs (registers, store buffer, translations, monitor, pending TLBIs) and
+renames what names a CPU: the issuers of pending TLBIs. Programs know their number from MPIDR_EL1
+alone; if one does different things for two numbers of its class, its class is no class
+(`observes_itself`).
 
 Not recognised as alike: CPUs whose programs get different arguments (per-CPU addresses), and those
 that run listings, each of which is a thread of its own (`flight.Thread`).
@@ -21,25 +22,26 @@ from simbbm.core.values import digest
 ALL = -1
 """Mask of all CPUs."""
 SELF = -1
-"""In place of an issuer's number: the CPU that has the TLBI in its inbox."""
+"""Role of a TLBI's issuer that is the CPU on which the TLBI is pending."""
 
 
 class NotAlikeError(Exception):
-    """A program has observed which member of its class it runs on."""
+    """A program depends on which member of its class it runs on."""
 
 
 class Symmetry:
     """The classes of like CPUs of one machine, and a representative of every state."""
 
-    def __init__(self, machine: Arm64, *, wanted: bool = True) -> None:
-        self.machine = machine
-        cpus = machine.initial().cpus if wanted else ()
+    def __init__(self, system: Arm64, *, wanted: bool = True) -> None:
+        self.system = system
+        cpus = system.initial().cpus if wanted else ()
         order = sorted(range(len(cpus)), key=lambda i: (cpus.index(cpus[i]), i))
         groups = (tuple(g) for _, g in groupby(order, key=lambda i: cpus.index(cpus[i])))
         self.classes = tuple(g for g in groups if len(g) > 1)
         self._class_of = {i: c for c, group in enumerate(self.classes) for i in group}
         self._keys: dict[tuple[CpuState, int], str] = {}
-        """By CPU and class: two classes may come to one state, and tell only one class apart."""
+        """Sort keys by CPU value and class: a program may tell apart the members of one class
+        only."""
 
     def arrangement(self, state: Machine, active: int = ALL) -> list[int]:
         """Which CPU goes to which place in the representative: numbers by place.
@@ -49,7 +51,7 @@ class Symmetry:
         numbers = list(range(len(state.cpus)))
         cpus, keys = state.cpus, self._keys
         for c, group in enumerate(self.classes):
-            # Mostly every key is known, and they are in order.
+            # Usually all keys are known and in order.
             known = [keys.get((cpus[i], c)) for i in group]
             if active == ALL and None not in known and known == sorted(known):  # type: ignore[type-var]
                 continue
@@ -63,7 +65,7 @@ class Symmetry:
         if numbers == list(range(len(numbers))):
             return state
         cpus = tuple(state.cpus[i] for i in numbers)
-        if any(cpu.inbox for cpu in cpus):
+        if any(cpu.pending_tlbis for cpu in cpus):
             new = {i: place for place, i in enumerate(numbers)}
             cpus = tuple(self._renamed(cpu, new) for cpu in cpus)
         return state._replace(cpus=cpus)
@@ -72,40 +74,44 @@ class Symmetry:
         """Return the representative of a state."""
         return self.arranged(state, self.arrangement(state))
 
-    def _rank(self, cpu: CpuState, number: int, active: int) -> tuple[bool, str]:
-        return (False, self.key(cpu, number)) if active >> number & 1 else (True, "")
+    def _rank(self, pe: CpuState, number: int, active: int) -> tuple[bool, str]:
+        return (False, self.key(pe, number)) if active >> number & 1 else (True, "")
 
-    def key(self, cpu: CpuState, number: int) -> str:
-        """What members of a class are sorted by: digest of all that does not depend on the number.
+    def key(self, pe: CpuState, number: int) -> str:
+        """Sort key of a class's members: a digest of what does not depend on the CPU's number.
 
-        Not what identifies a CPU: that one of its class has issued a pending TLBI does not say who.
+        Different CPUs may have equal keys: of issuers of pending TLBIs only the class counts.
         """
-        k = cpu, self._class_of[number]
+        k = pe, self._class_of[number]
         key = self._keys.get(k)
         if key is None:
-            self._require_alike(cpu, number)
-            if cpu.inbox:
-                roles = (p._replace(issuer=self._role(p.issuer, number)) for p in cpu.inbox)
-                inbox = tuple(sorted(roles))
-                return digest(tuple(inbox if part is cpu.inbox else part for part in cpu.parts()))
-            key = self._keys[k] = digest(cpu.content())
+            self._require_alike(pe, number)
+            if pe.pending_tlbis:
+                roles = (p._replace(issuer=self._role(p.issuer, number)) for p in pe.pending_tlbis)
+                pending_tlbis = tuple(sorted(roles))
+                return digest(
+                    tuple(
+                        pending_tlbis if part is pe.pending_tlbis else part for part in pe.parts()
+                    )
+                )
+            key = self._keys[k] = digest(pe.content())
         return key
 
     def _role(self, issuer: int, number: int) -> int:
-        """What an issuer is to this CPU: itself, one of a class, or a certain other CPU."""
+        """The role of an issuer: this CPU, a member of a class, or a certain other CPU."""
         if issuer == number:
             return SELF
         group = self._class_of.get(issuer)
         return issuer if group is None else SELF - 1 - group
 
-    def _renamed(self, cpu: CpuState, new: dict[int, int]) -> CpuState:
-        inbox = tuple(sorted(p._replace(issuer=new[p.issuer]) for p in cpu.inbox))
-        return self.machine.shared.cpus.change(cpu, inbox=inbox)
+    def _renamed(self, pe: CpuState, new: dict[int, int]) -> CpuState:
+        pending_tlbis = tuple(sorted(p._replace(issuer=new[p.issuer]) for p in pe.pending_tlbis))
+        return self.system.shared.cpus.change(pe, pending_tlbis=pending_tlbis)
 
-    def _require_alike(self, cpu: CpuState, number: int) -> None:
+    def _require_alike(self, pe: CpuState, number: int) -> None:
         """Refuse a program that is about to tell the members of its class apart."""
-        if cpu.mnemonic != "mrs.mpidr_el1":
+        if pe.mnemonic != "mrs.mpidr_el1":
             return
         group = self.classes[self._class_of[number]]
-        if len({id(cpu.point.after(i)) for i in group}) > 1:
-            raise NotAlikeError(f"{cpu.point.where}: {cpu.point.label} tells CPUs apart")
+        if len({id(pe.point.after(i)) for i in group}) > 1:
+            raise NotAlikeError(f"{pe.point.where}: {pe.point.label} tells CPUs apart")

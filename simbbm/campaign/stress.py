@@ -18,9 +18,9 @@ from simbbm.check.verdict import Verdict
 from simbbm.core.errors import UsageError
 from simbbm.explore.runs.live import require_live
 from simbbm.explore.runs.play import MAX_STEPS, Outcome
-from simbbm.explore.strategies.bound import PctBound
 from simbbm.explore.strategies.estimate import Estimate, estimate
 from simbbm.explore.strategies.named import strategy
+from simbbm.explore.strategies.pct_bound import PctBound
 from simbbm.model import Model
 
 FINDER = "simbbm.discovery:find"

@@ -11,9 +11,9 @@ from simbbm.check.verdict import Verdict
 from simbbm.core.choice import Chooser
 from simbbm.core.errors import SimbbmError
 from simbbm.explore.runs.play import Outcome, Run
-from simbbm.explore.strategies.bound import PctBound, pct_bound
 from simbbm.explore.strategies.estimate import Sample
 from simbbm.explore.strategies.pct import PctChooser
+from simbbm.explore.strategies.pct_bound import PctBound, pct_bound
 from simbbm.explore.strategies.surprise import SurpriseChooser
 
 _DIGEST_MODULUS = 1 << 128

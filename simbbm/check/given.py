@@ -1,4 +1,4 @@
-"""What an author's scenario gives, held against what it should: one line says what is wrong."""
+"""Checks the `Setup` that an author's scenario returns: one line says what is wrong."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ _KINDS: dict[Any, Any] = {
 
 
 def _parts(setup: Any, cpu_setup: type) -> Iterator[tuple[str, object, Any]]:
-    """Everything in a `Setup`, by name, and what it should be; what holds others comes first."""
+    """Every part of a `Setup`: its name, its value and the type that it should have.
+
+    Containers come before what they contain.
+    """
     yield "geometry", setup.geometry, Geometry
     yield "hardware", setup.hardware, Hardware
     yield "handler", setup.handler, "function or None"
@@ -94,7 +97,7 @@ def _all(name: str, values: Any, key: type, kind: Any) -> Iterator[tuple[str, ob
 
 
 def guarded(name: str, check: Callable[..., Any]) -> Callable[..., Any]:
-    """A property's predicate of an author's, which may raise or return what it should not."""
+    """Wrap an author's predicate: an exception, or a result of another type, is a ScenarioError."""
     if getattr(check, "__module__", "").startswith("simbbm."):
         return check
 
@@ -109,5 +112,5 @@ def guarded(name: str, check: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def counted(name: str, holds: Callable[..., Any]) -> Callable[[Any], bool]:
-    """A landmark's predicate of an author's, which may raise."""
+    """Wrap an author's landmark: an exception is a ScenarioError."""
     return lambda state: bool(called(f"landmark {name}", holds, state))

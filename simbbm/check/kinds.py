@@ -3,7 +3,8 @@
 | kind | declared as | judged on | fails where |
 |---|---|---|---|
 | always | `Property(name, check=...)` | every state | the predicate finds a problem in a state |
-| finally | `Property(name, final=...)` | states in which all programs have finished | likewise |
+| finally | `Property(name, final=...)` | states in which all programs have finished | the predicate
+finds a problem there |
 | step | `Property(name, step=...)` | every move, by what it says of itself | a bad move is taken |
 | eventually | `terminates` | every run that is fair to all agents | a run never ends |
 | sometimes | `Setup.landmarks` | every state of a search | nowhere: states are counted |

@@ -12,7 +12,7 @@ from simbbm.linux.layout import Layout
 def parked_amid_split(geometry: Geometry, at: Layout) -> dict[str, Landmark]:
     """All CPUs but one have the reserved table in TTBR1, and the linear map is half split.
 
-    That is: not as it was any more, and with large leaves left to split. Returns one landmark, for
+    Half split: changed, and with large leaves left to split. Returns one landmark, for
     `Setup.landmarks`, of the kernel that is laid out `at` these addresses with tables of this
     `geometry`.
     """

@@ -1,8 +1,8 @@
 """The properties that simbbm brings, for scenarios to choose from. Their kinds: `kinds`.
 
 Properties of translations are predictive: they judge what a CPU may hold, not what it happened to
-use, so that a hazard is seen whether or not somebody met it. The message says which of the two it
-was: HELD (only speculation could meet it) or USED (the CPU's own code or data is there).
+use, so that a hazard is seen whether or not an access met it in this run. The message says which of
+the two it was: HELD (only speculation could meet it) or USED (the CPU's own code or data is there).
 """
 
 from __future__ import annotations
@@ -98,10 +98,10 @@ def _entry(shared: Shared, entry: LeafEntry) -> str:
     return f"{kind}{group} {va}{count} -> page {entry.page:#x}"
 
 
-def _met(shared: Shared, cpu: CpuState, conflict: Conflict) -> str:
+def _met(shared: Shared, pe: CpuState, conflict: Conflict) -> str:
     """HELD or USED: whether the CPU executes from, or asks for, an address in both entries."""
-    op = cpu.point.op
-    pages = {cpu.pc}
+    op = pe.point.op
+    pages = {pe.pc}
     if op and op.args and isinstance(op.args[0], int) and not op.mnemonic.startswith(("br", "msr")):
         pages.add(shared.geometry.page(op.args[0]))
     for page in pages:
@@ -112,25 +112,25 @@ def _met(shared: Shared, cpu: CpuState, conflict: Conflict) -> str:
     return "HELD, speculation may meet them"
 
 
-def _conflict_message(shared: Shared, cpu: CpuState, conflict: Conflict, what: str) -> str:
+def _conflict_message(shared: Shared, pe: CpuState, conflict: Conflict, what: str) -> str:
     va = shared.page_name(conflict.page)
     return (
         f" may hold two entries for {va} that differ in {what}: "
         f"{_entry(shared, conflict.first)} and {_entry(shared, conflict.second)} "
-        f"({_met(shared, cpu, conflict)})"
+        f"({_met(shared, pe, conflict)})"
     )
 
 
-def _size(shared: Shared, machine: Machine, number: int, cpu: CpuState) -> str | None:  # noqa: ARG001
-    if cpu.features.tolerates_size_change:
+def _size(shared: Shared, machine: Machine, number: int, pe: CpuState) -> str | None:  # noqa: ARG001
+    if pe.features.tolerates_size_change:
         return None
-    conflict = shared.view(cpu, machine.memory).size_conflict()
-    return _conflict_message(shared, cpu, conflict, "size") if conflict else None
+    conflict = shared.view(pe, machine.memory).size_conflict()
+    return _conflict_message(shared, pe, conflict, "size") if conflict else None
 
 
-def _output(shared: Shared, machine: Machine, number: int, cpu: CpuState) -> str | None:  # noqa: ARG001
-    conflict = shared.view(cpu, machine.memory).output_conflict()
-    return _conflict_message(shared, cpu, conflict, "output or type") if conflict else None
+def _output(shared: Shared, machine: Machine, number: int, pe: CpuState) -> str | None:  # noqa: ARG001
+    conflict = shared.view(pe, machine.memory).output_conflict()
+    return _conflict_message(shared, pe, conflict, "output or type") if conflict else None
 
 
 def _each_cpu(name: str, judge: Callable[[Shared, Machine, int, CpuState], str | None]) -> Property:
@@ -147,8 +147,8 @@ def no_size_change_seen_below(level: int) -> Property:
     For a question about those that have level 2 and may take a conflict abort.
     """
 
-    def judge(shared: Shared, machine: Machine, number: int, cpu: CpuState) -> str | None:
-        return _size(shared, machine, number, cpu) if cpu.features.bbm < level else None
+    def judge(shared: Shared, machine: Machine, number: int, pe: CpuState) -> str | None:
+        return _size(shared, machine, number, pe) if pe.features.bbm < level else None
 
     return _each_cpu("no_size_change_seen", judge)
 
@@ -195,10 +195,10 @@ def no_fault_on_live_map(root: int, ranges: Ranges, *, other_maps: bool = False)
     may belong to some other map of the same addresses: they count only while TTBR1 has `root`.
     """
 
-    def judge(shared: Shared, machine: Machine, number: int, cpu: CpuState) -> str | None:  # noqa: ARG001
-        if other_maps and all(t.baddr != root for t in cpu.mmu.regime.ttbr1):
+    def judge(shared: Shared, machine: Machine, number: int, pe: CpuState) -> str | None:  # noqa: ARG001
+        if other_maps and all(t.baddr != root for t in pe.mmu.regime.ttbr1):
             return None
-        gap = shared.view(cpu, machine.memory).uncovered(root, ranges)
+        gap = shared.view(pe, machine.memory).uncovered(root, ranges)
         if gap is None:
             return None
         va = shared.page_name(gap.page)

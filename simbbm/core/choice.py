@@ -1,4 +1,4 @@
-"""Where undecided things are decided: choosers, hash tapes and the polite default.
+"""Choosers, which decide the next move of a run; hash tapes to draw from; the default schedule.
 
 Choices come from a hash tape, never from `random`: CPython promises stability for none of the
 methods one would use, and a tape is the same on every Python.
@@ -19,14 +19,14 @@ _BLOCK, _SHORT = 256, 64
 
 
 class Chooser(Protocol):
-    """Decides one run: which of a node's moves is next."""
+    """Decides one run: picks the next move of each node."""
 
     def choose(self, node: Node[Any]) -> int:
         """Return an index into `node.moves`, which is not empty."""
 
 
 def run_seed(campaign_seed: int, number: int) -> bytes:
-    """Return the seed of a campaign's run: who runs it, when and beside what changes nothing."""
+    """Return the seed of a campaign's run: no worker, and no other run, has a part in it."""
     return blake2b(b"%d/%d" % (campaign_seed, number), digest_size=16).digest()
 
 
@@ -36,7 +36,7 @@ class Tape:
     __slots__ = ("numbers",)
 
     def __init__(self, seed: bytes) -> None:
-        # Drawn in C: an inner loop multiplies and shifts what is next, as `below` does.
+        # Drawn in C, for inner loops: they multiply and shift the next number, as `below` does.
         self.numbers: Iterator[int] = chain.from_iterable(_blocks(seed))
 
     def below(self, n: int) -> int:
@@ -56,18 +56,18 @@ def _blocks(seed: bytes) -> Iterator[tuple[int, ...]]:
 
 
 class Polite:
-    """The default schedule: hardware does everything at once and nothing optional happens.
+    """The default schedule: hardware acts at once, and nothing optional happens.
 
-    Obligatory hardware goes first, in canonical order; then the CPU that moved last goes on, and
-    when it waits the lowest one. The event stream, which is slow, comes when nobody else moves.
-    Witnesses record only where they differ from this.
+    Obligatory hardware goes first, in canonical order; then the program of the CPU that moved last,
+    and when that waits, of the lowest-numbered CPU that can move. The event stream comes when
+    nothing else can move. Witnesses record only where they differ from this.
     """
 
     __slots__ = ("cpu",)
 
     def __init__(self, cpu: int = 0) -> None:
         self.cpu = cpu
-        """Who moved last."""
+        """Number of the CPU that moved last."""
 
     def choose(self, node: Node[Any]) -> int:
         """Return the polite choice."""
@@ -90,7 +90,7 @@ class Polite:
         return best
 
     def observe(self, node: Node[Any], k: int) -> int:
-        """Note that move `k` is taken, by whoever decided it; return `k`."""
+        """Record that move `k` is taken, whichever chooser decided it; return `k`."""
         if node.moves[k].kind == STEP:
             self.cpu = node.moves[k].cpu
         return k

@@ -1,14 +1,14 @@
 """The SimPy host: every CPU and every hardware agent is a SimPy process, and SimPy resumes it.
 
 An agent's process waits for its turn, applies the move that was chosen, and waits again. It holds
-no state of its own, so that a run can be reset instead of rebuilt. Whose turn comes next is a
-matter of choice, not of time, so the `Environment` is one of our own, as SimPy's
-`RealtimeEnvironment` is: its `schedule` leaves turns to the chooser, and its `step` asks it.
+no state of its own, so that a run can be reset instead of rebuilt. A chooser, and not time, decides
+whose turn is next, so the `Environment` is one of our own, as SimPy's `RealtimeEnvironment` is: its
+`schedule` leaves turns to the chooser, and its `step` asks it.
 
-A lone turn needs no queue. Where somebody watches, or has events of their own, turns stand in
-SimPy's queue among those, each a `Timeout` of one unit of time whose value is the move. So tracing
-works as SimPy's guide describes it, by a function in the place of `step` or `schedule`, and a run
-is the same with it.
+A lone turn needs no queue. If the environment is traced, or a user has scheduled events, turns
+stand in SimPy's queue among them, each a `Timeout` of one unit of time whose value is the move. So
+tracing works as SimPy's guide describes it, by a function in the place of `step` or `schedule`, and
+a run is the same with it.
 
 Verdicts never travel through SimPy as exceptions: a run ends by its node's `ended`. An author's
 mistake is raised as it was (SimPy's own step copies it by its `args`, and would lose the hint), and
@@ -42,7 +42,7 @@ class RunEnd(NamedTuple):
 
 
 class Turn(simpy.Event):
-    """What an agent waits for. It is triggered from the first: only the choice is missing."""
+    """The event that an agent waits for. It is triggered from the start."""
 
 
 class TurnEnvironment(simpy.Environment, Generic[S]):
@@ -61,7 +61,7 @@ class TurnEnvironment(simpy.Environment, Generic[S]):
         self._queued = False
 
     def begin(self, chooser: Chooser) -> None:
-        """Begin a run: who chooses, and nothing taken yet."""
+        """Begin a run with this chooser."""
         self.node = self.graph.initial
         self._chooser = chooser
         self.labels = []
@@ -111,13 +111,13 @@ class TurnEnvironment(simpy.Environment, Generic[S]):
                 while not event.processed:
                     self.step()
             except BaseException:
-                event.callbacks = []  # It may stay in the queue, and is nobody's turn any more.
+                event.callbacks = []  # The event may stay in the queue; it is no longer a turn.
                 raise
 
     def schedule(
         self, event: simpy.Event, priority: EventPriority = NORMAL, delay: SimTime = 0
     ) -> None:
-        """Schedule what is no turn; a process that failed raises what it failed with."""
+        """Schedule an event that is not a turn; a failed process raises its exception."""
         if isinstance(event, Turn):
             return
         if isinstance(event, simpy.Process) and not event.ok:
@@ -126,11 +126,11 @@ class TurnEnvironment(simpy.Environment, Generic[S]):
         super().schedule(event, priority, delay)
 
     def forget(self) -> None:
-        """Give every agent a new process when it is next met."""
+        """Drop all processes: each agent gets a new one at its next turn."""
         self._turns = {}
 
     def _start(self, name: str) -> Turn:
-        """Start the process of an agent that is met for the first time."""
+        """Start the process of an agent at its first turn."""
         turn = self._turns[name] = Turn(self)
         turn.succeed()
         self.process(self._agent(turn))

@@ -27,7 +27,7 @@ class SimbbmError(Exception):
         self.hint = hint
 
     def __reduce__(self) -> tuple[type[SimbbmError], tuple[str, str | None]]:
-        # The default rebuilds from `args` alone, and a worker's hint would be lost on the way home.
+        # The default rebuilds from `args` alone: the hint of an error in a worker would be lost.
         return type(self), (self.message, self.hint)
 
     def __str__(self) -> str:
@@ -39,7 +39,7 @@ class ScenarioError(SimbbmError):
 
 
 class EditError(ScenarioError):
-    """An edit of a twin names what no program does."""
+    """An edit of a twin names a step that no program has."""
 
 
 class UsageError(SimbbmError):

@@ -1,6 +1,6 @@
-"""The states that a process has met, as nodes that remember their moves and successors.
+"""The graph of states reached so far in this process: nodes that remember moves and successors.
 
-A random walk through a protocol meets the same states again and again; a node computes its moves
+Random walks through a protocol reach the same states again and again; a node computes its moves
 and judges its properties once. The graph is a cache of a pure function: dropping it changes speed
 and nothing else.
 """
@@ -53,11 +53,11 @@ class Node(Generic[S]):
         self.policy: object = None
         """A chooser's own notes on this node (a pure function of it)."""
         self.races: list[tuple[str, ...] | None] | None = None
-        """Likewise those of partial order sampling: whom each move races with."""
+        """The notes of partial order sampling: which agents each move races with."""
 
 
 class Judged(NamedTuple):
-    """What is to be said of a state: what can happen next, or how it ends."""
+    """The judgement of a state: its moves, and whether and how the run ends there."""
 
     moves: tuple[Move, ...]
     """Empty where a property fails, whatever the system could do."""
@@ -66,7 +66,7 @@ class Judged(NamedTuple):
 
 
 def judge(system: System[S], state: S) -> Judged:
-    """Say how a state ends: what fails in it, or that nothing obligatory is left to be done."""
+    """Judge a state: a property fails, no obligatory move is enabled, or the run goes on."""
     if problem := system.problem(state):
         return Judged((), Ended.VIOLATED, problem)
     moves = system.moves(state)
@@ -80,7 +80,7 @@ def judge(system: System[S], state: S) -> Judged:
 
 
 class Graph(Generic[S]):
-    """Nodes by state, made when first met."""
+    """Nodes by state, made when first asked for."""
 
     def __init__(self, system: System[S], max_nodes: int = MAX_NODES) -> None:
         self.system = system

@@ -2,13 +2,13 @@
 
 A program is an `async def` function. Each `await` asks for one architectural step and gets back
 what the step observed; nothing else may be looked at, so that a program's control state *is* the
-history of what it has observed. Three things can be awaited:
+history of what it has observed. Three kinds of things can be awaited:
 
 * a `Step`, made by a method of the `cpu` handle that the program gets as first argument;
 * a call of a `@routine`: a frame of its own, whose history is dropped when it returns;
 * `repeat_until(body, ...)`: a loop that remembers only its current turn.
 
-Not modelled here: what a step does. That is the machine's business.
+What a step does is not defined here: that is the machine's part.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ def line_of_caller(depth: int) -> Where:
 
 
 class Request(Awaitable[R]):
-    """Something that a program may await. It remembers where it was made, for error messages.
+    """An awaitable request. It remembers where it was made, for error messages.
 
-    A program must not ask where: the file lies elsewhere on another machine.
+    A program must not read that place: the path differs between machines.
     """
 
     __slots__ = ("_where_",)
@@ -57,7 +57,7 @@ class Request(Awaitable[R]):
         created.append(self)
 
     def content(self) -> Any:
-        """Return what is asked for, to compare."""
+        """Return the request as data, to compare."""
         raise NotImplementedError
 
     def require_frozen(self) -> None:
@@ -138,7 +138,7 @@ class Routine(Generic[P, R]):
         return f"<routine {self.function.__name__}>"
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Request[R]:
-        """Ask for a call: nothing runs until it is awaited."""
+        """Request a call: nothing runs until it is awaited."""
         if kwargs:
             names = ", ".join(kwargs)
             message = f"{line_of_caller(2)}: {self.function.__name__}: pass {names} by position"
@@ -149,8 +149,8 @@ class Routine(Generic[P, R]):
 def routine(function: Callable[P, Coroutine[Any, Any, R]]) -> Routine[P, R]:
     """Make a module-level `async def` function a frame of its own when awaited.
 
-    Of what `function` has observed nothing is remembered once it has returned, so that states are
-    fewer. Its arguments are passed by position and are frozen data; ScenarioError if they are not.
+    When `function` returns, what it has observed is dropped, so that there are fewer states. Its
+    arguments are passed by position and are frozen data; ScenarioError if they are not.
     """
     return Routine(function)
 

@@ -1,7 +1,7 @@
-"""What a transition system is: the one interface between a machine and whoever walks it.
+"""Transition systems: the one interface between a machine and the code that runs or searches it.
 
 A state is a value. `moves(state)` lists what can happen next, in one canonical order that depends
-on the state alone; `apply(state, move)` is what then is. Everything else (the SimPy engine, random
+on the state alone; `apply(state, move)` is the successor. Everything else (the SimPy engine, random
 walks, exhaustive search, replay) is written against this interface.
 """
 
@@ -18,7 +18,7 @@ Cell = tuple[int, int]
 STEP = "step"
 """Kind of a move that is a step of a CPU's program; other kinds are what hardware does."""
 LAST_RESORT = "event"
-"""Kind of hardware that is slow, and ends waits that nothing else ends: WFE's event stream."""
+"""Kind of a move that ends waits which nothing else ends, late: WFE's event stream."""
 
 
 class Footprint(NamedTuple):
@@ -40,14 +40,13 @@ class Footprint(NamedTuple):
 class Move(NamedTuple):
     """One applied change of the machine, by a CPU or by hardware.
 
-    `agent` is whoever takes it (`cpu2`, `cpu2.drain[flag]`, `dvm.cpu2`). `label` is its stable
-    semantic name, unique among the moves of one state: made of what follows, and for people and
-    witnesses alone. An optional move need never happen (speculation, spurious wake-ups); an
-    obligatory one eventually does.
+    `agent` is the name of what takes it (`cpu2`, `cpu2.drain[flag]`, `dvm.cpu2`). `label` is its
+    stable semantic name, unique among the moves of one state. It is made of the fields below, and
+    is read by people and kept in witnesses; code reads the fields. An optional move need never
+    happen (speculation, spurious wake-ups); an obligatory one eventually does.
 
-    A move that can be taken all the time is taken some time: that is an obligation of somebody's,
-    named by `cpu`, `duty` and `issuer`. Several moves may meet one and the same: which of them is
-    nobody's duty.
+    Fairness: an obligation that stays enabled is met eventually. `cpu`, `duty` and `issuer` name
+    the obligation; several moves may meet the same one, and which of them is taken is not promised.
     """
 
     agent: str
@@ -57,25 +56,26 @@ class Move(NamedTuple):
     footprint: Footprint
     effect: object
     duty: str = ""
-    """What hardware does, in the words of every CPU; empty: the next step of the CPU's program."""
+    """What hardware does, without the CPU's number; empty for a step of the CPU's program."""
     issuer: int = -1
-    """Whose TLBI it is about, if it is about one."""
+    """The number of the CPU that issued the TLBI, for moves of TLBIs; else -1."""
     early: bool = False
-    """It uses what was done in advance, which is never long ago: nobody does so for ever."""
+    """It uses a translation or value obtained early. That was a bounded time ago, so no run
+    consists of such moves for ever."""
     kind: str = STEP
-    """STEP, or what hardware does."""
+    """STEP, or the kind of a hardware move."""
     what: str = ""
     """Which of its kind: an operation of a program, a word, a TLBI, an entry."""
     variant: str = ""
-    """Of a STEP: how far it is, or in which of several ways it goes."""
+    """Of a STEP: which part of the instruction it is, or which of several results it gets."""
     notes: tuple[str, ...] = ()
-    """What is remarkable about it, for readers."""
+    """Remarks for readers: a fault, a translation that was made early."""
     enables: bool = False
-    """It only lets its own CPU go on, and changes nothing for anybody else."""
+    """It only enables moves of its own CPU, and changes nothing for other CPUs."""
 
 
 class Problem(NamedTuple):
-    """A property that does not hold, and the story a reader needs to understand why."""
+    """A violation: the property, what is wrong, and on which CPU."""
 
     property: str
     message: str
@@ -98,13 +98,16 @@ class System(Protocol[S]):
         """The first property that fails in `state`, in the scenario's order."""
 
     def final_problem(self, state: S) -> Problem | None:
-        """Likewise for what must hold once every program has finished."""
+        """The first *finally* property that fails in `state`, where all programs have finished."""
 
     def unfinished(self, state: S) -> tuple[str, ...]:
-        """Who has not finished and what each waits for; empty when every program is done."""
+        """The CPUs that have not finished, and what each waits for.
+
+        Empty when all programs are done.
+        """
 
     def recheck(self) -> None:
-        """Raise ScenarioError if a program was no function of what it has observed."""
+        """Raise ScenarioError if a program depends on anything but what it has observed."""
 
     def digest(self, state: S) -> str:
         """32 hexadecimal digits that identify the state by content."""

@@ -1,4 +1,4 @@
-"""What happened in a run: write-only, never read by the model.
+"""Records of a run's steps, for output only: the machine never reads them.
 
 Traces are made on replay. The hot loop keeps labels and nothing else.
 """
@@ -18,7 +18,7 @@ class TraceEvent(NamedTuple):
     agent: str
     label: str
     text: str
-    """What a reader wants to see: mnemonic, operands by name, what was observed."""
+    """The instruction: mnemonic, operands by name, the value observed."""
     function: str
     notes: tuple[str, ...] = ()
     """What changed because of it: cached entries gained or lost, a fault taken."""

@@ -1,8 +1,8 @@
 """Values that are not known yet: what an awaited load returns while it is still in flight.
 
 A program may hand a token on, as an operand or an argument: that is a dependency, as in hardware.
-As soon as it looks at one (compares it, computes with it, branches on it, prints it) it cannot go
-on, and whoever runs it catches `NeedsValueError`.
+As soon as it looks at one (compares it, computes with it, branches on it, prints it) it is stopped
+by `NeedsValueError`, which the caller catches.
 
 Not noticed: `token is None` and `type(token)`. No load returns None, and no program needs its type.
 """
@@ -14,11 +14,14 @@ from typing import Any, NamedTuple, NoReturn
 
 
 class NeedsValueError(BaseException):
-    """A program looked at a value that is not known. Its own handlers shall not catch it."""
+    """A program inspected an unknown value.
+
+    Not meant to be caught by the program's own handlers.
+    """
 
 
 class Token:
-    """The value of an operation in flight, by its place among those that are."""
+    """The value of an operation in flight, by the position of that operation in the window."""
 
     __slots__ = ("_place",)
 
@@ -47,14 +50,14 @@ _tokens: list[Token] = []
 
 
 def token(place: int) -> Token:
-    """The token of the operation at this place among those in flight."""
+    """The token of the operation at this position in the window."""
     while len(_tokens) <= place:
         _tokens.append(Token(len(_tokens)))
     return _tokens[place]
 
 
 def place_of(unknown: Token) -> int:
-    """Of which operation in flight it is the value."""
+    """Position in the window of the operation whose value the token stands for."""
     place: int = object.__getattribute__(unknown, "_place")
     return place
 
@@ -67,7 +70,7 @@ class Dependent(NamedTuple):
 
 
 def is_known(operand: Any) -> bool:
-    """Whether nothing in an operand is still unknown."""
+    """Whether an operand contains no unknown value."""
     if type(operand) is Token:
         return False
     if isinstance(operand, tuple):

@@ -1,9 +1,9 @@
-"""Frozen data: what may cross an await, and its one canonical encoding.
+"""Frozen data: the values that may cross an await, and their canonical encoding.
 
 Program histories are dictionary keys, so their equality has to be exact: Python says that `True`
-and `1` are equal, and a memo keyed by plain equality would hand one program the other's future.
-`key` separates them; `encode` gives bytes that are equal on every machine and Python, whatever the
-hash seed.
+and `1` are equal, and a memo keyed by plain equality would give one program the continuation of
+another. `key` separates them; `encode` gives bytes that are equal on every machine and Python,
+whatever the hash seed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from simbbm.core.unknown import Token, place_of
 
 _LARGE = 16
 _ADDRESS = re.compile("<[^>]* at 0x[0-9a-f]{8}")
-"""What Python calls an object that has no text of its own: another one in every process."""
+"""The default repr of an object, which contains its address and so differs between processes."""
 _members: dict[int, Enum] = {}
 """Members of enums that were found frozen."""
 _frozen: dict[int, tuple[Any, ...]] = {}
@@ -72,7 +72,7 @@ def why_not_frozen(value: Any) -> str | None:
 
 
 def attributes_of(value: Any) -> dict[str, Any]:
-    """What an object keeps under names, but for its slots; its own __getattr__ is not asked."""
+    """The instance attributes of an object, without its slots; its __getattr__ is not called."""
     try:
         found: dict[str, Any] = object.__getattribute__(value, "__dict__")
     except AttributeError:
@@ -81,14 +81,14 @@ def attributes_of(value: Any) -> dict[str, Any]:
 
 
 def slots_of(kind: type) -> set[str]:
-    """Names of what instances of a class keep in slots, inherited ones included."""
+    """Names of the slots of a class's instances, inherited ones included."""
     named = (vars(base).get("__slots__", ()) for base in kind.__mro__)
     every = {name for slots in named for name in ((slots,) if isinstance(slots, str) else slots)}
     return every - {"__dict__", "__weakref__"}
 
 
 def _why_not_member(value: Enum) -> str | None:
-    """Say what makes an enum's member unfit; those that are fit are remembered."""
+    """Say why an enum member is not frozen data; members that are get remembered."""
     own = {name: held for name, held in vars(value).items() if not name.startswith("__")}
     own.pop("_sort_order_", None)
     if why := next((why for held in own.values() if (why := why_not_frozen(held))), None):
@@ -116,7 +116,10 @@ def key(value: Any) -> Any:
 
 
 class Encoded(bytes):
-    """What `encode` made of a value, kept: it stands for that value in what is encoded later."""
+    """The encoding of a value, kept.
+
+    It stands for that value inside values that are encoded later.
+    """
 
     __slots__ = ()
 

@@ -123,11 +123,11 @@ class Observer:
         return f"leaf({','.join(filter(None, [page, *flags]))})"
 
 
-def _end_of(cpu: CpuState) -> tuple[Any, Any]:
+def _end_of(pe: CpuState) -> tuple[Any, Any]:
     """Registers and faults of a thread that has ended, listing or program."""
-    if isinstance(cpu.flight, Listed):
-        return cpu.flight.registers, cpu.flight.faults
-    registers, faults = cpu.point.value
+    if isinstance(pe.flight, Listed):
+        return pe.flight.registers, pe.flight.faults
+    registers, faults = pe.point.value
     return registers, faults
 
 

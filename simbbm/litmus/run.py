@@ -17,7 +17,7 @@ from simbbm.core.system import Move
 from simbbm.litmus.notation.conditions import holds
 from simbbm.litmus.notation.reader import LitmusTest
 from simbbm.litmus.outcome import Outcome
-from simbbm.litmus.scenario import PROGRAM, LitmusMachine, is_final, scenario_of
+from simbbm.litmus.scenario import PROGRAM, LitmusSystem, is_final, scenario_of
 from simbbm.litmus.setup import HARDWARE
 from simbbm.model import Model
 
@@ -83,7 +83,7 @@ def run(
     start = perf_counter()
     model = Model(scenario, given | ({"source": PROGRAM} if programs else {}))
     machine = model.anew().system
-    assert isinstance(machine, LitmusMachine)
+    assert isinstance(machine, LitmusSystem)
     search = Search(machine, max_states, max_seconds, eager=eager)
     endings = sorted(search.endings(), key=lambda ending: ending.text)
     seconds = perf_counter() - start
@@ -94,7 +94,7 @@ class Search:
     """Breadth first, so that the way to an outcome is a shortest one."""
 
     def __init__(
-        self, machine: LitmusMachine, max_states: int, max_seconds: float, *, eager: bool
+        self, machine: LitmusSystem, max_states: int, max_seconds: float, *, eager: bool
     ) -> None:
         self.machine = machine
         self.eager = eager

@@ -33,7 +33,7 @@ PARAMETERS = (
 )
 
 
-class LitmusMachine(Arm64):
+class LitmusSystem(Arm64):
     """The machine with a test's listings on it, and the test's condition as its property."""
 
     def __init__(self, spec: MachineSpec, test: LitmusTest, layout: Layout) -> None:
@@ -82,9 +82,9 @@ class LitmusScenario(Scenario):
     test: LitmusTest
     layout: Layout
 
-    def machine(self, spec: MachineSpec, setup: Setup) -> LitmusMachine:  # noqa: ARG002
+    def machine(self, spec: MachineSpec, setup: Setup) -> LitmusSystem:  # noqa: ARG002
         """Make the transition system, whose property is the test's condition."""
-        return LitmusMachine(spec, self.test, self.layout)
+        return LitmusSystem(spec, self.test, self.layout)
 
 
 def scenario_of(test: LitmusTest, hardware: Hardware = HARDWARE) -> LitmusScenario:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from simbbm.arm64.agents import CTX, DVM
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import Effect
 from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
@@ -16,7 +17,6 @@ from simbbm.arm64.execution.accesses import Accesses
 from simbbm.arm64.execution.ahead import Ahead
 from simbbm.arm64.execution.decoding import bare
 from simbbm.arm64.execution.listed import Listed
-from simbbm.arm64.hardware import CTX, DVM
 from simbbm.arm64.ops import Physical
 from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.arm64.state import Machine

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simbbm.arm64 import hardware
+from simbbm.arm64 import agents
 from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.features import CONCRETE, DELAYED, Features, Hardware
 from simbbm.arm64.ops import Aborted, Cpu
@@ -52,7 +52,7 @@ def test_a_third_one_changes_nothing(
     """Compared with a machine on which all of them wait."""
 
     def ends(alike: int) -> set[tuple[Any, ...]]:
-        monkeypatch.setattr(hardware, "ALIKE", alike)
+        monkeypatch.setattr(agents, "ALIKE", alike)
         changes = (("str", PX, leaf(NEW)), ("dsb", "ish"), *ALIKE, *waits, ("ldr", X))
         system = little(changes, other, x=leaf(OLD), hardware=machine, features=features)
         read = system.shared.memories.read

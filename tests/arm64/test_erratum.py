@@ -30,7 +30,8 @@ def memory_at_the_flag(
     return {
         read(state.memory, OLD * WORDS)
         for state in explore(system).states
-        if all(cpu.finished and not cpu.inbox for cpu in state.cpus) and state.cpus[1].buffer.stores
+        if all(cpu.finished and not cpu.pending_tlbis for cpu in state.cpus)
+        and state.cpus[1].buffer.stores
     }
 
 

@@ -11,7 +11,7 @@ from simbbm.arm64.descriptor import leaf, table
 from simbbm.arm64.features import CONCRETE, DELAYED, Features
 from simbbm.arm64.footprints import (
     EVENT,
-    EVERY_INBOX,
+    EVERY_PENDING_TLBIS,
     IN_FLIGHT,
     Kind,
     cpu_footprint,
@@ -119,7 +119,7 @@ ROWS: dict[str, Row] = {
     ),
     "dsb": Row((("dsb", "ish"),), MAP, {OWED}),
     "dmb": Row((("dmb", "ish"),), MAP, set()),
-    "a broadcast TLBI": Row((("tlbi", "vmalle1is"),), MAP, {OWED, EVERY_INBOX}),
+    "a broadcast TLBI": Row((("tlbi", "vmalle1is"),), MAP, {OWED, EVERY_PENDING_TLBIS}),
     "a local TLBI": Row((("tlbi", "vmalle1"),), MAP, {OWED}),
     "a TLBI that acts at once": Row((("tlbi", "vmalle1"),), MAP, EVERY | {OWED}, AT_ONCE),
     "what is no TLBI, where those act at once": Row((("nop",),), MAP, set(), AT_ONCE),
@@ -289,8 +289,8 @@ def whole(system: Arm64, state: Machine, cpu: int = 0) -> tuple[Cells, Cells]:
     moves = system.moves_of(state, cpu, 0)
     found = cpu_footprint(system.shared, state.cpus[cpu], state.memory, moves, cpu)
     reads, writes = cells(found, cpu)
-    assert EVERY_INBOX in reads
-    return reads - {EVERY_INBOX}, writes
+    assert EVERY_PENDING_TLBIS in reads
+    return reads - {EVERY_PENDING_TLBIS}, writes
 
 
 def test_a_cpu_touches_what_its_program_and_its_hardware_do() -> None:
@@ -329,4 +329,4 @@ def test_a_poll_reads_the_word_wherever_it_may_be() -> None:
 def test_what_is_one_cpus_own_is_known() -> None:
     assert is_own(own_cell(3))
     assert is_own(OWED)
-    assert not any(map(is_own, {EVENT, EVERY_INBOX, IN_FLIGHT, TLB, *EVERY, *words(0)}))
+    assert not any(map(is_own, {EVENT, EVERY_PENDING_TLBIS, IN_FLIGHT, TLB, *EVERY, *words(0)}))

@@ -186,7 +186,7 @@ def test_eager_hardware_has_no_moves_but_programs() -> None:
         eager = system(name, EAGER)
         for state in explore(eager).states:
             assert all(move.agent == f"cpu{move.cpu}" for move in eager.moves(state))
-            assert not any(cpu.buffer.stores or cpu.inbox for cpu in state.cpus)
+            assert not any(cpu.buffer.stores or cpu.pending_tlbis for cpu in state.cpus)
             assert all(len(values) == 1 for cpu in state.cpus for values in cpu.mmu.regime)
 
 

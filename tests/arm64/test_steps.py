@@ -35,7 +35,7 @@ def test_every_step_that_a_run_comes_to_is_known(origin: Scenario) -> None:
     steps = _steps(model.system.spec.automaton, model.setup)
     labels = [*_politely(model).labels]
     if origin.id in SEARCHED:
-        labels += explored(model).space.machine.spec.automaton.labels
+        labels += explored(model).space.system.spec.automaton.labels
     patterns = [exact_pattern(label, callers=99) for label in labels]
 
     assert patterns

@@ -14,7 +14,7 @@ import simpy
 
 from simbbm import discovery
 from simbbm.explore.search.breadth_first import Search, Searched
-from simbbm.explore.search.space import Space
+from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.model import Model
 
 GOOD = "linear_map_split::good"
@@ -37,7 +37,7 @@ def timed(search: Callable[[], Searched]) -> tuple[Searched, float]:
 def explore(layout: str, cpus: int, *, symmetry: bool = True, ample: bool = True) -> Searched:
     """Search the merged protocol."""
     machine = Model(discovery.find(GOOD), {"layout": layout, "cpus": cpus}).system
-    found = Search(Space(machine, symmetry=symmetry, ample=ample)).run()
+    found = Search(ReducedSystem(machine, symmetry=symmetry, ample=ample)).run()
     assert found.complete
     assert not found.failures
     return found

@@ -9,7 +9,7 @@ import pytest
 
 from simbbm.arm64.state import Machine
 from simbbm.core.system import Move
-from simbbm.explore.search.space import Space
+from simbbm.explore.search.reduced_system import ReducedSystem
 from tests.cli.commandline import Cli
 
 GOOD = "linear_map_split::good"
@@ -31,13 +31,13 @@ def test_what_it_came_to_is_said(simbbm: Cli) -> None:
 
 def test_a_contradiction_is_an_internal_error(simbbm: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reduction to states in which hardware comes first loses the failure."""
-    moves = Space.moves
+    moves = ReducedSystem.moves
 
-    def one(space: Space, state: Machine) -> Sequence[tuple[int, Move]]:
+    def one(space: ReducedSystem, state: Machine) -> Sequence[tuple[int, Move]]:
         found = moves(space, state)
         return found[-1:] if space.ample else found
 
-    monkeypatch.setattr(Space, "moves", one)
+    monkeypatch.setattr(ReducedSystem, "moves", one)
     monkeypatch.setattr(import_module("simbbm.explore.search.prove"), "NEAR", 1)
     found = simbbm("explore", "linear_map_split::m10_no_dsb_after_tlbi", *SMALL)
 

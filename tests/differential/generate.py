@@ -240,7 +240,18 @@ CASTS = (
     *((0, 0, 0, 0), (0, 1, 1, 1)),
 )
 """Which program each CPU runs: alike CPUs run the same."""
-CALLED = ("cpu0", "cpu1", "cpu2", "dvm0", "dvm1", "every inbox", "event", "past", "table 0x40", "a")
+CALLED = (
+    "cpu0",
+    "cpu1",
+    "cpu2",
+    "dvm0",
+    "dvm1",
+    "every pending_tlbis",
+    "event",
+    "past",
+    "table 0x40",
+    "a",
+)
 """What words may be called: also as the parts of a machine are, and two of them alike."""
 
 

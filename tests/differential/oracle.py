@@ -31,7 +31,7 @@ HOLDS: Way = ("HOLDS", "")
 STUCK: Way = ("STUCK", "terminates")
 
 # All parts, but what is remembered about them, and what is written down in a way of its own.
-_own_way = {"point", "saved", "mmu", "inbox", "_content"}
+_own_way = {"point", "saved", "mmu", "pending_tlbis", "_content"}
 _cpu_parts = attrgetter(*(f.name for f in fields(CpuState) if f.name not in _own_way))
 _mmu_parts = attrgetter(*(f.name for f in fields(Mmu) if f.name not in {"views", "_content"}))
 
@@ -135,8 +135,8 @@ def structure(state: Machine, order: Sequence[int] = ()) -> Structure:
 
 def _cpu(cpu: CpuState, place: dict[int, int]) -> Structure:
     saved = tuple((_point(frame.point), *frame[1:]) for frame in cpu.saved)
-    inbox = tuple(sorted(p._replace(issuer=place[p.issuer]) for p in cpu.inbox))
-    return _point(cpu.point), saved, _mmu_parts(cpu.mmu), inbox, *_cpu_parts(cpu)
+    pending_tlbis = tuple(sorted(p._replace(issuer=place[p.issuer]) for p in cpu.pending_tlbis))
+    return _point(cpu.point), saved, _mmu_parts(cpu.mmu), pending_tlbis, *_cpu_parts(cpu)
 
 
 def _point(point: ControlPoint | None) -> Structure:

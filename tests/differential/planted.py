@@ -16,9 +16,9 @@ from simbbm.arm64.footprints import Kind, is_own
 from simbbm.arm64.state import Machine, owed_mask
 from simbbm.core.system import Cell, Move, Problem
 from simbbm.core.values import digest
-from simbbm.explore.search import ample
-from simbbm.explore.search.ample import Ample
-from simbbm.explore.search.space import Space
+from simbbm.explore.search import persistent_sets
+from simbbm.explore.search.persistent_sets import PersistentSets
+from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.explore.search.standing import Future, Standing
 from tests.differential.systems import Member, System
 
@@ -53,9 +53,9 @@ class _Forgetful(dict[Hashable, Any]):
 
 def ends_where_a_statue_fails(patch: pytest.MonkeyPatch) -> None:
     """A look ahead ends where a property fails on who stands still, and is remembered without."""
-    made = Ample.__init__
+    made = PersistentSets.__init__
 
-    def init(self: Ample, *args: Any) -> None:
+    def init(self: PersistentSets, *args: Any) -> None:
         made(self, *args)
         self._futures = _Forgetful()  # type: ignore[assignment]
 
@@ -63,12 +63,12 @@ def ends_where_a_statue_fails(patch: pytest.MonkeyPatch) -> None:
         return cpu
 
     def problem(self: Standing, future: Future) -> Problem | None:
-        return self.machine.problem(future.state)
+        return self.system.problem(future.state)
 
     def as_before(self: Standing, old: CpuState, new: CpuState) -> CpuState:
-        return self.machine.shared.cpus.change(new, inbox=old.inbox)
+        return self.system.shared.cpus.change(new, pending_tlbis=old.pending_tlbis)
 
-    patch.setattr(Ample, "__init__", init)
+    patch.setattr(PersistentSets, "__init__", init)
     patch.setattr(Standing, "_statue", statue)
     patch.setattr(Standing, "problem", problem)
     patch.setattr(Standing, "_as_before", as_before)
@@ -77,35 +77,37 @@ def ends_where_a_statue_fails(patch: pytest.MonkeyPatch) -> None:
 def goes_by_spelling(patch: pytest.MonkeyPatch) -> None:
     """A word is taken for what it is called: cpu1, a CPU's own."""
 
-    def mask(self: Ample, cells: frozenset[Cell]) -> int:
+    def mask(self: PersistentSets, cells: frozenset[Cell]) -> int:
         found = 0
         for kind, number in cells:
-            name = self.machine.shared.name(number) if kind == Kind.WORD else ""
+            name = self.system.shared.name(number) if kind == Kind.WORD else ""
             own = name[:3] in ("cpu", "dvm") and name[3:].isdecimal()
             if not own and not is_own((kind, number)):
                 found |= self._bits.setdefault((kind, number), 1 << len(self._bits))
         return found
 
-    patch.setattr(Ample, "_mask", mask)
+    patch.setattr(PersistentSets, "_mask", mask)
 
 
 def forgets_the_issuer(patch: pytest.MonkeyPatch) -> None:
     """A fingerprint tells of a pending TLBI's issuer only of which class it is."""
 
-    def fingerprint(self: Space, state: Machine) -> bytes:
+    def fingerprint(self: ReducedSystem, state: Machine) -> bytes:
         classes = {i: -2 - c for c, group in enumerate(self.symmetry.classes) for i in group}
         parts = []
         for number, cpu in enumerate(state.cpus):
             roles = (
                 p._replace(issuer=SELF if p.issuer == number else classes.get(p.issuer, p.issuer))
-                for p in cpu.inbox
+                for p in cpu.pending_tlbis
             )
-            inbox = tuple(sorted(roles))
-            parts.append(tuple(inbox if part is cpu.inbox else part for part in cpu.parts()))
+            pending_tlbis = tuple(sorted(roles))
+            parts.append(
+                tuple(pending_tlbis if part is cpu.pending_tlbis else part for part in cpu.parts())
+            )
         memory = state.memory.tables.digest, tuple(state.memory.data.items())
         return bytes.fromhex(digest(memory, tuple(parts), state.failure))
 
-    patch.setattr(Space, "fingerprint", fingerprint)
+    patch.setattr(ReducedSystem, "fingerprint", fingerprint)
 
 
 def forgets_who_walks(patch: pytest.MonkeyPatch) -> None:
@@ -123,7 +125,7 @@ def goes_round_alone(patch: pytest.MonkeyPatch) -> None:
     def never(cpu: CpuState, move: Move) -> bool:
         return False
 
-    patch.setattr(ample, "_returns", never)
+    patch.setattr(persistent_sets, "_returns", never)
 
 
 DSB, ISB = ("dsb", "ish"), ("isb",)

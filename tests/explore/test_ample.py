@@ -23,8 +23,8 @@ from simbbm.arm64.translation.mmu import EarlyFault
 from simbbm.arm64.translation.tlb import LeafEntry, TableEntry
 from simbbm.arm64.translation.walks import TRANSLATION, Fault
 from simbbm.core.program import repeat_until
-from simbbm.explore.search.ample import Ample, is_quiet
-from simbbm.explore.search.space import Space
+from simbbm.explore.search.persistent_sets import PersistentSets, is_quiet
+from simbbm.explore.search.reduced_system import ReducedSystem
 from tests.explore.test_persistent_sets import assert_all_persistent
 from tests.support import (
     FLAG,
@@ -50,8 +50,8 @@ def is_one(value: int) -> bool:
     return value == 1
 
 
-def ample_of(system: Arm64, *, symmetry: bool = False) -> Ample:
-    ample = Space(system, symmetry=symmetry).ample
+def ample_of(system: Arm64, *, symmetry: bool = False) -> PersistentSets:
+    ample = ReducedSystem(system, symmetry=symmetry).ample
     assert ample is not None
     return ample
 
@@ -117,7 +117,7 @@ def test_who_waits_for_others_in_a_dsb_is_not_taken_alone() -> None:
 
 
 def test_who_is_owed_a_tlbi_may_do_something_else_meanwhile() -> None:
-    """The other has it in its inbox and does nothing any more but act on it."""
+    """The other has it in its pending_tlbis and does nothing any more but act on it."""
     assert chosen((), (FLUSH, NOP, ("dsb", "ish")), at=("cpu1", "dvm.cpu1")) == 1
 
 

@@ -12,7 +12,7 @@ from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.footprints import cpu_footprint
 from simbbm.arm64.machine import Arm64
 from simbbm.core.system import Problem
-from simbbm.explore.search.ample import MAX_LOOKAHEAD, Ample
+from simbbm.explore.search.persistent_sets import MAX_LOOKAHEAD, PersistentSets
 from simbbm.explore.search.standing import WALKS_NOTHING, Future
 from tests.explore.test_ample import NOP, STORE, TABLES, ample_of, is_one
 from tests.support import (
@@ -41,7 +41,7 @@ def test_nothing_is_looked_at_where_the_next_steps_tell(monkeypatch: pytest.Monk
         assert ample.cpu(system.initial()) == expected
 
 
-def search(system: Arm64, ample: Ample) -> int:
+def search(system: Arm64, ample: PersistentSets) -> int:
     """Ask in every state of a search without symmetry; say how many there are."""
     waiting = [system.initial()]
     met = set(waiting)
@@ -56,7 +56,7 @@ def search(system: Arm64, ample: Ample) -> int:
     return len(met)
 
 
-def three(*, symmetry: bool = False) -> tuple[Arm64, Ample]:
+def three(*, symmetry: bool = False) -> tuple[Arm64, PersistentSets]:
     """CPUs of some steps each, two of them alike."""
     steps = (NOP, ("ldr", X), *STORE, NOP)
     system = little((NOP, ("ldr", FLAG2), NOP), steps, steps, x=leaf(OLD), uniform=True)
@@ -81,7 +81,9 @@ def test_each_future_and_each_step_is_found_out_once(
         return cpu_footprint(*args)
 
     monkeypatch.setattr(ample.standing, "problem", problem)
-    monkeypatch.setattr(import_module("simbbm.explore.search.ample"), "cpu_footprint", footprint)
+    monkeypatch.setattr(
+        import_module("simbbm.explore.search.persistent_sets"), "cpu_footprint", footprint
+    )
     search(system, ample)
 
     assert set(looked.values()) == {1}

@@ -13,7 +13,7 @@ from simbbm.core.system import Move
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
 from simbbm.explore.search.cross_check import cross_check
 from simbbm.explore.search.prove import Prover
-from simbbm.explore.search.space import Space
+from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.model import Model
 from tests.scenarios.everything import GOOD, twin
 
@@ -39,13 +39,13 @@ def test_a_limit_is_no_answer_and_is_said() -> None:
 
 def test_a_proof_of_what_fails_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where sets are reduced, hardware comes first in each state: the failure is lost."""
-    moves = Space.moves
+    moves = ReducedSystem.moves
 
-    def one(space: Space, state: Machine) -> Sequence[tuple[int, Move]]:
+    def one(space: ReducedSystem, state: Machine) -> Sequence[tuple[int, Move]]:
         found = moves(space, state)
         return found[-1:] if space.ample else found
 
-    monkeypatch.setattr(Space, "moves", one)
+    monkeypatch.setattr(ReducedSystem, "moves", one)
     monkeypatch.setattr(import_module("simbbm.explore.search.prove"), "NEAR", 1)
     proof = Prover(Model(M10, SMALL)).prove()
     with pytest.raises(ModelError, match=r"says \w+.*, one without reductions found VIOLATED"):

@@ -13,7 +13,7 @@ from simbbm.arm64.ops import Cpu
 from simbbm.core.program import repeat_until
 from simbbm.explore.search import breadth_first as searching
 from simbbm.explore.search.breadth_first import Search
-from simbbm.explore.search.space import Space
+from simbbm.explore.search.reduced_system import ReducedSystem
 from tests.support import FLAG, FLAG2, INV, NEW, OLD, PX, X, explore, little, machine
 from tests.support import TABLES as AT
 
@@ -81,9 +81,9 @@ def system(name: str) -> Arm64:
 def test_as_many_states_are_met_by_fingerprint_as_in_the_exact_store(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    exact = Search(Space(system(name), ample=False)).run()
+    exact = Search(ReducedSystem(system(name), ample=False)).run()
     monkeypatch.setattr(searching, "EXACT", 1)
-    hashed = Search(Space(system(name), ample=False)).run()
+    hashed = Search(ReducedSystem(system(name), ample=False)).run()
 
     assert hashed.hashed > 1
     assert (exact.states, exact.transitions, exact.ends) == (

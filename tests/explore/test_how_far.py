@@ -8,7 +8,7 @@ from simbbm import discovery
 from simbbm.core.choice import Tape
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.prove import Prover
-from simbbm.explore.search.space import Space
+from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.model import Model
 from simbbm.scenario import Range, Setup, scenario
 from tests.explore.test_rounds import often, once, sets, setup, spins, spins_for_it
@@ -49,14 +49,14 @@ def test_what_fails_on_fewer_cpus_is_no_proof() -> None:
 
 def test_edges_say_where_each_cpu_goes() -> None:
     """Three that are alike: one may overtake two, and then the way there is not the way back."""
-    space = Space(
+    space = ReducedSystem(
         Model(discovery.find("linear_map_split::good"), {"cpus": 4, "layout": "pages"}).system
     )
     state, tape, turned = space.initial(), Tape(b"places"), 0
     for _ in range(120):
         steps = list(space.steps(state))
         for move, after, places in steps:
-            plain = space.machine.apply(state, move)
+            plain = space.system.apply(state, move)
             for cpu, place in enumerate(places or range(4)):
                 assert plain.cpus[cpu].point is after.cpus[place].point
                 assert plain.cpus[cpu].mmu is after.cpus[place].mmu

@@ -10,10 +10,10 @@ import pytest
 from simbbm.core.choice import run_seed
 from simbbm.core.engine import Engine
 from simbbm.core.graph import Ended, Graph, Node
-from simbbm.explore.strategies.bound import pct_bound
 from simbbm.explore.strategies.calibrate import calibrate
 from simbbm.explore.strategies.named import strategy
 from simbbm.explore.strategies.pct import Pct, PctChooser
+from simbbm.explore.strategies.pct_bound import pct_bound
 from simbbm.explore.strategies.profile import Profile
 from tests.explore.toys import Judge, Toy
 

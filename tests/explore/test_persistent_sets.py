@@ -2,8 +2,7 @@
 
 In each state in which one CPU's moves are to be enough, everything that the others can do without
 it is played through on the machine itself, and each step must commute with each of its moves and
-leave them as they are. Sentences of the argument in `explore/search/ample.py` are named by their
-numbers.
+leave them as they are. Numbers are those of the argument in `explore/search/persistent_sets.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.state import Judged, Machine
 from simbbm.check.properties import no_size_change_seen, no_tlb_conflict
 from simbbm.core.system import Move
-from simbbm.explore.search.space import Space
+from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.explore.test_reductions import AS_ANOTHER, COMMON, LEAVES, RETURNS, THREADS
@@ -59,7 +58,7 @@ def _little(*threads: tuple[tuple[object, ...], ...], common: bool = False, **mo
 def assert_all_persistent(system: Arm64, limit: int = 3_000) -> int:
     """Try the definition on every state of a reduced search; say how often one CPU was enough."""
     system.keeps_values = True
-    space = Space(system, symmetry=False)
+    space = ReducedSystem(system, symmetry=False)
     assert space.ample is not None
     times, waiting = 0, [space.initial()]
     met = set(waiting)
@@ -144,7 +143,7 @@ def test_the_merged_protocol(layout: str) -> None:
 @pytest.mark.parametrize("scenario", SHIPPED, ids=[s.id for s in SHIPPED])
 def test_every_shipped_scenario(scenario: Scenario) -> None:
     system = Model(scenario, small(scenario)).system
-    if Space(system).ample is not None:
+    if ReducedSystem(system).ample is not None:
         assert assert_all_persistent(system, limit=120)
 
 
@@ -303,14 +302,14 @@ def test_a_look_ahead_knows_what_who_stands_still_holds_in_common() -> None:
 def test_words_may_have_any_name() -> None:
     """(1) Cells are told apart by what they are, whatever they are called."""
     one, two = (("str", FLAG, 1),), (("ldr", FLAG),)
-    for name in ("cpu1", "dvm0", "event", "every inbox", f"table {PTES:#x}", "past"):
+    for name in ("cpu1", "dvm0", "event", "every pending_tlbis", f"table {PTES:#x}", "past"):
         system = _little(one, two)
         named_so = replace(system.spec, symbols={FLAG: name})
         assert _found(Arm64(named_so, Judged(uniform=True))) == {None, 0, 1} - {None}
 
 
 def _found(system: Arm64) -> set[object]:
-    space = Space(system, symmetry=False)
+    space = ReducedSystem(system, symmetry=False)
     waiting, values = [space.initial()], set[object]()
     while waiting:
         state = waiting.pop()

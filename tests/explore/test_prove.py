@@ -20,11 +20,11 @@ from simbbm.core.graph import Graph, Node
 from simbbm.core.program import repeat_until
 from simbbm.explore.runs.replay import Result, model_of, replay
 from simbbm.explore.search import breadth_first as searching
-from simbbm.explore.search.attempt import Interrupted, way_of
+from simbbm.explore.search.attempt import Interrupted, failure_kind
 from simbbm.explore.search.breadth_first import INTERRUPTED, Limits, Progress, Search
 from simbbm.explore.search.coverage import never_awaited
 from simbbm.explore.search.prove import Prover, collision_bound, witness_along
-from simbbm.explore.search.space import Space
+from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.model import Model
 from simbbm.scenario import Scenario, Setup
 from tests.scenarios.everything import (
@@ -99,7 +99,7 @@ def test_no_reduction_finds_a_shorter_one(scenario: Scenario) -> None:
     params = {"cpus": 2, "layout": "pmd"}
     wanted = frozenset(scenario.expect.failures) or None
     plain = Search(
-        Space(Model(scenario, params).system, symmetry=False, ample=False), wanted=wanted
+        ReducedSystem(Model(scenario, params).system, symmetry=False, ample=False), wanted=wanted
     ).run()
     proof = Prover(Model(scenario, params)).prove()
 
@@ -107,7 +107,7 @@ def test_no_reduction_finds_a_shorter_one(scenario: Scenario) -> None:
         assert plain.complete
         assert not plain.failures
     else:
-        wanted_failures = [f for f in plain.failures if wanted is None or f.way in wanted]
+        wanted_failures = [f for f in plain.failures if wanted is None or f.kind in wanted]
         assert len(proof.run) == len(wanted_failures[0].walk)
 
 
@@ -117,7 +117,9 @@ def test_of_the_shortest_runs_the_politest_is_told(name: str) -> None:
     scenario, params = twin(name), {"cpus": 2, "layout": "pmd"}
     wanted = frozenset(scenario.expect.failures)
     (met,) = (
-        Search(Space(Model(scenario, params).system, ample=False), wanted=wanted).run().failures
+        Search(ReducedSystem(Model(scenario, params).system, ample=False), wanted=wanted)
+        .run()
+        .failures
     )
     proof = Prover(Model(scenario, params)).prove()
     assert proof.run is not None
@@ -125,7 +127,7 @@ def test_of_the_shortest_runs_the_politest_is_told(name: str) -> None:
 
     assert len(met.walk) == len(proof.run)
     assert decisions < len(witness_along(Model(scenario, params), met.walk).decisions)
-    assert decisions == fewest_decisions(Model(scenario, params).system, met.way, len(met.walk))
+    assert decisions == fewest_decisions(Model(scenario, params).system, met.kind, len(met.walk))
 
 
 def fewest_decisions(system: Arm64, way: tuple[Verdict, str], length: int) -> int | None:
@@ -142,7 +144,7 @@ def fewest_decisions(system: Arm64, way: tuple[Verdict, str], length: int) -> in
                 place = graph.follow(node, k), polite.cpu
                 after[place] = min(new, after.get(place, new))
         best = after
-    return min((d for (node, _), d in best.items() if way_of(node) == way), default=None)
+    return min((d for (node, _), d in best.items() if failure_kind(node) == way), default=None)
 
 
 def test_a_landmark_is_no_state_in_which_others_run_on() -> None:
@@ -172,7 +174,7 @@ def test_a_search_goes_on_past_what_nobody_asked_for() -> None:
     late = twin("m03_waits_for_one_less")
     only_stuck = Expectation.parse("STUCK:terminates")
     searched = Search(
-        Space(Model(late, {"cpus": 3, "layout": "pmd"}).system, ample=False),
+        ReducedSystem(Model(late, {"cpus": 3, "layout": "pmd"}).system, ample=False),
         wanted=frozenset(only_stuck.failures),
     ).run()
 
@@ -339,7 +341,7 @@ async def sometimes(cpu: Cpu, word: int) -> None:
 
 def test_steps_that_were_never_reached_are_named() -> None:
     system = machine((sometimes, FLAG), tables=TABLES, uniform=True)
-    Search(Space(system)).run()
+    Search(ReducedSystem(system)).run()
 
     (missed,) = never_awaited(system.spec.automaton)
     assert missed.startswith("test_prove.py:")
@@ -358,7 +360,7 @@ async def awaits_a_part(cpu: Cpu, word: int) -> None:
 
 def test_what_is_awaited_within_a_frame_is_looked_at_as_well() -> None:
     system = machine((awaits_a_part, FLAG), tables=TABLES, uniform=True)
-    Search(Space(system)).run()
+    Search(ReducedSystem(system)).run()
 
     (missed,) = never_awaited(system.spec.automaton)
     assert missed.endswith(" part: cpu.isb()")

@@ -20,7 +20,7 @@ from simbbm.arm64.symmetry import Symmetry
 from simbbm.arm64.translation.view import Hit
 from simbbm.core.program import repeat_until
 from simbbm.core.system import Problem
-from simbbm.explore.search.space import Space
+from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import GOOD, TWINS, how_it_ends, names
@@ -51,7 +51,7 @@ Walked = tuple[int, dict[str, set[Machine]]]
 def walk(system: Arm64, *, symmetry: bool, ample: bool, limit: int = 100_000) -> Walked:
     """How many states a reduced walk meets, and the representatives of those in which runs end."""
     system.keeps_values = True
-    space = Space(system, symmetry=symmetry, ample=ample)
+    space = ReducedSystem(system, symmetry=symmetry, ample=ample)
     canonical = Symmetry(system).canonical
     layer, ends = [space.initial()], dict[str, set[Machine]]()
     met = set(layer)

@@ -15,7 +15,7 @@ from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.state import Machine
 from simbbm.arm64.symmetry import Symmetry
 from simbbm.core.system import Problem
-from simbbm.explore.search.ample import is_quiet
+from simbbm.explore.search.persistent_sets import is_quiet
 from simbbm.explore.search.standing import SOME_TLBI, Standing
 from tests.support import FLAG, NEW, OLD, PX, REGIME, ROOT, little
 
@@ -49,7 +49,7 @@ def test_who_moves_stays_as_it_is_and_of_others_nothing_is_left() -> None:
     statue = found.state.cpus[1]
     assert is_quiet(statue)
     assert statue.finished
-    assert ((), 1, ()) == (statue.inbox, statue.el, system.moves_of(found.state, 1, 0))
+    assert ((), 1, ()) == (statue.pending_tlbis, statue.el, system.moves_of(found.state, 1, 0))
 
 
 def test_what_others_have_done_is_all_the_same() -> None:
@@ -70,9 +70,11 @@ def test_whom_they_owe_a_tlbi_is_known_and_no_more() -> None:
 
     for active, owed in ((0b001, (0,)), (0b010, (1,)), (0b011, (0, 1)), (0b100, ())):
         found = there.future(state, active)
-        inbox = tuple(Pending(issuer, SOME_TLBI) for issuer in owed)
+        pending_tlbis = tuple(Pending(issuer, SOME_TLBI) for issuer in owed)
         for i, cpu in enumerate(found.state.cpus):
-            assert cpu.inbox == (state.cpus[i].inbox if active >> i & 1 else inbox)
+            assert cpu.pending_tlbis == (
+                state.cpus[i].pending_tlbis if active >> i & 1 else pending_tlbis
+            )
 
 
 def test_in_common_they_keep_what_they_hold_and_are_to_act_on() -> None:
@@ -81,9 +83,9 @@ def test_in_common_they_keep_what_they_hold_and_are_to_act_on() -> None:
     statue = standing(system).future(state, 0b01).state.cpus[1]
 
     before = state.cpus[1]
-    assert (before.mmu, before.inbox, before.features) == (
+    assert (before.mmu, before.pending_tlbis, before.features) == (
         statue.mmu,
-        statue.inbox,
+        statue.pending_tlbis,
         statue.features,
     )
     assert statue.finished
@@ -98,7 +100,7 @@ def test_a_tlbi_is_complete_at_once_on_who_stands_still() -> None:
     after = there.after(start, issue)
 
     assert after.state.cpus[1] is start.state.cpus[1]
-    assert [pending.issuer for pending in after.state.cpus[0].inbox] == [0]
+    assert [pending.issuer for pending in after.state.cpus[0].pending_tlbis] == [0]
 
 
 def test_in_common_who_stands_still_gets_what_the_others_hold() -> None:

@@ -158,8 +158,8 @@ def test_an_issuer_is_oneself_one_of_a_class_or_a_certain_cpu() -> None:
         keys[issuer] = [symmetry.key(after.cpus[i], i) for i in (0, 1, 2)]
 
     has = after.cpus[0]
-    assert [p.issuer for p in has.inbox] == [4]
-    his = system.shared.cpus.change(has, inbox=(has.inbox[0]._replace(issuer=0),))
+    assert [p.issuer for p in has.pending_tlbis] == [4]
+    his = system.shared.cpus.change(has, pending_tlbis=(has.pending_tlbis[0]._replace(issuer=0),))
     assert symmetry.key(his, 1) == symmetry.key(his, 2) != symmetry.key(his, 0)
     assert symmetry.key(his, 1) != symmetry.key(system.shared.cpus.change(his, event=True), 1)
     assert keys[0][1] == keys[0][2] == keys[1][2] == keys[2][1]

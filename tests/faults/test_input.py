@@ -16,7 +16,7 @@ from simbbm.litmus.notation import conditions
 from simbbm.litmus.notation.conditions import condition
 from simbbm.litmus.notation.reader import read_line
 from simbbm.litmus.run import Search
-from simbbm.litmus.scenario import LitmusMachine, scenario_of
+from simbbm.litmus.scenario import LitmusSystem, scenario_of
 from simbbm.model import Model
 from tests.cli.commandline import Cli
 
@@ -337,7 +337,7 @@ def test_looking_at_outcomes_has_an_end() -> None:
     test = read_line("f", 1, row()).test
     assert test is not None
     machine = Model(scenario_of(test)).system
-    assert isinstance(machine, LitmusMachine)
+    assert isinstance(machine, LitmusSystem)
     search = Search(machine, 99, 99.0, eager=True)
     assert (1, True) == (len([*search.endings()]), search.complete)
 

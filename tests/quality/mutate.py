@@ -55,7 +55,7 @@ ROUNDS = (
     "tests/differential",
 )
 TESTS: dict[str, tuple[str, ...]] = {
-    "simbbm/explore/search/ample.py": REDUCTIONS,
+    "simbbm/explore/search/persistent_sets.py": REDUCTIONS,
     "simbbm/explore/search/standing.py": REDUCTIONS,
     "simbbm/arm64/symmetry.py": (
         "tests/explore/test_symmetry.py",
@@ -71,8 +71,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "simbbm/explore/search/livelock.py": ROUNDS,
     "simbbm/explore/search/fairness.py": ROUNDS,
     "simbbm/explore/search/digraph.py": ROUNDS,
-    "simbbm/arm64/translation/shootdown.py": (
-        "tests/arm64/test_shootdown.py",
+    "simbbm/arm64/translation/tlbi_completion.py": (
+        "tests/arm64/test_tlbi_completion.py",
         "tests/arm64/test_erratum.py",
         "tests/arm64/test_rules_tlbi.py",
         "tests/litmus/test_rows.py",

@@ -35,9 +35,9 @@ def shape(machine: Machine) -> Any:
 def _cpu(cpu: CpuState) -> Any:
     buffer = cpu.buffer._replace(stores=tuple(s._replace(entry=None) for s in cpu.buffer.stores))
     newest = tuple(values[-1] for values in cpu.mmu.regime)
-    inbox = tuple((p.issuer, p.tlbi, p.acted) for p in cpu.inbox)
+    pending_tlbis = tuple((p.issuer, p.tlbi, p.acted) for p in cpu.pending_tlbis)
     own = cpu.pc, cpu.el, cpu.monitor, cpu.event, cpu.masked
-    return cpu.point.digest, own, len(cpu.saved), buffer, newest, inbox
+    return cpu.point.digest, own, len(cpu.saved), buffer, newest, pending_tlbis
 
 
 def entries(cpu: CpuState) -> tuple[set[Any], tuple[LeafEntry, ...]]:

@@ -183,7 +183,7 @@ def test_the_flush_does_not_wait_for_a_parked_cpu(name: str) -> None:
     ]
     parked = [cpu for machine in at_flush for cpu in machine.cpus[1:]]
 
-    assert any(cpu.inbox for cpu in parked)
+    assert any(cpu.pending_tlbis for cpu in parked)
     assert any(cpu.mmu.leaves for cpu in parked) == (name != "good")
     assert any(cpu.mmu.early_leaves for cpu in parked) == (name == "m10_no_dsb_after_tlbi")
     for machine in at_flush:

@@ -12,7 +12,7 @@ from simbbm.arm64.state import Machine
 from simbbm.core.program import routine
 from simbbm.explore.search.breadth_first import Search
 from simbbm.explore.search.prove import Prover
-from simbbm.explore.search.space import Space
+from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu import secondary_part
 from simbbm.model import Model
@@ -64,7 +64,7 @@ def test_an_interrupt_arrives_where_it_is_not_masked_and_an_nmi_anywhere() -> No
 
 @pytest.mark.parametrize("scenario", BAD, ids=names(BAD))
 def test_it_is_the_vectors_that_are_missing_and_ample_sets_see_it_too(scenario: Scenario) -> None:
-    searched = Search(Space(Model(scenario, {}).system)).run()
+    searched = Search(ReducedSystem(Model(scenario, {}).system)).run()
 
     assert {"no_fault_on_live_map"} == {f.problem.property for f in searched.failures}
     assert all("vectors" in f.problem.message for f in searched.failures)
@@ -72,8 +72,8 @@ def test_it_is_the_vectors_that_are_missing_and_ample_sets_see_it_too(scenario: 
 
 def test_ample_sets_leave_out_no_ending() -> None:
     """A CPU that may be interrupted is never taken alone; the others still are."""
-    whole = Search(Space(Model(GOOD, {}).system, ample=False)).run()
-    reduced = Search(Space(Model(GOOD, {}).system)).run()
+    whole = Search(ReducedSystem(Model(GOOD, {}).system, ample=False)).run()
+    reduced = Search(ReducedSystem(Model(GOOD, {}).system)).run()
 
     assert (whole.complete, whole.failures) == (reduced.complete, reduced.failures) == (True, ())
     assert whole.ends == reduced.ends

@@ -6,5 +6,6 @@ executor is `ordering` (what must have happened before), `accesses` (loads and s
 for one operation at a time; `ahead`, one asked as far as the values are known that it looks at;
 `listed`, a listing of a litmus test (`listing`). `decoding` turns a program's operation into what
 the executor sees. `storebuffer` holds stores beyond the window, `exceptions` entry and return,
-`mistakes` what makes no sense; `weaken` is what edits make of a barrier.
+`operand_checks` refuses operands that make no sense; `weaken` lists weaker forms of operations, for
+edits.
 """

@@ -1,7 +1,8 @@
 """Loads and stores: translated, performed, or ended by a fault.
 
 A load gets the newest earlier store of its CPU to the word, else what memory holds. Loads of one
-word read in order: a younger one that was quicker, and has missed something, is done again (R2).
+word read in order: a younger one that was performed first, and has read an older value, is
+performed again (R2).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from simbbm.arm64.cpu import NOTHING, CpuState, Effect, LocalMove, StaleAccess
 from simbbm.arm64.execution.flight import BUFFER, MEMORY, InFlight, Window, restarted, with_entry
 from simbbm.arm64.execution.instructions import LOAD, STORE
-from simbbm.arm64.execution.mistakes import check_fits, satisfied
+from simbbm.arm64.execution.operand_checks import check_fits, satisfied
 from simbbm.arm64.execution.ordering import Ordering
 from simbbm.arm64.ops import Aborted
 from simbbm.arm64.translation.memory import Memory
@@ -21,14 +22,14 @@ from simbbm.arm64.translation.walks import ACCESS_FLAG, TRANSLATION, Fault
 from simbbm.core.system import STEP
 
 Perform = Callable[[int, Translation | None, int], Iterator[LocalMove]]
-"""What is done with an access once it is translated, to this word."""
+"""Performs a translated access to this word."""
 
 _EARLIEST = (TRANSLATION, ACCESS_FLAG)
 """Faults that under FEAT_ETS2 come after all earlier accesses (R17)."""
 
 
 class Accesses(Ordering):
-    """What accesses in flight may do."""
+    """The moves of loads and stores in flight."""
 
     # The instructions
 
@@ -41,10 +42,11 @@ class Accesses(Ordering):
         yield from self._access(i, self._read_exclusive)
 
     def wait(self, i: int) -> Iterator[LocalMove]:
-        """A poll: a move if the predicate holds, the access may fault, or it leaves a trace.
+        """A poll.
 
-        If it may go on, but only by another translation than the one that hardware uses, the poll
-        that changes nothing is a move too: it need not happen, and may happen again and again.
+        It is a move if the predicate holds, the access may fault, or the MMU changes. If the
+        predicate holds under some translations only, the poll under another one is an optional move
+        that changes nothing: it may happen again and again.
         """
         instruction = self.code[i]
         if instruction.operands is None or not instruction.addressed:
@@ -68,7 +70,7 @@ class Accesses(Ordering):
                 goes_on = True
                 yield from self._read(i, t, word)
                 continue
-            # The program is not asked what it would do with a value that it waits not to see.
+            # The predicate is false: the program does not observe this value.
             polled = self._after_access(t, self.state)
             poll = self.move(i, t.suffix, Effect(polled), t=t, reads=(word,))
             if polled is not self.state:
@@ -156,7 +158,7 @@ class Accesses(Ordering):
         return t.page * words + self.code[i].address % words
 
     def _restarted(self, i: int, word: int) -> Window:
-        """The window without younger loads that have missed the store at `i`, and what follows."""
+        """The window up to the first younger load that should have seen the store at `i`."""
         if STORE not in self.code[i].rule.kinds:
             return self.window
         return restarted(self.window, i, range(word, word + self._size(i)))
@@ -169,7 +171,7 @@ class Accesses(Ordering):
     # Performing
 
     def value(self, i: int, word: int) -> tuple[bool, int, Any]:
-        """Whether it is known what a load of a word gets, from where, and what it is."""
+        """Whether the value that a load of a word gets is known, its source, and the value."""
         for j in range(i - 1, -1, -1):
             instruction, at = self.code[j], self.word(j)
             if STORE in instruction.rule.kinds and not self.window[j].done and at is not None:
@@ -203,7 +205,7 @@ class Accesses(Ordering):
         return self._read(i, t, word, monitor=word)
 
     def _buffer(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
-        """A store is not performed yet, and the program goes on."""
+        """The store enters the store buffer, and the program goes on."""
         words = self._words(i, word)
         release = self.code[i].rule.release
         entry = t.entry if t else None
@@ -254,7 +256,10 @@ class Accesses(Ordering):
         return words
 
     def _after_access(self, t: Translation | None, state: CpuState) -> CpuState:
-        """What the access itself leaves behind: a demand fill, and under ETS2 no older fault."""
+        """The CPU after an access.
+
+        That is: with a demand fill (concrete mode), under ETS2 without early faults.
+        """
         mmus, mmu = self.shared.mmus, state.mmu
         if t and t.entry and not self.shared.hardware.closure:
             mmu = mmus.filled(mmu, t.entry)
@@ -285,7 +290,7 @@ class Accesses(Ordering):
     def exception(self, i: int, aborted: Aborted, *, resume: bool = False) -> Effect:
         """Take an exception at the i-th instruction."""
         return self.source.exception(
-            self.shared, self.state, self.memory, self.cpu, i, aborted, resume=resume
+            self.shared, self.state, self.memory, self.number, i, aborted, resume=resume
         )
 
     # Building moves
@@ -328,7 +333,7 @@ class Accesses(Ordering):
         return self.move(i, suffix, effect, t=t, reads=reads)
 
     def _stale(self, entry: InFlight, t: Translation | None) -> StaleAccess | None:
-        """Whether an access that is performed was translated, now or earlier, by a stale entry."""
+        """The stale translation that an access in flight is performed with, if it is stale."""
         if t and t.stale:
             return StaleAccess(t.page, t.stale)
         if entry.stale:
@@ -339,7 +344,7 @@ class Accesses(Ordering):
     def _step(
         self, i: int, what: str, entry: InFlight, t: Translation, window: Window | None = None
     ) -> LocalMove:
-        """A step that only the CPU itself knows of."""
+        """A move that changes nothing but what is known of an instruction in flight."""
         following = with_entry(self.window if window is None else window, i, entry)
         after = self.source.after(self.shared, self.state, following)
         return self.move(i, what, Effect(after), t=t, notes=t.notes if t.fault else ())
@@ -354,7 +359,7 @@ class Accesses(Ordering):
         reads: tuple[int, ...] = (),
         notes: tuple[str, ...] | None = None,
     ) -> LocalMove:
-        """A move of the i-th instruction; the variant says how far it is, or which way it goes."""
+        """A move of the i-th instruction; the variant names its part, or which result it gets."""
         joint = " " if self.source.split and variant[:1].isalpha() else ""
         early = t is not None and t.early
         told = notes if notes is not None else t.notes if t else ()

@@ -1,10 +1,10 @@
-"""A program whose operations are in flight together, as far as it can be asked ahead.
+"""A program with several operations in flight, fetched as far as its known values allow.
 
-A load hands the program a token. It goes on with that until it looks at it: then it cannot be asked
-for more before the value is known. What it asks for is a function of what it has observed, so only
-the oldest operation's control point and what is known of each operation are recorded; what the
-others are is found by following from there. When a value becomes known the same way leads to the
-same operations, with the value in place of the token.
+A load returns a token to the program. The program can be run ahead until it inspects a token: then
+nothing more is fetched before the value is known. What it asks for is a function of what it has
+observed, so only the oldest operation's control point and the state of each operation are recorded;
+the other operations are found by following the program from there. When a value becomes known, the
+same operations are found, with the value in place of the token.
 
 Stores leave for the store buffer when they are translated and everything before them is done, so
 that they can be pending beyond the window.
@@ -59,7 +59,7 @@ class Ahead(NamedTuple):
         """What identifies it."""
         return tuple(self)
 
-    def code(self, state: CpuState, cpu: int) -> list[Decoded]:  # noqa: ARG002
+    def code(self, state: CpuState, number: int) -> list[Decoded]:  # noqa: ARG002
         """What is in flight, decoded as far as values are known."""
         code: list[Decoded] = []
         for point in self.points(state.point):
@@ -80,7 +80,7 @@ class Ahead(NamedTuple):
                 following = _next(following, i, entry)
 
     def after(self, shared: Shared, state: CpuState, window: Window, **changes: Any) -> CpuState:
-        """The CPU once that has become of its operations: what is done leaves, more is fetched."""
+        """The CPU with this window: finished operations are retired, and more are fetched."""
         state = shared.cpus.change(state, **changes)
         while True:
             window = (*window, *_fetched(shared, state.point, window))
@@ -109,7 +109,7 @@ class Ahead(NamedTuple):
         shared: Shared,
         state: CpuState,
         memory: Memory,
-        cpu: int,
+        number: int,
         i: int,
         aborted: Aborted,
         *,
@@ -117,10 +117,10 @@ class Ahead(NamedTuple):
     ) -> Effect:
         """Take the exception; what is younger never happened."""
         assert i == 0
-        return _anew(shared, take_exception(shared, state, memory, cpu, aborted, resume=resume))
+        return _anew(shared, take_exception(shared, state, memory, number, aborted, resume=resume))
 
     def with_window(self, window: Window) -> Ahead:
-        """The same with other things known of what is in flight."""
+        """The same flight with another window."""
         return Ahead(window)
 
     def continued(self, shared: Shared, returned: Effect) -> Effect:
@@ -129,17 +129,17 @@ class Ahead(NamedTuple):
 
 
 def _anew(shared: Shared, effect: Effect) -> Effect:
-    """The same effect, where the program goes on from a control point of which nothing is known."""
+    """The same effect, with the program's operations fetched anew."""
     return effect._replace(cpu=started(shared, effect.cpu))
 
 
 def started(shared: Shared, state: CpuState) -> CpuState:
-    """A CPU that is about to ask its program from its control point on."""
+    """The CPU with the first operations of its program fetched."""
     return Ahead(()).after(shared, state, ())
 
 
 def _left(shared: Shared, state: CpuState, oldest: InFlight) -> CpuState | None:
-    """The CPU when its oldest operation has left the window; None if it stays."""
+    """The CPU after its oldest operation is retired; None if it cannot be."""
     instruction = decoded(state.point)
     rule = instruction.rule
     changes: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""A program's operation as the executor sees it."""
+"""Decodes a program's operations for the executor."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 from simbbm.arm64.descriptor import leaves
 from simbbm.arm64.execution.instructions import RULES, Decoded
-from simbbm.arm64.execution.mistakes import check_address
+from simbbm.arm64.execution.operand_checks import check_address
 from simbbm.arm64.ops import Physical
 from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.unknown import Dependent, is_known
 
 
 def decoded(point: ControlPoint) -> Decoded:
-    """Decode what a program asks for, as far as its operands are known."""
+    """Decode a program's operation, as far as its operands are known."""
     op = point.op
     assert op is not None
     head, _, option = op.mnemonic.partition(".")
@@ -47,5 +47,5 @@ def decoded(point: ControlPoint) -> Decoded:
 
 
 def bare(operand: Any) -> Any:
-    """An operand without what it only depends on."""
+    """An operand without its pure dependencies (`depending`)."""
     return bare(operand.operand) if type(operand) is Dependent else operand

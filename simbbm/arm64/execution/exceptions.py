@@ -1,6 +1,6 @@
 """Exception entry and return (R14): both are context synchronisation events, neither is a DSB.
 
-Without vectors that can be fetched the CPU is lost, which is a problem and not a loop.
+If the vectors cannot be fetched, that is a violation (and not an endless loop of exceptions).
 
 Simplified: the handler is one program at VBAR, whatever the exception; its fetches are translated,
 its SP is not.
@@ -24,13 +24,13 @@ MAX_NESTED = 4
 
 
 def take_exception(
-    shared: Shared, state: CpuState, memory: Memory, cpu: int, aborted: Aborted, *, resume: bool
+    shared: Shared, state: CpuState, memory: Memory, number: int, aborted: Aborted, *, resume: bool
 ) -> Effect:
     """Take an exception to VBAR. `resume`: the return goes on after the instruction (SVC)."""
     if shared.handler is None or len(state.saved) >= MAX_NESTED:
-        return Effect(state, problem=_lost(shared, state, cpu, aborted, "which nobody handles"))
+        return Effect(state, problem=_lost(shared, state, number, aborted, "which nobody handles"))
     if aborted.access == FETCH and state.saved and aborted.page == state.vbar:
-        return Effect(state, problem=_lost(shared, state, cpu, aborted, "so it has no vectors"))
+        return Effect(state, problem=_lost(shared, state, number, aborted, "so it has no vectors"))
     entered = shared.cpus.change(
         state,
         point=shared.automaton.start(shared.handler, CPU, aborted, *shared.handler_args),
@@ -45,7 +45,7 @@ def take_exception(
         vectors = translations(shared, entered, memory, state.vbar, FETCH)
         if all(t.fault for t in vectors):
             why = "and its vectors cannot be fetched"
-            return Effect(state, problem=_lost(shared, state, cpu, aborted, why))
+            return Effect(state, problem=_lost(shared, state, number, aborted, why))
     return Effect(entered)
 
 
@@ -81,11 +81,11 @@ def check_not_left(state: CpuState) -> None:
         )
 
 
-def _lost(shared: Shared, state: CpuState, cpu: int, aborted: Aborted, why: str) -> Problem:
+def _lost(shared: Shared, state: CpuState, number: int, aborted: Aborted, why: str) -> Problem:
     rule = "no_tlb_conflict" if aborted.kind == CONFLICT else "no_fault_on_live_map"
     what = f"a level {aborted.level} {aborted.kind} fault on a {aborted.access} of "
     what += shared.page_name(aborted.page)
     if aborted.access == INTERRUPT:
         what = f"an exception ({aborted.kind})"
     where = state.point.path.rpartition("/")[2]
-    return Problem(rule, f"cpu{cpu} takes {what} in {where}, {why}", cpu)
+    return Problem(rule, f"cpu{number} takes {what} in {where}, {why}", number)

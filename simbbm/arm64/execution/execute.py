@@ -1,8 +1,8 @@
-"""What a CPU may do next with its instructions in flight: the one executor, whatever feeds it.
+"""The executor: the moves that a CPU's instructions in flight have, whichever source fetched them.
 
-Each instruction does what its row of the table says (`instructions`), when what is before it lets
-it (`ordering`). What must wait simply has no move yet. Nothing here looks at another CPU: what
-other CPUs owe this one arrives as `owed`, what this one does to them leaves in an `Effect`.
+Each instruction does what its row of the table says (`instructions`), once earlier instructions
+allow it (`ordering`); until then it has no move. No other CPU's state is read: `owed` says whether
+other CPUs have TLBIs of this one pending, and effects on other CPUs are part of the `Effect`.
 
 The order follows the operational model that is known to agree with the published verdicts
 (Simner et al., Relaxed virtual memory in Armv8-A, ESOP 2022).
@@ -18,7 +18,7 @@ from simbbm.arm64.cpu import NOTHING, CpuState, Effect, LocalMove
 from simbbm.arm64.execution.accesses import Accesses
 from simbbm.arm64.execution.exceptions import exception_return
 from simbbm.arm64.execution.flight import behind_dmb
-from simbbm.arm64.execution.mistakes import no_such_register
+from simbbm.arm64.execution.operand_checks import no_such_register
 from simbbm.arm64.ops import Aborted
 from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.arm64.translation.memory import Memory
@@ -32,10 +32,10 @@ _ENABLING = ("dsb", "synchronise")
 
 
 def instruction_moves(
-    shared: Shared, state: CpuState, memory: Memory, cpu: int, *, owed: bool
+    shared: Shared, state: CpuState, memory: Memory, number: int, *, owed: bool
 ) -> list[LocalMove]:
     """Moves of a CPU's instructions; `owed`: another CPU has not completed a TLBI of this one."""
-    return Executor(shared, state, memory, cpu, owed=owed).moves()
+    return Executor(shared, state, memory, number, owed=owed).moves()
 
 
 class Executor(Accesses):
@@ -55,11 +55,11 @@ class Executor(Accesses):
         return [move for i in range(len(self.code)) for move in self._moves_of(i)]
 
     def _only_enables(self, i: int) -> bool:
-        """Whether a step of the i-th instruction changes nothing for anybody else."""
+        """Whether a step of the i-th instruction changes nothing for other CPUs."""
         instruction, entry = self.code[i], self.window[i]
         if instruction.rule.does in _ENABLING:
             return self._is_settled()
-        constant = self.shared.constant[self.cpu]
+        constant = self.shared.constant[self.number]
         return (
             instruction.rule.does in _TRANSLATED_FIRST
             and not (self.is_translated(i) or entry.fault or entry.done)
@@ -160,7 +160,7 @@ class Executor(Accesses):
         """MRS: reads what was written last."""
         register = self.code[i].option
         if register == "mpidr_el1":
-            yield self.done(i, self.cpu)
+            yield self.done(i, self.number)
         elif register == "vbar_el1":
             yield self.done(i, self.state.vbar)
         else:
@@ -169,7 +169,7 @@ class Executor(Accesses):
     # Events, control
 
     def wfe(self, i: int) -> Iterator[LocalMove]:
-        """WFE: goes on when the event register is set; if that is not known, it may or may not."""
+        """WFE: completes when the event register is set; if that is unknown, it may or may not."""
         if self.state.event is not False:
             yield self.done(i, None, event=False)
         if self.state.event is None:
@@ -177,7 +177,7 @@ class Executor(Accesses):
             yield self.move(i, "!no event", Effect(asleep), notes=("no event was set",))
 
     def forget_events(self, i: int) -> Iterator[LocalMove]:
-        """What waits have left behind is not known any more."""
+        """The event register becomes unknown, and the monitor open."""
         yield self.done(i, None, event=None, monitor=NOTHING)
 
     def sev(self, i: int) -> Iterator[LocalMove]:
@@ -196,33 +196,33 @@ class Executor(Accesses):
         yield self.done(i, None, masked=masked, all_masked=all_masked)
 
     def nop(self, i: int) -> Iterator[LocalMove]:
-        """NOP, and branches that lead to what follows anyway."""
+        """NOP, and conditional branches to the next instruction."""
         yield self.done(i, None)
 
     def panic(self, i: int) -> Iterator[LocalMove]:
-        """The kernel gives up, and the run is over."""
-        problem = Problem("no_panic", f"cpu{self.cpu} panics: {self._operand(i)}", self.cpu)
+        """A violation, which ends the run."""
+        problem = Problem("no_panic", f"cpu{self.number} panics: {self._operand(i)}", self.number)
         yield self.move(i, "", Effect(self.state, problem=problem))
 
     def might_sleep(self, i: int) -> Iterator[LocalMove]:
-        """Complain as the kernel does: masked interrupts stand for atomic context."""
+        """A violation where interrupts are masked, which stands for atomic context."""
         if self.state.masked:
             where = self.state.point.path.rpartition("/")[2]
-            message = f"cpu{self.cpu} may sleep in {where} with interrupts masked"
-            problem = Problem("no_sleep_in_atomic", message, self.cpu)
+            message = f"cpu{self.number} may sleep in {where} with interrupts masked"
+            problem = Problem("no_sleep_in_atomic", message, self.number)
             yield self.move(i, "", Effect(self.state, problem=problem))
         else:
             yield self.done(i, None)
 
     def svc(self, i: int) -> Iterator[LocalMove]:
-        """SVC: an exception whose return goes on after it."""
+        """SVC: an exception that returns to the next instruction."""
         if self.shared.handler is None:
             raise ScenarioError(f"{self.code[i].where}: svc without an exception handler")
         aborted = Aborted("svc", 0, self._operand(i), "svc")
         yield self.move(i, "", self.exception(i, aborted, resume=True))
 
     def eret(self, i: int) -> Iterator[LocalMove]:
-        """ERET: go on where the exception was taken, or after it."""
+        """ERET: return to where the exception was taken, or to the next instruction."""
         retry, *results = self.code[i].operands or ()
         result = results[0] if results else None
         returned = exception_return(

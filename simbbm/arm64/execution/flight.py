@@ -1,8 +1,8 @@
-"""Instructions in flight: what is known of each, and what a source of them must tell.
+"""Instructions in flight: the state of each, and the interface of the sources that fetch them.
 
 Three sources feed the executor. A program with a window of 1 is asked for its next operation when
-the last one is done (`InOrder`, which adds nothing to a CPU's state). With a larger window it is
-asked as far as the values that it looks at are known (`ahead`). A listing is known in advance
+the previous one is done (`InOrder`, which adds nothing to a CPU's state). With a larger window it
+is asked as far as the values that it looks at are known (`ahead`). A listing is known in advance
 (`listing`).
 """
 
@@ -27,7 +27,7 @@ BUFFER = -2
 
 
 class InFlight(NamedTuple):
-    """One instruction that is not done with."""
+    """An instruction in flight."""
 
     code: int = 0
     """Number of a listing's instruction."""
@@ -43,11 +43,11 @@ class InFlight(NamedTuple):
     superseded: bool = False
     """Another CPU has written the word since the load read it from memory."""
     stale: str = ""
-    """What the tables said instead when it was translated, if not this.
+    """The translation is stale: what the tables gave when it was translated.
 
-    A history variable: it changes nothing that the CPU does, and step properties judge by it when
-    the access is performed, which may be many moves later. A machine on which no step property is
-    judged forgets it (`without_history`), since states would be told apart by it."""
+    A history variable: it does not influence the CPU. Step properties need it when the access is
+    performed, which may be many moves later. On machines without step properties it is dropped
+    (`without_history`), since it would make more states."""
 
     @property
     def translated(self) -> bool:
@@ -69,43 +69,43 @@ class Source(Protocol):
 
     @property
     def window(self) -> Window:
-        """What is in flight."""
+        """The instructions in flight, oldest first."""
 
     @property
     def split(self) -> bool:
         """Whether an access is translated in one step and performed in another."""
 
-    def code(self, state: CpuState, cpu: int) -> list[Decoded]:
-        """What is in flight, decoded as far as values are known."""
+    def code(self, state: CpuState, number: int) -> list[Decoded]:
+        """The instructions in flight, decoded as far as values are known."""
 
     def after(self, shared: Shared, state: CpuState, window: Window, **changes: Any) -> CpuState:
-        """The CPU once that has become of its instructions; those that are done leave."""
+        """The CPU with this window: finished instructions are retired."""
 
     def synchronised(self, shared: Shared, state: CpuState, i: int, **changes: Any) -> CpuState:
         """The CPU after the i-th instruction, a context synchronisation event."""
 
     def continued(self, shared: Shared, returned: Effect) -> Effect:
-        """The effect of an ERET of a program: the source goes on from its control point."""
+        """The effect of an ERET of a program: the source continues at its control point."""
 
     def takes_exception(self, i: int) -> bool:
-        """Whether the i-th instruction may take an exception already."""
+        """Whether the i-th instruction may take an exception now."""
 
     def exception(
         self,
         shared: Shared,
         state: CpuState,
         memory: Memory,
-        cpu: int,
+        number: int,
         i: int,
         aborted: Aborted,
         *,
         resume: bool,
     ) -> Effect:
-        """What happens when the i-th instruction takes an exception (`resume`: an SVC)."""
+        """The effect of an exception at the i-th instruction (`resume`: an SVC)."""
 
 
 class Flight(Source, Protocol):
-    """A source with something to be recorded: what is known of several instructions."""
+    """A source that is part of a CPU's state: it has several instructions in flight."""
 
     @property
     def finished(self) -> bool:
@@ -115,14 +115,14 @@ class Flight(Source, Protocol):
         """What identifies it."""
 
     def with_window(self, window: Window) -> Flight:
-        """The same with other things known of what is in flight."""
+        """The same flight with another window."""
 
 
 def behind_dmb(shared: Shared, state: CpuState, option: str) -> dict[str, Any]:
-    """What a DMB changes where it leaves the window.
+    """What changes when a DMB is retired.
 
-    Later stores, or all that is later, wait for stores that are pending; a fault that was met early
-    and has been invalidated is gone.
+    Later accesses wait for pending stores, and early faults for which a TLBI has completed are
+    dropped.
     """
     order = ordered_by(option)
     changes: dict[str, Any] = {}
@@ -139,7 +139,7 @@ def with_entry(window: Window, i: int, entry: InFlight) -> Window:
 
 
 def without_history(window: Window) -> Window:
-    """The window without what only step properties look at; the same object if there is none."""
+    """The window without history variables; the same object if it has none."""
     if not any(entry.stale for entry in window):
         return window
     return tuple(entry._replace(stale="") for entry in window)
@@ -166,7 +166,7 @@ def drained(window: Window, word: int, count: int) -> Window:
 
 
 def restarted(window: Window, i: int, written: range) -> Window:
-    """The window without the first younger load that has missed the store at `i`, and what follows.
+    """The window, cut off before the first younger load that should have seen the store at `i`.
 
     `written`: words that the store goes to, as is known now. A younger store to them is not done.
     """
@@ -178,7 +178,10 @@ def restarted(window: Window, i: int, written: range) -> Window:
 
 
 def overtaken(window: Window, word: int, count: int) -> Window:
-    """The window after another CPU wrote `count` words: who read them from memory is superseded."""
+    """The window after another CPU wrote `count` words.
+
+    Loads that have read them are superseded.
+    """
     return tuple(
         entry._replace(superseded=True)
         if entry.done

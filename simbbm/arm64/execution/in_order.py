@@ -1,4 +1,4 @@
-"""A program whose operations are done one after the other: what it asks for is in flight, alone.
+"""A program whose operations are executed one at a time: only the current one is in flight.
 
 Nothing of it is recorded: an access is translated and performed in one step. What hardware may have
 translated earlier is among the early results of its MMU, and stores that are not performed yet are
@@ -25,12 +25,12 @@ class InOrder:
     window: Window = (FRESH,)
     split = False
 
-    def code(self, state: CpuState, cpu: int) -> list[Decoded]:  # noqa: ARG002
-        """What the program asks for."""
+    def code(self, state: CpuState, number: int) -> list[Decoded]:  # noqa: ARG002
+        """The program's current operation."""
         return [decoded(state.point)] if state.point.op else []
 
     def after(self, shared: Shared, state: CpuState, window: Window, **changes: Any) -> CpuState:
-        """The CPU after its operation, which observed what the window says."""
+        """The CPU after its operation, which observed the value in the window."""
         (entry,) = window
         after = shared.cpus.change(state, point=state.point.after(entry.value), **changes)
         check_not_left(after)
@@ -41,7 +41,7 @@ class InOrder:
         return self.after(shared, state, self.window, **changes)
 
     def continued(self, shared: Shared, returned: Effect) -> Effect:  # noqa: ARG002
-        """Go on where an exception was taken."""
+        """Continue where the exception was taken."""
         return returned
 
     def takes_exception(self, i: int) -> bool:  # noqa: ARG002
@@ -53,19 +53,19 @@ class InOrder:
         shared: Shared,
         state: CpuState,
         memory: Memory,
-        cpu: int,
+        number: int,
         i: int,  # noqa: ARG002
         aborted: Aborted,
         *,
         resume: bool,
     ) -> Effect:
         """Take the exception."""
-        return take_exception(shared, state, memory, cpu, aborted, resume=resume)
+        return take_exception(shared, state, memory, number, aborted, resume=resume)
 
 
 IN_ORDER = InOrder()
 
 
 def source_of(state: CpuState) -> Source:
-    """Where a CPU's instructions come from."""
+    """The source of a CPU's instructions."""
     return state.flight or IN_ORDER

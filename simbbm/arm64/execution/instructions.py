@@ -1,6 +1,6 @@
-"""What each instruction waits for, holds back and does: one row for each, whoever asks for it.
+"""The table of instructions: what each waits for, what waits for it, and what it does.
 
-A program's operation, and an instruction of a listing, become a `Decoded` one; the executor knows
+A program's operation, and an instruction of a listing, are decoded (`Decoded`); the executor knows
 nothing else of them. How rows are read:
 
 * An access is translated when its address is known and the last context synchronisation event is
@@ -48,7 +48,7 @@ class Rule(NamedTuple):
     observes: bool = False
     """The program gets a value."""
     silent: bool = False
-    """In flight with others it takes no step: it leaves when it is the oldest."""
+    """It has no move of its own: it is retired when it is the oldest."""
 
     @property
     def access(self) -> bool:
@@ -140,7 +140,7 @@ class Decoded(NamedTuple):
     """What follows the dot: a barrier's option, a TLBI's, a register's name."""
     label: str
     where: object
-    """Who asked for it, as errors name it."""
+    """The program's step, as error messages name it."""
     addressed: bool = True
     """Whether the values that its address depends on are known."""
     address: int = 0

@@ -1,4 +1,4 @@
-"""A listing under way: an instruction source that is known in advance.
+"""The state of a listing: a source whose instructions are known in advance.
 
 Instructions are fetched in program order into a window and leave it in program order once they are
 done. A fault drops what is younger, and the handler's instructions follow.
@@ -76,11 +76,11 @@ class Listed(NamedTuple):
 
     # What is known
 
-    def code(self, state: CpuState, cpu: int) -> list[Decoded]:  # noqa: ARG002
+    def code(self, state: CpuState, number: int) -> list[Decoded]:  # noqa: ARG002
         """What is in flight, decoded as far as registers are known."""
-        return [self._decoded(i, cpu) for i in range(len(self.window))]
+        return [self._decoded(i, number) for i in range(len(self.window))]
 
-    def _decoded(self, i: int, cpu: int) -> Decoded:
+    def _decoded(self, i: int, number: int) -> Decoded:
         instruction = self.instruction(i)
         place = instruction.place
         addressed = self._known(instruction.address_from, i)
@@ -89,7 +89,7 @@ class Listed(NamedTuple):
             instruction.op,
             instruction.option,
             f"{self.window[i].code}.{instruction.op}",
-            f"P{cpu} op {instruction.number}",
+            f"P{number} op {instruction.number}",
             addressed,
             place.address if place else 0,
             bool(place and place.physical),
@@ -138,10 +138,10 @@ class Listed(NamedTuple):
         """Whether all these registers are known to the instruction at position `at`."""
         return all(self._register(number, at)[0] for number in registers)
 
-    # What becomes of it
+    # Retiring and fetching
 
     def retired(self, shared: Shared) -> Listed:
-        """Let finished instructions leave the window, and fetch until it is full.
+        """Retire finished instructions, and fetch until the window is full.
 
         Nothing is fetched beyond a context synchronisation event that has not happened.
         """
@@ -161,18 +161,18 @@ class Listed(NamedTuple):
         return after.retired(shared) if after.oldest_can_leave() else after
 
     def _left(self) -> Listed:
-        """The flight without the oldest instructions, as far as they can leave."""
+        """The thread without its oldest instructions, as far as they can be retired."""
         flight = self
         while flight.oldest_can_leave():
-            flight = flight.leave()
+            flight = flight.retire_oldest()
         return flight
 
     def oldest_can_leave(self) -> bool:
-        """Whether the oldest instruction is done; a silent one needs nothing else."""
+        """Whether the oldest instruction can be retired: it is done, or has no move of its own."""
         return bool(self.window) and (self.window[0].done or LISTED[self.instruction(0).op].silent)
 
-    def leave(self) -> Listed:
-        """Let the oldest instruction go, and keep what it wrote to its register."""
+    def retire_oldest(self) -> Listed:
+        """Retire the oldest instruction, and keep the value of its register."""
         registers = self.registers
         destination = self.instruction(0).destination
         if destination is not None:
@@ -181,7 +181,7 @@ class Listed(NamedTuple):
         return self._replace(window=shifted(self.window), registers=registers)
 
     def after(self, shared: Shared, state: CpuState, window: Window, **changes: Any) -> CpuState:
-        """The CPU once that has become of its instructions; what was cut off is fetched anew."""
+        """The CPU with this window: instructions that were cut off are fetched anew."""
         rest = tuple(entry.code for entry in self.window[len(window) :]) + self.rest
         flight = self._replace(window=window, rest=rest).retired(shared)
         return shared.cpus.change(state, flight=flight, **changes)
@@ -204,7 +204,7 @@ class Listed(NamedTuple):
         return flight.after(shared, state, window, el=el, **changes)
 
     def with_window(self, window: Window) -> Listed:
-        """The same with other things known of what is in flight."""
+        """The same thread with another window."""
         return self._replace(window=window)
 
     def continued(self, shared: Shared, returned: Effect) -> Effect:
@@ -220,13 +220,16 @@ class Listed(NamedTuple):
         shared: Shared,
         state: CpuState,
         memory: Memory,
-        cpu: int,  # noqa: ARG002
+        number: int,  # noqa: ARG002
         i: int,
         aborted: Aborted,  # noqa: ARG002
         *,
         resume: bool,  # noqa: ARG002
     ) -> Effect:
-        """Commit a fault: what is younger never happened; the handler runs, or the thread ends."""
+        """Commit a fault: younger instructions are dropped.
+
+        The handler runs, or the thread ends.
+        """
         thread, entry = self.thread, self.window[i]
         assert entry.fault is not None
         rest: tuple[int, ...] = ()
@@ -244,7 +247,7 @@ class Listed(NamedTuple):
         return Effect(shared.cpus.change(state, flight=flight, mmu=mmu, el=1))
 
 
-def takeoff(listing: Listing, shared: Shared) -> Listed:
+def start_thread(listing: Listing, shared: Shared) -> Listed:
     """A thread before its first step."""
     thread = Thread(listing)
     return Listed(thread, (), thread.main, tuple(sorted(listing.registers))).retired(shared)

@@ -1,7 +1,7 @@
-"""What must have happened before an instruction in flight may do something (R6, R7, R8, R23).
+"""Ordering: what an instruction in flight waits for before it may take a step (R6, R7, R8, R23).
 
-Stores that have left the window are in the store buffer, before everything in flight; what DMBs
-have left behind between them are their groups.
+Retired stores are in the store buffer, older than everything in flight; DMBs between them divide
+them into groups.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from simbbm.arm64.translation.memory import Memory
 
 
 class Ordering:
-    """The instructions in flight of one CPU, and what holds up each of them."""
+    """The instructions in flight of one CPU, and what each waits for."""
 
     def __init__(
-        self, shared: Shared, state: CpuState, memory: Memory, cpu: int, *, owed: bool
+        self, shared: Shared, state: CpuState, memory: Memory, number: int, *, owed: bool
     ) -> None:
         self.shared = shared
         self.state = state
         self.memory = memory
-        self.cpu = cpu
+        self.number = number
         self.owed = owed
         """Whether another CPU has not completed a TLBI of this one."""
         self.source = source_of(state)
         self.window: Window = self.source.window
-        self.code: list[Decoded] = self.source.code(state, cpu)
+        self.code: list[Decoded] = self.source.code(state, number)
 
     def is_committed(self, i: int) -> bool:
-        """Whether everything before is sure to be executed: branches, addresses, no faults.
+        """Whether the instruction is no longer speculative.
 
-        Nothing before can have to be done again either: no load has yet to read what a younger
-        one has read already.
+        Earlier branches, addresses and faults are resolved, and no earlier load can be performed
+        again for coherence.
         """
         for j in range(i):
             instruction, entry = self.code[j], self.window[j]
@@ -80,7 +80,7 @@ class Ordering:
         return any(self.code[j].rule.does == "dsb" and not self.window[j].done for j in range(i))
 
     def is_ordered(self, i: int, *, fault: bool = False) -> bool:
-        """Whether barriers, acquire and release let the access at `i` be performed.
+        """Whether barriers, acquire and release permit that the access at `i` is performed.
 
         A fault waits for barriers and acquires before it, a DMB ST included, but not because its
         own access is a release or an acquire.
@@ -132,7 +132,7 @@ class Ordering:
         if STORE in before and self.state.buffer.stores:
             return False
         if waits:
-            own = any(p.issuer == self.cpu for p in self.state.inbox)
+            own = any(p.issuer == self.number for p in self.state.pending_tlbis)
             return not own and (option.startswith("nsh") or not self.owed)
         return True
 
@@ -151,7 +151,7 @@ class Ordering:
         )
 
 
-def ordered(shared: Shared, state: CpuState, memory: Memory, cpu: int) -> list[bool]:
-    """For each instruction in flight, whether no barrier, acquire or release holds it up now."""
-    ordering = Ordering(shared, state, memory, cpu, owed=False)
+def ordered(shared: Shared, state: CpuState, memory: Memory, number: int) -> list[bool]:
+    """For each instruction in flight, whether no barrier, acquire or release delays it now."""
+    ordering = Ordering(shared, state, memory, number, owed=False)
     return [ordering.is_ordered(i, fault=True) for i in range(len(ordering.code))]

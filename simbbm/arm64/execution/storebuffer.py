@@ -25,7 +25,8 @@ class Store(NamedTuple):
     group: int = 0
     release: bool = False
     entry: LeafEntry | None = None
-    """What it was translated with: a TLBI waits for stores whose entry it has invalidated (R9)."""
+    """The entry it was translated with: a TLBI waits for stores whose entry it has invalidated
+    (R9)."""
     overlooked: bool = False
     """A TLBI did not wait for it, by an erratum; the next one will."""
 
@@ -53,7 +54,7 @@ class StoreBuffer(NamedTuple):
         *,
         release: bool = False,
     ) -> StoreBuffer:
-        """After one more store was issued."""
+        """The buffer with one more store."""
         store = Store(address, words, self.group, release, entry)
         return self._replace(stores=(*self.stores, store))
 

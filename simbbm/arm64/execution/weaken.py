@@ -1,4 +1,4 @@
-"""Weaker forms of operations: what one may try in their place to see whether they are needed.
+"""Weaker forms of operations, tried in their place to see whether the stronger form is needed.
 
 Only where the machine tells the two apart: it does not know shareability domains of stores, so a
 DSB ISHST is not tried as NSHST; of DSB ISH as NSH it knows that TLBIs of others are not waited for.

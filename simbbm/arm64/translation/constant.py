@@ -1,4 +1,4 @@
-"""Pages whose translation no listing of a machine can change: known before anything runs."""
+"""Pages whose translation no listing can change: found from the code, before anything runs."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class Memory:
 
 
 class Unreadable(dict[int, int]):
-    """In place of data, for who may look at tables alone."""
+    """Stands for data where only tables may be read (uniform properties)."""
 
     def get(self, key: int, default: object = None) -> int:  # noqa: ARG002 - a dict's
         """Refuse to be read."""

@@ -1,4 +1,4 @@
-"""What one CPU's MMU may hold, as a value, and how it changes.
+"""The entries that a CPU's MMU may hold, as a value, and how moves change it.
 
 In closure mode (`Hardware.closure`) fills need no agent: the MMU holds every valid descriptor that
 it could have cached since the last invalidation that matched it, tables and leaves, closed under
@@ -99,7 +99,7 @@ class Mmus:
         return self._canonical(regime, (), (), (), (), self.hardware.evictions, tables)
 
     def _forget_views(self) -> None:
-        """Drop what was computed from tables; real ones have hundreds of entries a view."""
+        """Drop the views: with real tables each has hundreds of entries."""
         for mmu in self._pool.values():
             mmu.views.clear()
         for tables in self._viewed:
@@ -136,7 +136,7 @@ class Mmus:
         return self._retained(mmu, tables, mmu.regime.synchronised(), forget_early=forget)
 
     def settled(self, mmu: Mmu, tables: Tables, name: str) -> Mmu:
-        """One register's newest value takes effect before any synchronisation (concrete mode)."""
+        """Concrete mode: one register's newest value takes effect before a synchronisation."""
         value = getattr(mmu.regime, name)[-1:]
         return self._retained(mmu, tables, mmu.regime._replace(**{name: value}))
 
@@ -147,16 +147,16 @@ class Mmus:
         return self._make(mmu.regime, mmu.tables, mmu.leaves, leaves, faults, mmu.evictions)
 
     def without_early_faults(self, mmu: Mmu) -> Mmu:
-        """ETS2: a fault may not date from before an access that has been performed by now."""
+        """ETS2: drop early faults, since an access has been performed after them (R17)."""
         return self._make(mmu.regime, mmu.tables, mmu.leaves, mmu.early_leaves, (), mmu.evictions)
 
     def invalidated(self, mmu: Mmu, tables: Tables, tlbi: Tlbi) -> Mmu:
-        """After a TLBI acted here: what it matched is gone, but walks may refill it."""
+        """After a TLBI has acted: the entries that it matches are gone; walks may refill them."""
         geometry = self.geometry
         entries: Iterable[TableEntry] = mmu.tables
         leaves: Iterable[LeafEntry] = mmu.leaves
         if self.hardware.closure and any(tlbi.matches_table(e, geometry) for e in mmu.tables):
-            # What was cached from below a table that goes away, and is not matched itself, stays.
+            # Entries below a table entry that goes away are kept, unless the TLBI matches them too.
             view = self.view(mmu, tables)
             entries, leaves = view.tables, view.leaves
         kept_tables = [e for e in entries if not tlbi.matches_table(e, geometry)]
@@ -179,7 +179,7 @@ class Mmus:
         return self._make(after.regime, after.tables, after.leaves, early, faults, after.evictions)
 
     def _faults_lost(self, before: Mmu, after: Mmu, tables: Tables) -> Iterator[EarlyFault]:
-        """Faults that only walks from cached tables which are gone now could have met."""
+        """Faults of walks from cached tables that are invalidated now."""
         if before.tables == after.tables:
             return
         kept = set(self.view(after, tables).tables)
@@ -203,7 +203,7 @@ class Mmus:
         )
 
     def observed(self, mmu: Mmu, before: Tables, after: Tables, baddr: int) -> Mmu:
-        """After the table at `baddr` changed in memory: what was valid may be held still (R2)."""
+        """After a store to the table at `baddr`: what was valid may still be held (R2)."""
         view = self.view(mmu, before)
         places = view.places(baddr)
         if not places or not self.hardware.closure:
@@ -232,14 +232,15 @@ class Mmus:
             after,
         )
 
-    def joined(
+    def with_shared_entries(
         self, mmu: Mmu, other: Mmu, tables: Tables, halves: Halves, doomed: tuple[Tlbi, ...]
     ) -> Mmu:
-        """With what another CPU holds for what they have in common, if no doomed entry.
+        """Add the entries of a CPU that shares this TLB (CnP, same table).
 
-        What walks from their common table imply it has anyway.
+        Left out are those that a TLBI of `doomed`, performed here already, will still remove there.
+        Entries that walks of the common table imply are held anyway.
         """
-        k = ("joined", mmu, other, halves, doomed)
+        k = ("shared", mmu, other, halves, doomed)
         memo = tables.memo.get(k)
         if memo is None:
             asids = {GLOBAL, *(context.asid for context in mmu.regime.contexts())}
@@ -285,7 +286,7 @@ class Mmus:
     def _retained(
         self, mmu: Mmu, tables: Tables, regime: Regime, *, forget_early: bool = False
     ) -> Mmu:
-        """Change the regime: whatever was held before is still held."""
+        """Change the regime; entries that were held stay held."""
         entries, leaves = mmu.tables, mmu.leaves
         if self.hardware.closure:
             view = self.view(mmu, tables)
@@ -306,7 +307,7 @@ class Mmus:
         evictions: int,
         tables: Tables,
     ) -> Mmu:
-        """Make the MMU value, without what walks from its roots and kept tables imply."""
+        """Make the canonical value, without entries that its roots and kept tables imply."""
         if "tlb" in self.hardware.ablations:
             entries = leaves = ()
         elif self.hardware.closure:

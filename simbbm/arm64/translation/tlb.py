@@ -19,7 +19,7 @@ GLOBAL = -1
 
 
 class TableEntry(NamedTuple):
-    """A cached table descriptor: walks of its range may go on from the table at `baddr`."""
+    """A cached table descriptor (walk cache): walks of its range may start at the table `baddr`."""
 
     level: int
     """Level of the descriptor; the table it points to is one level further down."""
@@ -107,7 +107,7 @@ class Tlbi(NamedTuple):
         )
 
     def remainder(self, entry: LeafEntry, geometry: Geometry) -> tuple[LeafEntry, ...]:
-        """What is left of an entry: itself, some of its leaves, or nothing."""
+        """What the TLBI leaves of an entry: all, some of its leaves, or nothing."""
         if self.op == "vmalle1":
             return ()
         if self.op == "aside1":

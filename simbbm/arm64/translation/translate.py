@@ -1,8 +1,8 @@
-"""How one access is translated: every result that it may get, early ones included.
+"""The results that the translation of one access may get, early ones included.
 
 An access picks any matching leaf that the CPU may hold, or any walk; it faults iff such a walk
-meets a fault in current memory, or met one earlier. Nothing is said here about when it may be
-performed.
+meets a fault in current memory, or met one earlier. When the access may be performed is another
+question (`execution.ordering`).
 
 Simplified: an early result may be used by any later access of the program, also by one whose
 address depends on a younger load (more behaviours).
@@ -32,18 +32,18 @@ class Translation(NamedTuple):
     entry: LeafEntry | None
     fault: Fault | None
     suffix: str
-    """Tells apart results for one access in a label; empty for the best-founded one."""
+    """Distinguishes the results of one access in labels; empty for the first one."""
     stale: str | None = None
-    """What the current tables say instead, if this result is not theirs."""
+    """The result is stale: what the current tables give instead."""
     attributes: Attributes | None = None
     early: bool = False
-    """It was made early: an access may use it, but not accesses without end."""
+    """Made early: no run uses such results for ever (`Move.early`)."""
     conflict: bool = False
-    """It is what becomes of two entries that disagree."""
+    """The result of two conflicting entries (R20)."""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is remarkable about it, for readers."""
+        """Remarks for readers."""
         notes = []
         if self.fault:
             notes.append(f"level {self.fault.level} {self.fault.kind} fault")
@@ -144,7 +144,7 @@ def _early(shared: Shared, state: CpuState, page: int) -> list[Hit | Fault]:
 
 
 def _conflicts(shared: Shared, state: CpuState, memory: Memory, page: int) -> list[Hit | Fault]:
-    """What an access gets beyond either of two entries that disagree (R20, RFVQCK)."""
+    """Results of two conflicting entries, besides either of them (R20, RFVQCK)."""
     view = shared.view(state, memory)
     features = state.features
     size = view.size_differs(page) and not features.tolerates_size_change

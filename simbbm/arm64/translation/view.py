@@ -1,4 +1,4 @@
-"""What an MMU holds and reaches under given tables: the one place where translations are looked up.
+"""The entries that an MMU holds and reaches under given tables, and lookups in them.
 
 A view is a pure function of (regime, stored entries, tables); it is computed once and remembered.
 """
@@ -90,11 +90,11 @@ class View:
         return _shifted(under, entry.va, entry.asid)
 
     def places(self, baddr: int) -> list[tuple[int, int, int]]:
-        """Where walks can come upon a table: first page, level of its entries, ASID of the walk."""
+        """Where walks can reach a table: first page, level of its entries, ASID of the walk."""
         return self._all_places().get(baddr, [])
 
     def table_addresses(self) -> list[int]:
-        """Every table that a walk can come upon: live roots, and what is cached or below them."""
+        """Every table that a walk can reach: live roots, cached tables, and those below."""
         return list(self._all_places())
 
     def _all_places(self) -> dict[int, list[tuple[int, int, int]]]:
@@ -116,7 +116,7 @@ class View:
         return entry.asid == GLOBAL or entry.asid in self.asids
 
     def lookup(self, page: int) -> tuple[Hit | Fault, ...]:
-        """Every translation that an access to this page may get, best-founded first.
+        """Every translation that an access to this page may get, in canonical order.
 
         Walks come first, then what is only held; a fault is possible iff some walk from a live
         root or a cached table meets one in current memory.
@@ -281,7 +281,7 @@ def build_view(
 
 
 def _shifted(under: Below, va: int, asid: int) -> Below:
-    """Put what lies below a table at its address, under the ASID of the walk."""
+    """Move entries below a table to its address, and give them the ASID of the walk."""
     return Below(
         tuple(TableEntry(e.level, e.va + va, e.baddr, asid) for e in under.tables),
         tuple(

@@ -109,7 +109,7 @@ def fault_of(descriptor: Descriptor, level: int) -> Fault | None:
 
 
 def faults_in(geometry: Geometry, tables: Tables, baddr: int, level: int) -> list[FaultRun]:
-    """Where walks that come to a table fault at its own entries."""
+    """The pages on which walks fault at the entries of this table itself."""
     size = geometry.pages(level)
     table = tables.by_address.get(baddr)
     if table is None:

@@ -107,14 +107,14 @@ class ControlPoint:
     successors: dict[Any, ControlPoint] = field(default_factory=dict)
     extensions: dict[Any, ControlPoint] = field(default_factory=dict)
     blocked: set[Any] = field(default_factory=set)
-    """Observations after which the program looks at a value that is not known (`unknown`)."""
+    """Observations after which the program inspects an unknown value (`unknown`)."""
     settled: ControlPoint | None = None
     asked: Any = None
-    """What the frame asks for here: where, and content."""
+    """The frame's request here: where it was made, and its content."""
     streak: int = 0
-    """How many times in a row it has asked for that."""
+    """How many times in a row it has made that request."""
     onward: ControlPoint | None = None
-    """Of a step that an edit inserted: where the program goes on."""
+    """Of a step that an edit inserted: the control point that follows."""
     _digest: str | None = None
 
     @property
@@ -155,14 +155,14 @@ class Automaton:
         self.used_edits: set[str] = set()
         self.labels: dict[str, Where] = {}
         self.ops: dict[str, Op] = {}
-        """What is done at each label; of several operands those that were met first."""
+        """The operation at each label; of several operands, the first that were seen."""
         self.sites: dict[str, tuple[Where | None, ...]] = {}
         """The lines of a label's step and of the calls on the way to it, the innermost first."""
         self.awaited: dict[CodeType, set[int]] = {}
-        """The lines at which functions were met awaiting something."""
+        """The lines at which functions were seen to await something."""
         self.purity = Purity()
         self._ran: list[tuple[ControlPoint, Turn]] = []
-        """What was run since the last recheck, and what it did."""
+        """Frames that were run since the last recheck, and what each did."""
         for replaced, function in edits.replace:
             self.purity.require(function, f"{frames.start_of(function)}: in place of {replaced}")
 
@@ -180,8 +180,8 @@ class Automaton:
     def recheck(self) -> None:
         """Run what is new once more, the latest first; raise ScenarioError if anything differs.
 
-        What a program does must not depend on what was run before it, nor on names that somebody
-        changes meanwhile.
+        What a program does must not depend on what was run before it, nor on globals that change
+        meanwhile.
         """
         self.purity.require_unchanged()
         while self._ran:
@@ -200,7 +200,7 @@ class Automaton:
         return self._insert(point, value, inserted, onward) if inserted else onward
 
     def following(self, pattern: str) -> list[str]:
-        """Labels of the steps that were met right after the steps with this pattern."""
+        """Labels of the steps that were seen directly after steps that match this pattern."""
         met: dict[str, None] = {}
         waiting, seen = list(self._points.values()), set[int]()
         while waiting:
@@ -216,7 +216,7 @@ class Automaton:
     def _insert(
         self, point: ControlPoint, value: Any, op: Op, onward: ControlPoint
     ) -> ControlPoint:
-        """Return a point that does `op` between a step that observed `value` and what follows."""
+        """Return a point that does `op` between a step that observed `value` and its successor."""
         history = (*point.history, value)
         added = ControlPoint(
             self, point.parent, point.function, point.args, history, point.path, next(self._serial)
@@ -335,7 +335,7 @@ class Automaton:
         return point
 
     def _count_streak(self, point: ControlPoint, request: Request[Any] | None) -> None:
-        """Refuse a loop that awaits one and the same thing for ever."""
+        """Refuse a loop that makes the same request for ever."""
         asked = request and (request._where_, request.content())
         point.streak = point.streak + 1 if asked == point.asked else 1
         point.asked = asked
@@ -346,7 +346,7 @@ class Automaton:
             )
 
     def _return(self, parent: ControlPoint, outcome: Any) -> ControlPoint:
-        """Return to `parent`, a suspended caller or a loop that wants to know whether to go on."""
+        """Return to `parent`: a suspended caller, or a loop that may take another turn."""
         if not parent.loop:
             return self._extend(parent, outcome)
         if type(outcome) is Raised or outcome:
@@ -362,7 +362,7 @@ class Automaton:
         return False
 
     def _edited_step(self, steps: tuple[tuple[str, E], ...], label: str) -> E | None:
-        """What an edit gives for the step with this label, if there is one."""
+        """The edit of the step with this label, if there is one."""
         for pattern, given in steps:
             if matches(pattern, label):
                 self.used_edits.add(pattern)

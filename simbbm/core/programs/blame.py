@@ -1,4 +1,4 @@
-"""Whose mistake an exception is: an author's, if it went through a file of his."""
+"""Whose mistake an exception is: the author's, if a file of the author's is in its traceback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OURS = (f"{_PACKAGE}/", f"{sysconfig.get_path('stdlib')}/", "<frozen")
 
 
 def called(said: str, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
-    """Call an author's function; what it raises is the author's mistake, with file and line."""
+    """Call an author's function; an exception becomes a ScenarioError that names file and line."""
     try:
         return function(*args, **named)
     except Exception as error:
@@ -25,7 +25,7 @@ def called(said: str, function: Callable[..., Any], *args: Any, **named: Any) ->
 
 
 def _authors_mistake(said: str, error: Exception) -> ScenarioError | None:
-    """The error in a line; None if no file of an author's had a part in it."""
+    """The error as one line; None if the traceback has no file of the author's."""
     if isinstance(error, SimbbmError | MemoryError):
         return None
     where = None

@@ -24,7 +24,7 @@ from simbbm.core.values import key, qualified_name, why_not_frozen
 
 MAX_LINES_PER_STEP = 200_000
 MAX_CALLS_DEEP = 300
-"""Where Python itself gives up depends on who runs a program."""
+"""Python's own recursion limit depends on the depth of the caller's stack."""
 
 
 _WHERE = "simbbm raised at"
@@ -57,7 +57,7 @@ class Turn(NamedTuple):
     outcome: Any
     where: Where
     awaiting: tuple[tuple[CodeType, int], ...] = ()
-    """Code and line of the frame, and of what it awaits that is no frame of its own."""
+    """Code and line of the frame, and of the coroutines that it awaits within the frame."""
 
 
 def run(function: Program, args: tuple[Any, ...], history: tuple[Any, ...], *, root: bool) -> Turn:
@@ -82,7 +82,7 @@ def require_same(
 
 
 def kind(request: Request[Any]) -> str:
-    """What occurrences are counted by: the mnemonic, or the routine that is called."""
+    """The key by which occurrences are counted: the mnemonic, or the routine that is called."""
     if isinstance(request, Call):
         return qualified_name(request.function)
     assert isinstance(request, Step)
@@ -137,7 +137,7 @@ def _replay(
         raise ScenarioError(str(endless), "an endless loop that awaits nothing") from None
     except (KeyboardInterrupt, MemoryError):  # of the machine's that it runs on
         raise
-    except NeedsValueError:  # it looked at what is in flight, and can be asked again later
+    except NeedsValueError:  # it inspected an unknown value, and is run again when that is known
         raise
     except BaseException as error:  # noqa: BLE001 - whatever the author's code raised is an outcome
         where = vars(error).get(_WHERE) or _raised_at(function, error)
@@ -169,7 +169,7 @@ def _outcome(error: Exception, where: Where) -> Raised:
 
 
 def _fields(error: Exception) -> dict[str, Any]:
-    """What an exception has beside its arguments, in slots of its class."""
+    """The data of an exception that are kept in slots of its class, beside its arguments."""
     kinds = takewhile(lambda kind: kind is not BaseException, type(error).__mro__)
     slots = (types.MemberDescriptorType, types.GetSetDescriptorType)
     names = (name for kind in kinds for name, held in vars(kind).items() if isinstance(held, slots))
@@ -177,7 +177,7 @@ def _fields(error: Exception) -> dict[str, Any]:
 
 
 def _panic(error: AssertionError, where: Where) -> Step[None]:
-    """What becomes of an assertion that fails and that nobody catches: the kernel's BUG_ON().
+    """An assertion that fails and is not caught becomes a panic, like the kernel's BUG_ON().
 
     Of the file only the name is told: a state's digest is the same wherever the file lies.
     """
@@ -210,7 +210,7 @@ def _check_all_awaited(awaited: Request[Any] | None) -> None:
 
 
 def _raised_at(function: Program, error: BaseException) -> Where:
-    """Return the innermost line of the author's own file on the way to the exception."""
+    """Return the innermost line of the author's own file in the traceback."""
     where = start_of(function)
     trace = error.__traceback__
     while trace is not None:
@@ -244,14 +244,14 @@ def start_of(function: Program) -> Where:
 
 
 def _suspended_at(coroutine: Any) -> Where:
-    """Return the innermost line of the author's own file on the way to what is awaited."""
+    """Return the innermost line of the author's own file in the chain of awaits."""
     file = coroutine.cr_code.co_filename
     *_, where = (Where(file, n) for code, n in _awaiting(coroutine) if code.co_filename == file)
     return where
 
 
 def _awaiting(coroutine: Any) -> Iterator[tuple[CodeType, int]]:
-    """Code and line of a coroutine, and of those inside that it waits for."""
+    """Code and line of a coroutine, and of the coroutines inside that it awaits."""
     while inspect.iscoroutine(coroutine):
         code, frame = coroutine.cr_code, coroutine.cr_frame
         yield code, frame.f_lineno if frame else code.co_firstlineno
@@ -259,7 +259,7 @@ def _awaiting(coroutine: Any) -> Iterator[tuple[CodeType, int]]:
 
 
 class _EndlessError(BaseException):
-    """Too many lines without a step. Not an Exception: the author's handlers shall not catch it."""
+    """Too many lines without a step. A BaseException: authors' handlers do not catch it."""
 
 
 class _Watchdog:

@@ -1,8 +1,8 @@
 """A file that is loaded again has to give its programs the same constants.
 
-Constants are made when a file is loaded, by code that may look at anything. One that is made of the
-clock, of chance or of an object's address is another one in every process that loads the file, and
-the programs that look at it are other programs there.
+Constants are made when a file is loaded, by code that may look at anything. A constant made from
+the clock, from random numbers or from an object's address differs in every process that loads the
+file, and so do the programs that use it.
 
 Not seen: what is made of the environment, the process's number or the hash seed, which are the same
 for both copies.
@@ -21,7 +21,7 @@ from simbbm.core.values import encode
 
 
 def require_same_constants(names: Mapping[str, Any], again: Mapping[str, Any]) -> None:
-    """Raise ScenarioError if a function of a module looks at what differs in its fresh copy."""
+    """Raise ScenarioError if a function of a module uses a constant that a fresh copy has not."""
     for function in _functions(names):
         for name in scan(function.__code__).names:
             first = name.path[0]
@@ -42,7 +42,7 @@ def _functions(names: Mapping[str, Any]) -> Iterator[FunctionType]:
 
 
 def _content(value: Any) -> object:
-    """What a constant says, whatever copy it is of; nothing of what is no constant."""
+    """The content of a constant, the same in both copies of the file."""
     if isinstance(value, float | complex):
         return repr(value)
     if isinstance(value, MappingProxyType):

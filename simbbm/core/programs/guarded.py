@@ -1,4 +1,4 @@
-"""What a program gets in place of functions that reach further than it may.
+"""Replacements for builtins with which a program could reach what it may not.
 
 A name that a program computes for getattr(), or what repr() makes of something, can be seen only
 when it asks. So its module gets these in front of Python's own, and its classes a text to refuse.
@@ -16,11 +16,11 @@ from simbbm.core.programs.mistakes import why_not_named
 from simbbm.core.values import why_not_frozen
 
 _programs: set[CodeType] = set()
-"""Code of programs: whoever else is in their modules asks for what he likes."""
+"""Code of programs; other code in the same modules is not restricted."""
 
 
 def guard(function: FunctionType) -> None:
-    """Look at what a function of a program's asks for, and what is inside it."""
+    """Restrict a program's function, and the functions inside it."""
     waiting = [function.__code__]
     while waiting:
         code = waiting.pop()
@@ -51,7 +51,7 @@ def _format(thing: Any, how: str = "") -> str:
 
 
 def text_of(thing: object) -> str:
-    """What Python calls an object that has no text of its own."""
+    """The default repr of an object."""
     return _require(object.__repr__(thing), why_not_frozen)
 
 
@@ -59,7 +59,7 @@ def _require(text: str, why_not: Callable[[str], str | None]) -> str:
     """Raise ScenarioError if a program may not have this text, or ask for what it names."""
     frame = sys._getframe(2)  # noqa: SLF001 - there is no public way
     if frame.f_code in _programs and (why := why_not(text)):
-        if frame.f_code.co_name == "__getattr__":  # It hands on what others ask for, as we do.
+        if frame.f_code.co_name == "__getattr__":  # It forwards calls of others.
             raise AttributeError(text)
         at = Where(frame.f_code.co_filename, frame.f_lineno)
         raise ScenarioError(f"{at}: {frame.f_code.co_name} looks at {text}", why)

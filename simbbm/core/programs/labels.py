@@ -1,14 +1,14 @@
-"""What steps of programs are called, and the patterns by which edits name them.
+"""Labels of program steps, and the patterns by which edits name them.
 
-`caller/routine.mnemonic#2`: the routines from the outermost to the innermost, the step, and the how
-many-th of its name it is in its frame.
+`caller/routine.mnemonic#2`: the routines from the outermost to the innermost, the step, and its
+number among the steps of that name in its frame.
 """
 
 from __future__ import annotations
 
 
 def short_label(label: str) -> str:
-    """What schedules and traces call a step: the two innermost routines, `#1` left out."""
+    """The label of a step in schedules and traces: the two innermost routines, without `#1`."""
     return "/".join(label.split("/")[-2:]).removesuffix("#1")
 
 

@@ -1,4 +1,4 @@
-"""What no program may do, wherever its names lead, as its bytecode tells."""
+"""What no program may do, found in its bytecode, whatever its names refer to."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ LOOPS = (
     *("all", "any", "dict", "enumerate", "filter", "len", "list", "map", "max", "min"),
     *("reversed", "sorted", "sum", "tuple", "zip"),
 )
-"""Functions that go through what they are given, and keep nothing of it."""
+"""Functions that iterate over their argument and keep no reference to it."""
 
 _INSIDE = re.compile(r"__\w+__|_[a-z]\w*_|_field_defaults|_abc_impl")
-"""Names that Python, its enums and its named tuples keep for themselves."""
+"""Names that Python, its enums and its named tuples reserve."""
 _FRAMES = {
     *("cr_frame", "cr_await", "cr_code", "cr_origin", "gi_frame", "gi_code", "gi_yieldfrom"),
     *("ag_frame", "ag_code", "ag_await", "tb_frame", "tb_next", "tb_lasti", "tb_lineno"),
@@ -43,13 +43,13 @@ _MADE = "what is there already is not made again"
 
 
 class Mistake(NamedTuple):
-    """What no program may do, wherever the names lead."""
+    """Something that no program may do, whatever the names refer to."""
 
     line: int
     what: str
     hint: str
     unless_constructor: bool = False
-    """Whether a constructor may do it, which nobody calls but who makes an object."""
+    """Whether a constructor may do it, since it runs only while its object is made."""
 
 
 def is_inside(name: str) -> bool:
@@ -58,7 +58,7 @@ def is_inside(name: str) -> bool:
 
 
 def why_not_named(name: str) -> str | None:
-    """Say why no program may ask anything for an attribute of this name; None if it may."""
+    """Say why no program may use an attribute of this name; None if it may."""
     if name in _CONSTRUCTORS:
         return _MADE
     if is_inside(name):
@@ -107,7 +107,7 @@ def mistakes(code: CodeType, instructions: Instructions) -> Iterator[Mistake]:
 def _asks(
     code: CodeType, instructions: Instructions, i: int, looped: set[int]
 ) -> Iterator[Mistake]:
-    """What is wrong with asking for an attribute."""
+    """Say why an attribute may not be looked up."""
     op, name = instructions[i], instructions[i].argval
     if name in _CONSTRUCTORS:
         own = name == "__init__" == code.co_name and bytecode.is_own_super(instructions, i)
@@ -142,7 +142,7 @@ def _hands_on(instruction: Instruction) -> bool:
 
 
 def _is_singleton(instructions: Instructions, i: int) -> bool:
-    """Whether there is but one object of what was loaded last; of a name, its value tells."""
+    """Whether the value that was loaded last is a singleton; for a name, its value decides."""
     value = instructions[i]
     if value.opname != "LOAD_GLOBAL" and not is_attribute(value):
         return value.argval in (None, ...) or isinstance(value.argval, bool)

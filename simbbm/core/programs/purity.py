@@ -4,7 +4,7 @@ What a program's code can reach is walked by value, not by name: from its functi
 globals that they look up, default arguments, the methods of classes and what is in tuples, to
 whatever those lead to. All of it has to be constant: numbers, text, tuples, enums, frozen
 dataclasses, functions and classes made of such, and the builtins that are functions of their
-arguments. What is on no list is refused, so that nobody has to think of every way to cheat.
+arguments. What is on no list is refused, so that no list of all ways to cheat is needed.
 
 Trusted, not looked into: what `simbbm.core.program` offers and `simbbm.arm64`, which steps
 are made of, and what is written in C on the lists of `trusted`.
@@ -44,7 +44,7 @@ _SCALARS = (
 
 _NOTHING = object()
 _PLAIN = (*LOOPS, *(f.__name__ for f in GUARDED), "super")
-"""Names of Python's that have to mean in a program what they mean in Python."""
+"""Builtin names that have to keep their meaning in a program."""
 _COMPARES = ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__or__", "__ror__")
 """Methods to which an operator hands the dictionary that a MappingProxyType is made of."""
 _GENERATED = ("_make", "_replace", "_asdict")
@@ -60,7 +60,7 @@ class Binding(NamedTuple):
 
 
 _SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType, type(Binding.name), enum.property)
-"""What stands in a class for a field of its instances."""
+"""The placeholder in a class for a field of its instances."""
 
 
 class Reached(NamedTuple):
@@ -80,7 +80,7 @@ class Purity:
         self.functions: dict[FunctionType, list[Reached]] = {}
         """Every author's function that was walked, with those that it names itself."""
         self.values: list[Reached] = []
-        """Functions that were met as values: in arguments, tuples and classes."""
+        """Functions that were found as values: in arguments, tuples and classes."""
         self._bindings: dict[tuple[int, str], Binding] = {}
         self._seen: dict[int, Any] = {}
         self._waiting: list[FunctionType] = []
@@ -109,7 +109,7 @@ class Purity:
         code = function.__code__
         guard(function)
         for name in scan(code).names:
-            if not name.path[0].startswith("@"):  # No author can write that: a tool has put it in.
+            if not name.path[0].startswith("@"):  # No source compiles to that.
                 at = Where(code.co_filename, name.line)
                 self._look_up(function, name, f"{at}: {function.__name__} looks at")
 
@@ -148,7 +148,7 @@ class Purity:
             raise _refusal(told, "of which it asks whether it is the same object: use ==")
         if isinstance(value, frozenset) and name.tested:
             self._all(value, told)
-        elif value is not _NOTHING:  # Else it is a NameError, if the program ever comes to it.
+        elif value is not _NOTHING:  # Otherwise it is a NameError when the program reaches it.
             self._visit(value, told, called=name.called)
 
     def _visit(self, value: Any, said: str, *, called: bool = False) -> None:
@@ -302,13 +302,13 @@ def _made_by_python(kind: type, name: str, function: FunctionType) -> bool:
 
 
 def _builtins_of(function: Any) -> dict[str, Any]:
-    """What a function finds when a name is not in its module; it may have had others."""
+    """The builtins of a function, which may have been replaced."""
     found: dict[str, Any] = function.__builtins__
     return found
 
 
 def _guarded(function: FunctionType, name: str) -> Callable[..., Any] | None:
-    """What stands in place of a function of Python's that a program calls by its own name."""
+    """The guarded replacement of a builtin that a program calls by name."""
     value: Any = function.__globals__.get(name, _builtins_of(function).get(name))
     known = isinstance(value, types.BuiltinFunctionType) and value.__name__ == name
     return GUARDED.get(value) if known else None
@@ -323,10 +323,10 @@ def _is_singleton(value: Any, path: tuple[str, ...]) -> bool:
 
 
 def _of_machine(module: str) -> bool:
-    """Whether the constants of a module of Python's tell of the machine that it runs on."""
+    """Whether the constants of a standard module depend on the machine."""
     return of_python(module) and module not in ("math", "string", "errno")
 
 
 def _is_hint(kind: type) -> bool:
-    """Whether something is of use in annotations and casts alone."""
+    """Whether something is used in annotations and casts only."""
     return kind.__module__ == "typing" or kind in (types.GenericAlias, types.UnionType)

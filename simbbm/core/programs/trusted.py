@@ -66,7 +66,7 @@ PURE = {id(value) for value in (*_FUNCTIONS, *_TYPES)}
 
 
 def is_trusted(made: Any) -> bool:
-    """Whether a function or class is one that steps are made of: of itself it may say anything."""
+    """Whether a function or class is part of the programming interface: it is not looked into."""
     name = made.__module__
     module = sys.modules.get(name) if isinstance(name, str) else None
     if module is None or not name.startswith((program.__name__, "simbbm.arm64.")):

@@ -78,7 +78,7 @@ class Ablator:
         self.limits = limits
         attempt = Attempt(model, limits, None, ample=True)
         _check_holds(attempt)
-        self.automaton = attempt.space.machine.spec.automaton
+        self.automaton = attempt.space.system.spec.automaton
         self.complete = attempt.searched.complete
         """Whether every step is known."""
         self.steps = steps(self.automaton)
@@ -148,7 +148,7 @@ def _check_holds(attempt: Attempt) -> None:
             f"{scenario.id} fails as it is: {failure.verdict}:{failure.problem.property}",
             "only in a scenario that holds can a step carry the load",
         )
-    automaton = attempt.space.machine.spec.automaton
+    automaton = attempt.space.system.spec.automaton
     if attempt.searched.complete and not automaton.ops:
         raise UsageError(
             f"{scenario.id} has no step that could be changed",
@@ -223,7 +223,7 @@ def _after(scenario: Scenario, step: str, known: Automaton | None) -> tuple[tupl
     """An ISB after each step that may follow one."""
     if known is None:
         search = explored(Model(scenario))
-        known = search.space.machine.spec.automaton
+        known = search.space.system.spec.automaton
         if not search.searched.complete:
             raise ScenarioError(
                 f"{scenario.id}: what may follow {step} is not known within "

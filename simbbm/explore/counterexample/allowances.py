@@ -19,7 +19,7 @@ from simbbm.core.system import STEP, Move
 from simbbm.explore.runs.play import Player
 from simbbm.explore.runs.schedule import Along
 from simbbm.explore.runs.walk import Walk, enabled
-from simbbm.explore.search.attempt import Attempt, Way, way_of
+from simbbm.explore.search.attempt import Attempt, FailureKind, failure_kind
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.livelock import ROUND
 from simbbm.explore.witness.record import Witness
@@ -57,7 +57,7 @@ def allowances(witness: Witness, model: Model, run: Sequence[Move], states: int)
     return Allowances(tuple(used), tuple(needed), tuple(undecided))
 
 
-def _can_be_followed(model: Model, witness: Witness, run: Sequence[Move], way: Way) -> bool:
+def _can_be_followed(model: Model, witness: Witness, run: Sequence[Move], way: FailureKind) -> bool:
     """Whether a run exists on this model and fails in the same way; of a livelock, its way in."""
     walk = Walk(model.graph)
     for step in run[: witness.loop]:
@@ -70,10 +70,10 @@ def _can_be_followed(model: Model, witness: Witness, run: Sequence[Move], way: W
             return False
     around = None if witness.loop is None else ROUND
     played = Player(model, len(walk.path)).play(Along(walk.moves), around=around)
-    return way_of(played.end) == way
+    return failure_kind(played.end) == way
 
 
-def _is_possible(model: Model, way: Way, states: int) -> bool | None:
+def _is_possible(model: Model, way: FailureKind, states: int) -> bool | None:
     """Whether any run fails in this way; None if the limit was hit first.
 
     A search with persistent sets (`ample`) may meet another failure instead of this one, and does

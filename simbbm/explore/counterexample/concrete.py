@@ -1,6 +1,6 @@
 """From a failure of a search to moves of the machine that a reader can follow.
 
-The stem is the shortest way to the failure that is closest to the polite schedule (`politest`). Of
+The stem is the canonical shortest run to the failure (`canonical_counterexample`). Of
 a livelock a loop follows: once round, back to the state in which it began. A search under CPU
 symmetry may find a loop that ends with CPUs in each other's places; so the loop is found again, in
 the machine's own states.
@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from simbbm.explore.search.breadth_first import Failure, Search
+from simbbm.explore.search.canonical_counterexample import canonical_counterexample
 from simbbm.explore.search.fairness import loop_from
 from simbbm.explore.search.livelock import may_stay, nodes_along
-from simbbm.explore.search.politest import politest
 
 
 class Counterexample(NamedTuple):
@@ -31,10 +31,10 @@ class Counterexample(NamedTuple):
 
 def counterexample(search: Search, failure: Failure) -> Counterexample:
     """The moves that lead to a failure."""
-    stem = politest(search, failure)
+    stem = canonical_counterexample(search, failure)
     if not failure.goes_round:
         return Counterexample(stem, failure.problem.message)
-    machine, canonical = search.space.machine, search.space.symmetry.canonical
+    machine, canonical = search.space.system, search.space.symmetry.canonical
     start = machine.initial()
     for k in stem:
         start = machine.apply(start, machine.moves(start)[k])

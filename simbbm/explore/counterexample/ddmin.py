@@ -18,7 +18,7 @@ from simbbm.check.verdict import Verdict
 from simbbm.explore.runs.play import Player, Run
 from simbbm.explore.runs.schedule import Along
 from simbbm.explore.runs.walk import Walk, enabled
-from simbbm.explore.search.attempt import Way, way_of
+from simbbm.explore.search.attempt import FailureKind, failure_kind
 from simbbm.model import Model
 
 AROUND = 2_000
@@ -27,7 +27,7 @@ AROUND = 2_000
 Labels = tuple[str, ...]
 
 
-def ddmin(model: Model, labels: Sequence[str], way: Way, *, around: bool = False) -> Run:
+def ddmin(model: Model, labels: Sequence[str], way: FailureKind, *, around: bool = False) -> Run:
     """Make a failing run shorter until no candidate is accepted.
 
     `around`: it fails where its labels end, since a fair round begins there.
@@ -42,7 +42,7 @@ def ddmin(model: Model, labels: Sequence[str], way: Way, *, around: bool = False
     return run
 
 
-def _better(player: Player, run: Run, way: Way, *, around: bool) -> Run | None:
+def _better(player: Player, run: Run, way: FailureKind, *, around: bool) -> Run | None:
     """The run of the first candidate that fails in the same way and is smaller."""
     player.max_steps = run.steps
     for labels in _candidates(run):
@@ -87,7 +87,7 @@ def _slice(run: Run) -> Labels:
 def _followed(
     player: Player,
     labels: Labels,
-    way: Way,
+    way: FailureKind,
     *,
     around: bool = False,
 ) -> Run | None:
@@ -99,7 +99,7 @@ def _followed(
         run = player.play(Along(moves), len(moves), around=AROUND, record=True)
     else:
         run = player.play_on(lambda: Along(moves), len(moves))
-    return run if way_of(run.end) == way else None
+    return run if failure_kind(run.end) == way else None
 
 
 def _enabled(player: Player, labels: Labels) -> tuple[int, ...]:

@@ -55,7 +55,7 @@ def curve(witness: Witness, model: Model, run: Sequence[Move], states: int) -> C
 
 def _numbers(search: Search, run: Sequence[Move]) -> Iterable[int]:
     """The number of each state of a run, on the machine whose states the search has numbered."""
-    machine, canonical = search.space.machine, search.space.symmetry.canonical
+    machine, canonical = search.space.system, search.space.symmetry.canonical
     state = machine.initial()
     for step in (*run, None):
         number = search.number(canonical(state))

@@ -3,9 +3,9 @@
 The parameters come first: smaller machines are searched for the same failure (verdict and
 property), which is cheap. With the parameters found, the nearest failure is searched for, which is
 certified to be minimal; of all nearest ones the one closest to the polite schedule is taken
-(`politest`). So every failure of one kind shrinks to the same run, and shrinking again changes
-nothing. Where a search hits its limit, the given run itself is made shorter (`ddmin`), and nothing
-is certified.
+(`canonical_counterexample`). So every failure of one kind shrinks to the same run, and shrinking
+again changes nothing. Where a search hits its limit, the given run itself is made shorter
+(`ddmin`), and nothing is certified.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from simbbm.explore.counterexample.ddmin import AROUND, ddmin
 from simbbm.explore.counterexample.simplest import simplest
 from simbbm.explore.runs.exact import followed
 from simbbm.explore.runs.replay import COUNTEREXAMPLES, Result, replay
-from simbbm.explore.search.attempt import Attempt, Way
+from simbbm.explore.search.attempt import Attempt, FailureKind
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.livelock import into_round
 from simbbm.explore.search.prove import witness_along
@@ -93,14 +93,14 @@ def _reproduced(witness: Witness, model: Model) -> Witness:
     return result.refreshed or witness
 
 
-def _nearest(model: Model, way: Way, states: int) -> Counterexample | None:
+def _nearest(model: Model, way: FailureKind, states: int) -> Counterexample | None:
     """The politest of the nearest failures of this kind; None if the search finds none."""
     attempt = Attempt(model, Limits(states=states), frozenset({way}))
     failure = attempt.found(way)
     return counterexample(attempt.search, failure) if failure else None
 
 
-def _shorter(witness: Witness, model: Model, way: Way) -> Counterexample:
+def _shorter(witness: Witness, model: Model, way: FailureKind) -> Counterexample:
     """The run of a witness, made shorter by leaving steps out."""
     labels = followed(witness, model).labels
     around = witness.loop is not None

@@ -133,7 +133,7 @@ def explored(model: Model) -> Attempt:
 
 
 def _known(attempt: Attempt) -> Automaton:
-    return attempt.space.machine.spec.automaton
+    return attempt.space.system.spec.automaton
 
 
 def _left(edits: set[str], scenario: Scenario, automaton: Automaton) -> set[str]:

@@ -16,22 +16,22 @@ from simbbm.explore.search.breadth_first import (
     Search,
     Searched,
 )
-from simbbm.explore.search.space import Space
+from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.model import Model
 
-Way = tuple[Verdict, str]
-"""A way to fail: verdict and property."""
+FailureKind = tuple[Verdict, str]
+"""Verdict and property."""
 
 
-def way_of(node: Node[Any]) -> Way | None:
-    """The way in which a run fails that ends here; None if it does not fail, or goes on."""
+def failure_kind(node: Node[Any]) -> FailureKind | None:
+    """(verdict, property) if this node ends a failing run, else None."""
     if node.ended is None or node.problem is None:
         return None
     return Verdict(node.ended.value), node.problem.property
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C in a search. What it had met by then is kept, for who has a use for a part of it."""
+    """Ctrl-C in a search; keeps what it had found so far."""
 
     def __init__(self, attempt: Attempt) -> None:
         super().__init__()
@@ -41,30 +41,30 @@ class Interrupted(KeyboardInterrupt):
 class Attempt:
     """One search of a model's states, and what it showed.
 
-    On a machine made anew: which steps were met, and in which order, is part of the answer; and its
-    states, which may be many, go when the search does.
+    It runs on a machine made anew: the steps that it reaches, and their order, are part of the
+    result, and its states, which may be many, are freed with it.
     """
 
     def __init__(
         self,
         model: Model,
         limits: Limits,
-        wanted: frozenset[Way] | None,
+        wanted: frozenset[FailureKind] | None,
         tell: Callable[[Progress], object] | None = None,
         *,
         symmetry: bool = True,
         ample: bool = False,
     ) -> None:
         self.model = model
-        self.space = Space(model.anew().system, symmetry=symmetry, ample=ample)
+        self.space = ReducedSystem(model.anew().system, symmetry=symmetry, ample=ample)
         self.search = Search(self.space, limits, wanted, tell)
         try:
             self.searched = self._searched()
         except NotAlikeError:
-            self.space = Space(model.anew().system, symmetry=False, ample=ample)
+            self.space = ReducedSystem(model.anew().system, symmetry=False, ample=ample)
             self.search = Search(self.space, limits, wanted, tell)
             self.searched = self._searched()
-        self.space.machine.recheck()
+        self.space.system.recheck()
 
     def _searched(self) -> Searched:
         try:
@@ -73,12 +73,15 @@ class Attempt:
             self.searched = self.search.so_far(INTERRUPTED)
             raise Interrupted(self) from None
 
-    def found(self, way: Way) -> Failure | None:
-        """The nearest failure of this kind, if one was met."""
-        return next((f for f in self.searched.failures if f.way == way), None)
+    def found(self, way: FailureKind) -> Failure | None:
+        """The nearest failure of this kind, if one was found."""
+        return next((f for f in self.searched.failures if f.kind == way), None)
 
-    def failure(self, wanted: frozenset[Way] | None) -> Failure | None:
-        """The nearest failure, one of those that are wanted if there is any."""
+    def failure(self, wanted: frozenset[FailureKind] | None) -> Failure | None:
+        """The nearest failure of a kind in `wanted` (None: any).
+
+        Else the nearest failure of all.
+        """
         failures = self.searched.failures
-        asked = (f for f in failures if wanted is None or f.way in wanted)
+        asked = (f for f in failures if wanted is None or f.kind in wanted)
         return next(asked, failures[0] if failures else None)

@@ -1,7 +1,8 @@
-"""Breadth-first search through all states: nothing is left out, or it says so.
+"""Breadth-first search of all states. A search that was cut short says so.
 
-States are met in order of their distance, so that the first failure of a kind is a nearest one (the
-nearest of all if no ample sets were used). The search goes on past failures that nobody asked for.
+States are visited in order of their distance, so that the first failure of a kind is a shortest one
+(the shortest of all if persistent sets are off). The search continues past failures of kinds that
+were not asked for.
 
 A state is kept as it is up to `EXACT` states; beyond that only 128 bits of it, and the result gives
 the bound on the probability that two states were taken for one: n**2 / 2**129 (as TLC does).
@@ -27,10 +28,10 @@ from simbbm.core.system import Problem
 from simbbm.explore.search.digraph import backwards, following, reaching
 from simbbm.explore.search.fairness import Edge, Rounds, rounds
 from simbbm.explore.search.livelock import for_ever, nobody_ends
-from simbbm.explore.search.space import Space
+from simbbm.explore.search.reduced_system import ReducedSystem
 
 EXACT = 1_000_000
-"""States that are kept whole."""
+"""Up to so many, states are kept whole."""
 
 INTERRUPTED = "interrupted"
 
@@ -39,7 +40,7 @@ LOOK_EVERY = 512
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a search gives up; it says so."""
+    """Limits of a search."""
 
     states: int | None = None
     seconds: float | None = None
@@ -51,49 +52,50 @@ NO_LIMITS = Limits()
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a search is."""
+    """The progress of a search, for display."""
 
     states: int
     frontier: int
-    """States of the present distance that have not been looked at."""
+    """States of the current layer that are left."""
     depth: int
     seconds: float
 
 
 class Failure(NamedTuple):
-    """The first state, in order of distance, that fails in one way."""
+    """The nearest state with one kind of failure."""
 
     verdict: Verdict
     problem: Problem
     walk: tuple[int, ...]
-    """Indices of moves, of representatives (`politest` makes a run of the machine of them)."""
+    """Indices of moves in the reduced system (`canonical_counterexample` makes a run of the
+    machine)."""
     goes_round: bool = False
-    """There a round begins in which a run may stay for ever (`fairness`)."""
+    """A fair cycle begins there: a run may stay in it for ever (`fairness`)."""
 
     @property
-    def way(self) -> tuple[Verdict, str]:
-        """The way in which it fails, as expectations name it."""
+    def kind(self) -> tuple[Verdict, str]:
+        """Verdict and property, as expectations name them."""
         return self.verdict, self.problem.property
 
 
 class Searched(NamedTuple):
-    """What a search met."""
+    """The result of a search."""
 
     failures: tuple[Failure, ...]
-    """One of each kind, nearest first."""
+    """One of each kind, in order of distance."""
     stopped: str | None
-    """What kept it from visiting every state: a limit, or a failure that was asked for."""
+    """Why it did not visit every state: a limit, or a failure that was asked for."""
     states: int
     transitions: int
     depth: int
     hashed: int
-    """States of which only 128 bits were kept."""
+    """How many states were kept as 128 bits only."""
     counts: Counter[str]
-    """In how many states the scenario's landmarks were met."""
+    """How many states each landmark holds in."""
     ends: int
-    """States in which every program has finished as it should."""
+    """How many states end a run that holds."""
     rounds: Rounds | None
-    """Where runs can go round; None if not every state was visited."""
+    """The cycles of the state graph; None if not every state was visited."""
 
     @property
     def complete(self) -> bool:
@@ -102,11 +104,11 @@ class Searched(NamedTuple):
 
 
 class Search:
-    """One search; `wanted` are the failures after which it need not go on, None any of them."""
+    """One search. It stops after the layer in which a failure in `wanted` (None: any) was found."""
 
     def __init__(
         self,
-        space: Space,
+        space: ReducedSystem,
         limits: Limits = NO_LIMITS,
         wanted: frozenset[tuple[Verdict, str]] | None = None,
         tell: Callable[[Progress], object] | None = None,
@@ -114,14 +116,14 @@ class Search:
         self.space = space
         self.limits = limits
         self.wanted = wanted
-        self.landmarks = space.machine.landmarks
+        self.landmarks = space.system.landmarks
         self.tell = tell
         self.began = monotonic()
         self._met: dict[Machine | bytes, int] = {}
         self._parents = array("I")
         self._moves = array("H")
         self._edges = array("I")
-        """Source and target of every move to a state that had been met."""
+        """Source and target of every move to a state that was known already."""
         self._ended = array("I")
         self._failed: dict[tuple[Verdict, str], Failure] = {}
         self._failing: list[tuple[int, tuple[Verdict, str]]] = []
@@ -135,7 +137,7 @@ class Search:
         """States from which no end can be reached."""
 
     def run(self) -> Searched:
-        """Search until there is nothing left, or a reason to stop."""
+        """Search until all states are visited, or there is a reason to stop."""
         try:
             stopped = self._layers()
             if not stopped:
@@ -145,7 +147,7 @@ class Search:
         return self.so_far(stopped)
 
     def so_far(self, stopped: str | None) -> Searched:
-        """What was met, and why no more."""
+        """The result so far; `stopped` says why the search ended early."""
         return Searched(
             tuple(sorted(self._failed.values(), key=lambda failure: len(failure.walk))),
             stopped,
@@ -159,8 +161,8 @@ class Search:
         )
 
     def _layers(self) -> str | None:
-        """Go through the states by distance; say why it ended early, if it did."""
-        self.space.machine.keeps_values = True
+        """Visit the states layer by layer; return why the search ended early, or None."""
+        self.space.system.keeps_values = True
         initial = self.space.initial()
         number = self._add(initial, 0, 0)
         stopped = self._judge(number, initial)
@@ -170,7 +172,7 @@ class Search:
             for i, (number, state) in enumerate(layer):
                 if i % LOOK_EVERY == 0 and (limit := self._limit(len(layer) - i)):
                     return stopped or limit
-                # The layer is finished, so that all nearest failures are known.
+                # The layer is finished first, so that all nearest failures are known.
                 stopped = self._expand(number, state, following) or stopped
             layer = following
             self._depth += 1
@@ -179,7 +181,7 @@ class Search:
     def _expand(
         self, number: int, state: Machine, following: list[tuple[int, Machine]]
     ) -> str | None:
-        """Take a state's moves; say why to stop, if so."""
+        """Visit the successors of a state; return a reason to stop, or None."""
         after, stopped = self.space.after, None
         for k, move in self.space.moves(state):
             self._transitions += 1
@@ -195,27 +197,27 @@ class Search:
         return stopped
 
     def number(self, state: Machine) -> int | None:
-        """The number of a state in the order in which they were met; None if it was not met."""
+        """The index of a state in the order of visits; None if it was not visited."""
         return self._met.get(self.space.fingerprint(state) if self._hashed else state)
 
     @property
     def met(self) -> int:
-        """How many states were met."""
+        """How many states were visited."""
         return len(self._met)
 
     def pairs(self) -> Iterator[tuple[int, int]]:
-        """Source and target of every move that was taken, by number."""
+        """Source and target index of every move that was taken."""
         yield from ((parent, i) for i, parent in enumerate(self._parents) if i)
         yield from zip(self._edges[::2], self._edges[1::2], strict=True)
 
     def failing(self, way: tuple[Verdict, str]) -> list[int]:
-        """The numbers of all states that were met and fail in this way."""
+        """The indices of all visited states with this kind of failure."""
         return [i for i, other in self._failing if other == way]
 
     def on_the_way(self, failure: Failure) -> dict[int, int]:
-        """The states on all shortest ways to the nearest failures of this kind, and how far."""
+        """The states on shortest paths to the nearest failures of this kind, with distances."""
         depth = len(failure.walk)
-        goals = self.failing(failure.way)
+        goals = self.failing(failure.kind)
         distances = self._distances()
         before: list[list[int]] = [[] for _ in self._parents]
         for source, target in self.pairs():
@@ -234,7 +236,7 @@ class Search:
         index = len(self._parents)
         if index == EXACT:
             self._hashed = index
-            self.space.machine.keeps_values = False
+            self.space.system.keeps_values = False
             self._met = {self.space.fingerprint(s): i for s, i in self._met.items()}  # type: ignore[arg-type]
         if self._hashed:
             self._hashed += 1
@@ -244,8 +246,8 @@ class Search:
         return index
 
     def _judge(self, index: int, state: Machine) -> str | None:
-        """Look at a new state: what fails in it, whether anything follows, what it counts for."""
-        machine = self.space.machine
+        """Judge a new state: count landmarks, record how the run ends there if it does."""
+        machine = self.space.system
         for name, holds in self.landmarks.items():
             self._counts[name] += holds(state)
         judged = judge(machine, state)
@@ -275,7 +277,7 @@ class Search:
         return reversed(walk)
 
     def _limit(self, left: int) -> str | None:
-        """Say which limit is hit, if any."""
+        """The limit that is hit, if any."""
         seconds = monotonic() - self.began
         if self.tell:
             self.tell(Progress(len(self._met), left, self._depth, seconds))
@@ -288,9 +290,10 @@ class Search:
         return None
 
     def _find_livelock(self) -> None:
-        """Every state is known: look for rounds that a run may stay in, and for who never ends.
+        """Look for livelocks, once every state is known.
 
-        The nearest counts, if nobody gets stuck in another way.
+        For fair cycles, and for states from which no end can be reached. The nearest is the
+        failure, unless a STUCK failure was found already.
         """
         graph = following(len(self._met), self.pairs())
         states = [] if self._hashed else list(self._met)
@@ -307,8 +310,8 @@ class Search:
         walk = tuple(self._walk_to(failing[0]))
         state = self.space.initial()
         for k in walk:
-            state = self.space.after(state, self.space.machine.moves(state)[k])
-        problem = for_ever(self.space.machine, state)
+            state = self.space.after(state, self.space.system.moves(state)[k])
+        problem = for_ever(self.space.system, state)
         self._failed[way] = Failure(Verdict.STUCK, problem, walk, bool(fair))
 
     def _edges_of(self, states: list[Any], number: int) -> Iterator[Edge]:
@@ -319,9 +322,9 @@ class Search:
 
 
 def _memory() -> int:
-    """Bytes that this process uses now: what an earlier search has used is no concern of this one.
+    """Bytes that this process uses now, so that memory freed by earlier searches does not count.
 
-    Where a system does not tell, the most that it has ever used.
+    Where the system does not tell, its peak.
     """
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])

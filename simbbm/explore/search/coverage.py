@@ -1,4 +1,4 @@
-"""Which of a program's awaits a search came to: a proof about steps never taken says nothing.
+"""Coverage: the awaits that a search never reached. A proof says nothing about them.
 
 What could be awaited is read from the code of the functions that ran. A function that nobody called
 shows as the call that was never reached.
@@ -32,7 +32,7 @@ class _Range(NamedTuple):
 
 
 def never_awaited(automaton: Automaton) -> list[str]:
-    """The awaits that were not come to, as `file:line function: what`."""
+    """The awaits that were not reached, as `file:line function: what`."""
     missed: set[str] = set()
     for code, lines in automaton.awaited.items():
         missed.update(_missed(code, lines))

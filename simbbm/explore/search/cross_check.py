@@ -1,4 +1,4 @@
-"""The same question once more, with no reduction: two answers that differ are a defect of ours."""
+"""The same search without reductions: if the answers differ, simbbm has a defect."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from simbbm.model import Model
 
 
 class CrossCheck(msgspec.Struct, frozen=True):
-    """How far a search of everything came, without contradicting the proof."""
+    """How far a search without reductions came; it has not contradicted the proof."""
 
     states: int
     same: bool
-    """It came to the same answer; else it was stopped before it had one."""
+    """It has the same answer; otherwise it was stopped before it had one."""
     stopped: str | None
     """What kept it from visiting every state."""
 
@@ -51,10 +51,10 @@ def cross_check(
     claimed = f"{proof.verdict}:{proof.property}" if way else str(proof.verdict)
     if proof.verdict is Verdict.PROVED and searched.failures:
         raise _contradiction(model, claimed, reduced, f"{found}, among {searched.states:,}")
-    if way and searched.complete and not any(f.way == way for f in searched.failures):
+    if way and searched.complete and not any(f.kind == way for f in searched.failures):
         others = found or "nothing that fails"
         raise _contradiction(model, claimed, reduced, f"{others}, in all {searched.states:,}")
-    met = any(f.way == way for f in searched.failures) if way else searched.complete
+    met = any(f.kind == way for f in searched.failures) if way else searched.complete
     return CrossCheck(searched.states, met, searched.stopped)
 
 

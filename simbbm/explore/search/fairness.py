@@ -1,29 +1,30 @@
-"""Rounds in which a run may stay for ever, though everybody whose turn it is gets it.
+"""Fair cycles: sets of states in which a run may stay for ever though every agent gets its turns.
 
-A run owes something: a store that may reach memory does so some time, a TLBI that may act acts, a
-program that can go on goes on. Each is an *obligation*: a move that is not optional, known again
-from state to state by whose it is and what it does (`core.system.Move`). A run is fair if it meets
-every obligation that it could meet all the time from some moment on (weak fairness, or justice:
-Lehmann, Pnueli, Stavi, "Impartiality, justice and fairness", ICALP 1981). Nothing else is promised,
-so hardware is against us: which of the entries that a CPU may hold an access uses, whether it is
-evicted or filled again, what a load gets that races. A program's step is met by any of its moves,
-so of its several outcomes one that is wanted need never come.
+Runs have obligations: a store that may reach memory does so eventually, a TLBI acts, a program
+takes its next step. An *obligation* is a move that is not optional, identified across states by its
+CPU and what it does (`core.system.Move`). A run is fair if it meets every obligation that stays
+enabled from some moment on (weak fairness, or justice: Lehmann, Pnueli, Stavi, "Impartiality,
+justice and fairness", ICALP 1981). Nothing else is promised, so hardware choices are adversarial:
+which entry an access uses, whether an entry is evicted or filled again, what a racing load returns.
+A program's step is met by any of its moves, so the outcome that the program waits for need never
+occur.
 
-A run of finitely many states stays, from some moment on, among states that it comes back to again
-and again. They are strongly connected. So a fair run can go on for ever iff there is a strongly
-connected part such that each obligation, in some state of it, cannot be met, or is met by a move
-inside it: a run that goes through the whole part, over and over, is one. It is enough to look at
-the largest parts, the components: where in a component an obligation could always be met and never
+From some moment on, an infinite run over finitely many states stays among states that it visits
+infinitely often. They are strongly connected. So an infinite fair run exists iff there is a
+strongly connected part such that each obligation, in some state of it, cannot be met, or is met by
+a move inside it: a run that goes through the whole part repeatedly is one. It is enough to look at
+the maximal parts, the components: where in a component an obligation could always be met and never
 is, this is so in every part of it. (That is the emptiness of a generalised Büchi automaton.)
 
 *What was done early* (a translation, a value) was begun a bounded number of instructions ago. A run
-may use it, but not again and again: such moves are left out of rounds (`Move.early`).
+may use it, but not infinitely often: such moves are left out of cycles (`Move.early`).
 
 *Loops of exclusives.* The architecture promises that of contending LoadExcl/StoreExcl loops at
-least one gets on, and nothing to each (Arm ARM, "Load-Exclusive and Store-Exclusive instruction
-usage restrictions"). Here a monitor is lost to another CPU's store and to exceptions alone, never
-spuriously. So a round in which store-exclusives fail has stores that succeed, and then somebody
-gets on, or exceptions, of which nothing is promised. No round has to be taken out for it.
+least one gets on, and nothing for each of them (Arm ARM, "Load-Exclusive and Store-Exclusive
+instruction usage restrictions"). Here a monitor is lost to another CPU's store and to exceptions
+alone, never spuriously. So a cycle in which store-exclusives fail has stores that succeed, and then
+some CPU makes progress, or exceptions, for which nothing is promised. No cycle has to be excluded
+for it.
 
 *Symmetry.* In a quotient by permutations of like CPUs an edge leads to the representative of what
 follows, in which each CPU has another place: it carries that permutation. Whether an obligation is
@@ -53,14 +54,14 @@ from simbbm.explore.search.digraph import Following, cyclic_components, followin
 
 
 class Obligation(NamedTuple):
-    """Whose move it is, and what it does."""
+    """An obligation: whose move it is, and what it does."""
 
     cpu: int
     duty: str
     issuer: int
 
     def moved(self, places: tuple[int, ...] | None) -> Obligation:
-        """The same after each CPU has gone to another place."""
+        """The same obligation after a permutation of the CPUs."""
         if places is None:
             return self
         issuer = self.issuer if self.issuer < 0 else places[self.issuer]
@@ -73,16 +74,16 @@ class Edge(NamedTuple):
     move: Move
     target: int
     places: tuple[int, ...] | None = None
-    """By CPU its place in the target; None if each keeps its own."""
+    """By CPU number, its place in the target; None if no CPU is moved."""
 
 
 class Rounds(NamedTuple):
-    """Where in a graph a run can go round."""
+    """The cycles of a state graph."""
 
     components: int
     """Strongly connected components that have an edge inside; 0: there is no cycle."""
     fair: tuple[frozenset[int], ...] | None
-    """Sets of states among which a run may stay for ever; None: that was not looked for."""
+    """Sets of states in which a fair run may stay for ever; None: not searched for."""
 
     @property
     def left(self) -> bool:
@@ -91,17 +92,17 @@ class Rounds(NamedTuple):
 
 
 def obligation(move: Move) -> Obligation:
-    """What a move meets."""
+    """The obligation that a move meets."""
     return Obligation(move.cpu, move.duty, move.issuer)
 
 
 def obligations(moves: Iterable[Move]) -> frozenset[Obligation]:
-    """What can be met in a state that has these moves."""
+    """The obligations that can be met in a state with these moves."""
     return frozenset(obligation(move) for move in moves if not move.optional)
 
 
 def rounds(graph: Following, edges_of: Callable[[int], Iterable[Edge]] | None) -> Rounds:
-    """The rounds of a graph; `edges_of` tells the moves of a state that lies in a cycle.
+    """The cycles of a graph; `edges_of` gives the edges of a state that lies in a cycle.
 
     None where the graph does not keep fairness, or its states are not known any more.
     """
@@ -115,7 +116,7 @@ def rounds(graph: Following, edges_of: Callable[[int], Iterable[Edge]] | None) -
 
 
 def _fair_parts(edges: Mapping[int, Sequence[Edge]]) -> Iterator[frozenset[int]]:
-    """The parts of a component that are left without early moves and can be stayed in."""
+    """The parts of a component, without early moves, in which a fair run may stay."""
     states = list(edges)
     names = {state: i for i, state in enumerate(states)}
     pairs = (
@@ -142,7 +143,7 @@ def _is_met(
     inside: Mapping[int, Sequence[Edge]],
     open_: Mapping[int, frozenset[Obligation]],
 ) -> bool:
-    """Whether somewhere in a component an obligation is met, or cannot be."""
+    """Whether in some state of a component an obligation is met, or cannot be met."""
     waiting = [(start, due)]
     seen = set(waiting)
     while waiting:
@@ -160,9 +161,9 @@ def _is_met(
 
 
 def kept_waiting(loop: Iterable[tuple[Iterable[Move], Move]]) -> Obligation | None:
-    """What could be met all the time in a loop and never is: the loop is not fair.
+    """An obligation that could be met in every state of a loop and never is: the loop is not fair.
 
-    A loop is the moves that are possible, and the one that is taken, state by state.
+    A loop is given as the enabled moves and the one that is taken, state by state.
     """
     always: frozenset[Obligation] | None = None
     met = set()
@@ -176,7 +177,7 @@ def kept_waiting(loop: Iterable[tuple[Iterable[Move], Move]]) -> Obligation | No
 def loop_from(system: System[Any], start: Any, inside: Callable[[Any], bool]) -> tuple[int, ...]:
     """A fair loop from a state back to itself, as indices of moves; short, if not the shortest.
 
-    `inside` says which states are of a part that can be stayed in; `start` is one of them.
+    `inside` are the states of a part in which a fair run may stay; `start` is one of them.
     """
     open_ = obligations(system.moves(start))
     here, walk = start, list[int]()
@@ -200,7 +201,7 @@ def _nearest(
     inside: Callable[[Any], bool],
     goal: Callable[[Move, Any], bool],
 ) -> tuple[tuple[int, ...], Move, Any]:
-    """The shortest way through the inside to a move that is a goal, that move, what follows it."""
+    """The shortest path inside the part to a goal move, with that move and its successor."""
     ways: dict[Any, tuple[int, ...]] = {start: ()}
     for state in (queue := [start]):
         for k, move in enumerate(system.moves(state)):

@@ -1,10 +1,10 @@
-"""How much a reader of a counterexample has to believe of the hardware: the fewest surprises.
+"""The least number of surprises (unusual hardware choices) that a failure needs: a delay bound.
 
-What a surprise is, `surprise` says: an obligatory hardware agent that does not act at once, however
-long it then waits, or an optional move. All schedules with no surprise are searched, then all with
-one, and so on; so the answer is the least number of surprises with which a scenario can fail in a
-certain way, whatever its programs do in between. (The bound is that of Emmi, Qadeer, Rakamaric:
-"Delay-Bounded Scheduling", POPL 2011; states are remembered with what waits.)
+A surprise (`strategies/surprise.py`) is an obligatory hardware agent that does not act at once,
+however long it then waits, or an optional move that is taken. All schedules with no surprise are
+searched, then all with one, and so on; so the answer is the least number of surprises with which a
+scenario can fail in a certain way, whatever its programs do in between. (The bound is that of Emmi,
+Qadeer, Rakamaric: "Delay-Bounded Scheduling", POPL 2011; states are remembered with what waits.)
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from simbbm.core.graph import Ended, Graph, Node
 from simbbm.core.system import System
 
 Waiting = frozenset[str]
-"""Hardware that has surprised and has not acted yet."""
+"""Hardware agents that have delayed and have not acted yet."""
 
 
 def fewest_surprises(system: System[Any], ended: Ended, name: str, limit: int) -> int | None:
     """The least number of surprises with which `name` fails.
 
-    None if it never does, or if more than `limit` states, each with what waits in it, were met.
+    None if it never fails, or if more than `limit` states (each with its delayed agents) were
+    visited.
     """
     graph = Graph(system)
     met: set[tuple[Any, Waiting]] = set()
@@ -47,7 +48,7 @@ def fewest_surprises(system: System[Any], ended: Ended, name: str, limit: int) -
 
 
 def _choices(node: Node[Any], waiting: Waiting) -> Iterator[tuple[int, int, Waiting]]:
-    """Surprises that each move is, its index, and what waits after it."""
+    """For each move: how many surprises it is, its index, and the delayed agents after it."""
     hardware = {m.agent for m in node.moves if not m.optional and m.agent != f"cpu{m.cpu}"}
     waiting &= hardware
     prompt = hardware - waiting

@@ -1,10 +1,9 @@
-"""Runs that go round for ever, seen from one state on.
+"""Livelocks, searched for from one state on.
 
-Two ways to be lost there. From some states no end can be reached any more, whatever happens: under
-any treatment of the agents that is fair to each of their moves, somebody goes round for ever. In
-others a round can be left, and need not be (`fairness`).
+There are two kinds. From some states no end can be reached at all: then some program runs for ever
+in every fair run. In others a cycle can be left, but a fair run need not leave it (`fairness`).
 
-Looked for are both among the states that follow, as far as a limit goes.
+Both are searched for among the successors, up to a limit.
 """
 
 from __future__ import annotations
@@ -18,29 +17,29 @@ from simbbm.explore.search.digraph import following, reaching
 from simbbm.explore.search.fairness import Edge, kept_waiting, loop_from, obligation, rounds
 
 ROUND = 50_000
-"""States in which an end is looked for from where a counterexample leads to."""
+"""Limit of states in the search for an end, from the last state of a counterexample."""
 SHOWN = 3
-"""Optional moves that are named."""
+"""How many optional moves a message names."""
 
 Taken = Sequence[tuple[Node[Any], int]]
-"""Each node on the way, and which of its moves was taken."""
+"""Each node of a path, with the index of the move that was taken."""
 
 
-class Way(NamedTuple):
-    """A way from a node into a round, and once round, as indices of moves."""
+class Lasso(NamedTuple):
+    """A lasso: a path from a node into a cycle, and the cycle, as indices of moves."""
 
     stem: tuple[int, ...]
     loop: tuple[int, ...]
 
 
 def for_ever(system: System[Any], state: Any) -> Problem:
-    """What to say of a state from which no end can be reached."""
+    """The problem of a state from which no end can be reached."""
     busy = "; ".join(system.unfinished(state))
     return Problem("terminates", f"goes round for ever, whatever the others do: {busy}")
 
 
 def may_stay(system: System[Any], loop: Taken) -> Problem:
-    """What to say of a fair loop: who goes round, and which choice of hardware keeps it there."""
+    """The problem of a fair loop: who never finishes, which hardware choices keep it there."""
     start = loop[0][0].state
     told = ["may go round for ever: " + "; ".join(system.unfinished(start))]
     told += dict.fromkeys(_choices(loop))
@@ -48,7 +47,7 @@ def may_stay(system: System[Any], loop: Taken) -> Problem:
 
 
 def _choices(loop: Taken) -> Iterator[str]:
-    """What else could have happened where hardware chose, and need not happen."""
+    """The alternatives to the hardware choices in a loop."""
     never: dict[str, None] = {}
     for node, k in loop:
         taken = node.moves[k]
@@ -64,9 +63,9 @@ def _choices(loop: Taken) -> Iterator[str]:
 
 
 def ended_if_lost(graph: Graph[Any], node: Node[Any], limit: int = ROUND) -> Node[Any]:
-    """A node like this one that is STUCK, if no end can be reached from it; else the node itself.
+    """This node as STUCK, if no end can be reached from it; else the node itself.
 
-    Also if it takes too long to see. The graph stays as it is: who runs on goes round for ever.
+    The node itself also if the limit is reached. The graph is not changed.
     """
     met, waiting = {node.state}, [node]
     while waiting:
@@ -82,7 +81,7 @@ def ended_if_lost(graph: Graph[Any], node: Node[Any], limit: int = ROUND) -> Nod
 
 
 def ended_if_round(graph: Graph[Any], node: Node[Any], limit: int = ROUND) -> Node[Any]:
-    """Likewise if a run that is there may go round for ever, within so many states."""
+    """This node as STUCK, if a fair run may stay in a cycle from it on; else the node itself."""
     lost = ended_if_lost(graph, node, limit)
     if lost is not node:
         return lost
@@ -93,10 +92,10 @@ def ended_if_round(graph: Graph[Any], node: Node[Any], limit: int = ROUND) -> No
 
 
 def closes(graph: Graph[Any], loop: Taken, end: Node[Any]) -> Node[Any]:
-    """The node in which a fair loop ends, where it began, as STUCK; as it is if it is no such loop.
+    """The last node of a fair loop, as STUCK; unchanged if the loop is not fair.
 
-    It has to come back to the same state, not to use what was done early, and to keep nobody
-    waiting who could go on all the time.
+    A fair loop returns to its first state, uses no early results, and meets every obligation that
+    stays enabled.
     """
     early = any(node.moves[k].early for node, k in loop)
     fair = kept_waiting((node.moves, node.moves[k]) for node, k in loop) is None
@@ -105,10 +104,10 @@ def closes(graph: Graph[Any], loop: Taken, end: Node[Any]) -> Node[Any]:
     return _stuck(end, may_stay(graph.system, loop))
 
 
-def into_round(graph: Graph[Any], node: Node[Any], limit: int = ROUND) -> Way | None:
-    """The shortest way from a node to a round in which a run may stay, and once round.
+def into_round(graph: Graph[Any], node: Node[Any], limit: int = ROUND) -> Lasso | None:
+    """The shortest lasso from a node into a fair cycle.
 
-    None if there is none among so many states. Those beyond are one, which has no moves.
+    None if there is none within `limit` states; all states beyond count as one without moves.
     """
     nodes, numbers = [node], {node.state: 0}
     ways: list[tuple[int, ...]] = [()]
@@ -129,7 +128,7 @@ def into_round(graph: Graph[Any], node: Node[Any], limit: int = ROUND) -> Way | 
     part = min(found, key=min)
     first = min(part)
     loop = loop_from(graph.system, nodes[first].state, lambda s: numbers.get(s, limit) in part)
-    return Way(ways[first], loop)
+    return Lasso(ways[first], loop)
 
 
 def nobody_ends(before: Sequence[Sequence[int]], ended: Iterable[int]) -> list[int]:
@@ -139,7 +138,7 @@ def nobody_ends(before: Sequence[Sequence[int]], ended: Iterable[int]) -> list[i
 
 
 def nodes_along(system: System[Any], state: Any, walk: Iterable[int]) -> Taken:
-    """A walk from a state on, with the node of each state on the way."""
+    """A path from a state on, with the node of each state."""
     taken = []
     for k in walk:
         node = Node(state, system.moves(state))

@@ -25,7 +25,7 @@ from simbbm.explore.runs.schedule import Along
 from simbbm.explore.search.attempt import Attempt, Interrupted
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits, Progress, Searched
 from simbbm.explore.search.coverage import never_awaited
-from simbbm.explore.search.space import Space
+from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.explore.witness.record import Found, Witness
 from simbbm.explore.witness.recording import witness_from
 from simbbm.model import Model
@@ -165,7 +165,7 @@ class Prover:
 
     def _found(self, attempt: Attempt) -> bool:
         failure = attempt.failure(self.wanted)
-        return failure is not None and (self.wanted is None or failure.way in self.wanted)
+        return failure is not None and (self.wanted is None or failure.kind in self.wanted)
 
     def _attempt(self, *, ample: bool, states: int | None, model: Model | None = None) -> Attempt:
         seconds = self.limits.seconds
@@ -185,7 +185,7 @@ class Prover:
         """What a search has come to, also one that was interrupted."""
         searched, space = attempt.searched, attempt.space
         failure = attempt.failure(self.wanted)
-        automaton = space.machine.spec.automaton
+        automaton = space.system.spec.automaton
         verdict, message = Verdict.PROVED, ""
         if failure:
             verdict, message = failure.verdict, failure.problem.message
@@ -202,7 +202,7 @@ class Prover:
             run=run.moves if run else None,
             loop=run.loop if run else None,
             certified=space.ample is None if failure else None,
-            also=tuple(f.way for f in searched.failures if f is not failure),
+            also=tuple(f.kind for f in searched.failures if f is not failure),
             states=searched.states,
             transitions=searched.transitions,
             depth=searched.depth,
@@ -213,7 +213,7 @@ class Prover:
             termination=_termination(attempt) if verdict is Verdict.PROVED else None,
             labels=len(automaton.labels),
             never=tuple(never_awaited(automaton)),
-            notes=space.machine.notes,
+            notes=space.system.notes,
         )
 
 
@@ -221,11 +221,11 @@ def _termination(attempt: Attempt) -> Termination:
     """What one complete search says of runs that might go on for ever."""
     known = attempt.searched.rounds
     assert known is not None
-    cpus = len(attempt.space.machine.spec.cpus)
+    cpus = len(attempt.space.system.spec.cpus)
     return Termination(known.components, cpus if known.left else None)
 
 
-def _cut_short(searched: Searched, space: Space) -> str:
+def _cut_short(searched: Searched, space: ReducedSystem) -> str:
     told = f"{searched.stopped}: not every state was visited"
     if space.ample is None:
         told += f"; nothing fails within the first {searched.depth} steps"

@@ -1,9 +1,9 @@
-"""A machine in which some CPUs stand still: all that a look ahead is given, and its memo's key.
+"""The machine in which some CPUs stand still: the input of a look-ahead, and the key of its memo.
 
-A CPU that does not move is to the others no more than this: TLBIs of theirs that it has not
-completed (a DSB waits for them), and what it holds where TLBs are in common. Everything else of it
-is taken away before a look ahead begins. So what others can do is found out from, and remembered
-under, the same value: there is nothing that one could depend on and the other leave out.
+Of a CPU that does not move, the others can notice two things: their TLBIs that it has not completed
+(a DSB waits for them), and its entries where TLBs are shared. Everything else is removed before a
+look-ahead begins. So the look-ahead is computed from exactly the value under which it is memoised,
+and cannot depend on anything that the key leaves out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from simbbm.core.system import Move, Problem
 
 WALKS_NOTHING = Regime((Ttbr(0),), (Ttbr(0),), (Tcr(0, 0, epd0=True, epd1=True),))
 SOME_TLBI = Tlbi("vmalle1", broadcast=True)
-"""Which TLBI is not complete makes no difference to a DSB that waits for it."""
+"""To a DSB it does not matter which TLBI is incomplete."""
 
 
 async def stand_still(cpu: Cpu) -> None:
@@ -32,24 +32,24 @@ async def stand_still(cpu: Cpu) -> None:
 
 
 class Future(NamedTuple):
-    """A machine in which only the `active` CPUs (a mask) move; the others are statues."""
+    """A machine in which only the `active` CPUs (a mask) move; the others are placeholders."""
 
     state: Machine
     active: int
 
 
 class Standing:
-    """Makes statues of CPUs, and moves those around them."""
+    """Replaces CPUs by placeholders that stand still, and moves the others."""
 
-    def __init__(self, machine: Arm64, symmetry: Symmetry) -> None:
-        self.machine = machine
+    def __init__(self, system: Arm64, symmetry: Symmetry) -> None:
+        self.system = system
         self.symmetry = symmetry
-        self._blank = _blank(machine)
+        self._blank = _blank(system)
 
     def future(self, state: Machine, active: int) -> Future:
-        """What the active CPUs' future depends on: they, memory, and the others as statues.
+        """What the future of the active CPUs depends on.
 
-        Of like CPUs it does not matter which of them move: a representative is taken.
+        Their states, memory, and placeholders of the others. It is a representative under symmetry.
         """
         owed = owed_mask(state, by=~active) & active
         cpus = tuple(
@@ -58,12 +58,13 @@ class Standing:
         return self._arranged(state._replace(cpus=cpus), active)
 
     def after(self, future: Future, move: Move) -> Future:
-        """What follows a move. TLBIs complete at once on those who stand still.
+        """The successor.
 
-        On some that is so (`ample.is_quiet`); the others are not independent of a TLBI anyway.
+        TLBIs complete at once on CPUs that stand still: that is exact for quiet ones
+        (`persistent_sets.is_quiet`), and the moves of others do not commute with a TLBI anyway.
         """
         state, active = future
-        after = self.machine.apply(state, move)
+        after = self.system.apply(state, move)
         cpus = tuple(
             new if active >> i & 1 else self._as_before(old, new)
             for i, (old, new) in enumerate(zip(state.cpus, after.cpus, strict=True))
@@ -71,39 +72,45 @@ class Standing:
         return self._arranged(after._replace(cpus=cpus), active)
 
     def problem(self, future: Future) -> Problem | None:
-        """The first property that fails on a CPU that moves.
+        """The first property that fails on an active CPU.
 
-        On a statue none is judged: where a TLBI is never delivered, what fails may be fictitious.
+        Placeholders are not judged: TLBIs are never delivered to them, so a failure may not be
+        real.
         """
         state, active = future
         cpus = tuple(cpu for i, cpu in enumerate(state.cpus) if active >> i & 1)
-        return self.machine.problem(state._replace(cpus=cpus))
+        return self.system.problem(state._replace(cpus=cpus))
 
     def _arranged(self, state: Machine, active: int) -> Future:
         numbers = self.symmetry.arrangement(state, active)
         mask = sum(1 << place for place, i in enumerate(numbers) if active >> i & 1)
         return Future(self.symmetry.arranged(state, numbers), mask)
 
-    def _statue(self, cpu: CpuState, owed: int) -> CpuState:
-        """What a CPU is to the others; `owed`: whom one of those that stand still owes a TLBI."""
-        cpus = self.machine.shared.cpus
-        if self.machine.common:
-            return cpus.change(self._blank, mmu=cpu.mmu, inbox=cpu.inbox, features=cpu.features)
+    def _statue(self, pe: CpuState, owed: int) -> CpuState:
+        """The placeholder of a CPU.
+
+        `owed`: the CPUs of which one that stands still has a pending TLBI.
+        """
+        cpus = self.system.shared.cpus
+        if self.system.common:
+            return cpus.change(
+                self._blank, mmu=pe.mmu, pending_tlbis=pe.pending_tlbis, features=pe.features
+            )
         issuers = (i for i in range(owed.bit_length()) if owed >> i & 1)
-        inbox = tuple(Pending(issuer, SOME_TLBI) for issuer in issuers)
-        return cpus.change(self._blank, inbox=inbox)
+        pending_tlbis = tuple(Pending(issuer, SOME_TLBI) for issuer in issuers)
+        return cpus.change(self._blank, pending_tlbis=pending_tlbis)
 
     def _as_before(self, old: CpuState, new: CpuState) -> CpuState:
-        """A statue after a move of others: what it holds in common may have changed."""
-        return self.machine.shared.cpus.change(old, mmu=new.mmu)
+        """A placeholder after a move of others: the entries of its shared TLB may have changed."""
+        return self.system.shared.cpus.change(old, mmu=new.mmu)
 
 
-def _blank(machine: Arm64) -> CpuState:
-    """A CPU that does nothing, holds nothing and owes nothing."""
+def _blank(system: Arm64) -> CpuState:
+    """A CPU that does nothing and holds nothing."""
     nowhere = ControlPoint(
-        machine.spec.automaton, None, stand_still, (), (), "stand_still", serial=-1
+        system.spec.automaton, None, stand_still, (), (), "stand_still", serial=-1
     )
-    pools, tables = machine.shared, machine.initial().memory.tables
+    pools, tables = system.shared, system.initial().memory.tables
     return pools.cpus.kept(
         CpuState(
             point=nowhere,
@@ -116,7 +123,7 @@ def _blank(machine: Arm64) -> CpuState:
             event=False,
             masked=False,
             vbar=None,
-            inbox=(),
+            pending_tlbis=(),
             features=Features(),
         )
     )

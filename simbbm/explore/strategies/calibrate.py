@@ -1,6 +1,6 @@
-"""Measure what a scenario's runs are like, for PCT, URW and surprise bounds.
+"""Calibration: measures the length of a scenario's runs and its agents, for PCT, URW and surprise.
 
-A few runs say it: the polite one, and random ones whose seeds come from the campaign's. So a
+It takes a few runs: the default schedule, and random ones with seeds from the campaign's. So a
 profile is a function of scenario, parameters and campaign seed, and the same in every worker. It is
 an estimate: runs that turn out longer are reported and not counted.
 """
@@ -23,7 +23,7 @@ _STEPS_MAX = 10_000
 
 
 class Census:
-    """A chooser that counts what happens in a run that another one directs."""
+    """A chooser that counts agents and moves, and leaves the choices to another one."""
 
     def __init__(self, chooser: Chooser) -> None:
         self._chooser = chooser
@@ -32,7 +32,7 @@ class Census:
         self.arrivals = 0
 
     def choose(self, node: Node[Any]) -> int:
-        """Return the other's choice."""
+        """Return the choice of the other chooser."""
         menu: Any = node.policy or menu_of(node)
         self.arrivals += len(set(menu.hardware) - self._waiting)
         k = self._chooser.choose(node)
@@ -43,7 +43,7 @@ class Census:
 
 
 def calibrate(engine: Engine[Any], campaign_seed: int) -> Profile:
-    """Return the profile of a few runs, which belong to no campaign."""
+    """Return the profile of a few runs, which are not part of the campaign."""
     polite = Census(Polite())
     steps = [engine.run(polite, _STEPS_MAX).steps]
     moves: Counter[str] = Counter()

@@ -1,18 +1,18 @@
-"""How much a sample of runs has not seen: what two numbers of rare states say about unseen ones.
+"""Estimates of the states that a sample of runs has not seen, from the numbers of rare ones.
 
-Each run is one draw; a state counts once a run that comes to it. With Q1 states that only one of m
-runs met, and Q2 that exactly two did:
+Each run is one draw; a run counts a state at most once. With Q1 states that exactly one of m runs
+visited, and Q2 that exactly two did:
 
-* Q1 / m is the expected number of unseen states that one further run would meet (I. J. Good, "The
+* Q1 / m is the expected number of unseen states that one further run would visit (I. J. Good, "The
   population frequencies of species and the estimation of population parameters", Biometrika 1953;
   Good credits A. M. Turing).
 * seen + (m-1)/m * Q1^2 / (2 Q2) is a lower bound, in expectation, of the number of states that such
-  runs can meet (A. Chao, "Estimating the population size for capture-recapture data with unequal
+runs can visit (A. Chao, "Estimating the population size for capture-recapture data with unequal
   catchability", Biometrics 1987; the bias-corrected form where Q2 is 0).
 
-Both are about what runs under this strategy are likely to meet, and about nothing else: a state
-that one run in a million meets is in neither, and may be the one that fails. That is no detail.
-Uniform walks hardly ever meet most states of a protocol, and their Chao2 is as little as a quarter
+Both are about states that runs of this strategy are likely to visit, and about nothing else: a
+state that one run in a million visits is in neither, and may be the one that fails. This matters:
+uniform walks hardly ever visit most states of a protocol, and their Chao2 is as little as a quarter
 of the truth where that is known; so the sample is of all strategies that take turns, which between
 them come much closer (`nox -s quality` prints how close).
 """
@@ -33,20 +33,23 @@ RUNS = 1_000
 
 
 class Visitor:
-    """A chooser that notes the states which another one's run comes to."""
+    """A chooser that records the states of a run, and leaves the choices to another one."""
 
     def __init__(self, chooser: Chooser) -> None:
         self._chooser = chooser
         self.nodes: set[Node[Any]] = set()
 
     def choose(self, node: Node[Any]) -> int:
-        """Return the other's choice."""
+        """Return the choice of the other chooser."""
         self.nodes.add(node)
         return self._chooser.choose(node)
 
 
 class Sample:
-    """In how many runs each state was met; states are named by the first 64 bits of a digest."""
+    """How many runs visited each state.
+
+    States are identified by the first 64 bits of their digest.
+    """
 
     def __init__(self) -> None:
         self.runs = 0
@@ -59,7 +62,7 @@ class Sample:
 
 
 class Estimate(msgspec.Struct, frozen=True):
-    """What a sample says about the states that it has not met."""
+    """The estimates of a sample."""
 
     runs: int
     states_seen: int
@@ -68,19 +71,19 @@ class Estimate(msgspec.Struct, frozen=True):
 
     @property
     def unseen_per_run(self) -> float:
-        """How many unseen states a further run would meet (Good-Turing)."""
+        """How many unseen states a further run would visit (Good-Turing)."""
         return self.states_seen_once / self.runs
 
     @property
     def states(self) -> int:
-        """How many states such runs can meet, at least (Chao2)."""
+        """How many states such runs can visit, at least (Chao2)."""
         once, twice = self.states_seen_once, self.states_seen_twice
         unseen = once * once / (2 * twice) if twice else once * (once - 1) / 2
         return self.states_seen + round(unseen * (self.runs - 1) / self.runs)
 
     @property
     def text(self) -> str:
-        """Two honest sentences."""
+        """The estimates as sentences for people."""
         return (
             f"The first {self.runs:,} runs met {self.states_seen:,} states, of at least about "
             f"{self.states:,} (Chao2); one more would meet {self.unseen_per_run:.2g} that none of "
@@ -89,7 +92,7 @@ class Estimate(msgspec.Struct, frozen=True):
 
 
 def estimate(samples: Iterable[Sample]) -> Estimate | None:
-    """What samples of disjoint runs say together; None if no run was sampled."""
+    """The estimate of several disjoint samples together; None if no run was sampled."""
     runs, met = 0, Counter[int]()
     for sample in samples:
         runs += sample.runs

@@ -1,9 +1,8 @@
-"""How many runs it takes to find a bad twin: over many campaigns, by strategy.
+"""Runs to detection: how many runs each strategy needs to find a bad twin, over many campaigns.
 
 A campaign counts its runs up to the first failure that its scenario declares; one that finds none
-within the cap is censored: it would have taken longer, nobody knows how much. Medians and their
-intervals are order statistics, so that censored campaigns need no guess: whatever is beyond what
-was found is just that.
+within the cap is censored: it would have taken longer, by an unknown amount. Medians and their
+intervals are order statistics, so that censored campaigns need no guess.
 
 A campaign is the one that `stress` would make with the same seed.
 """
@@ -18,7 +17,7 @@ from simbbm.check.verdict import Expectation
 from simbbm.core.choice import run_seed
 from simbbm.explore.runs.live import require_live
 from simbbm.explore.runs.play import MAX_STEPS, Player
-from simbbm.explore.search.attempt import way_of
+from simbbm.explore.search.attempt import failure_kind
 from simbbm.explore.strategies.calibrate import calibrate
 from simbbm.explore.strategies.named import Strategy, strategy
 from simbbm.model import Model
@@ -37,14 +36,14 @@ COMPARED = (
 CONTROL = "hardware=eager"
 """The column of the control experiment: `default`, on hardware that delays nothing."""
 FEWEST_TRIALS = 6
-"""All of fewer trials may lie on one side of the median more often than one time in twenty."""
+"""Fewer trials give no 95 % interval: all may lie on one side of the median too often."""
 
 
 class Trials(NamedTuple):
-    """Campaigns that differ in their seeds alone."""
+    """A number of campaigns that differ in their seeds only."""
 
     seed: int = 0
-    """Of the first; each other has the next."""
+    """The first seed; the campaigns have consecutive ones."""
     campaigns: int = 30
     cap: int = 1_000
     """Runs after which a campaign is given up."""
@@ -57,7 +56,7 @@ class Trials(NamedTuple):
 
 
 class Kills(NamedTuple):
-    """What the campaigns of one strategy came to."""
+    """The results of the campaigns of one strategy."""
 
     runs: tuple[int, ...]
     """Runs up to the failure, of those that found one; fewest first."""
@@ -71,7 +70,10 @@ class Kills(NamedTuple):
 
     @property
     def interval(self) -> tuple[int | None, int | None]:
-        """Between what the true median lies in at least 19 of 20 cases; None: beyond the cap."""
+        """An interval that contains the true median in at least 19 of 20 cases.
+
+        None: beyond the cap.
+        """
         rank = interval_rank(self.trials)
         return self._rank(rank), self._rank(self.trials + 1 - rank)
 
@@ -95,8 +97,8 @@ def interval_rank(trials: int) -> int:
 def kills(model: Model, names: Sequence[str], trials: Trials) -> dict[str, Kills]:
     """Return what each of these strategies needs to find a twin, and the control if there is one.
 
-    A twin that changes nothing is refused. All campaigns share one graph of states: which runs
-    first changes the time that it takes and nothing else.
+    A twin that changes nothing is refused. All campaigns share one graph of states: their order
+    changes the time taken and nothing else.
     """
     require_live(model)
     row = _kills(model, names, trials)
@@ -124,6 +126,6 @@ def _campaign(
     """Return how many runs a campaign takes to find what is declared, None if it does not."""
     for number in range(trials.cap):
         chooser = plan.chooser(run_seed(seed, number), number)
-        if way_of(player.play(chooser).end) in expect.failures:
+        if failure_kind(player.play(chooser).end) in expect.failures:
             return number + 1
     return None

@@ -1,8 +1,8 @@
-"""What a chooser sees in a node: its moves by agent and by CPU, worked out once.
+"""The enabled moves of a node as choosers need them: by agent and by CPU, computed once.
 
-Which moves they are is nothing to a chooser, only whose they are: nodes in which the same agents
-have as many moves share one menu. It lives in the node's `policy` slot, so that strategies may
-share a graph and a choice costs a draw and a few lookups.
+Choosers depend on whose the moves are, not on what they do: nodes in which the same agents have as
+many moves share one menu. It lives in the node's `policy` slot, so that strategies may share a
+graph and a choice costs a draw and a few lookups.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Moves = tuple[int, ...]
 
 
 class AgentSet:
-    """Who can move. One object for each set that is met, so that it is cheap as a key."""
+    """The agents that can move. Interned: one object for each set, so that it is cheap as a key."""
 
     __slots__ = ("names",)
 
@@ -59,7 +59,7 @@ class Menu:
         self.agents = tuple(self.moves_of.values())
         """Agent by agent, its moves."""
         self.single = () if any(m[1:] for m in self.agents) else tuple(m[0] for m in self.agents)
-        """Agent by agent, its only move; empty if somebody has several."""
+        """Agent by agent, its only move; empty if some agent has several."""
         by_cpu: dict[int, list[Moves]] = {}
         for name, moves in self.moves_of.items():
             by_cpu.setdefault(cpu_of[name], []).append(moves)
@@ -76,7 +76,7 @@ _menus: dict[tuple[tuple[str, int], ...], Menu] = {}
 
 
 def menu_of(node: Node[Any]) -> Menu:
-    """Find a node's menu and leave it there. Choosers look at `node.policy` first."""
+    """Compute a node's menu and store it in `node.policy`, where choosers look first."""
     agent_and_cpu = tuple([(move.agent, move.cpu) for move in node.moves])
     menu = _menus.get(agent_and_cpu)
     if menu is None:

@@ -1,4 +1,4 @@
-"""Strategies by name: how a campaign's runs choose among what is enabled."""
+"""Strategies by name: how the runs of a campaign choose among enabled moves."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ class Strategy(Protocol):
 
     @property
     def needs_calibration(self) -> bool:
-        """Whether `calibrated` has something to fit."""
+        """Whether the strategy depends on a profile (`calibrated`)."""
 
     def calibrated(self, profile: Profile) -> Strategy:
-        """This strategy, fitted to a scenario whose runs are like this."""
+        """This strategy, with the parameters of this profile."""
 
     def chooser(self, seed: bytes, number: int) -> Chooser:
-        """The chooser of run `number`, whose seed this is."""
+        """The chooser of run `number`, with this seed."""
 
 
 def strategy(text: str) -> Strategy:

@@ -44,7 +44,7 @@ class PctChooser:
 
     @property
     def agents(self) -> int:
-        """How many distinct agents could move at some step among the first k."""
+        """How many distinct agents were enabled at some step among the first k."""
         return len(self._priorities)
 
     def choose(self, node: Node[Any]) -> int:
@@ -76,7 +76,7 @@ class Priorities(dict[str, int]):
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
         self.first_of: dict[AgentSet, str] = {}
-        """Who has the highest priority, as far as `first` was asked since the last drop."""
+        """Memo of `first`, since the last drop."""
 
     def __missing__(self, name: str) -> int:
         # 32 bits, made distinct by the order of first sight: a tie would favour the lower agent.
@@ -85,7 +85,7 @@ class Priorities(dict[str, int]):
         return priority
 
     def first(self, agents: AgentSet) -> str:
-        """Who of these has the highest priority."""
+        """The agent among these with the highest priority."""
         name = self.first_of[agents] = max(agents.names, key=self.__getitem__)
         return name
 
@@ -120,7 +120,7 @@ class Pct:
         self.name = f"pct:depth={depth}"
 
     def calibrated(self, profile: Profile) -> Pct:
-        """The same with another k."""
+        """The same strategy, with the k of this profile."""
         return Pct(self.depth, profile.steps)
 
     def chooser(self, seed: bytes, number: int) -> Chooser:  # noqa: ARG002 - the protocol's

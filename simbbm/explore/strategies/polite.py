@@ -13,7 +13,7 @@ class PoliteStrategy:
     needs_calibration = False
 
     def calibrated(self, profile: Profile) -> PoliteStrategy:  # noqa: ARG002 - the protocol's
-        """Nothing has to be fitted."""
+        """Return the strategy itself: it has no parameters."""
         return self
 
     def chooser(self, seed: bytes, number: int) -> Chooser:  # noqa: ARG002 - the protocol's

@@ -1,9 +1,9 @@
-"""The default strategy: several in turn, since no single one is best at every bug.
+"""The default strategy: several in turn, since none is best for every bug.
 
-Uniform walks are a cliff for bugs behind a long run of steps, PCT is weak where a bug needs many
-orderings, surprise bounds where hardware is late everywhere, and nobody knows beforehand which it
-will be. Runs take turns by number, so that a
-portfolio depends on nothing but the campaign's seed.
+Uniform walks hardly find bugs behind a long sequence of steps, PCT is weak where a bug needs many
+orderings, surprise bounds where hardware has to be late many times, and it is not known beforehand
+which bug there is. Runs take turns by number, so that a portfolio depends on nothing but the
+campaign's seed.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Portfolio:
         self.needs_calibration = any(member.needs_calibration for member in members)
 
     def calibrated(self, profile: Profile) -> Portfolio:
-        """The same with every member fitted."""
+        """The same portfolio, with every member calibrated."""
         return Portfolio(self.name, tuple(m.calibrated(profile) for m in self.members))
 
     def chooser(self, seed: bytes, number: int) -> Chooser:
-        """The chooser of the member whose turn it is."""
+        """The chooser of the member that run `number` belongs to."""
         return self.members[number % len(self.members)].chooser(seed, number)

@@ -62,13 +62,13 @@ class PosChooser:
 
 
 def _no_races(node: Node[Any]) -> list[tuple[str, ...] | None]:
-    """Nothing is known of a node's races yet."""
+    """The races of a node that was not visited yet."""
     node.races = [None] * len(node.moves)
     return node.races
 
 
 def _races(node: Node[Any], k: int) -> tuple[str, ...]:
-    """Who draws anew after move `k`: its agent, and whoever races with it."""
+    """The agents that draw anew after move `k`: its own, and those that race with it."""
     ran = node.moves[k]
     names = {ran.agent: None}
     for other in node.moves:
@@ -86,7 +86,7 @@ class Pos:
     needs_calibration = False
 
     def calibrated(self, profile: Profile) -> Pos:  # noqa: ARG002 - the protocol's
-        """Nothing has to be fitted."""
+        """Return the strategy itself: it has no parameters."""
         return self
 
     def chooser(self, seed: bytes, number: int) -> Chooser:  # noqa: ARG002 - the protocol's

@@ -1,4 +1,4 @@
-"""What a scenario's runs are like, as far as a strategy has to know before one starts."""
+"""The measured properties of a scenario's runs that strategies depend on."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 
 class Profile(NamedTuple):
-    """What a few runs showed."""
+    """The results of a few calibration runs."""
 
     steps: int
     """The most steps of a run."""
     arrivals: int = 1
-    """How often hardware was given something to do in the polite run."""
+    """How many times hardware got something to do in the default run."""
     moves: tuple[tuple[str, int], ...] = ()
     """Each agent's mean number of moves in a random run, at least one; by name."""
 

@@ -4,7 +4,7 @@ Uniform over *agents* and not over moves, so that one with many moves (a load th
 results) does not crowd out the rest. CPU-first gives a CPU with much pending hardware no more turns
 than a quiet one.
 
-A draw is a 16-bit number of the tape, scaled; a choice among one is no choice and draws nothing.
+A draw is a 16-bit number of the tape, scaled; a choice among one draws nothing.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class RandomWalk:
         self.name = "cpu-first" if cpu_first else "random"
 
     def calibrated(self, profile: Profile) -> RandomWalk:  # noqa: ARG002 - the protocol's
-        """Nothing has to be fitted."""
+        """Return the strategy itself: it has no parameters."""
         return self
 
     def chooser(self, seed: bytes, number: int) -> Chooser:  # noqa: ARG002 - the protocol's

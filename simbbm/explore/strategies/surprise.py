@@ -1,19 +1,18 @@
-"""A bounded number of surprises: hardware does all at once and nothing optional, but for b times.
+"""Delay-bounded scheduling: hardware acts at once and takes no optional move, except b times.
 
-A delay bound (M. Emmi, S. Qadeer, Z. Rakamaric: "Delay-Bounded Scheduling", POPL 2011), counted in
-what a reader of a counterexample has to believe of the hardware. A *surprise* is
+A delay bound (M. Emmi, S. Qadeer, Z. Rakamaric: "Delay-Bounded Scheduling", POPL 2011), where a
+delay is one unusual choice of hardware, which a reader of a counterexample has to accept. A
+*surprise* is
 
 * an obligatory hardware agent (a drain, a TLBI, a register that takes effect) that is given
   something to do and does not do it at once, however long it then waits; or
 * an optional move.
 
-What is no surprise: which CPU's program goes on, and what one of several possible values it sees.
-
-Each time that hardware is given something to do is an *arrival*. The run draws beforehand, among as
-many arrivals as a polite run has, which b of them will surprise, and for how many steps; a shorter
-wait that leaves nobody else to move ends early. The programs of the CPUs follow PCT with two change
-points (see explore/strategies/pct.py): how they interleave is no surprise, but a bug may depend on
-it.
+Not a surprise: which CPU's program moves, and which of several possible values it reads. Each time
+that hardware gets something to do is an *arrival*. Before the run, b of as many arrivals as the
+default run has are drawn, with a delay in steps for each; a delay ends early when nothing else can
+move. The programs of the CPUs follow PCT with two change points (see explore/strategies/pct.py):
+how they interleave is no surprise, but a bug may depend on it.
 """
 
 from __future__ import annotations
@@ -57,11 +56,11 @@ class SurpriseChooser:
             self._tape.below(profile.arrivals): 1 + self._tape.below(profile.steps)
             for _ in range(budget)
         }
-        """Which arrivals surprise, and for how long."""
+        """The arrivals that are delayed, and for how many steps."""
         self._arrivals = 0
         self._step = 0
         self._waiting: dict[str, int] = {}
-        """Hardware that waits, and the step until which it does."""
+        """Hardware agents that are delayed, and the step until which they are."""
         self.surprises = 0
 
     def choose(self, node: Node[Any]) -> int:
@@ -77,7 +76,7 @@ class SurpriseChooser:
         return k
 
     def _hardware(self, node: Node[Any], menu: Menu) -> str | None:
-        """The first hardware agent that has waited as long as was drawn for it."""
+        """The first hardware agent whose delay is over."""
         moves_of, waiting = menu.moves_of, self._waiting
         for name in waiting:
             if name not in moves_of:
@@ -93,10 +92,10 @@ class SurpriseChooser:
         return None
 
     def _until(self, move: Move) -> int:
-        """Until which step hardware waits that was just given this move to make.
+        """The step until which this new move of hardware is delayed.
 
-        What is optional, and the event stream, happens only as a surprise; the event stream also
-        if nobody else can move.
+        Optional moves and the event stream happen only as surprises; the event stream also if
+        nothing else can move.
         """
         wait = self._waits.get(self._arrivals)
         self._arrivals += 1
@@ -106,7 +105,10 @@ class SurpriseChooser:
         return self._step + (wait or 0)
 
     def _program(self, menu: Menu) -> str:
-        """The program of the highest priority; if all wait, the hardware with the shortest wait."""
+        """The runnable program of highest priority.
+
+        If all are blocked, the hardware with the earliest deadline.
+        """
         programs = menu.programs
         names = programs.names
         if not names:
@@ -138,7 +140,7 @@ class Surprise:
         self.name = f"surprise:budget={budget}"
 
     def calibrated(self, profile: Profile) -> Surprise:
-        """The same, with as many arrivals and steps as this scenario has."""
+        """The same strategy, with the numbers of arrivals and steps of this profile."""
         return Surprise(self.budget, profile)
 
     def chooser(self, seed: bytes, number: int) -> Chooser:  # noqa: ARG002 - the protocol's

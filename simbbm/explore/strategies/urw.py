@@ -4,7 +4,7 @@ H. Zhao, D. Wolff, U. Mathur, A. Roychoudhury: "Selectively Uniform Concurrency 
 2025. If every agent's number of moves were known, and all could always move, choosing an agent with
 probability proportional to the moves it has yet to make would make every interleaving equally
 likely. A plain random walk instead favours those in which all advance at the same pace: an agent
-with one move left, among others with hundreds, is nearly always done at once.
+with one move left, among others with hundreds, nearly always moves early.
 
 The numbers are means of calibration runs, so they belong to scenario, parameters and campaign seed;
 an agent that has made more moves than that, or was never seen, counts as if it had one left.
@@ -56,7 +56,7 @@ class UrwChooser:
 
 
 class _Left(dict[str, int]):
-    """Moves left; an agent that calibration did not meet has one."""
+    """Moves left by agent; one for an agent that calibration did not see."""
 
     __slots__ = ()
 
@@ -75,7 +75,7 @@ class Urw:
         self.moves = dict(profile.moves)
 
     def calibrated(self, profile: Profile) -> Urw:
-        """The same with every agent's number of moves."""
+        """The same strategy, with each agent's number of moves in this profile."""
         return Urw(profile)
 
     def chooser(self, seed: bytes, number: int) -> Chooser:  # noqa: ARG002 - the protocol's

@@ -10,7 +10,7 @@ from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.features import EAGER, Features
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.registers import Regime, Ttbr
-from simbbm.arm64.translation.sharing import groups, in_common
+from simbbm.arm64.translation.cnp import common_halves, groups
 from simbbm.core.values import encode
 from tests.support import FLAG, FLAG2, INV, NEW, OLD, OTHER, PX, REGIME, ROOT, X, explore, little
 
@@ -96,17 +96,17 @@ def test_other_tables_are_not_in_common() -> None:
     """Both have CnP set, for different tables (which is unpredictable, and not shown)."""
     other = COMMON._replace(ttbr0=(Ttbr(OTHER, asid=1, cnp=True),))
 
-    assert (False, False) == in_common(COMMON, other)
-    assert (True, False) == in_common(COMMON, COMMON)
-    assert (False, True) == in_common(*(REGIME._replace(ttbr1=(AGAIN,)),) * 2)
-    assert (False, False) == in_common(REGIME, REGIME)
+    assert (False, False) == common_halves(COMMON, other)
+    assert (True, False) == common_halves(COMMON, COMMON)
+    assert (False, True) == common_halves(*(REGIME._replace(ttbr1=(AGAIN,)),) * 2)
+    assert (False, False) == common_halves(REGIME, REGIME)
 
 
 def test_a_register_that_may_still_be_in_effect_counts() -> None:
     """Between MSR and ISB the reader may have CnP set, or not."""
     both = COMMON._replace(ttbr0=(AGAIN, OWN))
 
-    assert (True, False) == in_common(COMMON, both)
+    assert (True, False) == common_halves(COMMON, both)
     assert {OLD, NEW} == got(WRITER, read(BACK[0]))
 
 

@@ -11,14 +11,14 @@ from simbbm.arm64.execution.instructions import RULES, Decoded
 from simbbm.arm64.execution.storebuffer import Store, StoreBuffer
 from simbbm.arm64.features import DELAYED, Features
 from simbbm.arm64.machine import Arm64
-from simbbm.arm64.translation.shootdown import (
+from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, Tlbi
+from simbbm.arm64.translation.tlbi_completion import (
     flight_holds_up,
     overlooked,
     stale,
     stores_hold_up,
     translated_anew,
 )
-from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, Tlbi
 from simbbm.arm64.translation.walks import TRANSLATION, Fault
 from tests.support import OLD, WORDS, X, Y, little
 

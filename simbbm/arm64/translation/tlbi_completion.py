@@ -1,4 +1,4 @@
-"""What the completion of a TLBI means for stores and instructions that are under way (R9, R10).
+"""TLBI completion: which pending stores and instructions it waits for, or retranslates (R9, R10).
 
 On a CPU other than the issuer, completion means that no access will be performed any more with a
 translation that was invalidated. Accesses that were translated but not performed are translated
@@ -22,7 +22,7 @@ from simbbm.arm64.translation.tlb import LeafEntry, Tlbi
 def stale(
     geometry: Geometry, entry: LeafEntry | None, held: Sequence[LeafEntry], tlbi: Tlbi
 ) -> bool:
-    """Whether the TLBI took this entry away (and no walk could bring it back)."""
+    """Whether the TLBI has invalidated this entry, and no walk can refill it."""
     return (
         entry is not None
         and tlbi.remainder(entry, geometry) != (entry,)
@@ -31,7 +31,7 @@ def stale(
 
 
 def stores_hold_up(shared: Shared, state: CpuState, held: Sequence[LeafEntry], tlbi: Tlbi) -> bool:
-    """Whether a pending store was translated with an entry that the TLBI took away.
+    """Whether a pending store was translated with an entry that the TLBI has invalidated.
 
     By erratum 4118414 that holds up the second of two broadcast TLBIs only.
     """
@@ -51,7 +51,10 @@ def _overlooks(state: CpuState, tlbi: Tlbi) -> bool:
 def overlooked(
     shared: Shared, state: CpuState, held: Sequence[LeafEntry], tlbi: Tlbi
 ) -> StoreBuffer:
-    """The store buffer after a TLBI has acted: by erratum 4118414 it does not wait for some."""
+    """The store buffer after a TLBI has acted.
+
+    By erratum 4118414, with the stores it ignores marked.
+    """
     if not _overlooks(state, tlbi):
         return state.buffer
     stores = (

@@ -1,4 +1,4 @@
-"""What a program asks for that makes no sense: each mistake is one line that names its place."""
+"""Checks of operands: a mistake of the program is a ScenarioError that names the step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simbbm.core.errors import ScenarioError
 
 
 def check_address(where: object, mnemonic: str, address: object) -> None:
-    """Refuse what is no address."""
+    """Refuse an operand that is not an address."""
     if type(address) is not int:
         raise ScenarioError(f"{where}: {mnemonic} of something that is no address")
 
@@ -30,7 +30,7 @@ def check_fits(
 def no_such_register(
     where: object, register: str, value: object, known: tuple[str, ...]
 ) -> ScenarioError:
-    """What is to be said of an MSR of something that the register cannot hold."""
+    """The error for an MSR of a value that the register cannot hold."""
     told = f"{where}: no msr of {type(value).__name__} to {register}"
     if register in known:
         what = "Tcr" if register.startswith("tcr") else "Ttbr"
@@ -41,7 +41,7 @@ def no_such_register(
 def satisfied(
     where: object, predicate: Callable[..., bool], value: Any, args: tuple[Any, ...]
 ) -> bool:
-    """Whether a predicate holds; it is the author's, and what it raises is refused."""
+    """Whether an author's predicate holds; an exception in it is a ScenarioError."""
     try:
         return bool(predicate(value, *args))
     except Exception as error:  # noqa: BLE001 - the author's function

@@ -1,50 +1,50 @@
-"""Persistent sets: where one CPU's moves are enough, because no order of the others' matters to it.
+"""Persistent sets (`--no-ample`): where the moves of one CPU are enough, as the others' commute.
 
 In a state, all enabled moves of one CPU (its program's and its hardware's) are a persistent set if
-whatever the other CPUs can do without it commutes with them and gives it no other moves
-(Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", LNCS 1032, 1996,
-ch. 4; Valmari, "Stubborn sets for reduced state space generation", 1990). A search that takes a
-persistent set in every state meets every state in which nothing can happen any more.
+all that the other CPUs can do while it stands still commutes with them and enables no other moves
+of it (Godefroid, "Partial-Order Methods for the Verification of Concurrent Systems", LNCS 1032,
+1996, ch. 4; Valmari, "Stubborn sets for reduced state space generation", 1990). A search that takes
+a persistent set in every state reaches every state without moves.
 
 The argument, and the test that is false if a sentence is (in tests/explore/test_persistent_sets.py
 unless another file is named; its `assert_persistent` tries the definition itself):
 
 1. Moves of different CPUs commute if neither writes a cell that the other reads or writes, and what
-   could give a CPU another move is among its cells (`footprints`): the word that it polls, its
-   monitor, the event register, tables that its walks can come upon. `test_random_programs`,
+could enable another move of a CPU is among its cells (`footprints`): the word that it polls, its
+monitor, the event register, tables that its walks can reach. `test_random_programs`,
    `test_a_store_that_links_...`, `test_who_polls_...`, `test_words_may_have_any_name`; pairwise
    tests/arm64/test_hardware.py.
-2. What the others can do is not guessed from their programs' text but found out, by searching the
-   machine in which this CPU stands still, in the same reduced way: all moves that are possible in
-   some order are met (5). `test_one_word_that_all_use_...` (test_reductions.py).
+2. What the others can do is not read from their programs but searched, on the machine in which this
+CPU stands still, with the same reduction: every move that is possible in some order is reached (5).
+`test_one_word_that_all_use_...` (test_reductions.py).
 3. A property that looks at one CPU is one more move of it, which reads what the CPU holds and every
-   table that its walks can come upon, and ends the run. So a look ahead ends where one of those
-   that move fails, and not where the CPU that stands still does: a TLBI is never delivered to it
-   there, and what fails may be fictitious. `test_what_fails_on_a_cpu_that_stands_still_...`,
+table that its walks can reach, and ends the run. So a look-ahead ends where a property fails on a
+CPU that moves, and not where it fails on the one that stands still: TLBIs are never delivered to
+that, so the failure may not be real. `test_what_fails_on_a_cpu_that_stands_still_...`,
    `test_who_waits_is_looked_at_all_the_same` (test_reductions.py).
-4. A look ahead is remembered under all that it was given (`standing.Future`): those that move,
-   memory, and of the others whom they owe a TLBI and, where TLBs are in common, what they hold.
+4. A look-ahead is memoised by all that it depends on (`standing.Future`): the CPUs that move,
+memory, and of the others their pending TLBIs and, where TLBs are shared, their entries.
    `test_a_look_ahead_knows_...` (two).
-5. A move is not put off for ever. Every cycle of states contains a step in which some program goes
-   back to an older control point, or to the same; where that is possible, its CPU's moves are not
-   taken alone (the sticky proviso of Kurshan, Levin, Minea, Peled, Yenigün, "Static partial order
+5. No move is postponed for ever. Every cycle of states contains a step in which some program
+returns to an older control point, or stays; where that is possible, its CPU's moves are not taken
+alone (the sticky proviso of Kurshan, Levin, Minea, Peled, Yenigün, "Static partial order
    reduction", TACAS'98). `test_who_goes_round_...` (test_reductions.py).
-6. A broadcast TLBI gives every CPU a move. It commutes with the moves of one that holds nothing it
-   could take away, mark or wait for (`is_quiet`), before and after; with others it does not. So
-   TLBIs may complete at once on who stands still. `test_a_tlbi_may_act_before_an_isb_...`,
+6. A broadcast TLBI gives every CPU a move. It commutes with the moves of a CPU that holds nothing
+it could invalidate, mark or wait for (`is_quiet`), before and after; with others it does not. So
+TLBIs may complete at once on a CPU that stands still. `test_a_tlbi_may_act_before_an_isb_...`,
    `test_a_tlbi_does_not_wait_...` (test_reductions.py).
-7. Who waits in a DSB for others to complete goes on when they do: that is one more move.
+7. A CPU that waits in a DSB for TLBIs of its own gets a move when the others complete them.
    `test_who_waits_for_others_to_complete_...`.
-8. What is optional need not happen: a CPU that may be interrupted is not taken alone.
+8. Optional moves need not happen: a CPU that may be interrupted is not taken alone.
 
 A run ends at its first violation. If a move that is taken alone ends the run, or one of the others'
-does, it does so in every order; so a search that meets no violation has not overlooked one (it may
-meet another one than a search of everything would).
+does, it does so in every order; so a search that finds no violation has not missed one (it may find
+a different one than a full search).
 
 Together with symmetry: Emerson, Jha, Peled, "Combining partial order and symmetry reductions",
 TACAS'97. Counterexamples may be longer than the shortest. The whole is compared with a search that
-reduces nothing, on random programs, in tests/differential. That one CPU is enough where it should
-be is asked in test_ample.py, and what may be spent on finding out in test_ample_cost.py.
+reduces nothing, on random programs, in tests/differential. test_ample.py tests that sets are as
+small as they should be, test_ample_cost.py what the look-aheads may cost.
 
 Not reduced: machines with concrete TLBs, listings, programs with a load window, properties that
 look at several CPUs at once.
@@ -55,7 +55,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from simbbm.arm64.cpu import CpuState
-from simbbm.arm64.footprints import EVERY_INBOX, cpu_footprint, is_own
+from simbbm.arm64.footprints import EVERY_PENDING_TLBIS, cpu_footprint, is_own
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.state import Machine, owed_mask
 from simbbm.arm64.symmetry import Symmetry
@@ -64,35 +64,35 @@ from simbbm.core.system import Cell, Move
 from simbbm.explore.search.standing import Future, Standing
 
 MAX_LOOKAHEAD = 10_000
-"""States of one look at what others can do, for three CPUs; twice as many for each further one.
+"""Limit of states of one look-ahead, for three CPUs; twice as many for each further one.
 
-Where more are needed, looking ahead costs more than it saves (stores that nothing orders, a CPU
-that nobody holds up): no more of it is done then.
+Where more are needed, looking ahead costs more than it saves (unordered stores, a CPU that nothing
+stops): it is given up then.
 """
 
 Cells = tuple[int, int]
-"""Cells that are read and written, as bits."""
+"""Cells that are read, and cells that are written, as bit masks."""
 
 ANYTHING: Cells = (-1, -1)
-"""Every cell: what is not known to be independent is not."""
+"""Every cell: conflicts with everything."""
 
 
 class Step(NamedTuple):
-    """What a CPU can do next."""
+    """The moves of a CPU, and whether they may be taken alone."""
 
     moves: tuple[Move, ...]
     cells: Cells
     free: bool
-    """Whether its moves may be taken alone, if they are independent of the others' futures."""
+    """Whether its moves may be taken alone, if they are independent of the other CPUs' futures."""
 
 
-class Ample:
-    """Chooses, state by state, whose moves are enough."""
+class PersistentSets:
+    """Chooses, state by state, the CPU whose moves are a persistent set."""
 
-    def __init__(self, machine: Arm64, symmetry: Symmetry) -> None:
-        self.machine = machine
-        self.standing = Standing(machine, symmetry)
-        cpus = len(machine.spec.cpus)
+    def __init__(self, system: Arm64, symmetry: Symmetry) -> None:
+        self.system = system
+        self.standing = Standing(system, symmetry)
+        cpus = len(system.spec.cpus)
         self.everybody = (1 << cpus) - 1
         self.most = MAX_LOOKAHEAD << max(0, cpus - 3)
         self._steps: dict[tuple[CpuState, Memory, int, int], Step] = {}
@@ -107,7 +107,8 @@ class Ample:
     def _choose(self, state: Machine, active: int) -> int | None:
         """The CPU whose moves are enough while only the `active` ones move.
 
-        Those that went furthest come first, the boot CPU last: then it finds the others parked.
+        CPUs whose programs are furthest are tried first, the boot CPU last: it finds the others
+        parked.
         """
         owed = owed_mask(state)
         members = [i for i in range(len(state.cpus)) if active >> i & 1]
@@ -131,15 +132,15 @@ class Ample:
 
     def _new_step(self, state: Machine, i: int, owed: int) -> Step:
         own = state.cpus[i]
-        moves = self.machine.moves_of(state, i, owed)
-        found = cpu_footprint(self.machine.shared, own, state.memory, moves, i)
-        # What others complete may end its DSB: that would be one more move.
+        moves = self.system.moves_of(state, i, owed)
+        found = cpu_footprint(self.system.shared, own, state.memory, moves, i)
+        # TLBIs that other CPUs complete may end its DSB: that would enable another move.
         waits = owed >> i & 1 and own.mnemonic.startswith("dsb")
         again = any(move.optional or _returns(own, move) for move in moves)
         free = bool(moves) and not waits and not again
         reads = found.reads
         if all(is_quiet(cpu) for cpu in (own, *(_after(move) for move in moves))):
-            reads -= {EVERY_INBOX}
+            reads -= {EVERY_PENDING_TLBIS}
         return Step(moves, (self._mask(reads), self._mask(found.writes)), free)
 
     def _mask(self, cells: frozenset[Cell]) -> int:
@@ -150,7 +151,7 @@ class Ample:
         return mask
 
     def _future(self, state: Machine, active: int) -> Cells:
-        """Cells of everything that the active CPUs can come to do, and of what they hold then."""
+        """Cells of all moves that the active CPUs can reach, and of what they hold then."""
         if not active:
             return 0, 0
         if self.given_up:
@@ -160,7 +161,7 @@ class Ample:
         return self._look_ahead(future) if found is None else found
 
     def _look_ahead(self, root: Future) -> Cells:
-        """Depth first, each future after those that it consists of."""
+        """Depth first: each future after its successors."""
         open_: dict[Future, _Visit] = {root: self._visit(root)}
         done: list[Future] = []
         cyclic = False
@@ -184,7 +185,7 @@ class Ample:
                 if open_:
                     next(reversed(open_.values())).add(visit.cells)
         if cyclic:
-            # Those in a cycle have each other's cells; the root's are all there are.
+            # Futures in a cycle have the same cells: those of its root.
             for future in done:
                 self._futures[future] = self._futures[root]
         return self._futures[root]
@@ -205,7 +206,7 @@ class Ample:
 
 
 class _Visit:
-    """A state on the way of a look-ahead: moves that are left, and cells so far."""
+    """A state on the stack of a look-ahead: moves that are left, and cells so far."""
 
     __slots__ = ("cells", "left")
 
@@ -226,16 +227,16 @@ def _after(move: Move) -> CpuState:
     return move.effect.cpu  # type: ignore[attr-defined,no-any-return]
 
 
-def is_quiet(cpu: CpuState) -> bool:
-    """Whether there is nothing that a TLBI could take away, mark, or have to wait for."""
-    mmu = cpu.mmu
+def is_quiet(pe: CpuState) -> bool:
+    """Whether a CPU has nothing that a TLBI could invalidate, mark, or wait for."""
+    mmu = pe.mmu
     return not (
-        mmu.tables or mmu.leaves or mmu.early_leaves or mmu.early_faults or cpu.buffer.stores
+        mmu.tables or mmu.leaves or mmu.early_leaves or mmu.early_faults or pe.buffer.stores
     )
 
 
-def _returns(cpu: CpuState, move: Move) -> bool:
-    """Whether a program's move leads to an older control point, or to the same."""
+def _returns(pe: CpuState, move: Move) -> bool:
+    """Whether a program's move leads to an older control point, or stays at the same."""
     if "." in move.agent:
         return False
-    return _after(move).point.serial <= cpu.point.serial
+    return _after(move).point.serial <= pe.point.serial

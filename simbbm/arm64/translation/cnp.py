@@ -1,20 +1,19 @@
-"""TLBs that CPUs have in common (FEAT_TTCNP): SMT siblings, or as the architecture has it, anybody.
+"""Shared TLBs (FEAT_TTCNP, TTBR.CnP): between SMT siblings or, architecturally, any CPUs.
 
 With TTBR.CnP set a CPU says that its tables are those of every other CPU in the Inner Shareable
-domain whose TTBR has it set too. Then each may use what the others have cached: not only what the
-tables say now, but also what they said before, until it is invalidated where it is held. Here it
-takes that over as its own, at once, so that another CPU's local TLBI does not take it away again
-(more behaviours than with one structure for both). Only what a broadcast TLBI is about to take from
-the other, and has taken from this CPU already, is not taken over: it would never be complete. To
-use such an entry this CPU might as well have acted on the TLBI later.
+domain whose TTBR has it set too. Then each may use entries that the others have cached, stale ones
+too, until these are invalidated where they are held. Here it copies them at once, so that another
+CPU's local TLBI does not remove the copy (more behaviours than with one structure for both). Not
+copied are entries that a broadcast TLBI has removed here and will still remove there: else it would
+never complete. No behaviour is lost, since the TLBI may act on this CPU later.
 
-CPUs share half by half, where the TTBRs of both have CnP and the same table: what is global, and
-what is of an ASID that the one who gets it runs under.
+CPUs share each half of the address space in which both TTBRs have CnP and the same table: global
+entries, and those of an ASID that the receiving CPU uses.
 
 Simplified: entries that a CPU holds for this half since it had another table are shared as well
 (more behaviours), old ones that it reaches from a table of its own are not (fewer). CnP with
-different tables under one ASID is CONSTRAINED UNPREDICTABLE: what is got then is not shown (fewer);
-that it comes to that, a property says (`one_table_under_cnp`).
+different tables under one ASID is CONSTRAINED UNPREDICTABLE: what an access gets then is not
+modelled (fewer); the property `one_table_under_cnp` reports that it happens.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ from simbbm.arm64.translation.mmu import Halves, Mmus
 from simbbm.arm64.translation.tlb import Tlbi
 
 Groups = tuple[tuple[int, ...], ...]
-"""Numbers of the CPUs that have a TLB in common."""
+"""Numbers of the CPUs that share a TLB, group by group."""
 
 
 def groups(cpus: Sequence[CpuSpec]) -> Groups:
-    """Who shares with whom on a machine."""
+    """The groups of CPUs that share a TLB."""
 
     def tlb(number: int) -> int:
         return cpus[number].features.tlb
@@ -43,7 +42,7 @@ def groups(cpus: Sequence[CpuSpec]) -> Groups:
 
 
 def without_effect(cpus: Sequence[CpuSpec], common: Groups) -> str | None:
-    """What to tell of CPUs that start with CnP set and share with nobody, if there are any."""
+    """A remark on CPUs that start with CnP set and share with no other CPU, if there are any."""
     sharing = {n for group in common for n in group}
     idle = [
         f"cpu{n}"
@@ -58,8 +57,8 @@ def without_effect(cpus: Sequence[CpuSpec], common: Groups) -> str | None:
     )
 
 
-def in_common(one: Regime, other: Regime) -> Halves:
-    """What two CPUs may share."""
+def common_halves(one: Regime, other: Regime) -> Halves:
+    """The halves of the address space whose entries two CPUs may share."""
     return _alike(one.ttbr0, other.ttbr0), _alike(one.ttbr1, other.ttbr1)
 
 
@@ -69,13 +68,13 @@ def _alike(one: Iterable[Ttbr], other: Iterable[Ttbr]) -> bool:
 
 def shares(regime: Regime) -> bool:
     """Whether a CPU may share anything now."""
-    return any(in_common(regime, regime))
+    return any(common_halves(regime, regime))
 
 
 def share(
     mmus: Mmus, pool: CpuPool, cpus: list[CpuState], tables: Tables, common: Groups
 ) -> list[CpuState]:
-    """Give every CPU what the others of its group hold, if their registers allow it."""
+    """Give every CPU the entries of the others in its group, as far as CnP allows it."""
     cpus = list(cpus)
     for group in common:
         changed = True
@@ -83,9 +82,11 @@ def share(
             changed = False
             for i, j in permutations(group, 2):
                 own, other = cpus[i].mmu, cpus[j].mmu
-                halves = in_common(own.regime, other.regime)
+                halves = common_halves(own.regime, other.regime)
                 if any(halves):
-                    mmu = mmus.joined(own, other, tables, halves, _doomed(cpus[i], cpus[j]))
+                    mmu = mmus.with_shared_entries(
+                        own, other, tables, halves, _doomed(cpus[i], cpus[j])
+                    )
                     if mmu is not own:
                         cpus[i] = pool.change(cpus[i], mmu=mmu)
                         changed = True
@@ -94,5 +95,7 @@ def share(
 
 def _doomed(own: CpuState, other: CpuState) -> tuple[Tlbi, ...]:
     """Broadcast TLBIs that this CPU has acted on, and the other has not."""
-    waiting = (p for p in dict.fromkeys(other.inbox) if p.tlbi.broadcast and not p.acted)
-    return tuple(p.tlbi for p in waiting if other.inbox.count(p) > own.inbox.count(p))
+    waiting = (p for p in dict.fromkeys(other.pending_tlbis) if p.tlbi.broadcast and not p.acted)
+    return tuple(
+        p.tlbi for p in waiting if other.pending_tlbis.count(p) > own.pending_tlbis.count(p)
+    )

@@ -1,9 +1,8 @@
-"""What hardware does by itself on one CPU: drains, TLBIs that arrive, concrete walks and evictions.
+"""Asynchronous agents of one CPU: store buffer drains, TLBIs, concrete walkers, interrupts.
 
 Obligatory: drains, arrival and completion of TLBIs, late system registers, and the event stream if
-there is one, which the polite schedule has come last of all. Optional: interrupts,
-fills and evictions. The latter two only exist in concrete mode; the closure stands for all of them
-at once.
+there is one (last of all in the default schedule). Optional: interrupts, and in concrete mode fills
+and evictions, for which the closure stands otherwise.
 """
 
 from __future__ import annotations
@@ -14,36 +13,36 @@ from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState, Effect, LocalMove, Pending
 from simbbm.arm64.execution.flight import drained
 from simbbm.arm64.execution.in_order import source_of
-from simbbm.arm64.execution.mistakes import check_fits
+from simbbm.arm64.execution.operand_checks import check_fits
 from simbbm.arm64.execution.ordering import ordered
 from simbbm.arm64.ops import INTERRUPT, Aborted
 from simbbm.arm64.translation.memory import Memory
-from simbbm.arm64.translation.shootdown import (
+from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
+from simbbm.arm64.translation.tlbi_completion import (
     flight_holds_up,
     overlooked,
     stores_hold_up,
     translated_anew,
 )
-from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
 from simbbm.core.system import LAST_RESORT
 
 DRAIN, ACTS, COMPLETES, CTX, WALK, EVICT = "drain", "acts", "completes", "ctx", "walk", "evict"
-"""Kinds of what hardware does: a store reaches memory, a TLBI acts or completes on this CPU, a
+"""Kinds of hardware moves: a store reaches memory, a TLBI acts or completes on this CPU, a
 system register takes effect, an entry is filled or evicted; besides interrupts, by their names."""
 DVM = (ACTS, COMPLETES)
-"""What comes from other CPUs."""
+"""Kinds of moves by TLBIs of other CPUs."""
 
 
 def hardware_moves(
-    shared: Shared, state: CpuState, memory: Memory, cpu: int
+    shared: Shared, state: CpuState, memory: Memory, number: int
 ) -> Iterator[LocalMove]:
-    """Everything that this CPU's hardware may do now."""
-    yield from _drains(shared, state, memory, cpu)
-    yield from _invalidations(shared, state, memory, cpu)
+    """All moves of this CPU's hardware."""
+    yield from _drains(shared, state, memory, number)
+    yield from _invalidations(shared, state, memory, number)
     if shared.hardware.event_stream:
         yield from _event_stream(shared, state)
     if shared.hardware.interrupts:
-        yield from _interrupts(shared, state, memory, cpu)
+        yield from _interrupts(shared, state, memory, number)
     if not shared.hardware.closure:
         yield from _late_registers(shared, state, memory)
         if shared.hardware.speculation:
@@ -51,15 +50,15 @@ def hardware_moves(
         yield from _evictions(shared, state)
 
 
-def _drains(shared: Shared, state: CpuState, memory: Memory, cpu: int) -> Iterator[LocalMove]:
-    """Stores that may reach memory now, each location an agent of its own."""
+def _drains(shared: Shared, state: CpuState, memory: Memory, number: int) -> Iterator[LocalMove]:
+    """Stores that may reach memory now; each location is an agent."""
     for index in state.buffer.drainable():
         store = state.buffer.stores[index]
         mmu = state.mmu
         if state.features.ets2 and mmu.early_faults:
             mmu = shared.mmus.without_early_faults(mmu)
         if state.flight:  # what it stores may not have been known when it was translated
-            check_fits(shared, memory, f"cpu{cpu}: a pending store", store.address, store.words)
+            check_fits(shared, memory, f"cpu{number}: a pending store", store.address, store.words)
         buffer, flight = state.buffer.drained(index), state.flight
         if flight and not any(buffer.pending(store.address + k) for k in range(len(store.words))):
             window = drained(flight.window, store.address, len(store.words))
@@ -70,9 +69,10 @@ def _drains(shared: Shared, state: CpuState, memory: Memory, cpu: int) -> Iterat
 
 
 def _event_stream(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
-    """The generic timer's event stream (CNTKCTL_EL1.EVNTEN) sets the event register of who waits.
+    """The generic timer's event stream (CNTKCTL_EL1.EVNTEN) ends a wait in WFE.
 
-    Sooner it would change nothing that a WFE which goes on at once does not show.
+    Were the event register set earlier, that would show nothing that a WFE which
+    falls through does not.
     """
     op = state.point.op
     if op is not None and op.mnemonic == "wfe" and not state.event:
@@ -80,7 +80,9 @@ def _event_stream(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
         yield LocalMove(LAST_RESORT, "", effect)
 
 
-def _interrupts(shared: Shared, state: CpuState, memory: Memory, cpu: int) -> Iterator[LocalMove]:
+def _interrupts(
+    shared: Shared, state: CpuState, memory: Memory, number: int
+) -> Iterator[LocalMove]:
     """An interrupt, unless PSTATE.I masks it; an NMI or an SError, unless all of DAIF is masked.
 
     One for each CPU, and none while another exception is being handled.
@@ -92,75 +94,79 @@ def _interrupts(shared: Shared, state: CpuState, memory: Memory, cpu: int) -> It
     aborted = Aborted(kind, 0, state.pc or 0, INTERRUPT)
     taken = shared.cpus.change(state, interrupted=True)
     source = source_of(taken)
-    effect = source.exception(shared, taken, memory, cpu, 0, aborted, resume=False)
+    effect = source.exception(shared, taken, memory, number, 0, aborted, resume=False)
     yield LocalMove(kind, "", effect, optional=True)
 
 
 ALIKE = 2
-"""How many TLBIs of a CPU that are alike wait on another one."""
+"""How many equal TLBIs of one CPU are kept pending on another."""
 
 
-def received(inbox: tuple[Pending, ...], pending: Pending) -> tuple[Pending, ...]:
-    """The inbox after a TLBI has come, or waits to complete.
+def received(pending_tlbis: tuple[Pending, ...], pending: Pending) -> tuple[Pending, ...]:
+    """The pending TLBIs after one has arrived, or waits to complete.
 
-    Who flushes again and again and waits for none of it would fill inboxes without end. A third one
-    that is alike changes nothing: the last of two acts and completes when the last of three would.
-    The first takes away sooner what it may, and marks what the last waits for by erratum 4118414;
-    what a third would take away sooner still, an eviction can.
+    A loop that issues TLBIs and never waits for them would make states without end, so at most two
+    equal ones are kept. A third adds no behaviour: the last of two acts and completes when the last
+    of three would; the first may act earlier, and marks the stores that the last waits for by
+    erratum 4118414; what a third could remove earlier still, an eviction can.
     """
-    return inbox if inbox.count(pending) >= ALIKE else tuple(sorted((*inbox, pending)))
+    return (
+        pending_tlbis
+        if pending_tlbis.count(pending) >= ALIKE
+        else tuple(sorted((*pending_tlbis, pending)))
+    )
 
 
-def act(shared: Shared, state: CpuState, memory: Memory, pending: Pending, cpu: int) -> CpuState:
-    """The CPU after a TLBI acted on it, and completed if nothing holds it up."""
+def act(shared: Shared, state: CpuState, memory: Memory, pending: Pending, number: int) -> CpuState:
+    """The CPU after a TLBI has acted on it, and completed if no access delays it."""
     mmu = shared.mmus.invalidated(state.mmu, memory.tables, pending.tlbi)
-    inbox = _without(state.inbox, pending)
-    after = shared.cpus.change(state, mmu=mmu, inbox=inbox)
+    pending_tlbis = _without(state.pending_tlbis, pending)
+    after = shared.cpus.change(state, mmu=mmu, pending_tlbis=pending_tlbis)
     acted = pending._replace(acted=True)
     held_up = _holds_up(shared, after, memory, pending.tlbi)
     held = shared.view(after, memory).leaves
     buffer = overlooked(shared, after, held, pending.tlbi)
     after = shared.cpus.change(after, buffer=buffer)
-    complete = _completed(shared, after, memory, acted, cpu)
+    complete = _completed(shared, after, memory, acted, number)
     # Until then accesses with stale translations may still be performed.
     if held_up or complete.flight != after.flight:
-        return shared.cpus.change(after, inbox=received(inbox, acted))
+        return shared.cpus.change(after, pending_tlbis=received(pending_tlbis, acted))
     return complete
 
 
 def _invalidations(
-    shared: Shared, state: CpuState, memory: Memory, cpu: int
+    shared: Shared, state: CpuState, memory: Memory, number: int
 ) -> Iterator[LocalMove]:
     """TLBIs that arrive here or, having acted, complete; elsewhere they may do so later (R12)."""
-    for pending in dict.fromkeys(state.inbox):
+    for pending in dict.fromkeys(state.pending_tlbis):
         what = shared.tlbi_name(pending.tlbi)
         if not pending.acted:
-            effect = Effect(act(shared, state, memory, pending, cpu))
+            effect = Effect(act(shared, state, memory, pending, number))
             yield LocalMove(ACTS, what, effect, completes=(pending.issuer,))
         elif not _holds_up(shared, state, memory, pending.tlbi):
-            after = shared.cpus.change(state, inbox=_without(state.inbox, pending))
-            effect = Effect(_completed(shared, after, memory, pending, cpu))
+            after = shared.cpus.change(state, pending_tlbis=_without(state.pending_tlbis, pending))
+            effect = Effect(_completed(shared, after, memory, pending, number))
             yield LocalMove(COMPLETES, what, effect, completes=(pending.issuer,))
 
 
 def _completed(
-    shared: Shared, state: CpuState, memory: Memory, pending: Pending, cpu: int
+    shared: Shared, state: CpuState, memory: Memory, pending: Pending, number: int
 ) -> CpuState:
-    """The CPU after a TLBI completed here; of its issuer's translations that says nothing (R11)."""
-    if pending.issuer == cpu:
+    """The CPU after a TLBI completed here; on the issuer itself it changes no translation (R11)."""
+    if pending.issuer == number:
         return state
     changes: dict[str, object] = {"mmu": shared.mmus.completed(state.mmu, pending.tlbi)}
     if state.flight is not None:
         held = shared.view(state, memory).leaves
-        free = ordered(shared, state, memory, cpu)
-        code = state.flight.code(state, cpu)
+        free = ordered(shared, state, memory, number)
+        code = state.flight.code(state, number)
         anew = translated_anew(shared, state.flight.window, code, held, pending.tlbi, free)
         changes["flight"] = state.flight.with_window(anew)
     return shared.cpus.change(state, **changes)
 
 
 def _holds_up(shared: Shared, state: CpuState, memory: Memory, tlbi: Tlbi) -> bool:
-    """Whether something under way must be done before the TLBI is complete here."""
+    """Whether an access that was translated with a stale entry delays the TLBI's completion."""
     held = shared.view(state, memory).leaves
     return stores_hold_up(shared, state, held, tlbi) or (
         state.flight is not None
@@ -168,9 +174,9 @@ def _holds_up(shared: Shared, state: CpuState, memory: Memory, tlbi: Tlbi) -> bo
     )
 
 
-def _without(inbox: tuple[Pending, ...], pending: Pending) -> tuple[Pending, ...]:
-    index = inbox.index(pending)
-    return inbox[:index] + inbox[index + 1 :]
+def _without(pending_tlbis: tuple[Pending, ...], pending: Pending) -> tuple[Pending, ...]:
+    index = pending_tlbis.index(pending)
+    return pending_tlbis[:index] + pending_tlbis[index + 1 :]
 
 
 def _late_registers(shared: Shared, state: CpuState, memory: Memory) -> Iterator[LocalMove]:

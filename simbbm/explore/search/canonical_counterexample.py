@@ -1,10 +1,9 @@
-"""Of all shortest counterexamples the one that is easiest to tell: it differs least from polite.
+"""The canonical counterexample: of all shortest ones, the closest to the default schedule.
 
-Between two CPUs' independent steps a shortest run may go on with either; a reader wants the one
-that stays with a CPU as long as it can and lets hardware be prompt. So the run is chosen anew,
-among those whose states all lie on shortest ways to the same failure: the one with the fewest
-decisions against the polite schedule (`core.choice.Polite`), which is also the shortest to write
-down. It depends on the failure alone, not on how it was found.
+Shortest runs differ in the order of independent steps; a reader wants one that stays with a CPU as
+long as possible, with prompt hardware. So of all runs along shortest paths to the same failure the
+one is taken with the fewest deviations from the default schedule (`core.choice.Polite`); its
+witness is the shortest too. It depends on the failure alone, not on how it was found.
 """
 
 from __future__ import annotations
@@ -17,20 +16,20 @@ from simbbm.core.graph import Node
 from simbbm.explore.search.breadth_first import Failure, Search
 
 
-class _Way(NamedTuple):
+class _Prefix(NamedTuple):
     """A run so far."""
 
     decisions: int
     run: tuple[int, ...]
 
 
-def politest(search: Search, failure: Failure) -> tuple[int, ...]:
-    """The politest of the shortest runs to a failure, as indices of the machine's own moves."""
-    machine, canonical = search.space.machine, search.space.symmetry.canonical
+def canonical_counterexample(search: Search, failure: Failure) -> tuple[int, ...]:
+    """The canonical shortest run to a failure, as indices of the machine's own moves."""
+    machine, canonical = search.space.system, search.space.symmetry.canonical
     wanted = search.on_the_way(failure)
-    ways: dict[tuple[Machine, int], _Way] = {(machine.initial(), 0): _Way(0, ())}
+    ways: dict[tuple[Machine, int], _Prefix] = {(machine.initial(), 0): _Prefix(0, ())}
     for distance in range(1, len(failure.walk) + 1):
-        following: dict[tuple[Machine, int], _Way] = {}
+        following: dict[tuple[Machine, int], _Prefix] = {}
         for (state, cpu), way in ways.items():
             node = Node(state, machine.moves(state))
             default = Polite(cpu).default(node)
@@ -41,7 +40,7 @@ def politest(search: Search, failure: Failure) -> tuple[int, ...]:
                     continue  # Not on the way, or no step further: who polls may go round.
                 polite = Polite(cpu)
                 polite.observe(node, k)
-                new = _Way(way.decisions + (k != default), (*way.run, k))
+                new = _Prefix(way.decisions + (k != default), (*way.run, k))
                 old = following.get((after, polite.cpu))
                 if old is None or new < old:
                     following[after, polite.cpu] = new

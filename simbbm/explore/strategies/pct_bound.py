@@ -1,4 +1,4 @@
-"""What a number of PCT runs says, and what it does not."""
+"""The guarantee of PCT for a number of runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class PctBound(msgspec.Struct, frozen=True):
     n: int
     """The most distinct agents seen in a run, hardware included."""
     k: int
-    """The steps among which priorities change; runs that took more are not counted."""
+    """The number of steps among which priorities change; longer runs are not counted."""
     depth: int
     probability: float
     """1 / (n * k**(depth-1))."""
@@ -24,12 +24,12 @@ class PctBound(msgspec.Struct, frozen=True):
 
     @property
     def missed(self) -> float:
-        """The probability that all counted runs missed such a bug, at most."""
+        """Upper bound of the probability that all counted runs missed such a bug."""
         return float((1 - self.probability) ** self.runs_counted)
 
     @property
     def text(self) -> str:
-        """One honest sentence."""
+        """The bound as a sentence for people."""
         left_out = f"; {self.runs_too_long} longer runs not counted" if self.runs_too_long else ""
         return (
             f"pct:depth={self.depth}: {self.runs_counted:,} runs would all have missed a bug of "
@@ -39,5 +39,5 @@ class PctBound(msgspec.Struct, frozen=True):
 
 
 def pct_bound(depth: int, n: int, k: int, counted: int, too_long: int = 0) -> PctBound:
-    """The guarantee for what was measured."""
+    """The guarantee for the measured numbers of agents, steps and runs."""
     return PctBound(n, k, depth, 1 / (n * k ** (depth - 1)), counted, too_long)
