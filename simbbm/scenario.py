@@ -29,11 +29,10 @@ from simbbm.check.given import counted, guarded, require_sound
 from simbbm.check.kinds import Property
 from simbbm.check.verdict import Expectation
 from simbbm.core.errors import ScenarioError, UsageError
-from simbbm.core.programs.automaton import Edits, edits
 from simbbm.core.programs.blame import called
+from simbbm.core.programs.edits import NO_EDITS, Edits, edits
 from simbbm.parameters import CpuSet, Parameter, Range, cpu_set, parameters_of
 
-NO_EDITS = Edits()
 WITHOUT_DOCSTRINGS = 2
 """Python's -OO."""
 HARDWARE: dict[str, Hardware] = {"delayed": DELAYED, "eager": EAGER}
@@ -145,7 +144,8 @@ class Scenario:
     ) -> Scenario:
         """A variant that changes one thing.
 
-        `replace` swaps routines (the new one may call the old), `drop` leaves out steps by label,
+        `replace` swaps routines (the new one may call the old), or what is called at one place, by
+        label (`"caller/routine#2"`); `drop` leaves out steps by label,
         `defaults` are other default parameters, `smallest` those of the smallest machine on which
         it shows.
         """

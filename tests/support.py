@@ -19,7 +19,8 @@ from simbbm.arm64.ops import CPU, Aborted, Cpu
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.state import Judged, Machine
 from simbbm.core.program import Program
-from simbbm.core.programs.automaton import Automaton, Edits
+from simbbm.core.programs.automaton import Automaton
+from simbbm.core.programs.edits import Edits
 from simbbm.core.system import Move
 
 WORDS = SCALED4.page_words

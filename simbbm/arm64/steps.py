@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 from simbbm.arm64.ops import mnemonics
 from simbbm.core.errors import EditError
-from simbbm.core.programs.automaton import Automaton, Edits
+from simbbm.core.programs.automaton import Automaton
 from simbbm.core.programs.code import scan
-from simbbm.core.programs.labels import parts
+from simbbm.core.programs.edits import Edits
+from simbbm.core.programs.labels import is_call, parts
 from simbbm.core.values import qualified_name
 
 Function = Any
@@ -41,13 +42,18 @@ class Steps:
         self._values = {r.function: r.framed for r in (*values, *automaton.purity.values)}
         """Functions that are passed on as values, and whether they are routines."""
         self._replaced = dict(automaton.edits.replace)
+        self._at_calls = [
+            (_bare(name), new) for name, new in automaton.edits.replace if is_call(name)
+        ]
+        """What runs in place of certain calls; the last two of the names are who calls whom."""
         self._frames: dict[str, set[Function]] = {}
         """Functions that may be frames, by their names in labels."""
         for root in roots:
             # A program keeps its name where an edit replaces it.
             self._frames.setdefault(root.__name__, set()).update((root, self._edited(root)))
-        named = (r for each in self._reached.values() for r in each)
-        for function in (*(r.function for r in named if r.framed), *self._values):
+        named = [r for each in self._reached.values() for r in each]
+        at_calls = (new for _, new in self._at_calls)
+        for function in (*(r.function for r in named if r.framed), *self._values, *at_calls):
             for each in filter(iscoroutinefunction, (function, self._edited(function))):
                 self._frames.setdefault(each.__name__, set()).add(each)
         self._inlined: dict[Function, set[Function]] = {}
@@ -63,12 +69,18 @@ class Steps:
             *(Edit("goes on after", pattern) for pattern, _ in edits.insert),
         ]
         routines = self._routines()
-        replaced = (Edit("replaces", name) for name, _ in edits.replace if name not in routines)
+        replaced = (
+            Edit("replaces", name)
+            for name, _ in edits.replace
+            if not (self._frames_at(_bare(name)) if is_call(name) else name in routines)
+        )
         return [*(edit for edit in steps if not self._can(edit.name)), *replaced]
 
     def error(self, scenario: str, edit: Edit) -> EditError:
-        """The error for such an edit: what it names, and the nearest existing name."""
-        if edit.done == "replaces":
+        """What is to be said of such an edit: what it names, and what comes near."""
+        if edit.done == "replaces" and is_call(edit.name):
+            near, why = self._nearest_call(edit.name), "nothing is called there"
+        elif edit.done == "replaces":
             near, why = _closest(edit.name, self._routines()), "nothing calls it"
         else:
             near, why = self._nearest(edit.name), "no step is called that"
@@ -93,17 +105,33 @@ class Steps:
 
     def _can(self, pattern: str) -> bool:
         """Whether a step may have this name."""
-        *routines, step = (part.partition("#")[0] for part in parts(pattern))
+        *routines, step = parts(pattern)
+        frames = self._frames_at(_bare("/".join(routines)))
+        return bool(frames) and _without_number(step) in self._steps_of(frames)
+
+    def _frames_at(self, routines: list[str]) -> set[Function]:
+        """What may run as the last of some routines, of which each calls the next."""
         frames = self._frames.get(routines[0], set())
         for name in routines[1:]:
             callees = self._frames.get(name, set())
             frames = {f for f in callees if any(f in self._calls(caller) for caller in frames)}
-        return bool(frames) and step in self._steps_of(frames)
+        return frames
+
+    def _nearest_call(self, pattern: str) -> str:
+        """Of the calls of the same routine, or of one with such a name, the one that comes near."""
+        *_, caller, _ = _bare(pattern)
+        who = caller if caller in self._frames else _closest(caller, self._frames)
+        callees = {f.__name__ for frame in self._frames[who] for f in self._calls(frame)}
+        named = {f"{who}/{name}" for name in callees & self._frames.keys()}
+        return _closest("/".join(_bare(pattern)[-2:]), named)
 
     def _calls(self, function: Function) -> set[Function]:
-        """Functions that a frame may call: those it names, and those passed as values."""
-        named = (r.function for f in self._inline(function) for r in self._reached[f])
-        return {each for f in (*named, *self._values) for each in (f, self._edited(f))}
+        """Whom a frame may call: what it names, and whatever was handed to it."""
+        named = [r.function for f in self._inline(function) for r in self._reached[f]]
+        named += self._values
+        here = {(function.__name__, f.__name__) for f in named}
+        at_calls = (new for names, new in self._at_calls if tuple(names[-2:]) in here)
+        return {each for f in (*named, *at_calls) for each in (f, self._edited(f))}
 
     def _steps(self, name: str) -> set[str]:
         return self._steps_of(self._frames.get(name, set()))
@@ -136,6 +164,15 @@ def _own_steps(function: Function) -> Iterator[str]:
         yield from mnemonics(method.name, method.operand, scanned.words)
     if scanned.asserts:
         yield "panic"
+
+
+def _bare(path: str) -> list[str]:
+    """The names of routines on a path, without the numbers of calls."""
+    return [_without_number(name) for name in path.split("/")]
+
+
+def _without_number(name: str) -> str:
+    return name.partition("#")[0]
 
 
 def _closest(name: str, known: Iterable[str]) -> str:

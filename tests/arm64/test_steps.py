@@ -12,7 +12,8 @@ from simbbm.arm64.ops import Aborted, Cpu
 from simbbm.arm64.steps import Steps
 from simbbm.core.errors import EditError
 from simbbm.core.program import repeat_until, routine
-from simbbm.core.programs.automaton import Automaton, Edits, edits
+from simbbm.core.programs.automaton import Automaton
+from simbbm.core.programs.edits import Edits, edits
 from simbbm.core.programs.labels import exact_pattern
 from simbbm.explore.runs.live import _politely, explored
 from simbbm.linux import proc

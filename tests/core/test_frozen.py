@@ -11,7 +11,8 @@ import pytest
 
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import repeat_until, routine
-from simbbm.core.programs.automaton import Automaton, edits
+from simbbm.core.programs.automaton import Automaton
+from simbbm.core.programs.edits import edits
 from simbbm.core.values import encode, key, why_not_frozen
 from tests.core.mistakes import CPU, Handle, refusal
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from simbbm import discovery
 from simbbm.core.program import Program
-from simbbm.core.programs.automaton import Edits
+from simbbm.core.programs.edits import Edits
 from simbbm.core.values import qualified_name
 from simbbm.explore.counterexample.ablate import Ablator, Change, with_change
 from simbbm.model import Model

@@ -16,7 +16,7 @@ from simbbm.campaign.stress import StressRequest, stress
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import EditError, ScenarioError
 from simbbm.core.program import routine
-from simbbm.core.programs.automaton import Edits
+from simbbm.core.programs.edits import Edits
 from simbbm.explore.counterexample.ablate import Ablator, Change, with_change
 from simbbm.explore.runs import live
 from simbbm.explore.runs.live import require_live

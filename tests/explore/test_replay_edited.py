@@ -13,7 +13,7 @@ from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.ops import Cpu
 from simbbm.core.graph import Graph
 from simbbm.core.program import routine
-from simbbm.core.programs.automaton import edits
+from simbbm.core.programs.edits import edits
 from simbbm.core.system import STEP, Footprint, Move
 from simbbm.explore.runs.goal import Goal
 from simbbm.explore.runs.marks import is_like, kind, mark

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from simbbm.arm64.ops import Cpu
 from simbbm.core.choice import Tape
 from simbbm.core.program import Program
-from simbbm.core.programs.automaton import Edits
+from simbbm.core.programs.edits import Edits
 from simbbm.core.values import qualified_name
 from simbbm.explore.runs.exact import followed
 from simbbm.explore.witness.record import Witness

@@ -18,7 +18,7 @@ from simbbm.arm64.ops import Cpu
 from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.memory import Tables
 from simbbm.core.program import routine
-from simbbm.core.programs.automaton import Edits
+from simbbm.core.programs.edits import Edits
 from simbbm.explore.search.prove import Proof, Prover
 from simbbm.linux.layout import Layout
 from simbbm.linux.layout import layout as lay_out

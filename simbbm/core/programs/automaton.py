@@ -8,15 +8,11 @@ costs nothing. A finished routine's history is dropped; its caller's gains only 
 A program that could look at anything else (a clock, a global that changes) is refused with file and
 line when it is first entered (`purity`). Every new control point is run twice from its history and
 must give the same operation; after a search it is run again, in another order (`recheck`).
-
-Edits change a program without copying it: `replace` swaps one routine for another, `drop` leaves
-out the steps with a given label, `weaken` does something else in their place, `insert` does
-something after them. Twins and ablations are made of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from types import CodeType
@@ -33,8 +29,9 @@ from simbbm.core.program import (
     require_module_level,
 )
 from simbbm.core.programs import frames
+from simbbm.core.programs.edits import NO_EDITS, Edits
 from simbbm.core.programs.frames import Raised, Turn
-from simbbm.core.programs.labels import matches, short_label
+from simbbm.core.programs.labels import is_call, matches, matches_call, short_label
 from simbbm.core.programs.purity import Purity
 from simbbm.core.values import digest, key, qualified_name, why_not_frozen
 
@@ -44,43 +41,6 @@ MAX_CALLS_PER_STEP = 10_000
 MAX_DEPTH = 100
 MAX_HISTORY = 20_000
 MAX_STREAK = 400
-
-
-@dataclass(frozen=True)
-class Edits:
-    """Changes to a program, by routine and by label.
-
-    `replace` maps a function's qualified name to the function that runs instead. `drop` names
-    steps: `routine.mnemonic`, a leading path of callers if it matters, `#n` for the n-th in its
-    frame (`wait_linear_map_split_to_ptes.isb#1`). By the same names `weaken` gives what makes
-    another operation of a step's, and `insert` an operation that is done after it.
-    """
-
-    replace: tuple[tuple[str, Program], ...] = ()
-    drop: tuple[str, ...] = ()
-    weaken: tuple[tuple[str, Callable[[Op], Op]], ...] = ()
-    insert: tuple[tuple[str, Op], ...] = ()
-
-    def merged(self, other: Edits) -> Edits:
-        """Both sets of edits; on the same routine or step, `other` wins."""
-        return Edits(
-            tuple((dict(self.replace) | dict(other.replace)).items()),
-            tuple(dict.fromkeys(self.drop + other.drop)),
-            tuple((dict(self.weaken) | dict(other.weaken)).items()),
-            tuple((dict(self.insert) | dict(other.insert)).items()),
-        )
-
-
-def edits(replace: Mapping[Any, Any] | None = None, drop: Iterable[str] = ()) -> Edits:
-    """Edits as `Scenario.twin` takes them: `replace` swaps routines, `drop` leaves out labels."""
-    if isinstance(drop, str):
-        raise ScenarioError(f"drop={drop!r} is a text", f"write drop=[{drop!r}]")
-    pairs = []
-    for old, new in (replace or {}).items():
-        function = getattr(new, "__wrapped__", new)
-        require_module_level(function)
-        pairs.append((qualified_name(getattr(old, "__wrapped__", old)), function))
-    return Edits(tuple(pairs), tuple(drop))
 
 
 @dataclass(eq=False)
@@ -147,9 +107,10 @@ class ControlPoint:
 class Automaton:
     """All control points of a scenario's programs under one set of edits."""
 
-    def __init__(self, edits: Edits = Edits()) -> None:
+    def __init__(self, edits: Edits = NO_EDITS) -> None:
         self.edits = edits
         self._replace = dict(edits.replace)
+        self._calls = [(name, other) for name, other in edits.replace if is_call(name)]
         self._points: dict[Any, ControlPoint] = {}
         self._serial = count()
         self.used_edits: set[str] = set()
@@ -254,6 +215,15 @@ class Automaton:
         self.used_edits.add(name)
         return other
 
+    def _called(self, function: Program, caller: ControlPoint, nth: str) -> Program:
+        """What runs where a function is called: what an edit of this call puts there, or itself."""
+        path = f"{caller.path}/{function.__name__}{nth}"
+        for pattern, other in self._calls:
+            if matches_call(pattern, path):
+                self.used_edits.add(pattern)
+                return other
+        return function
+
     def _extend(self, point: ControlPoint, value: Any) -> ControlPoint:
         """Return the point of the same frame in which `value` has been observed too."""
         k = key(value)
@@ -315,12 +285,13 @@ class Automaton:
         for code, line in turn.awaiting:
             self.awaited.setdefault(code, set()).add(line)
         if isinstance(request, Call):
-            name = self._edited(request.function, point).__name__
             nth = f"#{turn.occurrence}" if turn.occurrence > 1 else ""
+            function = self._called(request.function, point, nth)
+            name = self._edited(function, point).__name__
             path, loop = f"{point.path}/{name}{nth}", isinstance(request, Loop)
             if path.count("/") > MAX_DEPTH:
                 raise ScenarioError(f"{point.where}: calls nested more than {MAX_DEPTH} deep")
-            return self._enter(point, request.function, request.args, path, loop=loop)
+            return self._enter(point, function, request.args, path, loop=loop)
         assert isinstance(request, Step)
         full = f"{point.path}.{request.op.mnemonic}#{turn.occurrence}"
         point.label = short_label(full)

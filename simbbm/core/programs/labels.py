@@ -25,6 +25,22 @@ def matches(pattern: str, label: str) -> bool:
     )
 
 
+def is_call(name: str) -> bool:
+    """Whether the name of what an edit replaces is the label of a call, not of a routine."""
+    return "/" in name
+
+
+def matches_call(pattern: str, path: str) -> bool:
+    """Whether an edit's pattern names the call with this path, `caller/routine#2`."""
+    return matches(f"{pattern}.", f"{path}.")
+
+
+def is_inside(pattern: str, label: str) -> bool:
+    """Whether the step with this label is one of a call that an edit's pattern names."""
+    *path, _ = parts(label)
+    return any(matches_call(pattern, "/".join(path[:n])) for n in range(2, len(path) + 1))
+
+
 def exact_pattern(label: str, callers: int = 2) -> str:
     """The pattern that names the step with this label, in these innermost routines, alone."""
     *routines, step = parts(label)

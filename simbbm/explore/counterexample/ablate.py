@@ -23,7 +23,8 @@ import msgspec
 from simbbm.arm64.execution.weaken import ACQUIRES, As, weaker_forms
 from simbbm.core.errors import EditError, ScenarioError, UsageError, Where
 from simbbm.core.program import Op
-from simbbm.core.programs.automaton import Automaton, Edits
+from simbbm.core.programs.automaton import Automaton
+from simbbm.core.programs.edits import Edits
 from simbbm.core.programs.labels import exact_pattern, matches
 from simbbm.explore.runs.live import LIMITS, explored
 from simbbm.explore.search.attempt import Attempt

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 from simbbm.core.choice import Polite
 from simbbm.core.errors import EditError
-from simbbm.core.programs.automaton import Automaton, Edits
-from simbbm.core.programs.labels import matches, parts
+from simbbm.core.programs.automaton import Automaton
+from simbbm.core.programs.edits import Edits
+from simbbm.core.programs.labels import is_call, is_inside, matches, parts
 from simbbm.explore.runs.play import Player
 from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import Limits
@@ -141,12 +142,12 @@ def _left(edits: set[str], scenario: Scenario, automaton: Automaton) -> set[str]
     replaced = dict(scenario.edits.replace)
     routines = (name for label in automaton.labels for name in parts(label)[:-1])
     met = {name.partition("#")[0] for name in routines}
-    return {
-        edit
-        for edit in edits - automaton.used_edits
-        if (
-            edit.rpartition(".")[2] not in met
-            if edit in replaced
-            else not any(matches(edit, label) for label in automaton.labels)
-        )
-    }
+
+    def is_met(edit: str) -> bool:
+        if edit not in replaced:
+            return any(matches(edit, label) for label in automaton.labels)
+        if is_call(edit):
+            return any(is_inside(edit, label) for label in automaton.labels)
+        return edit.rpartition(".")[2] in met
+
+    return {edit for edit in edits - automaton.used_edits if not is_met(edit)}
