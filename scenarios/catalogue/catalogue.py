@@ -26,21 +26,18 @@ from simbbm import (
     Geometry,
     Range,
     Setup,
+    Ttbr,
     edits,
     leaf,
     routine,
     scenario,
 )
-from simbbm.linux.barrier import equals
+from simbbm.linux.barrier import Predicate
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName
-from simbbm.linux.mmu import (
-    flush_linear_map,
-    repaint,
-    secondary_part,
-    wait_for_secondaries,
-)
-from simbbm.linux.proc import count_parked
+from simbbm.linux.mmu import SplitState, range_split_to_ptes
+from simbbm.linux.mmu_context import cpu_install_idmap
+from simbbm.linux.proc import scondary_cpu_wait
 from simbbm.linux.tlbflush import flush_tlb_kernel_range
 
 Tables = Mapping[int, tuple[Descriptor, ...]]
@@ -66,8 +63,10 @@ def with_spare_table(setup: Setup) -> Setup:
         address += setup.geometry.entries
     empty = (INVALID_DESCRIPTOR,) * setup.geometry.entries
     names = {address: name, k.linear(address): name}
+    more = k._replace(free_table_count=k.free_table_count + 1)
     return replace(
         setup,
+        cpus=tuple(cpu._replace(args=(more,)) for cpu in setup.cpus),
         tables={**setup.tables, address: empty},
         symbols={**setup.symbols, **names},
         table_names=setup.table_names | names.keys(),
@@ -113,16 +112,16 @@ def good(
 
 
 @routine
-async def wait_with_read_once(cpu: Cpu, k: Kernel) -> None:
+async def wait_with_read_once(cpu: Cpu, flag: int, predicate: Predicate, wanted: int) -> None:
     """Spin on READ_ONCE() until all have been counted: relaxed."""
-    await cpu.wait(k.flag, equals, k.num_online_cpus)
+    await cpu.wait(flag, predicate, wanted)
 
 
 m15_read_once_spin = good.twin(
     "The boot CPU's wait is relaxed: "
     "harmless, stores depend on it, its loads are its own (v4 review).",
     expect="HOLDS",
-    replace={wait_for_secondaries: wait_with_read_once},
+    replace={"linear_map_split_to_ptes/smp_cond_load_acquire": wait_with_read_once},
     cpus=2,
     layout="pmd",
     window=4,
@@ -130,31 +129,38 @@ m15_read_once_spin = good.twin(
 
 
 @routine
-async def report_and_park(cpu: Cpu, k: Kernel) -> None:
+async def report_and_install_idmap(cpu: Cpu, k: Kernel) -> None:
     """Leave a word for the boot CPU; barriers on the way publish it before the count."""
     await cpu.str(k.scratch, 1)
-    await secondary_part(cpu, k)
+    await cpu_install_idmap(cpu, k)
 
 
 @routine
-async def repaint_after_report(cpu: Cpu, k: Kernel) -> None:
+async def split_after_report(
+    cpu: Cpu, k: Kernel, start: int, end: int, state: SplitState
+) -> SplitState:
     """Rely on what parked CPUs have written."""
     if await cpu.ldr(k.scratch) == 0:
         await cpu.panic("a CPU is parked, but its report is not here")
-    await repaint(cpu, k)
+    return await range_split_to_ptes(cpu, k, start, end, state)
 
 
 reported = replace(
     good,
     story="The merged protocol; the boot CPU also reads what parked CPUs wrote before.",
-    edits=edits({secondary_part: report_and_park, repaint: repaint_after_report}),
+    edits=edits(
+        {
+            cpu_install_idmap: report_and_install_idmap,
+            "linear_map_split_to_ptes/range_split_to_ptes#1": split_after_report,
+        }
+    ),
 )
 
 m15_read_once_reads_early = reported.twin(
     "The boot CPU's wait is relaxed, its next load overtakes it: "
     "what the acquire is for (v4 review).",
     expect="VIOLATED:no_panic",
-    replace={wait_for_secondaries: wait_with_read_once},
+    replace={"linear_map_split_to_ptes/smp_cond_load_acquire": wait_with_read_once},
     cpus=2,
     layout="pmd",
     window=2,
@@ -187,16 +193,16 @@ m25_wait_at_kernel_address = good.twin(
 
 
 @routine
-async def count_parked_in_c(cpu: Cpu, k: Kernel) -> None:
+async def scondary_cpu_wait_in_c(cpu: Cpu, k: Kernel, swapper_ttb: Ttbr) -> None:
     """A call of a C function: it saves the link register on the stack."""
     await cpu.str(k.stack, k.text)
-    await count_parked(cpu, k)
+    await scondary_cpu_wait(cpu, k, swapper_ttb)
 
 
 m26_wait_uses_stack = good.twin(
     "The wait routine calls a C function: its stack is unmapped by then (inferred).",
     expect="VIOLATED:no_fault_on_live_map",
-    replace={count_parked: count_parked_in_c},
+    replace={scondary_cpu_wait: scondary_cpu_wait_in_c},
     cpus=2,
     layout="pages",
 )
@@ -233,17 +239,16 @@ m09_m17_no_tlbi_at_all = m09_no_tlbi_without_walk_caches.twin(
 
 
 @routine
-async def flush_behind_kernel(cpu: Cpu, k: Kernel) -> None:
+async def flush_behind_kernel(cpu: Cpu, k: Kernel, start: int, end: int) -> None:  # noqa: ARG001
     """[kend, lend) alone."""
-    first = k.kernel_first + k.kernel_count
-    await flush_tlb_kernel_range(cpu, k, first, k.lm_first + k.lm_count - first)
+    await flush_tlb_kernel_range(cpu, k, k.kernel_first + k.kernel_count, end)
 
 
 @routine
-async def flush_with_wrong_stride(cpu: Cpu, k: Kernel, first: int, count: int) -> None:
+async def flush_with_wrong_stride(cpu: Cpu, k: Kernel, start: int, end: int) -> None:
     """Page by page, but the step is what an entry of the top table maps."""
     await cpu.dsb("ishst")
-    for page in range(first, first + count, k.level_pages[0]):
+    for page in range(start, end, k.level_pages[0]):
         await cpu.tlbi("vaale1is", page)
     await cpu.dsb("ish")
     await cpu.isb()
@@ -252,7 +257,7 @@ async def flush_with_wrong_stride(cpu: Cpu, k: Kernel, first: int, count: int) -
 m19_flush_behind_kernel = good.twin(
     "Only the second of the two ranges is flushed: harmless, like mutant 17 (inferred).",
     expect="HOLDS",
-    replace={flush_linear_map: flush_behind_kernel},
+    replace={"linear_map_split_to_ptes/flush_tlb_kernel_range": flush_behind_kernel},
     cpus=2,
     layout="sides",
     flush="pages",
@@ -271,7 +276,7 @@ m09_m19_flush_behind_kernel = m09_no_tlbi_without_walk_caches.twin(
     "No TLBI after the switch, and only the second range is flushed: "
     "old blocks of the first remain.",
     expect="VIOLATED:no_size_change_seen",
-    replace={flush_linear_map: flush_behind_kernel},
+    replace={"linear_map_split_to_ptes/flush_tlb_kernel_range": flush_behind_kernel},
     layout="sides",
     flush="pages",
     smallest={"cpus": 2, "layout": "pmd"},

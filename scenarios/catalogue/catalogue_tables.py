@@ -1,8 +1,7 @@
 """More ways to get it wrong: when there is no page left for a table.
 
 Numbers are those of the catalogue of mutants; the story of each single mistake ends with where it
-comes from. Defaults are the smallest machine on which it shows. What the kernel returns as -ENOMEM
-is an exception here.
+comes from. Defaults are the smallest machine on which it shows.
 
 Simplified: the allocator hands out so many tables and then fails; it takes no locks (fewer
 behaviours).
@@ -11,17 +10,14 @@ behaviours).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from simbbm_scenarios import linear_map_split as merged
-from simbbm_scenarios.catalogue_walk import repaint_everything
+from simbbm_scenarios.catalogue_walk import split_from_kstart
 
 from simbbm import (
-    KERNEL_PAGE,
-    TABLE,
     Cpu,
     CpuSet,
-    Descriptor,
     Range,
     Setup,
     edits,
@@ -30,67 +26,20 @@ from simbbm import (
 )
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName
-from simbbm.linux.mmu import boot_cpu_part, linear_map_maybe_split_to_ptes, repaint
-from simbbm.linux.pgtable import pxd_leaf
-from simbbm.linux.split import (
-    PMD,
-    PUD,
-    Progress,
-    split_pmd,
-    split_pud,
+from simbbm.linux.mmu import (
+    OutOfMemoryError,
+    SplitState,
+    linear_map_maybe_split_to_ptes,
+    linear_map_split_to_ptes,
+    pgd_pgtable_alloc_init_mm_gfp,
+    range_split_to_ptes,
 )
-
-
-class Finite(NamedTuple):
-    """A kernel as its functions know it, and how many tables its allocator has."""
-
-    kernel: Kernel
-    tables: int
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.kernel, name)
-
-
-class OutOfMemoryError(Exception):
-    """-ENOMEM, on its way up through the walk."""
-
-
-@routine
-async def pgd_pgtable_alloc(cpu: Cpu, k: Any, allocated: int) -> None:  # noqa: ARG001 - as others
-    """mmu.c:pgd_pgtable_alloc_init_mm_gfp: there may be no page left."""
-    if allocated == k.tables:
-        raise OutOfMemoryError
-
-
-@routine
-async def alloc_and_split_pud(
-    cpu: Cpu, k: Any, address: int, pud: Descriptor, progress: Progress
-) -> Progress:
-    """mmu.c:split_pud, with what it returns early on."""
-    await pgd_pgtable_alloc(cpu, k, progress.allocated)
-    return await split_pud(cpu, k, address, pud, progress)
-
-
-@routine
-async def alloc_and_split_pmd(
-    cpu: Cpu, k: Any, address: int, pmd: Descriptor, progress: Progress
-) -> Progress:
-    """mmu.c:split_pmd, with what it returns early on."""
-    await pgd_pgtable_alloc(cpu, k, progress.allocated)
-    return await split_pmd(cpu, k, address, pmd, progress)
-
-
-@routine
-async def split_or_panic(cpu: Cpu, k: Any) -> None:
-    """mmu.c:linear_map_split_to_ptes: an error of range_split_to_ptes ends in panic()."""
-    try:
-        await boot_cpu_part(cpu, k)
-    except OutOfMemoryError:
-        await cpu.panic("Failed to split linear map")
+from simbbm.linux.pagewalk import MmWalk, MmWalkOps, walk_kernel_page_table_range_lockless
+from simbbm.linux.pgtable import PMD, PUD, pmd_leaf, pud_leaf
 
 
 @scenario(evidence="proved")
-def finite(
+def good(
     *,
     cpus: Annotated[int, Range(2, 16)] = 3,
     layout: LayoutName = "mixed",
@@ -112,37 +61,45 @@ def finite(
     return replace(
         setup,
         cpus=tuple(
-            cpu._replace(args=tuple(Finite(k, tables) for k in cpu.args)) for cpu in setup.cpus
+            cpu._replace(args=tuple(k._replace(free_table_count=tables) for k in cpu.args))
+            for cpu in setup.cpus
         ),
     )
 
 
-good = replace(
-    finite,
-    edits=edits(
-        {
-            split_pud: alloc_and_split_pud,
-            split_pmd: alloc_and_split_pmd,
-            boot_cpu_part: split_or_panic,
-        }
-    ),
-)
-del finite
+class ReturnedError(Exception):
+    """An error that fn returns, on its way out of it."""
 
 
 @routine
-async def split_or_return(cpu: Cpu, k: Any) -> None:
-    """On an error the boot CPU returns at once."""
+async def range_split_or_return(
+    cpu: Cpu, k: Kernel, start: int, end: int, state: SplitState
+) -> SplitState:
+    """`if (ret) return ret;` in place of the panic."""
     try:
-        await boot_cpu_part(cpu, k)
+        return await range_split_to_ptes(cpu, k, start, end, state)
     except OutOfMemoryError:
+        raise ReturnedError from None
+
+
+@routine
+async def split_or_return(cpu: Cpu, k: Kernel) -> None:
+    """mmu.c:linear_map_split_to_ptes: multi_cpu_stop() hands on what it returns."""
+    try:
+        await linear_map_split_to_ptes(cpu, k)
+    except ReturnedError:
         return
 
+
+WITHOUT_PANIC = {
+    linear_map_split_to_ptes: split_or_return,
+    "linear_map_split_to_ptes/range_split_to_ptes": range_split_or_return,
+}
 
 m48_error_without_release = good.twin(
     "An allocation fails and fn returns, the flag not cleared: the others stay parked (inferred).",
     expect="STUCK:terminates",
-    replace={boot_cpu_part: split_or_return},
+    replace=WITHOUT_PANIC,
     cpus=2,
     layout="pud",
     tables=1,
@@ -151,74 +108,73 @@ m48_error_without_release = good.twin(
 
 
 @routine
-async def tables_for_leaf(cpu: Cpu, k: Any, level: int) -> int:  # noqa: ARG001 - as the others
+async def tables_for_leaf(cpu: Cpu, k: Kernel, level: int) -> int:  # noqa: ARG001 - as the others
     """Tables that it takes to split a leaf of one level."""
-    return 1 if level == PMD else 1 + int(k.entries)
+    return 1 if level == PMD else 1 + k.entries
 
 
 @routine
-async def tables_for_entry(
-    cpu: Cpu, k: Any, address: int, level: int, span: tuple[int, int, int]
-) -> int:
-    """Tables that it takes to split what one entry maps."""
-    entry = await cpu.ldr(address)
-    if level in (PUD, PMD) and pxd_leaf(entry):
-        return await tables_for_leaf(cpu, k, level)
-    if level < PMD and entry.kind == TABLE:
-        return await tables_below(cpu, k, k.linear(entry.output), level + 1, span)
-    return 0
+async def count_pud_entry(cpu: Cpu, k: Kernel, pudp: int, walk: MmWalk) -> MmWalk:
+    """As split_to_ptes_pud_entry(), but it counts what that allocates."""
+    if pud_leaf(await cpu.ldr(pudp)):
+        walk = walk._replace(private=walk.private + await tables_for_leaf(cpu, k, PUD))
+    return walk
 
 
 @routine
-async def tables_below(cpu: Cpu, k: Any, table: int, level: int, span: tuple[int, int, int]) -> int:
-    """Tables that it takes to split what one table maps of [first, end); `span` as in the walk."""
-    needed = 0
-    page, first, end = span
-    size = k.pages(level)
-    for i in range(k.entries):
-        at = page + i * size
-        if at < end and at + size > first:
-            needed += await tables_for_entry(cpu, k, table + i, level, (at, first, end))
-    return needed
+async def count_pmd_entry(cpu: Cpu, k: Kernel, pmdp: int, walk: MmWalk) -> MmWalk:
+    """As split_to_ptes_pmd_entry(), but it counts what that allocates."""
+    if pmd_leaf(await cpu.ldr(pmdp)):
+        walk = walk._replace(private=walk.private + await tables_for_leaf(cpu, k, PMD))
+    return walk
+
+
+count_ops = MmWalkOps(count_pud_entry, count_pmd_entry)
 
 
 @routine
-async def count_tables_and_split(cpu: Cpu, k: Any) -> None:
+async def range_count_tables(cpu: Cpu, k: Kernel, start: int, end: int, needed: int) -> int:
+    """Tables that range_split_to_ptes() will take for this range, and those that were counted."""
+    if start == end:
+        return needed
+    counted = await walk_kernel_page_table_range_lockless(cpu, k, start, end, count_ops, needed)
+    return int(counted)
+
+
+@routine
+async def count_tables_and_split(cpu: Cpu, k: Kernel) -> None:
     """Allocate all tables before stop_machine(): count what there is to split."""
-    needed = 0
-    kernel_end = k.kernel_first + k.kernel_count
-    for first, end in ((k.lm_first, k.kernel_first), (kernel_end, k.lm_first + k.lm_count)):
-        span = (KERNEL_PAGE, first, end)
-        needed += await tables_below(cpu, k, k.swapper_pg_dir, k.root_level, span)
-    if needed > k.tables:
+    lend = k.lm_first + k.lm_count
+    needed = await range_count_tables(cpu, k, k.lm_first, k.kernel_first, 0)
+    needed = await range_count_tables(cpu, k, k.kernel_first + k.kernel_count, lend, needed)
+    if needed > k.free_table_count:
         await cpu.panic("Failed to allocate page tables")
     await cpu.str(k.scratch, needed)
     await linear_map_maybe_split_to_ptes(cpu, k)
 
 
 @routine
-async def take_preallocated(cpu: Cpu, k: Any, allocated: int) -> None:
+async def take_preallocated(cpu: Cpu, k: Kernel, state: SplitState) -> tuple[int, SplitState]:
     """The next of the tables that were put aside, if there is one."""
-    if allocated == await cpu.ldr(k.scratch):
+    if state.allocated == await cpu.ldr(k.scratch):
         raise OutOfMemoryError
+    return await pgd_pgtable_alloc_init_mm_gfp(cpu, k, state)
 
 
 preallocated = replace(
     good,
     story="The merged protocol, with tables put aside before stop_machine() (PREEMPT_RT threads).",
-    edits=good.edits.merged(
-        edits(
-            {
-                linear_map_maybe_split_to_ptes: count_tables_and_split,
-                pgd_pgtable_alloc: take_preallocated,
-            }
-        )
+    edits=edits(
+        {
+            linear_map_maybe_split_to_ptes: count_tables_and_split,
+            pgd_pgtable_alloc_init_mm_gfp: take_preallocated,
+        }
     ),
 )
 
 
 @routine
-async def one_table_for_a_leaf(cpu: Cpu, k: Any, level: int) -> int:  # noqa: ARG001
+async def one_table_for_a_leaf(cpu: Cpu, k: Kernel, level: int) -> int:  # noqa: ARG001
     """The level 2 tables below a split PUD are forgotten."""
     return 1
 
@@ -235,14 +191,14 @@ m40_pud_counts_once = preallocated.twin(
 m40_m48_pud_counts_once = m40_pud_counts_once.twin(
     "Too few tables were put aside, and fn returns the error: the others stay parked.",
     expect="STUCK:terminates",
-    replace={boot_cpu_part: split_or_return},
+    replace=WITHOUT_PANIC,
 )
 
 
 m40_m47_alias_not_counted = preallocated.twin(
     "Tables are put aside without the kernel's alias, and it is split all the same: one too few.",
     expect="VIOLATED:no_panic",
-    replace={repaint: repaint_everything},
+    replace={"linear_map_split_to_ptes/range_split_to_ptes#2": split_from_kstart},
     cpus=2,
     layout="sides",
 )

@@ -15,20 +15,23 @@ from simbbm import (
     routine,
 )
 from simbbm.linux.kernel import Kernel
-from simbbm.linux.mmu import repaint
-from simbbm.linux.pgtable import fill_table, set_entry
-from simbbm.linux.split import PMD, Progress, range_split_to_ptes, split_to_ptes_pmd_entry
+from simbbm.linux.mmu import (
+    SplitState,
+    range_split_to_ptes,
+    split_pmd,
+    split_to_ptes_pmd_entry,
+)
+from simbbm.linux.pagewalk import Action, MmWalk
+from simbbm.linux.pgtable import PMD, __set_pte, set_pmd, set_pud
 
 # What the walk visits: mutants 42, 44 and 47.
 
 
 @routine
-async def never_go_below_pmd(
-    cpu: Cpu, k: Kernel, address: int, progress: Progress
-) -> tuple[bool, Progress]:
+async def never_go_below_pmd(cpu: Cpu, k: Kernel, pmdp: int, walk: MmWalk) -> MmWalk:
     """ACTION_CONTINUE whatever the PMD was."""
-    _, progress = await split_to_ptes_pmd_entry(cpu, k, address, progress)
-    return False, progress
+    walk = await split_to_ptes_pmd_entry(cpu, k, pmdp, walk)
+    return walk._replace(action=Action.CONTINUE)
 
 
 m42_continue_at_tables = good.twin(
@@ -42,15 +45,17 @@ m42_continue_at_tables = good.twin(
 
 
 @routine
-async def repaint_first_region(cpu: Cpu, k: Kernel) -> None:
+async def split_first_region(
+    cpu: Cpu, k: Kernel, start: int, end: int, state: SplitState
+) -> SplitState:
     """Memblock's regions by now: the one behind the hole is not in the list any more."""
-    await range_split_to_ptes(cpu, k, k.lm_first, k.pages(PMD), Progress())
+    return await range_split_to_ptes(cpu, k, start, min(end, start + k.pages(PMD)), state)
 
 
 m44_region_missed = good.twin(
     "Memblock's regions are walked, not the tables: one has left the list, unsplit (review of v5).",
     expect="VIOLATED:all_ptes_at_end",
-    replace={repaint: repaint_first_region},
+    replace={"linear_map_split_to_ptes/range_split_to_ptes": split_first_region},
     cpus=2,
     layout="regions",
     smallest={"cpus": 2, "layout": "contpmd"},
@@ -58,15 +63,17 @@ m44_region_missed = good.twin(
 
 
 @routine
-async def repaint_everything(cpu: Cpu, k: Kernel) -> None:
-    """The linear map with the kernel's alias in it."""
-    await range_split_to_ptes(cpu, k, k.lm_first, k.lm_count, Progress())
+async def split_from_kstart(
+    cpu: Cpu, k: Kernel, start: int, end: int, state: SplitState
+) -> SplitState:
+    """[kstart, lend), with the kernel's alias in it."""
+    return await range_split_to_ptes(cpu, k, start - k.kernel_count, end, state)
 
 
 m47_alias_not_excluded = good.twin(
     "The kernel's alias is split too: harmless, it costs a table for each block (v6 excludes it).",
     expect="HOLDS",
-    replace={repaint: repaint_everything},
+    replace={"linear_map_split_to_ptes/range_split_to_ptes#2": split_from_kstart},
     cpus=2,
     layout="sides",
 )
@@ -75,53 +82,51 @@ m47_alias_not_excluded = good.twin(
 
 
 @routine
-async def fill_table_with_cont(
-    cpu: Cpu, k: Kernel, child: int, block: Descriptor, stride: int
-) -> None:
-    """The snapshot of the PMD is older than clear_cont(): its CONT goes into every PTE."""
-    for i in range(k.entries):
-        entry = block._replace(output=block.output + i * stride)
-        await set_entry(cpu, k.linear(child) + i, entry)
+async def split_pmd_keeping_cont(
+    cpu: Cpu, k: Kernel, pmdp: int, pmd: Descriptor, state: SplitState
+) -> SplitState:
+    """The snapshot of the PMD is older than split_contpmd(): its CONT goes into every PTE."""
+    return await split_pmd(cpu, k, pmdp, pmd, state, pmd.contiguous)
 
 
 m41_split_keeps_cont = good.twin(
     "split_pmd() copies CONT from a PMD that was read before it was cleared (v7's 6/6 drops it).",
     expect="VIOLATED:all_ptes_at_end",
-    replace={fill_table: fill_table_with_cont},
+    replace={split_pmd: split_pmd_keeping_cont},
     cpus=2,
     layout="contpmd",
 )
 
 
 @routine
-async def fill_table_with_valid(
-    cpu: Cpu, k: Kernel, child: int, block: Descriptor, stride: int
-) -> None:
+async def split_pmd_into_valid(
+    cpu: Cpu, k: Kernel, pmdp: int, pmd: Descriptor, state: SplitState
+) -> SplitState:
     """Whatever the block was, its pages are valid."""
-    await fill_table(cpu, k, child, block._replace(kind=LEAF, software=0), stride)
+    return await split_pmd(cpu, k, pmdp, pmd._replace(kind=LEAF, software=0), state)
 
 
 m46_invalid_block_resurrected = good.twin(
     "An invalid large leaf is split into valid pages: mapped again (fixed by 15bfba1ad77f).",
     expect="VIOLATED:translations_preserved",
-    replace={fill_table: fill_table_with_valid},
+    replace={split_pmd: split_pmd_into_valid},
     cpus=2,
     layout="invalid",
 )
 
 
 @routine
-async def set_entry_in_halves(cpu: Cpu, address: int, entry: Descriptor) -> None:
+async def set_in_halves(cpu: Cpu, entryp: int, entry: Descriptor) -> None:
     """Two stores: first what kind of descriptor it is, then its output address."""
-    old = await cpu.ldr(address)
-    await cpu.str(address, entry._replace(output=old.output))
-    await set_entry(cpu, address, entry)
+    old = await cpu.ldr(entryp)
+    await cpu.str(entryp, entry._replace(output=old.output))
+    await cpu.str(entryp, entry)
 
 
 m50_torn_descriptor = good.twin(
     "A descriptor is written by two stores: in between the live map leads nowhere (inferred).",
     expect="VIOLATED:no_fault_on_live_map",
-    replace={set_entry: set_entry_in_halves},
+    replace={set_pud: set_in_halves, set_pmd: set_in_halves, __set_pte: set_in_halves},
     cpus=2,
     layout="pmd",
 )

@@ -1,16 +1,17 @@
 """Mistakes whose effect comes late: unrelated instructions lie between cause and effect.
 
 The same protocol and the same mutants as in `linear_map_split`, but every CPU does something else
-for `distance` instructions in four places: once its TLB is clean, before it fills and links a
-table, before the repaint, and before the release. All that while hardware has to hold back, or
-another CPU has to stand still, for a mistake to show. A walk that picks uniformly among what is
-possible lets it catch up nearly always; so these twins tell strategies apart.
+for `distance` instructions in four places: once its TLB is clean, before it links a table that it
+has filled, before the repaint, and between the repaint and the flush with the release behind it.
+All that while hardware has to hold back, or another CPU has to stand still, for a mistake to show.
+A walk that picks uniformly among what is possible lets it catch up nearly always; so these twins
+tell strategies apart.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Annotated, Any, Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
 from simbbm_scenarios import linear_map_split as near
 
@@ -24,20 +25,17 @@ from simbbm import (
     routine,
     scenario,
 )
-from simbbm.linux.kernel import Kernel
-from simbbm.linux.mmu import release_secondaries, repaint
-from simbbm.linux.pgtable import fill_table
+from simbbm.linux.kernel import Kernel, extended
+from simbbm.linux.mmu import SplitState, range_split_to_ptes
+from simbbm.linux.pgtable import SetEntry, fill_table
 from simbbm.linux.proc import idmap_cpu_set_reserved_ttbr1
 
 
-class DistantKernel(NamedTuple):
-    """A kernel as its functions know it, and how much else there is to do."""
+@dataclass(frozen=True, kw_only=True)
+class DistantKernel(Kernel):
+    """A kernel, and how much else there is to do."""
 
-    kernel: Kernel
     distance: int
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.kernel, name)
 
 
 @routine
@@ -48,31 +46,38 @@ async def something_else(cpu: Cpu, distance: int) -> None:
 
 
 @routine
-async def leave_swapper_early(cpu: Cpu, k: Any) -> None:
+async def leave_swapper_early(cpu: Cpu, k: DistantKernel) -> None:
     """S7, long before S8."""
     await idmap_cpu_set_reserved_ttbr1(cpu, k)
     await something_else(cpu, k.distance)
 
 
 @routine
-async def repaint_late(cpu: Cpu, k: Any) -> None:
+async def fill_table_early(
+    cpu: Cpu, k: DistantKernel, entryp: int, first: Descriptor, stride: int, set_entry: SetEntry
+) -> None:
+    """A new table's entries, long before it is linked."""
+    await fill_table(cpu, k, entryp, first, stride, set_entry)
+    await something_else(cpu, k.distance)
+
+
+@routine
+async def split_late(
+    cpu: Cpu, k: DistantKernel, start: int, end: int, state: SplitState
+) -> SplitState:
     """B3, long after B2."""
     await something_else(cpu, k.distance)
-    await repaint(cpu, k)
+    return await range_split_to_ptes(cpu, k, start, end, state)
 
 
 @routine
-async def fill_table_early(cpu: Cpu, k: Any, child: int, block: Descriptor, stride: int) -> None:
-    """A new table's entries, long before it is linked."""
-    await fill_table(cpu, k, child, block, stride)
+async def split_early(
+    cpu: Cpu, k: DistantKernel, start: int, end: int, state: SplitState
+) -> SplitState:
+    """B3, long before B4 and B5."""
+    state = await range_split_to_ptes(cpu, k, start, end, state)
     await something_else(cpu, k.distance)
-
-
-@routine
-async def release_late(cpu: Cpu, k: Any) -> None:
-    """B5, long after B4."""
-    await something_else(cpu, k.distance)
-    await release_secondaries(cpu, k)
+    return state
 
 
 @scenario()
@@ -88,7 +93,9 @@ def spread_out(
     return replace(
         setup,
         cpus=tuple(
-            cpu._replace(args=tuple(DistantKernel(k, distance) for k in cpu.args))
+            cpu._replace(
+                args=tuple(extended(k, DistantKernel, distance=distance) for k in cpu.args)
+            )
             for cpu in setup.cpus
         ),
     )
@@ -99,9 +106,9 @@ good = replace(
     edits=edits(
         {
             idmap_cpu_set_reserved_ttbr1: leave_swapper_early,
-            repaint: repaint_late,
             fill_table: fill_table_early,
-            release_secondaries: release_late,
+            "linear_map_split_to_ptes/range_split_to_ptes#1": split_late,
+            "linear_map_split_to_ptes/range_split_to_ptes#2": split_early,
         }
     ),
 )

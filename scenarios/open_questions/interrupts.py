@@ -38,7 +38,7 @@ from simbbm import (
     scenario,
 )
 from simbbm.linux.kernel import Kernel
-from simbbm.linux.mmu import secondary_part
+from simbbm.linux.mmu_context import cpu_install_idmap, cpu_uninstall_idmap
 from simbbm.linux.proc import wait_linear_map_split_to_ptes
 
 
@@ -105,10 +105,16 @@ vectors_in_idmap = good.twin(
 
 
 @routine
-async def secondary_part_daif_masked(cpu: Cpu, k: Kernel) -> None:
-    """local_daif_save() before the swapper goes, local_daif_restore() when the CPU is back."""
+async def mask_and_install_idmap(cpu: Cpu, k: Kernel) -> None:
+    """local_daif_save() before the swapper goes."""
     await cpu.daifset("daif")
-    await secondary_part(cpu, k)
+    await cpu_install_idmap(cpu, k)
+
+
+@routine
+async def uninstall_idmap_and_unmask(cpu: Cpu, k: Kernel) -> None:
+    """local_daif_restore() when the CPU is back."""
+    await cpu_uninstall_idmap(cpu, k)
     await cpu.daifclr("da")
 
 
@@ -116,6 +122,9 @@ daif_masked = good.twin(
     "All of DAIF is masked while a CPU is parked, as around __cpu_replace_ttbr1(): SErrors and "
     "pseudo-NMIs wait until it is back.",
     expect="HOLDS",
-    replace={secondary_part: secondary_part_daif_masked},
+    replace={
+        cpu_install_idmap: mask_and_install_idmap,
+        cpu_uninstall_idmap: uninstall_idmap_and_unmask,
+    },
     arrives="serror",
 )

@@ -28,7 +28,7 @@ from simbbm import (
 )
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu_context import local_flush_tlb_all
-from simbbm.linux.proc import restore_ttbr1, wait_linear_map_split_to_ptes
+from simbbm.linux.proc import scondary_cpu_wait, wait_for_zero, wait_linear_map_split_to_ptes
 
 good = replace(
     merged.good,
@@ -38,7 +38,7 @@ good = replace(
 no_isb = good.twin(
     "Without that ISB the branch to kernel text may be translated by the reserved table.",
     expect="VIOLATED:no_fault_on_live_map",
-    drop=["restore_ttbr1.isb"],
+    drop=["scondary_cpu_wait.isb"],
     cpus=2,
     layout="pages",
 )
@@ -59,39 +59,41 @@ isb_after_branch = no_isb.twin(
 
 
 @routine
-async def restore_and_invalidate(cpu: Cpu, ttbr1: Ttbr) -> None:
+async def wait_and_invalidate(cpu: Cpu, k: Kernel, swapper_ttb: Ttbr) -> None:
     """A TLBI behind S10."""
-    await restore_ttbr1(cpu, ttbr1)
+    await scondary_cpu_wait(cpu, k, swapper_ttb)
     await local_flush_tlb_all(cpu)
 
 
 @routine
-async def invalidate_and_restore(cpu: Cpu, ttbr1: Ttbr) -> None:
-    """A TLBI in front of S10."""
+async def wait_for_zero_and_invalidate(cpu: Cpu, flag_ptr: int) -> bool:
+    """A TLBI in front of S10, when the wait is over."""
+    if not await wait_for_zero(cpu, flag_ptr):
+        return False
     await local_flush_tlb_all(cpu)
-    await restore_ttbr1(cpu, ttbr1)
+    return True
 
 
 tlbi_added = good.twin(
     "A TLBI behind the restore changes nothing.",
     expect="HOLDS",
-    replace={restore_ttbr1: restore_and_invalidate},
+    replace={scondary_cpu_wait: wait_and_invalidate},
 )
 
 tlbi_comes_too_late = catalogue.m09_m17_no_tlbi_at_all.twin(
     "Where no other TLBI has removed the old blocks, one behind the restore is too late.",
     expect="VIOLATED:no_size_change_seen",
-    replace={restore_ttbr1: restore_and_invalidate},
+    replace={scondary_cpu_wait: wait_and_invalidate},
 )
 
 tlbi_before_restore = catalogue.m09_m17_no_tlbi_at_all.twin(
     "One in front of the restore removes them in time.",
     expect="HOLDS",
-    replace={restore_ttbr1: invalidate_and_restore},
+    replace={wait_for_zero: wait_for_zero_and_invalidate},
 )
 
 tlbi_before_restore_smt = smt.m17_no_final_tlbi.twin(
     "But not what the boot CPU still holds in a TLB that both have in common.",
     expect="VIOLATED:no_size_change_seen",
-    replace={restore_ttbr1: invalidate_and_restore},
+    replace={wait_for_zero: wait_for_zero_and_invalidate},
 )

@@ -18,12 +18,11 @@ could come).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from simbbm_scenarios import late_cpu, realm
 from simbbm_scenarios import linear_map_split as merged
 from simbbm_scenarios.catalogue import wait_with_read_once
-from simbbm_scenarios.catalogue_walk import fill_table_with_valid, repaint_first_region
+from simbbm_scenarios.catalogue_walk import split_first_region, split_pmd_into_valid
 
 from simbbm import (
     Cpu,
@@ -31,16 +30,17 @@ from simbbm import (
     routine,
 )
 from simbbm.linux.kernel import Kernel
-from simbbm.linux.mmu import linear_map_split_to_ptes, repaint, wait_for_secondaries
-from simbbm.linux.pgtable import arch_leave_lazy_mmu_mode, fill_table, set_entry
-from simbbm.linux.set_memory import split_kernel_leaf_mapping
-from simbbm.linux.split import (
-    PMD,
-    Progress,
+from simbbm.linux.mmu import (
+    SplitState,
+    linear_map_split_to_ptes,
+    pgd_pgtable_alloc_init_mm_gfp,
     range_split_to_ptes,
     split_pmd,
     split_to_ptes_pmd_entry,
 )
+from simbbm.linux.pagewalk import Action, MmWalk
+from simbbm.linux.pgtable import PMD, __set_pte, arch_leave_lazy_mmu_mode, set_pmd, set_pud
+from simbbm.linux.set_memory import RunningKernel, split_kernel_leaf_mapping
 
 v6_18 = replace(
     merged.good,
@@ -62,7 +62,7 @@ v3_only_boot_cpu = v6_18.twin(
 v3_gfp_kernel = v6_18.twin(
     "v3: tables are allocated with GFP_KERNEL, with interrupts off (mended in v4: GFP_ATOMIC).",
     expect="VIOLATED:no_sleep_in_atomic",
-    replace={split_pmd: merged.split_pmd_with_sleeping_allocation},
+    replace={pgd_pgtable_alloc_init_mm_gfp: merged.alloc_with_gfp_kernel},
     cpus=2,
     layout="pmd",
 )
@@ -72,7 +72,7 @@ v4_read_once = v6_18.twin(
     "v4: the boot CPU waits with READ_ONCE(). Asked in review, harmless: its stores depend on what "
     "it waited for, and what it loads nobody else writes (changed in v5).",
     expect="HOLDS",
-    replace={wait_for_secondaries: wait_with_read_once},
+    replace={"linear_map_split_to_ptes/smp_cond_load_acquire": wait_with_read_once},
     cpus=2,
     layout="pmd",
     window=4,
@@ -83,35 +83,35 @@ v5_memblock = v6_18.twin(
     "v3 to v5: memblock's regions are walked; if the list has changed since the map was made, a "
     "block stays (mended in v6: the tables are walked).",
     expect="VIOLATED:all_ptes_at_end",
-    replace={repaint: repaint_first_region},
+    replace={"linear_map_split_to_ptes/range_split_to_ptes": split_first_region},
     cpus=2,
     layout="regions",
 )
 
 
 @routine
-async def repaint_under_mutex(cpu: Cpu, k: Kernel) -> None:
+async def range_split_to_ptes_locked(
+    cpu: Cpu, k: Kernel, start: int, end: int, state: SplitState
+) -> SplitState:
     """mutex_lock(&pgtable_split_lock)."""
     await cpu.might_sleep()
-    await repaint(cpu, k)
+    return await range_split_to_ptes(cpu, k, start, end, state)
 
 
 v5_split_lock = v6_18.twin(
     "v5: the split takes a mutex, also inside stop_machine() (mended in v6: a walk without locks).",
     expect="VIOLATED:no_sleep_in_atomic",
-    replace={repaint: repaint_under_mutex},
+    replace={range_split_to_ptes: range_split_to_ptes_locked},
     cpus=2,
     layout="pages",
 )
 
 
 @routine
-async def go_on_below(
-    cpu: Cpu, k: Kernel, address: int, progress: Progress
-) -> tuple[bool, Progress]:
+async def go_on_below(cpu: Cpu, k: Kernel, pmdp: int, walk: MmWalk) -> MmWalk:
     """No ACTION_CONTINUE."""
-    _, progress = await split_to_ptes_pmd_entry(cpu, k, address, progress)
-    return True, progress
+    walk = await split_to_ptes_pmd_entry(cpu, k, pmdp, walk)
+    return walk._replace(action=Action.SUBTREE)
 
 
 v6_visits_new_ptes = v6_18.twin(
@@ -134,9 +134,9 @@ v7_contpmd = v6_18.twin(
 
 
 @routine
-async def set_entry_at_once(cpu: Cpu, address: int, entry: Descriptor) -> None:
+async def set_at_once(cpu: Cpu, entryp: int, entry: Descriptor) -> None:
     """Outside of lazy MMU mode: behind what is valid, the barriers that the mode puts off."""
-    await set_entry(cpu, address, entry)
+    await cpu.str(entryp, entry)
     if entry.valid:
         await arch_leave_lazy_mmu_mode(cpu)
 
@@ -145,7 +145,7 @@ v6_18_rc_barriers_at_once = v6_18.twin(
     "v6.18-rc: the repaint does not use lazy MMU mode. Harmless: it costs barriers behind every "
     "entry (changed by 40a292f70147, November 2025).",
     expect="HOLDS",
-    replace={set_entry: set_entry_at_once},
+    replace={set_pud: set_at_once, set_pmd: set_at_once, __set_pte: set_at_once},
     drop=[
         "range_split_to_ptes/arch_leave_lazy_mmu_mode.dsb.ishst",
         "range_split_to_ptes/arch_leave_lazy_mmu_mode.isb",
@@ -156,19 +156,20 @@ v6_18_rc_barriers_at_once = v6_18.twin(
 
 
 @routine
-async def arch_kfence_init_pool(cpu: Cpu, k: Any) -> None:
+async def arch_kfence_init_pool(cpu: Cpu, k: RunningKernel) -> None:
     """mmu.c:arch_kfence_init_pool: late, but before use. The pool is one block; no flush."""
-    await range_split_to_ptes(cpu, k.kernel, k.lm_first, k.pages(PMD), Progress(k.spare))
+    pool = k.lm_first
+    await range_split_to_ptes(cpu, k, pool, pool + k.pages(PMD), SplitState(k.spare))
 
 
 @routine
-async def is_made_of_pages(cpu: Cpu, k: Any, page: int) -> bool:  # noqa: ARG001 - no step
+async def is_made_of_pages(cpu: Cpu, k: RunningKernel, page: int) -> bool:  # noqa: ARG001 - no step
     """is_kfence_address(), or force_pte_mapping() with DEBUG_PAGEALLOC: known, not looked up."""
     return bool(page - k.lm_first < k.pages(PMD))
 
 
 @routine
-async def kfence_protect_page(cpu: Cpu, k: Any, page: int) -> None:
+async def kfence_protect_page(cpu: Cpu, k: RunningKernel, page: int) -> None:
     """kfence.h:kfence_protect_page, as far as it splits, once there is a pool; in a softirq."""
     await arch_kfence_init_pool(cpu, k)
     await cpu.daifset()
@@ -187,7 +188,7 @@ v6_18_kfence = late_cpu.good.twin(
 
 
 @routine
-async def not_known(cpu: Cpu, k: Any, page: int) -> bool:  # noqa: ARG001 - as the test
+async def not_known(cpu: Cpu, k: RunningKernel, page: int) -> bool:  # noqa: ARG001 - as the test
     """Nobody asks."""
     return False
 
@@ -203,7 +204,7 @@ v6_18_preempt_rt = v6_18.twin(
     "v6.18 under PREEMPT_RT: GFP_ATOMIC takes locks that sleep, with interrupts off (threads of "
     "December 2025, not settled).",
     expect="VIOLATED:no_sleep_in_atomic",
-    replace={split_pmd: merged.split_pmd_with_sleeping_allocation},
+    replace={pgd_pgtable_alloc_init_mm_gfp: merged.alloc_with_gfp_kernel},
     cpus=2,
     layout="pmd",
 )
@@ -224,7 +225,7 @@ v6_18_invalid_block = v6_18.twin(
     "v6.18: a large leaf that was made invalid is split into valid pages (mended by "
     "15bfba1ad77f, March 2026).",
     expect="VIOLATED:translations_preserved",
-    replace={fill_table: fill_table_with_valid},
+    replace={split_pmd: split_pmd_into_valid},
     cpus=2,
     layout="invalid",
 )

@@ -31,13 +31,12 @@ from simbbm import (
     terminates,
     translations_preserved,
 )
-from simbbm.linux import barrier, mmu, proc, stop_machine
+from simbbm.linux import barrier, mmu, mmu_context, proc, stop_machine, tlbflush
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName
 from simbbm.linux.layout import layout as lay_out
-from simbbm.linux.pgtable import fill_table, populate
-from simbbm.linux.proc import count_parked, idmap_cpu_set_reserved_ttbr1
-from simbbm.linux.split import Progress, pgd_pgtable_alloc_split, split_pmd, split_pud
+from simbbm.linux.mmu import SplitState, pgd_pgtable_alloc_init_mm_gfp, split_pmd, split_pud
+from simbbm.linux.pgtable import __pmd_populate, __pud_populate
 
 
 async def boot(cpu: Cpu, k: Kernel) -> None:
@@ -69,19 +68,13 @@ def good(
     """The merged protocol: no secondary can see a size change, nobody faults, everybody resumes."""
     sizes = GEOMETRIES[geometry]
     at = lay_out(layout, sizes, cpus, flush_by_page=flush == "pages", high=image == "high")
-    able = cpu_set(noabort, cpus)
+    able, k = cpu_set(noabort, cpus), at.kernel
+    features = [Features(bbm=2, noabort=n in able, ets2=ets2 == "yes") for n in range(cpus)]
     return Setup(
         geometry=sizes,
         cpus=tuple(
-            CpuSetup(
-                stopper if n else boot,
-                at.regime,
-                (at.kernel,),
-                Features(bbm=2, noabort=n in able, ets2=ets2 == "yes"),
-                pc=at.kernel.text,
-                vbar=at.kernel.text,
-            )
-            for n in range(cpus)
+            CpuSetup(stopper if n else boot, at.regime, (k,), own, pc=k.text, vbar=k.text)
+            for n, own in enumerate(features)
         ),
         tables=at.tables,
         data=at.data,
@@ -106,11 +99,19 @@ def good(
 
 
 @routine
+async def repaint(cpu: Cpu, k: Kernel) -> None:
+    """B3 and B4, for twins that decide otherwise who does it."""
+    lend = k.lm_first + k.lm_count
+    state = await mmu.range_split_to_ptes(cpu, k, k.lm_first, k.kernel_first, SplitState())
+    await mmu.range_split_to_ptes(cpu, k, k.kernel_first + k.kernel_count, lend, state)
+    await tlbflush.flush_tlb_kernel_range(cpu, k, k.lm_first, lend)
+
+
+@routine
 async def split_on_boot_cpu_only(cpu: Cpu, k: Kernel) -> None:
-    """As in v3 of the series: the others keep spinning in multi_cpu_stop()."""
-    if await mmu.on_boot_cpu(cpu):
-        await mmu.repaint(cpu, k)
-        await mmu.flush_linear_map(cpu, k)
+    """mmu.c:linear_map_split_to_ptes in v3: the others go back and spin in multi_cpu_stop()."""
+    if await mmu.smp_processor_id_is(cpu, 0):
+        await repaint(cpu, k)
 
 
 m01_only_boot_cpu_runs_fn = good.twin(
@@ -122,18 +123,16 @@ m01_only_boot_cpu_runs_fn = good.twin(
 
 
 @routine
-async def first_to_arrive(cpu: Cpu, k: Kernel) -> bool:
-    """Whoever takes the first ticket repaints."""
-    return await cpu.ldaddal(k.scratch, 1) == 0
-
-
-@routine
 async def split_by_first_to_arrive(cpu: Cpu, k: Kernel) -> None:
-    """The CPU 0 test became a race."""
-    if await first_to_arrive(cpu, k):
-        await mmu.boot_cpu_part(cpu, k)
+    """mmu.c:linear_map_split_to_ptes, its test for CPU 0 a race for the first ticket."""
+    if await cpu.ldaddal(k.scratch, 1) == 0:
+        await barrier.smp_cond_load_acquire(cpu, k.flag, barrier.equals, k.num_online_cpus)
+        await repaint(cpu, k)
+        await cpu.str(k.flag, 0)
     else:
-        await mmu.secondary_part(cpu, k)
+        await mmu_context.cpu_install_idmap(cpu, k)
+        await proc.wait_linear_map_split_to_ptes(cpu, k)
+        await mmu_context.cpu_uninstall_idmap(cpu, k)
 
 
 m02_first_to_arrive_splits = good.twin(
@@ -143,31 +142,38 @@ m02_first_to_arrive_splits = good.twin(
     smallest={"cpus": 2, "layout": "pmd"},
 )
 
+
+@routine
+async def not_tested(cpu: Cpu, number: int) -> bool:  # noqa: ARG001 - as the test
+    """Whatever the number is."""
+    return True
+
+
 m02_no_cpu0_test = good.twin(
     "Every CPU takes the boot CPU's part: nobody increments the flag (inferred).",
     expect="STUCK:terminates",
-    replace={mmu.linear_map_split_to_ptes: mmu.boot_cpu_part},
+    replace={mmu.smp_processor_id_is: not_tested},
     smallest={"cpus": 2, "layout": "pages"},
 )
 
 
 @routine
-async def wait_for_one_less(cpu: Cpu, k: Kernel) -> None:
+async def wait_for_one_less(cpu: Cpu, flag: int, is_it: barrier.Predicate, wanted: int) -> None:
     """The initial 1 that stands for the boot CPU is forgotten in the target."""
-    await barrier.smp_cond_load_acquire(cpu, k.flag, barrier.equals, k.num_online_cpus - 1)
+    await barrier.smp_cond_load_acquire(cpu, flag, is_it, wanted - 1)
 
 
 m03_waits_for_one_less = good.twin(
     "The boot CPU waits for num_online_cpus() - 1: one is not parked yet (question on v5).",
     expect="VIOLATED:no_size_change_seen|STUCK:terminates",
-    replace={mmu.wait_for_secondaries: wait_for_one_less},
+    replace={"linear_map_split_to_ptes/smp_cond_load_acquire": wait_for_one_less},
     smallest={"cpus": 2, "layout": "pages"},
 )
 
 
 @routine
 async def init_flag_to_zero(cpu: Cpu, k: Kernel) -> None:
-    """The flag starts without the boot CPU's own 1."""
+    """mmu.c:init_idmap_kpti_bbml2_flag without the boot CPU's own 1."""
     await cpu.str(k.flag, 0)
     await cpu.dmb("ish")
 
@@ -181,27 +187,25 @@ m04_flag_starts_at_zero = good.twin(
 
 
 @routine
-async def count_parked_early(cpu: Cpu, k: Kernel) -> None:
-    """S8, at another place."""
-    await repeat_until(proc.increment_flag, cpu, k.flag_idmap)
+async def counted_already(cpu: Cpu, flag_ptr: int) -> bool:  # noqa: ARG001 - as the loop's body
+    """Nothing is left to be done where S8 was."""
+    return True
+
+
+S8_ELSEWHERE = {"scondary_cpu_wait/increment_flag": counted_already}
 
 
 @routine
 async def count_before_switch(cpu: Cpu, k: Kernel) -> None:
     """S8 before S7."""
-    await count_parked_early(cpu, k)
-    await idmap_cpu_set_reserved_ttbr1(cpu, k)
-
-
-@routine
-async def count_nothing(cpu: Cpu, k: Kernel) -> None:
-    """S8 has moved elsewhere."""
+    await repeat_until(proc.increment_flag, cpu, k.flag_idmap)
+    await proc.idmap_cpu_set_reserved_ttbr1(cpu, k)
 
 
 m07_count_before_switch = good.twin(
     "A secondary says that it is parked before it leaves the swapper tables (inferred).",
     expect="VIOLATED:no_size_change_seen",
-    replace={idmap_cpu_set_reserved_ttbr1: count_before_switch, count_parked: count_nothing},
+    replace={proc.idmap_cpu_set_reserved_ttbr1: count_before_switch} | S8_ELSEWHERE,
     smallest={"cpus": 2, "layout": "pmd"},
 )
 
@@ -211,7 +215,7 @@ async def count_before_tlbi(cpu: Cpu, k: Kernel) -> None:
     """S7 with S8 in its middle."""
     await cpu.msr("ttbr1_el1", Ttbr(k.reserved_pg_dir))
     await cpu.isb()
-    await count_parked_early(cpu, k)
+    await repeat_until(proc.increment_flag, cpu, k.flag_idmap)
     await cpu.tlbi("vmalle1")
     await cpu.dsb("nsh")
     await cpu.isb()
@@ -220,7 +224,7 @@ async def count_before_tlbi(cpu: Cpu, k: Kernel) -> None:
 m08_count_before_tlbi = good.twin(
     "A secondary says that it is parked, its TLB still full of the swapper (inferred).",
     expect="VIOLATED:no_size_change_seen",
-    replace={idmap_cpu_set_reserved_ttbr1: count_before_tlbi, count_parked: count_nothing},
+    replace={proc.idmap_cpu_set_reserved_ttbr1: count_before_tlbi} | S8_ELSEWHERE,
     smallest={"cpus": 2, "layout": "pmd"},
 )
 
@@ -254,10 +258,10 @@ m12_ttbr1_not_switched = good.twin(
 
 
 @routine
-async def increment_flag_plainly(cpu: Cpu, address: int) -> bool:
+async def increment_flag_plainly(cpu: Cpu, flag_ptr: int) -> bool:
     """Load, add, store: an increment may be lost."""
-    value = await cpu.ldr(address)
-    await cpu.str(address, value + 1)
+    value = await cpu.ldr(flag_ptr)
+    await cpu.str(flag_ptr, value + 1)
     return True
 
 
@@ -270,18 +274,17 @@ m14_plain_increment = good.twin(
 
 
 @routine
-async def release_before_flush(cpu: Cpu, k: Kernel) -> None:
+async def release_and_flush(cpu: Cpu, k: Kernel, start: int, end: int) -> None:
     """B5 before B4."""
-    await mmu.wait_for_secondaries(cpu, k)
-    await mmu.repaint(cpu, k)
-    await mmu.release_secondaries(cpu, k)
-    await mmu.flush_linear_map(cpu, k)
+    await cpu.str(k.flag, 0)
+    await tlbflush.flush_tlb_kernel_range(cpu, k, start, end)
 
 
 m16_release_before_flush = good.twin(
     "Released before the TLB flush: harmless, their TLBs hold nothing of it (review of v4).",
     expect="HOLDS",
-    replace={mmu.boot_cpu_part: release_before_flush},
+    replace={"linear_map_split_to_ptes/flush_tlb_kernel_range": release_and_flush},
+    drop=["linear_map_split_to_ptes.str"],
 )
 
 m16_m21_release_unpublished = m16_release_before_flush.twin(
@@ -293,33 +296,29 @@ m16_m21_release_unpublished = m16_release_before_flush.twin(
 
 
 @routine
-async def split_pud_populate_first(
-    cpu: Cpu, k: Kernel, address: int, pud: Descriptor, progress: Progress
-) -> Progress:
+async def link_and_split_pud(
+    cpu: Cpu, k: Kernel, pudp: int, pud: Descriptor, state: SplitState
+) -> SplitState:
     """The table is linked while it is still empty."""
-    child, progress = pgd_pgtable_alloc_split(k, progress)
-    await populate(cpu, address, child)
-    await cpu.dsb("ishst")
-    await fill_table(cpu, k, child, pud, k.pages(2))
-    return progress
+    pmd_phys, _ = await pgd_pgtable_alloc_init_mm_gfp(cpu, k, state)
+    await __pud_populate(cpu, pudp, pmd_phys)
+    return await split_pud(cpu, k, pudp, pud, state)
 
 
 @routine
-async def split_pmd_populate_first(
-    cpu: Cpu, k: Kernel, address: int, pmd: Descriptor, progress: Progress
-) -> Progress:
+async def link_and_split_pmd(
+    cpu: Cpu, k: Kernel, pmdp: int, pmd: Descriptor, state: SplitState
+) -> SplitState:
     """The table is linked while it is still empty."""
-    child, progress = pgd_pgtable_alloc_split(k, progress)
-    await populate(cpu, address, child)
-    await cpu.dsb("ishst")
-    await fill_table(cpu, k, child, pmd, k.pages(3))
-    return progress
+    pte_phys, _ = await pgd_pgtable_alloc_init_mm_gfp(cpu, k, state)
+    await __pmd_populate(cpu, pmdp, pte_phys)
+    return await split_pmd(cpu, k, pmdp, pmd, state)
 
 
 m20_populate_before_fill = good.twin(
     "A table is linked before it is filled: the boot CPU's own map faults (comment in split_pmd).",
     expect="VIOLATED:no_fault_on_live_map",
-    replace={split_pud: split_pud_populate_first, split_pmd: split_pmd_populate_first},
+    replace={split_pud: link_and_split_pud, split_pmd: link_and_split_pmd},
     smallest={"cpus": 2, "layout": "pmd"},
 )
 
@@ -340,31 +339,34 @@ m21_stores_unpublished = good.twin(
 m22_ttbr1_not_restored = good.twin(
     "A secondary returns without its TTBR1: kernel text and stack are not mapped (inferred).",
     expect="VIOLATED:no_fault_on_live_map",
-    drop=["restore_ttbr1.msr.ttbr1_el1"],
+    drop=["scondary_cpu_wait.msr.ttbr1_el1"],
     smallest={"cpus": 2, "layout": "pages"},
 )
 
 
 @routine
-async def wait_through_kernel_mapping(cpu: Cpu, k: Kernel) -> None:
+async def scondary_cpu_wait_at_kernel_address(cpu: Cpu, k: Kernel, swapper_ttb: Ttbr) -> None:
     """The wait loop reads the flag at its kernel address."""
+    await repeat_until(proc.increment_flag, cpu, k.flag_idmap)
     await cpu.sevl()
     await repeat_until(proc.wait_for_zero, cpu, k.flag)
+    await cpu.msr("ttbr1_el1", swapper_ttb)
+    await cpu.isb()
 
 
 m23_flag_by_kernel_address = good.twin(
     "The wait loop reads the flag at its kernel address, which is unmapped (comment in proc.S).",
     expect="VIOLATED:no_fault_on_live_map",
-    replace={proc.wait_until_released: wait_through_kernel_mapping},
+    replace={proc.scondary_cpu_wait: scondary_cpu_wait_at_kernel_address},
     smallest={"cpus": 2, "layout": "pages"},
 )
 
 
 @routine
-async def wait_for_zero_plainly(cpu: Cpu, address: int) -> bool:
+async def wait_for_zero_plainly(cpu: Cpu, flag_ptr: int) -> bool:
     """The load does not arm the monitor."""
     await cpu.wfe()
-    value = await cpu.ldr(address)
+    value = await cpu.ldr(flag_ptr)
     return bool(value == 0)
 
 
@@ -378,23 +380,21 @@ m29_plain_load_in_wait = good.twin(
 m30_no_sevl = good.twin(
     "No SEVL before the wait loop: the first WFE may sleep through the release (inferred).",
     expect="STUCK:terminates",
-    drop=["wait_until_released.sevl"],
+    drop=["scondary_cpu_wait.sevl"],
     smallest={"cpus": 2, "layout": "pages"},
 )
 
 
 @routine
-async def split_pmd_with_sleeping_allocation(
-    cpu: Cpu, k: Kernel, address: int, pmd: Descriptor, progress: Progress
-) -> Progress:
+async def alloc_with_gfp_kernel(cpu: Cpu, k: Kernel, state: SplitState) -> tuple[int, SplitState]:
     """The table is allocated with GFP_KERNEL."""
     await cpu.might_sleep()
-    return await split_pmd(cpu, k, address, pmd, progress)
+    return await pgd_pgtable_alloc_init_mm_gfp(cpu, k, state)
 
 
 m38_sleeping_allocation = good.twin(
     "A table is allocated with GFP_KERNEL inside fn, where interrupts are off (v3 of the series).",
     expect="VIOLATED:no_sleep_in_atomic",
-    replace={split_pmd: split_pmd_with_sleeping_allocation},
+    replace={pgd_pgtable_alloc_init_mm_gfp: alloc_with_gfp_kernel},
     smallest={"cpus": 2, "layout": "pmd"},
 )

@@ -13,9 +13,9 @@ and a page, and maps whatever it finds there (misses: T0SZ that goes back too ea
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from simbbm_scenarios import linear_map_split as merged
 
@@ -33,7 +33,7 @@ from simbbm import (
     routine,
     scenario,
 )
-from simbbm.linux.kernel import Kernel
+from simbbm.linux.kernel import Kernel, extended
 from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu_context import (
     cpu_install_idmap,
@@ -48,27 +48,24 @@ USER_ASID = 5
 USER = Attributes(user=True, user_write=True)
 
 
-class UserKernel(NamedTuple):
-    """A kernel as its functions know it, and the active mm."""
+@dataclass(frozen=True, kw_only=True)
+class UserKernel(Kernel):
+    """A kernel, and the active mm."""
 
-    kernel: Kernel
     pgd: Ttbr
     address: int
     """A word that the user mm maps, at an address that the idmap maps too."""
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.kernel, name)
-
 
 @routine
-async def switch_to_user(cpu: Cpu, k: Any) -> None:
+async def switch_to_user(cpu: Cpu, k: UserKernel) -> None:
     """The end of cpu_uninstall_idmap() where the active mm is not init_mm; then an access."""
-    await cpu_switch_mm(cpu, k.kernel, k.pgd, USER_ASID)
+    await cpu_switch_mm(cpu, k, k.pgd, USER_ASID)
     await cpu.ldr(k.address)
 
 
 @routine
-async def back_to_user(cpu: Cpu, k: Any) -> None:
+async def back_to_user(cpu: Cpu, k: UserKernel) -> None:
     """mmu_context.h:cpu_uninstall_idmap with an active user mm."""
     await cpu_uninstall_idmap(cpu, k)
     await switch_to_user(cpu, k)
@@ -102,7 +99,7 @@ def with_user_mm(
     regime = at.regime._replace(
         ttbr0=(Ttbr(root),), ttbr1=tuple(t._replace(asid=USER_ASID) for t in at.regime.ttbr1)
     )
-    user = UserKernel(k, Ttbr(root), page * words)
+    user = extended(k, UserKernel, pgd=Ttbr(root), address=page * words)
     names = {a: f"user {n}" if " " not in n else n for a, n in builder.names.items()}
     return replace(
         setup,
@@ -132,7 +129,7 @@ m27_t0sz_not_widened = good.twin(
 
 
 @routine
-async def install_t0sz_first(cpu: Cpu, k: Any) -> None:
+async def install_t0sz_first(cpu: Cpu, k: UserKernel) -> None:
     """S4 before S2."""
     await cpu_set_idmap_tcr_t0sz(cpu, k)
     await cpu_set_reserved_ttbr0(cpu, k)
@@ -152,7 +149,7 @@ m27_t0sz_before_reserved = good.twin(
 
 
 @routine
-async def install_t0sz_before_flush(cpu: Cpu, k: Any) -> None:
+async def install_t0sz_before_flush(cpu: Cpu, k: UserKernel) -> None:
     """S4 before S3."""
     await cpu_set_reserved_ttbr0(cpu, k)
     await cpu_set_idmap_tcr_t0sz(cpu, k)

@@ -9,7 +9,7 @@ not what stop_machine() itself has on the stack.) Numbers are those of the catal
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from simbbm_scenarios import linear_map_split as merged
 
@@ -43,13 +43,13 @@ from simbbm.linux.stop_machine import (
 )
 
 
-async def setup_system_features(cpu: Cpu, k: Kernel, kpti: Any) -> None:
+async def setup_system_features(cpu: Cpu, k: Kernel, kpti: KptiKernel) -> None:
     """CPU 0, cpufeature.c:setup_system_features: split, then KPTI."""
     await linear_map_maybe_split_to_ptes(cpu, k)
     await kpti_install_ng_mappings(cpu, kpti)
 
 
-async def stopper(cpu: Cpu, k: Kernel, kpti: Any) -> None:
+async def stopper(cpu: Cpu, k: Kernel, kpti: KptiKernel) -> None:
     """Any other CPU: two times stop_machine()."""
     await cpu_stopper_thread(cpu, k, linear_map_split_to_ptes)
     await cpu_stopper_thread(cpu, kpti, __kpti_install_ng_mappings)

@@ -22,7 +22,7 @@ split is seen (`refused_not_off`, `refused_not_off_splits_locked`). The guide ha
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from simbbm_scenarios import linear_map_split as merged
 from simbbm_scenarios.catalogue import with_spare_table
@@ -54,6 +54,7 @@ from simbbm.linux.hotplug import (
     cpus_write_lock,
     cpus_write_unlock,
 )
+from simbbm.linux.kernel import extended
 from simbbm.linux.layout import Layout
 from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to_ptes
@@ -84,6 +85,7 @@ def running(setup: Setup, at: Layout, caps: Caps, online: int) -> tuple[Setup, R
     while k.free_tables + spare * k.entries in setup.tables:
         spare += 1
     changed = with_spare_table(with_spare_table(setup))
+    k = k._replace(free_table_count=spare + 2)
     return (
         replace(
             changed,
@@ -91,13 +93,20 @@ def running(setup: Setup, at: Layout, caps: Caps, online: int) -> tuple[Setup, R
             properties=tuple(p for p in changed.properties if p.name in KEPT),
             symbols={**changed.symbols, **words, **by_idmap},
         ),
-        RunningKernel(k, first, first + 1, first + 2, spare),
+        extended(
+            k,
+            RunningKernel,
+            caps=first,
+            online=first + 1,
+            hotplug_lock=first + 2,
+            spare=spare,
+        ),
     )
 
 
 async def set_memory(cpu: Cpu, k: RunningKernel) -> None:
     """A task on any CPU: permissions of the last page of the first leaf are about to change."""
-    await split_kernel_leaf_mapping(cpu, k, k.kernel.lm_first + k.kernel.pages(2) - 1)
+    await split_kernel_leaf_mapping(cpu, k, k.lm_first + k.pages(2) - 1)
 
 
 async def idle(cpu: Cpu, k: RunningKernel) -> None:
@@ -109,12 +118,12 @@ async def late(cpu: Cpu, k: RunningKernel, swapper: Ttbr, able: int) -> None:
     await bring_up(cpu, k, swapper, able)
 
 
-async def boot(cpu: Cpu, k: Any) -> None:
+async def boot(cpu: Cpu, k: RunningKernel) -> None:
     """CPU 0, which waits for nobody."""
     await linear_map_maybe_split_to_ptes(cpu, k)
 
 
-async def late_stopper(cpu: Cpu, k: Any, swapper: Ttbr, able: int) -> None:
+async def late_stopper(cpu: Cpu, k: RunningKernel, swapper: Ttbr, able: int) -> None:
     """The same, under the lock; then it gets work from stop_machine() if it was counted."""
     await cpus_write_lock(cpu, k.by_idmap())
     await bring_up(cpu, k, swapper, able)
@@ -125,11 +134,11 @@ async def late_stopper(cpu: Cpu, k: Any, swapper: Ttbr, able: int) -> None:
 
 
 @routine
-async def stop_machine_locked(cpu: Cpu, k: Any, fn: StopFn) -> None:
+async def stop_machine_locked(cpu: Cpu, k: RunningKernel, fn: StopFn) -> None:
     """stop_machine.c:stop_machine, stop_machine_cpuslocked: count under cpus_read_lock()."""
     await cpus_read_lock(cpu, k)
     threads = await cpu.ldr(k.online)
-    counted_now = k._replace(kernel=k.kernel._replace(num_online_cpus=threads))
+    counted_now = k._replace(num_online_cpus=threads)
     await stop_machine(cpu, counted_now, fn)
     await cpus_read_unlock(cpu, k)
 
@@ -167,10 +176,10 @@ def switched_off(
     cpu: CpuSetup, at: Layout, program: Program, k: RunningKernel, *, able: bool
 ) -> CpuSetup:
     """A CPU that has not enabled its MMU yet."""
-    regime = Regime((k.kernel.idmap_ttbr0,), at.regime.ttbr0, (k.kernel.idmap_tcr,))
+    regime = Regime((k.idmap_ttbr0,), at.regime.ttbr0, (k.idmap_tcr,))
     [swapper] = at.regime.ttbr1
     return cpu._replace(
-        program=program, regime=regime, args=(k, swapper, int(able)), pc=k.kernel.idmap_text
+        program=program, regime=regime, args=(k, swapper, int(able)), pc=k.idmap_text
     )
 
 

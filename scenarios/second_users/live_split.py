@@ -24,10 +24,9 @@ Simplified: in mutant 35 the task sleeps at one point, between filling its table
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from simbbm_scenarios import linear_map_split as merged
-from simbbm_scenarios.catalogue_walk import fill_table_with_cont
 from simbbm_scenarios.late_cpu import running, set_memory, switched_off
 
 from simbbm import (
@@ -45,7 +44,14 @@ from simbbm.linux.barrier import equals
 from simbbm.linux.hotplug import bring_up, cpus_read_unlock, cpus_write_lock, cpus_write_unlock
 from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu import linear_map_maybe_split_to_ptes
-from simbbm.linux.pgtable import arch_leave_lazy_mmu_mode, populate
+from simbbm.linux.pgtable import (
+    PMD,
+    PTE,
+    __pmd_populate,
+    __set_pte,
+    arch_leave_lazy_mmu_mode,
+    fill_table,
+)
 from simbbm.linux.set_memory import (
     Caps,
     RunningKernel,
@@ -53,10 +59,9 @@ from simbbm.linux.set_memory import (
     may_split_live,
     split_kernel_leaf_mapping,
 )
-from simbbm.linux.split import PMD, PTE
 
 
-async def setup_system_features(cpu: Cpu, k: Any) -> None:
+async def setup_system_features(cpu: Cpu, k: RunningKernel) -> None:
     """CPU 0: something sets memory's attributes, then capabilities are final, and the repaint."""
     await set_memory(cpu, k)
     await cpu.str(k.caps, Caps.WITHOUT_NOABORT)
@@ -108,11 +113,11 @@ async def late_stopper(cpu: Cpu, k: RunningKernel, swapper: Ttbr, able: int) -> 
     await cpus_write_lock(cpu, k.by_idmap())
     await bring_up(cpu, k, swapper, able)
     await cpus_write_unlock(cpu, k)
-    await merged.stopper(cpu, k.kernel)
+    await merged.stopper(cpu, k)
 
 
 @routine
-async def finish_boot(cpu: Cpu, k: Any) -> None:
+async def finish_boot(cpu: Cpu, k: RunningKernel) -> None:
     """main.c:smp_init, smp_cpus_done: all CPUs are online, capabilities final; the repaint."""
     await cpu.wait(k.online, equals, k.num_online_cpus, acquire=True)
     await cpu.str(k.caps, Caps.WITHOUT_NOABORT)
@@ -120,13 +125,13 @@ async def finish_boot(cpu: Cpu, k: Any) -> None:
 
 
 @routine
-async def task_and_boot(cpu: Cpu, k: Any) -> None:
+async def task_and_boot(cpu: Cpu, k: RunningKernel) -> None:
     """The task runs first, as far as the boot CPU is concerned."""
     await set_memory(cpu, k)
     await finish_boot(cpu, k)
 
 
-async def boot(cpu: Cpu, k: Any) -> None:
+async def boot(cpu: Cpu, k: RunningKernel) -> None:
     """CPU 0."""
     await task_and_boot(cpu, k)
 
@@ -171,18 +176,18 @@ booting_trylock = booting.twin(
 
 
 @routine
-async def task_asleep_during_boot(cpu: Cpu, k: Any) -> None:
+async def task_asleep_during_boot(cpu: Cpu, k: RunningKernel) -> None:
     """split_kernel_leaf_mapping(), and in its middle what happens while the task sleeps."""
     if not await may_split_live(cpu, k):
         await finish_boot(cpu, k)
         return
-    address, _, pmd = await leaf_of(cpu, k.kernel, k.lm_first + k.pages(PMD) - 1)
-    child = k.free_tables + k.spare * k.entries
+    pmdp, _, pmd = await leaf_of(cpu, k, k.lm_first + k.pages(PMD) - 1)
+    pte_phys = k.free_tables + k.spare * k.entries
     to_cont = pmd._replace(contiguous=True)
-    await fill_table_with_cont(cpu, k.kernel, child, to_cont, k.pages(PTE))
+    await fill_table(cpu, k, k.linear(pte_phys), to_cont, k.pages(PTE), __set_pte)
     await cpu.dsb("ishst")
     await finish_boot(cpu, k)
-    await populate(cpu, address, child)
+    await __pmd_populate(cpu, pmdp, pte_phys)
     await arch_leave_lazy_mmu_mode(cpu)
 
 

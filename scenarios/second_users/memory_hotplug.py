@@ -22,7 +22,7 @@ tables (a fault that stays is STUCK, not a panic). Capabilities are final from t
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from simbbm_scenarios import linear_map_split as merged
 from simbbm_scenarios.catalogue import Tables
@@ -38,6 +38,7 @@ from simbbm import (
     Cpu,
     CpuSet,
     Geometry,
+    Program,
     Range,
     Setup,
     TableBuilder,
@@ -48,17 +49,18 @@ from simbbm import (
     scenario,
     translations_preserved,
 )
+from simbbm.linux.kernel import extended
 from simbbm.linux.layout import Layout
 from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.memory_hotplug import HotplugKernel, arch_add_memory, force_pte_mapping
 from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to_ptes
+from simbbm.linux.pgtable import PMD
 from simbbm.linux.set_memory import Caps, may_split_live, split_kernel_leaf_mapping
-from simbbm.linux.split import PMD
 from simbbm.linux.stop_machine import cpu_stopper_thread, is_set
 
 
 @routine
-async def add_memory(cpu: Cpu, k: Any) -> None:
+async def add_memory(cpu: Cpu, k: HotplugKernel) -> None:
     """memory_hotplug.c:add_memory_resource, online_pages: map it, use it, let others use it."""
     await arch_add_memory(cpu, k)
     await cpu.str(k.new_word, 1)
@@ -66,27 +68,27 @@ async def add_memory(cpu: Cpu, k: Any) -> None:
 
 
 @routine
-async def add_and_set_memory(cpu: Cpu, k: Any) -> None:
+async def add_and_set_memory(cpu: Cpu, k: HotplugKernel) -> None:
     """The same, and later permissions of its last page are about to change."""
     await add_memory(cpu, k)
     await split_kernel_leaf_mapping(cpu, k, k.new_first + k.new_pages - 1)
 
 
 @routine
-async def use_memory(cpu: Cpu, k: Any) -> None:
+async def use_memory(cpu: Cpu, k: HotplugKernel) -> None:
     """On any other CPU: wait until it is there, and use it."""
     await cpu.wait(k.onlined, is_set, acquire=True)
     if await cpu.ldr(k.new_word) != 1:
         await cpu.panic("the new memory does not have what was written to it")
 
 
-async def boot(cpu: Cpu, k: Any, task: Any) -> None:
+async def boot(cpu: Cpu, k: HotplugKernel, task: Program) -> None:
     """CPU 0: the repaint, and then a task."""
     await linear_map_maybe_split_to_ptes(cpu, k)
     await task(cpu, k)
 
 
-async def stopper(cpu: Cpu, k: Any, task: Any) -> None:
+async def stopper(cpu: Cpu, k: HotplugKernel, task: Program) -> None:
     """Any other CPU."""
     await cpu_stopper_thread(cpu, k, linear_map_split_to_ptes)
     await task(cpu, k)
@@ -129,7 +131,15 @@ def good(
     by_idmap = at.kernel.scratch - at.kernel.flag + at.kernel.flag_idmap
     able = sum(1 << n for n in cpu_set(noabort, cpus))
     flag, words = at.kernel.scratch, geometry.page_words
-    k = HotplugKernel(kernel, first, pages, first * words, flag, able)
+    k = extended(
+        kernel,
+        HotplugKernel,
+        new_first=first,
+        new_pages=pages,
+        new_word=first * words,
+        onlined=flag,
+        able=able,
+    )
     adder = 0 if adds == "boot" else cpus - 1
     adding = add_memory if later == "nothing" else add_and_set_memory
     return replace(
@@ -161,13 +171,13 @@ fault_is_fatal = good.twin(
 
 
 @routine
-async def cpu_supports_bbml2_noabort(cpu: Cpu, k: Any) -> bool:
+async def cpu_supports_bbml2_noabort(cpu: Cpu, k: HotplugKernel) -> bool:
     """cpufeature.c:cpu_supports_bbml2_noabort: by the MIDR of the CPU that asks."""
     return bool(k.able >> await cpu.mrs_mpidr() & 1)
 
 
 @routine
-async def force_pte_mapping_here(cpu: Cpu, k: Any) -> bool:
+async def force_pte_mapping_here(cpu: Cpu, k: HotplugKernel) -> bool:
     """As before capabilities are final."""
     return not await cpu_supports_bbml2_noabort(cpu, k)
 
@@ -182,7 +192,7 @@ m37_asks_this_cpu = good.twin(
 
 
 @routine
-async def may_split_here(cpu: Cpu, k: Any) -> bool:
+async def may_split_here(cpu: Cpu, k: HotplugKernel) -> bool:
     """The same wrong test."""
     return await cpu_supports_bbml2_noabort(cpu, k)
 

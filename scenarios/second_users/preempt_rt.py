@@ -18,8 +18,8 @@ pre-empted with it held, and might_sleep() does not complain of a sleeping lock 
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Annotated, Any, Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
 from simbbm_scenarios import linear_map_split as merged
 from simbbm_scenarios.catalogue_tables import count_tables_and_split, tables_for_leaf
@@ -27,7 +27,6 @@ from simbbm_scenarios.catalogue_tables import count_tables_and_split, tables_for
 from simbbm import (
     Cpu,
     CpuSet,
-    Descriptor,
     Range,
     Setup,
     edits,
@@ -36,28 +35,28 @@ from simbbm import (
     scenario,
 )
 from simbbm.linux.hotplug import try_lock
-from simbbm.linux.kernel import Kernel
-from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to_ptes
-from simbbm.linux.pgtable import fill_table
+from simbbm.linux.kernel import Kernel, extended
+from simbbm.linux.mmu import (
+    SplitState,
+    linear_map_maybe_split_to_ptes,
+    linear_map_split_to_ptes,
+    pgd_pgtable_alloc_init_mm_gfp,
+)
 from simbbm.linux.stop_machine import cpu_stopper_thread
 
 LOCKED, STOPPED = 1, 2
 
 
-class ZoneKernel(NamedTuple):
-    """A kernel as its functions know it; words of its page allocator; tables, more than enough."""
+@dataclass(frozen=True, kw_only=True)
+class ZoneKernel(Kernel):
+    """A kernel, and words of its page allocator."""
 
-    kernel: Kernel
     zone_lock: int
     allocated_pages: int
-    tables: int
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.kernel, name)
 
 
 @routine
-async def preempt_schedule(cpu: Cpu, k: Any) -> bool:
+async def preempt_schedule(cpu: Cpu, k: ZoneKernel) -> bool:
     """core.c:preempt_schedule: the stopper runs if it has work; returns whether it did."""
     if await cpu.ldar(k.stop_work) == 0:
         return False
@@ -66,7 +65,7 @@ async def preempt_schedule(cpu: Cpu, k: Any) -> bool:
 
 
 @routine
-async def preempt_schedule_at_lock(cpu: Cpu, k: Any) -> bool:  # noqa: ARG001 - as the other
+async def preempt_schedule_at_lock(cpu: Cpu, k: ZoneKernel) -> bool:  # noqa: ARG001 - as the other
     """spin_lock_irqsave() masks interrupts: who spins or holds the lock is not pre-empted."""
     return False
 
@@ -78,7 +77,7 @@ async def spin_trylock(cpu: Cpu, lock: int) -> bool:
 
 
 @routine
-async def lock_or_stop(cpu: Cpu, k: Any) -> int:
+async def lock_or_stop(cpu: Cpu, k: ZoneKernel) -> int:
     """One turn of a task's wait for the lock; 0 if there is nothing but to wait."""
     if await preempt_schedule_at_lock(cpu, k):
         return STOPPED
@@ -86,14 +85,14 @@ async def lock_or_stop(cpu: Cpu, k: Any) -> int:
 
 
 @routine
-async def take_page(cpu: Cpu, k: Any) -> None:
+async def take_page(cpu: Cpu, k: ZoneKernel) -> None:
     """page_alloc.c:rmqueue_buddy, from where it holds the lock on; it drops it."""
     await cpu.str(k.allocated_pages, await cpu.ldr(k.allocated_pages) + 1)
     await cpu.stlr(k.zone_lock, 0)
 
 
 @routine
-async def rmqueue_buddy(cpu: Cpu, k: Any) -> bool:
+async def rmqueue_buddy(cpu: Cpu, k: ZoneKernel) -> bool:
     """page_alloc.c:rmqueue_buddy in a task; returns whether its CPU was stopped amid it."""
     stopped = await repeat_until(lock_or_stop, cpu, k) == STOPPED
     if stopped:
@@ -104,29 +103,31 @@ async def rmqueue_buddy(cpu: Cpu, k: Any) -> bool:
     return stopped
 
 
-async def boot(cpu: Cpu, k: Any) -> None:
+async def boot(cpu: Cpu, k: ZoneKernel) -> None:
     """CPU 0: it does not look whether the others are idle."""
     await linear_map_maybe_split_to_ptes(cpu, k)
 
 
-async def task_and_stopper(cpu: Cpu, k: Any) -> None:
+async def task_and_stopper(cpu: Cpu, k: ZoneKernel) -> None:
     """Any CPU but the boot CPU: a task, and the stopper, if it has not run by then."""
     if not await rmqueue_buddy(cpu, k):
         await cpu_stopper_thread(cpu, k, linear_map_split_to_ptes)
 
 
 @routine
-async def pgd_pgtable_alloc(cpu: Cpu, k: Any) -> None:
-    """mmu.c:pgd_pgtable_alloc_init_mm_gfp, with GFP_ATOMIC: wait for the lock, take a page."""
+async def rmqueue_buddy_in_fn(cpu: Cpu, k: ZoneKernel) -> None:
+    """page_alloc.c:rmqueue_buddy, with GFP_ATOMIC: wait for the lock, take a page."""
     await repeat_until(try_lock, cpu, k.zone_lock)
     await take_page(cpu, k)
 
 
 @routine
-async def alloc_and_fill(cpu: Cpu, k: Any, child: int, block: Descriptor, stride: int) -> None:
-    """mmu.c:split_pud, split_pmd: a table is allocated before it is filled."""
-    await pgd_pgtable_alloc(cpu, k)
-    await fill_table(cpu, k, child, block, stride)
+async def pgd_pgtable_alloc_locked(
+    cpu: Cpu, k: ZoneKernel, state: SplitState
+) -> tuple[int, SplitState]:
+    """mmu.c:pgd_pgtable_alloc_init_mm_gfp, and what the page allocator does."""
+    await rmqueue_buddy_in_fn(cpu, k)
+    return await pgd_pgtable_alloc_init_mm_gfp(cpu, k, state)
 
 
 @scenario(evidence="proved")
@@ -141,7 +142,12 @@ def locked(
     given = {"cpus": cpus, "layout": layout, "noabort": noabort, "hardware": hardware}
     setup = merged.good.setup(given)
     kernel: Kernel = setup.cpus[0].args[0]
-    k = ZoneKernel(kernel, kernel.scratch + 1, kernel.scratch + 2, len(setup.tables))
+    k = extended(
+        kernel,
+        ZoneKernel,
+        zone_lock=kernel.scratch + 1,
+        allocated_pages=kernel.scratch + 2,
+    )
     names = {k.zone_lock: "zone_lock", k.allocated_pages: "allocated_pages"}
     names |= {kernel.flag_idmap + a - kernel.flag: n for a, n in names.items()}
     return replace(
@@ -154,7 +160,7 @@ def locked(
     )
 
 
-good = replace(locked, edits=edits({fill_table: alloc_and_fill}))
+good = replace(locked, edits=edits({pgd_pgtable_alloc_init_mm_gfp: pgd_pgtable_alloc_locked}))
 del locked
 
 m39_lock_holder_preempted = good.twin(
@@ -167,7 +173,7 @@ m39_lock_holder_preempted = good.twin(
 
 
 @routine
-async def pgd_pgtable_alloc_nolock(cpu: Cpu, k: Any) -> None:
+async def alloc_pages_nolock(cpu: Cpu, k: ZoneKernel) -> None:
     """page_alloc.c:alloc_pages_nolock: the lock is free, or there is no page."""
     if not await spin_trylock(cpu, k.zone_lock):
         await cpu.panic("Failed to split linear map")
@@ -178,12 +184,12 @@ m39_trylock_panics = m39_lock_holder_preempted.twin(
     "PREEMPT_RT, and fn only tries the lock: the deadlock becomes a panic (review in the "
     "PREEMPT_RT threads, December 2025).",
     expect="VIOLATED:no_panic",
-    replace={pgd_pgtable_alloc: pgd_pgtable_alloc_nolock},
+    replace={rmqueue_buddy_in_fn: alloc_pages_nolock},
 )
 
 
 @routine
-async def allocate_for_leaf(cpu: Cpu, k: Any, level: int) -> int:
+async def allocate_for_leaf(cpu: Cpu, k: ZoneKernel, level: int) -> int:
     """Put aside what a leaf's split takes, while whoever holds the lock can still run."""
     needed = await tables_for_leaf(cpu, k, level)
     for _ in range(needed):
@@ -193,7 +199,7 @@ async def allocate_for_leaf(cpu: Cpu, k: Any, level: int) -> int:
 
 
 @routine
-async def take_preallocated(cpu: Cpu, k: Any) -> None:
+async def take_preallocated(cpu: Cpu, k: ZoneKernel) -> None:
     """One of the tables that were put aside."""
     if (left := await cpu.ldr(k.scratch)) == 0:
         await cpu.panic("Failed to split linear map")
@@ -207,6 +213,6 @@ m39_tables_preallocated = m39_lock_holder_preempted.twin(
     replace={
         linear_map_maybe_split_to_ptes: count_tables_and_split,
         tables_for_leaf: allocate_for_leaf,
-        pgd_pgtable_alloc: take_preallocated,
+        rmqueue_buddy_in_fn: take_preallocated,
     },
 )

@@ -45,12 +45,13 @@ from simbbm import (
     walk_root,
 )
 from simbbm.linux import mem_encrypt as enc
+from simbbm.linux.kernel import extended
 from simbbm.linux.layout import Layout
 from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mem_encrypt import __change_memory_common, __set_memory_enc_dec
-from simbbm.linux.pgtable import fill_table
+from simbbm.linux.mmu import SplitState, pgd_pgtable_alloc_init_mm_gfp
+from simbbm.linux.pgtable import PTE
 from simbbm.linux.set_memory import Caps
-from simbbm.linux.split import PTE
 
 LayoutName = Literal["contpmd", "pud", "sides"]
 """Those that end with a block that has no tables in it."""
@@ -79,7 +80,7 @@ def shared_at_end(at: Layout, start: int, end: int) -> Property:
 
 def realm(
     given: dict[str, Any], pages: Pages, caps: Caps, online: int
-) -> tuple[Setup, Layout, Any]:
+) -> tuple[Setup, Layout, enc.RealmKernel]:
     """A kernel that runs in a realm, and has pages to share."""
     at = lay_out(given["layout"], SCALED, given["cpus"])
     # MAX_DVM_OPS is what one table maps: a few pages are flushed page by page.
@@ -88,7 +89,14 @@ def realm(
     end = at.kernel.lm_first + at.kernel.lm_count
     start = end - (1 if pages == "page" else SCALED.pages(2))
     free = kernel.hotplug_lock + 1
-    k = enc.RealmKernel(kernel, free, free + 1, start, end)
+    k = extended(
+        kernel,
+        enc.RealmKernel,
+        page_alloc_available=free,
+        cpu_on=free + 1,
+        dma_start=start,
+        dma_end=end,
+    )
     words = {free: "page_alloc_available", free + 1: "cpu_on"}
     names = words | {k.physical(word): name for word, name in words.items()}
     others = tuple((p, start - p if p <= start < p + n else n) for p, n in at.mapped)
@@ -106,12 +114,12 @@ def realm(
 
 
 @routine
-async def share(cpu: Cpu, k: Any) -> None:
+async def share(cpu: Cpu, k: enc.RealmKernel) -> None:
     """A driver (irq-gic-v3-its.c:its_alloc_pages_node): on an error nobody gets the pages."""
     await enc.set_memory_decrypted(cpu, k, k.dma_start, k.dma_end)
 
 
-async def start_kernel(cpu: Cpu, k: Any) -> None:
+async def start_kernel(cpu: Cpu, k: enc.RealmKernel) -> None:
     """main.c:start_kernel, on CPU 0."""
     await enc.mem_init(cpu, k)
     await share(cpu, k)
@@ -119,7 +127,7 @@ async def start_kernel(cpu: Cpu, k: Any) -> None:
     await finish_boot(cpu, k)
 
 
-async def secondary(cpu: Cpu, k: Any, swapper: Ttbr, able: int) -> None:
+async def secondary(cpu: Cpu, k: enc.RealmKernel, swapper: Ttbr, able: int) -> None:
     """Any other CPU: off until it is started."""
     await enc.wait_for_smp_init(cpu, k)
     await late_stopper(cpu, k, swapper, able)
@@ -146,21 +154,21 @@ def booting(
 
 
 @routine
-async def alloc_and_fill_table(
-    cpu: Cpu, k: Any, child: int, block: Descriptor, stride: int
-) -> None:
+async def pgd_pgtable_alloc_if_up(
+    cpu: Cpu, k: enc.RealmKernel, state: SplitState
+) -> tuple[int, SplitState]:
     """The model's allocator only counts. What it hands out first has to be there."""
     if not await cpu.ldr(k.page_alloc_available):
         await cpu.panic("a table is asked for before the page allocator is up")
-    await fill_table(cpu, k, child, block, stride)
+    return await pgd_pgtable_alloc_init_mm_gfp(cpu, k, state)
 
 
-good = replace(booting, edits=edits({fill_table: alloc_and_fill_table}))
+good = replace(booting, edits=edits({pgd_pgtable_alloc_init_mm_gfp: pgd_pgtable_alloc_if_up}))
 del booting
 
 
 @routine
-async def split_if_final(cpu: Cpu, k: Any) -> int:
+async def split_if_final(cpu: Cpu, k: enc.RealmKernel) -> int:
     """The tests of v6.18."""
     noabort = await cpu.ldr(k.caps) == Caps.NOABORT
     return enc.Answer.SPLIT if noabort else enc.Answer.LEAVE_AS_IS
@@ -188,7 +196,7 @@ def shared_and_valid(entry: Descriptor) -> Descriptor:
 
 
 @routine
-async def set_memory_enc_dec_live(cpu: Cpu, k: Any, start: int, end: int) -> int:
+async def set_memory_enc_dec_live(cpu: Cpu, k: enc.RealmKernel, start: int, end: int) -> int:
     """No break."""
     return await __change_memory_common(cpu, k, start, end, shared_and_valid)
 
@@ -212,7 +220,7 @@ no_tlbi = good.twin(
 
 @routine
 async def pageattr_valid_entry(
-    cpu: Cpu, address: int, level: int, old: Descriptor, new: Any
+    cpu: Cpu, address: int, level: int, old: Descriptor, new: enc.Change
 ) -> bool:
     """pud_sect(), pmd_sect(): a large leaf is one only while it is valid."""
     if level < PTE and not old.valid:
@@ -231,7 +239,7 @@ invalid_block_ignored = good.twin(
 
 
 @routine
-async def share_before_mem_init(cpu: Cpu, k: Any) -> None:
+async def share_before_mem_init(cpu: Cpu, k: enc.RealmKernel) -> None:
     """init.c:swiotlb_update_mem_attributes, where it was: in arch_mm_preinit()."""
     await share(cpu, k)
     await enc.mem_init(cpu, k)
@@ -247,7 +255,7 @@ too_early = good.twin(
 
 
 @routine
-async def page_alloc_not_asked(cpu: Cpu, k: Any) -> bool:  # noqa: ARG001 - as the test
+async def page_alloc_not_asked(cpu: Cpu, k: enc.RealmKernel) -> bool:  # noqa: ARG001 - as the test
     """No window (a)."""
     return True
 
@@ -262,7 +270,7 @@ too_early_not_refused = too_early.twin(
 # At run time.
 
 
-async def reader(cpu: Cpu, k: Any) -> None:
+async def reader(cpu: Cpu, k: enc.RealmKernel) -> None:
     """Any other CPU: it uses the word before the pages."""
     await cpu.ldr(k.dma_start * k.page_words - 1)
     await cpu.ldr(k.dma_start * k.page_words - 1)

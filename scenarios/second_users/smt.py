@@ -42,7 +42,6 @@ from simbbm import (
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.layout import LayoutName
 from simbbm.linux.layout import layout as lay_out
-from simbbm.linux.mmu import boot_cpu_part, flush_linear_map
 from simbbm.linux.proc import idmap_cpu_set_reserved_ttbr1
 from simbbm.linux.tlbflush import flush_tlb_kernel_range
 
@@ -82,7 +81,8 @@ m16_release_before_flush = good.twin(
     "The secondaries are released before the TLB flush: what the boot CPU still holds, blocks and "
     "pages, they may use (review of v4).",
     expect="VIOLATED:no_size_change_seen",
-    replace={boot_cpu_part: merged.release_before_flush},
+    replace={"linear_map_split_to_ptes/flush_tlb_kernel_range": merged.release_and_flush},
+    drop=["linear_map_split_to_ptes.str"],
     cpus=2,
     layout="pmd",
 )
@@ -99,7 +99,7 @@ m19_flush_behind_kernel = good.twin(
     "Only the second of the two ranges is flushed: what the boot CPU still holds of the first is "
     "everybody's (inferred).",
     expect="VIOLATED:no_size_change_seen",
-    replace={flush_linear_map: flush_behind_kernel},
+    replace={"linear_map_split_to_ptes/flush_tlb_kernel_range": flush_behind_kernel},
     cpus=2,
     layout="sides",
     flush="pages",

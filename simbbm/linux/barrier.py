@@ -7,6 +7,9 @@ from collections.abc import Callable
 from simbbm.arm64.ops import Cpu
 from simbbm.core.program import repeat_until, routine
 
+Predicate = Callable[..., bool]
+"""Of a word, and of what it is compared with."""
+
 
 def equals(value: int, expected: int) -> bool:
     """Whether a word has a value."""
@@ -27,9 +30,7 @@ async def cmpwait_relaxed(cpu: Cpu, address: int, value: int) -> None:
 
 
 @routine
-async def load_acquire_or_wait(
-    cpu: Cpu, address: int, predicate: Callable[..., bool], wanted: int
-) -> bool:
+async def load_acquire_or_wait(cpu: Cpu, address: int, predicate: Predicate, wanted: int) -> bool:
     """One turn: look at the word, and wait if it is not as wanted."""
     value = int(await cpu.ldar(address))
     if predicate(value, wanted):
@@ -39,9 +40,7 @@ async def load_acquire_or_wait(
 
 
 @routine
-async def smp_cond_load_acquire(
-    cpu: Cpu, address: int, predicate: Callable[..., bool], wanted: int
-) -> None:
+async def smp_cond_load_acquire(cpu: Cpu, address: int, predicate: Predicate, wanted: int) -> None:
     """barrier.h:smp_cond_load_acquire: until predicate(word, wanted)."""
     await repeat_until(load_acquire_or_wait, cpu, address, predicate, wanted)
     await cpu.forget_events()

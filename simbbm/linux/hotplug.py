@@ -7,8 +7,6 @@ table in TTBR1, in the idmap.
 
 from __future__ import annotations
 
-from typing import Any
-
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Ttbr
 from simbbm.core.program import repeat_until, routine
@@ -60,7 +58,7 @@ async def enable_mmu(cpu: Cpu, k: RunningKernel, swapper: Ttbr) -> None:
     """head.S:__enable_mmu, __secondary_switched: from here on the swapper's tables are walked."""
     await cpu.msr("ttbr1_el1", swapper)
     await cpu.isb()
-    await cpu.br(k.kernel.text)
+    await cpu.br(k.text)
 
 
 @routine
@@ -73,9 +71,9 @@ async def check_local_cpu_capabilities(cpu: Cpu, k: RunningKernel, able: int) ->
 @routine
 async def cpu_die_early(cpu: Cpu, k: RunningKernel) -> None:
     """smp.c:cpu_die_early: CPU_OFF."""
-    await cpu_install_idmap(cpu, k.kernel)
-    await cpu.br(k.kernel.idmap_text)
-    await idmap_cpu_set_reserved_ttbr1(cpu, k.kernel)
+    await cpu_install_idmap(cpu, k)
+    await cpu.br(k.idmap_text)
+    await idmap_cpu_set_reserved_ttbr1(cpu, k)
 
 
 @routine
@@ -90,7 +88,7 @@ async def secondary_start_kernel(cpu: Cpu, k: RunningKernel, able: int) -> bool:
 
     It looks at its capabilities when it has been running on the swapper's tables for a while.
     """
-    await cpu_uninstall_idmap(cpu, k.kernel)
+    await cpu_uninstall_idmap(cpu, k)
     if not await check_local_cpu_capabilities(cpu, k, able):
         await cpu_die_early(cpu, k)
         return False
@@ -99,7 +97,7 @@ async def secondary_start_kernel(cpu: Cpu, k: RunningKernel, able: int) -> bool:
 
 
 @routine
-async def bring_up(cpu: Cpu, k: Any, swapper: Ttbr, able: int) -> bool:
+async def bring_up(cpu: Cpu, k: RunningKernel, swapper: Ttbr, able: int) -> bool:
     """cpu.c:_cpu_up, as far as the new CPU is concerned."""
     await enable_mmu(cpu, k, swapper)
     return await secondary_start_kernel(cpu, k, able)

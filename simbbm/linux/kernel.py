@@ -1,14 +1,22 @@
-"""`Kernel`: the addresses and constants that the modelled functions find in globals."""
+"""`Kernel`: the addresses and constants that the modelled functions find in globals.
+
+Kernels that know more (a running one, a realm's) are frozen dataclasses that inherit from it: what
+takes a `Kernel` takes any of them.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, Self, TypeVar
 
 from simbbm.arm64.geometry import KERNEL_PAGE
 from simbbm.arm64.registers import Tcr, Ttbr
 
+K = TypeVar("K", bound="Kernel")
 
-class Kernel(NamedTuple):
+
+@dataclass(frozen=True, kw_only=True)
+class Kernel:
     """Addresses are virtual word addresses, pages virtual pages, unless they say `phys`."""
 
     num_online_cpus: int
@@ -24,7 +32,9 @@ class Kernel(NamedTuple):
     swapper_pg_dir: int
     """swapper_pg_dir through the kernel image's mapping."""
     free_tables: int
-    """First word of the pages that the allocator hands out as tables, through the linear map."""
+    """Physical address of the first page that the allocator hands out as a table."""
+    free_table_count: int
+    """How many there are."""
     lm_first: int
     lm_count: int
     """The linear map, in pages."""
@@ -76,3 +86,12 @@ class Kernel(NamedTuple):
     def pages(self, level: int) -> int:
         """Pages that one entry at `level` maps."""
         return self.level_pages[level - self.root_level]
+
+    def _replace(self, **changes: Any) -> Self:
+        """The same kernel with some fields changed."""
+        return replace(self, **changes)
+
+
+def extended(kernel: Kernel, kind: type[K], **more: Any) -> K:
+    """The same kernel as one that knows more: of a class that inherits from it."""
+    return kind(**vars(kernel), **more)

@@ -10,8 +10,9 @@ stop_machine(), fewer ways to fail), and lie where the linear map has no alias o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import count
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from simbbm.arm64.descriptor import INVALID_DESCRIPTOR, RW, TABLE, Descriptor, leaf
 from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
@@ -21,22 +22,18 @@ from simbbm.arm64.translation.builder import TableBuilder
 from simbbm.core.errors import UsageError
 from simbbm.core.program import repeat_until, routine
 from simbbm.linux.barrier import equals
-from simbbm.linux.kernel import Kernel
+from simbbm.linux.kernel import Kernel, extended
 from simbbm.linux.layout import Layout
-from simbbm.linux.mmu import init_idmap_kpti_bbml2_flag, on_boot_cpu
+from simbbm.linux.mmu import init_idmap_kpti_bbml2_flag, smp_processor_id_is
 from simbbm.linux.mmu_context import cpu_install_idmap, cpu_uninstall_idmap
-from simbbm.linux.proc import (
-    idmap_cpu_set_reserved_ttbr1,
-    restore_ttbr1,
-    scondary_cpu_wait,
-)
+from simbbm.linux.proc import idmap_cpu_set_reserved_ttbr1, scondary_cpu_wait
 from simbbm.linux.stop_machine import stop_machine
 
 
-class KptiKernel(NamedTuple):
-    """A kernel as its functions know it, and where KPTI's temporary map is."""
+@dataclass(frozen=True, kw_only=True)
+class KptiKernel(Kernel):
+    """A kernel, and where KPTI's temporary map is."""
 
-    kernel: Kernel
     swapper: int
     """Physical address of swapper_pg_dir."""
     temp_pgd: int
@@ -45,9 +42,6 @@ class KptiKernel(NamedTuple):
     """Virtual page of the first level's window (KPTI_NG_TEMP_VA); those of the others follow."""
     temp_ptes: tuple[int, ...]
     """The word that maps each window, by its virtual address in the temporary map."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.kernel, name)
 
 
 class TempMap(NamedTuple):
@@ -74,7 +68,9 @@ def create_kpti_ng_temp_pgd(at: Layout, geometry: Geometry, k: Kernel) -> TempMa
     for physical, virtual in own.items():
         builder.map(root, bits, virtual, physical, RW, allocate=allocate)
     temp_ptes = tuple(own[pte // words] * words + pte % words for pte in ptes)
-    kernel = KptiKernel(k, at.swapper, root, page, temp_ptes)
+    kernel = extended(
+        k, KptiKernel, swapper=at.swapper, temp_pgd=root, temp_page=page, temp_ptes=temp_ptes
+    )
     names = {a: n.replace("@", "@temp+") for a, n in builder.names.items()}
     return TempMap(kernel, builder.contents(), names)
 
@@ -106,9 +102,9 @@ async def kpti_map_pgtbl(cpu: Cpu, k: KptiKernel, table: int, window: int) -> in
     await cpu.tlbi("vaae1", page)
     await cpu.dsb("nsh")
     await cpu.isb()
-    await cpu.str(pte, leaf(table // k.kernel.page_words))
+    await cpu.str(pte, leaf(table // k.page_words))
     await cpu.dsb("nshst")
-    return page * k.kernel.page_words + table % k.kernel.page_words
+    return page * k.page_words + table % k.page_words
 
 
 @routine
@@ -126,23 +122,16 @@ async def kpti_mk_entry_ng(cpu: Cpu, k: KptiKernel, entry: int, window: int) -> 
 async def kpti_mk_tbl_ng(cpu: Cpu, k: KptiKernel, table: int, window: int) -> None:
     """proc.S:kpti_mk_tbl_ng."""
     first = await kpti_map_pgtbl(cpu, k, table, window)
-    for i in range(k.kernel.entries):
+    for i in range(k.entries):
         await kpti_mk_entry_ng(cpu, k, first + i, window)
 
 
 @routine
 async def counted(cpu: Cpu, address: int, cpus: int) -> bool:
-    """One turn of the boot CPU's wait."""
+    """proc.S:idmap_kpti_install_ng_mappings, one turn of the boot CPU's wait."""
     await cpu.wfe()
     value = await cpu.ldaxr(address)
     return equals(value, cpus)
-
-
-@routine
-async def wait_for_counted(cpu: Cpu, k: Kernel) -> None:
-    """proc.S:idmap_kpti_install_ng_mappings: wait for the others to catch up."""
-    await cpu.sevl()
-    await repeat_until(counted, cpu, k.flag_idmap, k.num_online_cpus)
 
 
 @routine
@@ -151,44 +140,52 @@ async def idmap_kpti_install_ng_mappings(cpu: Cpu, k: KptiKernel) -> None:
 
     No broadcast TLBI: the others forgot the swapper when they parked, this CPU does it itself.
     """
-    await cpu.br(k.kernel.idmap_text)
-    ttbr1 = await cpu.mrs("ttbr1_el1")
-    await wait_for_counted(cpu, k.kernel)
-    await idmap_cpu_set_reserved_ttbr1(cpu, k.kernel)
+    await cpu.br(k.idmap_text)
+    swapper_ttb = await cpu.mrs("ttbr1_el1")
+
+    # Wait for the others to catch up.
+    await cpu.sevl()
+    await repeat_until(counted, cpu, k.flag_idmap, k.num_online_cpus)
+
+    # To the temporary map; then all tables, from swapper_pg_dir on.
+    await idmap_cpu_set_reserved_ttbr1(cpu, k)
     await cpu.msr("ttbr1_el1", Ttbr(k.temp_pgd))
     await cpu.isb()
     await kpti_mk_tbl_ng(cpu, k, k.swapper, 0)
     await cpu.dsb("ishst")
-    await idmap_cpu_set_reserved_ttbr1(cpu, k.kernel)
-    await restore_ttbr1(cpu, ttbr1)
-    await cpu.str(k.kernel.flag_idmap, 0)
-    await cpu.br(k.kernel.text)
 
-
-@routine
-async def idmap_kpti_secondary(cpu: Cpu, k: Kernel) -> None:
-    """proc.S:__idmap_kpti_secondary, on all others: it shares the split's wait loop."""
-    await cpu.br(k.idmap_text)
-    ttbr1 = await cpu.mrs("ttbr1_el1")
+    # Back to the swapper, and release the others.
     await idmap_cpu_set_reserved_ttbr1(cpu, k)
-    await scondary_cpu_wait(cpu, k, ttbr1)
+    await cpu.msr("ttbr1_el1", swapper_ttb)
+    await cpu.isb()
+    await cpu.str(k.flag_idmap, 0)
     await cpu.br(k.text)
 
 
 @routine
-async def __kpti_install_ng_mappings(cpu: Cpu, k: Any) -> None:
-    """mmu.c:__kpti_install_ng_mappings, run by every CPU inside stop_machine()."""
-    await cpu_install_idmap(cpu, k.kernel)
-    if await on_boot_cpu(cpu):
-        await idmap_kpti_install_ng_mappings(cpu, k)
-    else:
-        await idmap_kpti_secondary(cpu, k.kernel)
-    await cpu.ldr(k.kernel.stack)
-    await cpu_uninstall_idmap(cpu, k.kernel)
+async def idmap_kpti_secondary(cpu: Cpu, k: Kernel) -> None:
+    """proc.S:__idmap_kpti_secondary, on all others: it shares the split's tail."""
+    await cpu.br(k.idmap_text)
+    swapper_ttb = await cpu.mrs("ttbr1_el1")
+    await idmap_cpu_set_reserved_ttbr1(cpu, k)
+    await scondary_cpu_wait(cpu, k, swapper_ttb)
+    await cpu.br(k.text)
 
 
 @routine
-async def kpti_install_ng_mappings(cpu: Cpu, k: Any) -> None:
+async def __kpti_install_ng_mappings(cpu: Cpu, k: KptiKernel) -> None:
+    """mmu.c:__kpti_install_ng_mappings, run by every CPU inside stop_machine()."""
+    await cpu_install_idmap(cpu, k)
+    if await smp_processor_id_is(cpu, 0):
+        await idmap_kpti_install_ng_mappings(cpu, k)
+    else:
+        await idmap_kpti_secondary(cpu, k)
+    await cpu.ldr(k.stack)
+    await cpu_uninstall_idmap(cpu, k)
+
+
+@routine
+async def kpti_install_ng_mappings(cpu: Cpu, k: KptiKernel) -> None:
     """mmu.c:kpti_install_ng_mappings, on a system that needs it."""
-    await init_idmap_kpti_bbml2_flag(cpu, k.kernel)
+    await init_idmap_kpti_bbml2_flag(cpu, k)
     await stop_machine(cpu, k, __kpti_install_ng_mappings)

@@ -252,6 +252,7 @@ class _Builder:
             cont_ptes=geometry.group(3),
             swapper_pg_dir=swapper,
             free_tables=free,
+            free_table_count=self._tables_needed(),
             lm_first=KERNEL_PAGE,
             lm_count=self.lm_pages,
             kernel_first=KERNEL_PAGE + alias[0],

@@ -12,8 +12,8 @@ loads), what the host does with the pages is not modelled (fewer behaviours), an
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, NamedTuple
 
 from simbbm.arm64.descriptor import INVALID, LEAF, Descriptor, leaves, table
 from simbbm.arm64.geometry import KERNEL_PAGE, LEAF_LEVEL, Geometry
@@ -21,11 +21,17 @@ from simbbm.arm64.ops import Cpu
 from simbbm.arm64.state import Machine
 from simbbm.core.program import routine
 from simbbm.linux.layout import Layout
+from simbbm.linux.mmu import SplitState
 from simbbm.linux.pgtable import (
+    PMD,
+    PTE,
     PTE_PRESENT_INVALID,
+    PUD,
+    __set_pte,
     arch_leave_lazy_mmu_mode,
-    pxd_leaf,
-    set_entry,
+    pmd_leaf,
+    set_pmd,
+    set_pud,
 )
 from simbbm.linux.set_memory import (
     Caps,
@@ -34,7 +40,6 @@ from simbbm.linux.set_memory import (
     may_split_live,
     split_kernel_leaf_mapping_locked,
 )
-from simbbm.linux.split import PTE, Progress
 from simbbm.linux.stop_machine import is_set
 from simbbm.linux.tlbflush import flush_tlb_kernel_range
 
@@ -56,10 +61,10 @@ class Answer(IntEnum):
 EINVAL = -22
 
 
-class RealmKernel(NamedTuple):
-    """A running kernel as its functions know it, and what matters while it boots as a realm."""
+@dataclass(frozen=True, kw_only=True)
+class RealmKernel(RunningKernel):
+    """A running kernel, and what matters while it boots as a realm."""
 
-    running: RunningKernel
     page_alloc_available: int
     """Word: page_alloc_available, set by mem_init()."""
     cpu_on: int
@@ -68,12 +73,9 @@ class RealmKernel(NamedTuple):
     """The first page that a driver shares, and the first behind them."""
     dma_end: int
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.running, name)
-
     def physical(self, word: int) -> int:
         """Where a word of .bss is, which is also its address in the idmap."""
-        return word + self.running.kernel.flag_idmap - self.running.kernel.flag
+        return word + self.flag_idmap - self.flag
 
 
 def shared_but_invalid(entry: Descriptor) -> Descriptor:
@@ -91,13 +93,13 @@ def valid_again(entry: Descriptor) -> Descriptor:
 
 
 @routine
-async def page_alloc_is_available(cpu: Cpu, k: Any) -> bool:
+async def page_alloc_is_available(cpu: Cpu, k: RealmKernel) -> bool:
     """Black-out window (a): before mem_init() there is no page to make a table of."""
     return bool(await cpu.ldr(k.page_alloc_available))
 
 
 @routine
-async def can_split(cpu: Cpu, k: Any) -> int:
+async def can_split(cpu: Cpu, k: RealmKernel) -> int:
     """mmu.c:split_kernel_leaf_mapping: its tests, since f12b435de2f2."""
     final = await cpu.ldr(k.caps) != Caps.NOT_FINAL
     if not final and not await page_alloc_is_available(cpu, k):
@@ -115,16 +117,16 @@ def boundaries(start: int, end: int) -> tuple[int, ...]:
 
 
 @routine
-async def split_kernel_leaf_mapping(cpu: Cpu, k: Any, start: int, end: int) -> int:
+async def split_kernel_leaf_mapping(cpu: Cpu, k: RealmKernel, start: int, end: int) -> int:
     """mmu.c:split_kernel_leaf_mapping: the pages from start to end have leaves of their own."""
     answer = await can_split(cpu, k)
     if answer != Answer.SPLIT:
         return answer
     await cpu.might_sleep()
-    progress = Progress(k.spare)
+    state = SplitState(k.spare)
     for page in boundaries(start, end):
-        progress = await split_kernel_leaf_mapping_locked(cpu, k, page, progress)
-    if progress.pending:
+        state = await split_kernel_leaf_mapping_locked(cpu, k, page, state)
+    if state.pending:
         await arch_leave_lazy_mmu_mode(cpu)
     return 0
 
@@ -135,15 +137,20 @@ async def pageattr_entry(cpu: Cpu, address: int, level: int, old: Descriptor, ne
 
     Returns whether barriers are queued: they are for what is valid.
     """
-    if level < PTE and not pxd_leaf(old):
+    if level < PTE and not pmd_leaf(old):
         return False
     changed = new(old)
-    await set_entry(cpu, address, changed)
+    if level == PUD:
+        await set_pud(cpu, address, changed)
+    elif level == PMD:
+        await set_pmd(cpu, address, changed)
+    else:
+        await __set_pte(cpu, address, changed)
     return changed.valid
 
 
 @routine
-async def update_range_prot(cpu: Cpu, k: Any, start: int, end: int, new: Change) -> int:
+async def update_range_prot(cpu: Cpu, k: RealmKernel, start: int, end: int, new: Change) -> int:
     """pageattr.c:update_range_prot: a leaf that is not wholly in the range is an error."""
     error = await split_kernel_leaf_mapping(cpu, k, start, end)
     page, pending = start, False
@@ -161,11 +168,13 @@ async def update_range_prot(cpu: Cpu, k: Any, start: int, end: int, new: Change)
 
 
 @routine
-async def __change_memory_common(cpu: Cpu, k: Any, start: int, end: int, new: Change) -> int:
+async def __change_memory_common(
+    cpu: Cpu, k: RealmKernel, start: int, end: int, new: Change
+) -> int:
     """pageattr.c:__change_memory_common: no flush where an invalid leaf becomes valid alone."""
     error = await update_range_prot(cpu, k, start, end, new)
     if new is not valid_again:
-        await flush_tlb_kernel_range(cpu, k, start, end - start)
+        await flush_tlb_kernel_range(cpu, k, start, end)
     return error
 
 
@@ -176,7 +185,7 @@ async def rsi_set_memory_range_shared(cpu: Cpu) -> None:
 
 
 @routine
-async def __set_memory_enc_dec(cpu: Cpu, k: Any, start: int, end: int) -> int:
+async def __set_memory_enc_dec(cpu: Cpu, k: RealmKernel, start: int, end: int) -> int:
     """pageattr.c:__set_memory_enc_dec, to decrypt: break, ask for it, make."""
     error = await __change_memory_common(cpu, k, start, end, shared_but_invalid)
     if error:
@@ -186,7 +195,7 @@ async def __set_memory_enc_dec(cpu: Cpu, k: Any, start: int, end: int) -> int:
 
 
 @routine
-async def set_memory_decrypted(cpu: Cpu, k: Any, start: int, end: int) -> int:
+async def set_memory_decrypted(cpu: Cpu, k: RealmKernel, start: int, end: int) -> int:
     """mem_encrypt.c:set_memory_decrypted: pages from start to end are shared with the host."""
     return await __set_memory_enc_dec(cpu, k, start, end)
 
@@ -195,19 +204,19 @@ async def set_memory_decrypted(cpu: Cpu, k: Any, start: int, end: int) -> int:
 
 
 @routine
-async def mem_init(cpu: Cpu, k: Any) -> None:
+async def mem_init(cpu: Cpu, k: RealmKernel) -> None:
     """init.c:mem_init: the page allocator is up."""
     await cpu.str(k.page_alloc_available, 1)
 
 
 @routine
-async def smp_init(cpu: Cpu, k: Any) -> None:
+async def smp_init(cpu: Cpu, k: RealmKernel) -> None:
     """smp.c:smp_init: the other CPUs are started."""
     await cpu.stlr(k.cpu_on, 1)
 
 
 @routine
-async def wait_for_smp_init(cpu: Cpu, k: Any) -> None:
+async def wait_for_smp_init(cpu: Cpu, k: RealmKernel) -> None:
     """Off, until PSCI's CPU_ON; the word's idmap address is what such a CPU goes by."""
     await cpu.wait(k.physical(k.cpu_on), is_set, acquire=True)
 

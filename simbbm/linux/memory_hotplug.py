@@ -8,22 +8,30 @@ fewer behaviours).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
 from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.geometry import KERNEL_PAGE
 from simbbm.arm64.ops import Cpu
 from simbbm.core.program import routine
 from simbbm.linux.kernel import Kernel
-from simbbm.linux.pgtable import fill_table, populate, set_entry
+from simbbm.linux.mmu import SplitState, pgd_pgtable_alloc_init_mm_gfp
+from simbbm.linux.pgtable import (
+    PMD,
+    PTE,
+    __pmd_populate,
+    __set_pte,
+    fill_table,
+    offset_in,
+    set_pmd,
+)
 from simbbm.linux.set_memory import Caps, RunningKernel
-from simbbm.linux.split import PMD, PTE, Progress, pgd_pgtable_alloc_split
 
 
-class HotplugKernel(NamedTuple):
-    """A kernel as its functions know it, and the memory that is about to be added."""
+@dataclass(frozen=True, kw_only=True)
+class HotplugKernel(RunningKernel):
+    """A running kernel, and the memory that is about to be added."""
 
-    running: RunningKernel
     new_first: int
     new_pages: int
     """The new memory in the linear map: its first virtual page, and how many there are."""
@@ -33,9 +41,6 @@ class HotplugKernel(NamedTuple):
     """Word: whether others may use it."""
     able: int
     """CPUs whose MIDR is on the list of those with BBML2_NOABORT, one bit each."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.running, name)
 
 
 @routine
@@ -55,44 +60,44 @@ async def pte_clear_fixmap(cpu: Cpu) -> None:
 @routine
 async def pmd_offset(cpu: Cpu, k: Kernel, page: int) -> int:
     """mmu.c:__create_pgd_mapping_locked down to alloc_init_cont_pmd: a page's level 2 entry."""
-    table, offset = k.swapper_pg_dir, page - KERNEL_PAGE
+    table = k.swapper_pg_dir
     for level in range(k.root_level, PMD):
-        entry = await cpu.ldr(table + offset // k.pages(level) % k.entries)
+        entry = await cpu.ldr(offset_in(k, table, level, page))
         table = k.linear(entry.output)
-    return table + offset // k.pages(PMD) % k.entries
+    return offset_in(k, table, PMD, page)
 
 
 @routine
 async def pmd_set_huge(cpu: Cpu, pmd: int, page: int) -> None:
     """mmu.c:pmd_set_huge: a block."""
-    await set_entry(cpu, pmd, leaf(page - KERNEL_PAGE))
+    await set_pmd(cpu, pmd, leaf(page - KERNEL_PAGE))
     await emit_pte_barriers(cpu)
 
 
 @routine
 async def alloc_init_cont_pte(
-    cpu: Cpu, k: Kernel, pmd: int, page: int, progress: Progress
-) -> Progress:
+    cpu: Cpu, k: Kernel, pmd: int, page: int, state: SplitState
+) -> SplitState:
     """mmu.c:alloc_init_cont_pte, init_pte: a table, linked while empty, and then its pages."""
-    child, progress = pgd_pgtable_alloc_split(k, progress)
-    await populate(cpu, pmd, child)
+    pte_phys, state = await pgd_pgtable_alloc_init_mm_gfp(cpu, k, state)
+    await __pmd_populate(cpu, pmd, pte_phys)
     await emit_pte_barriers(cpu)
-    await fill_table(cpu, k, child, leaf(page - KERNEL_PAGE), k.pages(PTE))
+    first = leaf(page - KERNEL_PAGE)
+    await fill_table(cpu, k, k.linear(pte_phys), first, k.pages(PTE), __set_pte)
     await pte_clear_fixmap(cpu)
-    return progress
+    return state
 
 
 @routine
 async def __create_pgd_mapping(cpu: Cpu, k: HotplugKernel, blocks: bool) -> None:  # noqa: FBT001
     """mmu.c:__create_pgd_mapping, init_pmd: blocks unless NO_BLOCK_MAPPINGS says no."""
-    kernel = k.running.kernel
-    progress = Progress(k.running.spare)
-    for page in range(k.new_first, k.new_first + k.new_pages, kernel.pages(PMD)):
-        pmd = await pmd_offset(cpu, kernel, page)
+    state = SplitState(k.spare)
+    for page in range(k.new_first, k.new_first + k.new_pages, k.pages(PMD)):
+        pmd = await pmd_offset(cpu, k, page)
         if blocks:
             await pmd_set_huge(cpu, pmd, page)
         else:
-            progress = await alloc_init_cont_pte(cpu, kernel, pmd, page, progress)
+            state = await alloc_init_cont_pte(cpu, k, pmd, page, state)
 
 
 @routine
@@ -101,7 +106,7 @@ async def force_pte_mapping(cpu: Cpu, k: HotplugKernel) -> bool:
 
     Before that, at boot, it asks the CPU that it runs on.
     """
-    return bool(await cpu.ldr(k.running.caps) != Caps.NOABORT)
+    return bool(await cpu.ldr(k.caps) != Caps.NOABORT)
 
 
 @routine

@@ -22,54 +22,41 @@ async def idmap_cpu_set_reserved_ttbr1(cpu: Cpu, k: Kernel) -> None:
 
 
 @routine
-async def increment_flag(cpu: Cpu, address: int) -> bool:
-    """One turn of the exclusive loop."""
-    value = await cpu.ldxr(address)
-    failed = await cpu.stxr(address, value + 1)
+async def increment_flag(cpu: Cpu, flag_ptr: int) -> bool:
+    """proc.S:scondary_cpu_wait, one turn of its first loop."""
+    value = await cpu.ldxr(flag_ptr)
+    failed = await cpu.stxr(flag_ptr, value + 1)
     return not failed
 
 
 @routine
-async def count_parked(cpu: Cpu, k: Kernel) -> None:
-    """proc.S: say "I am parked" (S8)."""
-    await repeat_until(increment_flag, cpu, k.flag_idmap)
-
-
-@routine
-async def wait_for_zero(cpu: Cpu, address: int) -> bool:
-    """One turn of the wait loop."""
+async def wait_for_zero(cpu: Cpu, flag_ptr: int) -> bool:
+    """proc.S:scondary_cpu_wait, one turn of its second loop."""
     await cpu.wfe()
-    value = await cpu.ldxr(address)
+    value = await cpu.ldxr(flag_ptr)
     return bool(value == 0)
 
 
 @routine
-async def wait_until_released(cpu: Cpu, k: Kernel) -> None:
-    """proc.S: wait for 0 (S9); the exclusive load arms the monitor that wakes the WFE."""
+async def scondary_cpu_wait(cpu: Cpu, k: Kernel, swapper_ttb: Ttbr) -> None:
+    """proc.S:scondary_cpu_wait (so spelt): the tail that the split and KPTI share."""
+    # Increment the flag: this CPU is parked (S8). The DSB of S7 orders it, nothing else does.
+    await repeat_until(increment_flag, cpu, k.flag_idmap)
+
+    # Wait for 0 (S9): SEVL lets the first WFE through, LDXR arms the monitor that ends the others.
     await cpu.sevl()
     await repeat_until(wait_for_zero, cpu, k.flag_idmap)
 
-
-@routine
-async def restore_ttbr1(cpu: Cpu, ttbr1: Ttbr) -> None:
-    """proc.S: back to the swapper tables (S10)."""
-    await cpu.msr("ttbr1_el1", ttbr1)
+    # Back to the swapper's tables (S10). No TLBI: there is nothing of them in the TLB.
+    await cpu.msr("ttbr1_el1", swapper_ttb)
     await cpu.isb()
 
 
 @routine
-async def scondary_cpu_wait(cpu: Cpu, k: Kernel, ttbr1: Ttbr) -> None:
-    """proc.S:scondary_cpu_wait (so spelt): what the flag's users share, the split and KPTI."""
-    await count_parked(cpu, k)
-    await wait_until_released(cpu, k)
-    await restore_ttbr1(cpu, ttbr1)
-
-
-@routine
 async def wait_linear_map_split_to_ptes(cpu: Cpu, k: Kernel) -> None:
-    """proc.S:wait_linear_map_split_to_ptes."""
+    """proc.S:wait_linear_map_split_to_ptes, called at its physical address (S1) and returning."""
     await cpu.br(k.idmap_text)
-    ttbr1 = await cpu.mrs("ttbr1_el1")
+    swapper_ttb = await cpu.mrs("ttbr1_el1")
     await idmap_cpu_set_reserved_ttbr1(cpu, k)
-    await scondary_cpu_wait(cpu, k, ttbr1)
+    await scondary_cpu_wait(cpu, k, swapper_ttb)
     await cpu.br(k.text)

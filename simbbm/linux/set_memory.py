@@ -9,16 +9,16 @@ not change afterwards, and pgtable_split_lock is only what may sleep.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, NamedTuple
 
 from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
 from simbbm.arm64.geometry import KERNEL_PAGE
 from simbbm.arm64.ops import Cpu
 from simbbm.core.program import routine
 from simbbm.linux.kernel import Kernel
-from simbbm.linux.pgtable import arch_leave_lazy_mmu_mode, pxd_leaf
-from simbbm.linux.split import PMD, PTE, PUD, Progress, clear_cont, split_pmd, split_pud
+from simbbm.linux.mmu import SplitState, split_contpmd, split_contpte, split_pmd, split_pud
+from simbbm.linux.pgtable import PMD, PTE, PUD, arch_leave_lazy_mmu_mode, offset_in, pmd_leaf
 
 
 class Caps(IntEnum):
@@ -29,10 +29,10 @@ class Caps(IntEnum):
     NOABORT = 2
 
 
-class RunningKernel(NamedTuple):
-    """A kernel as its functions know it, with what changes while it runs."""
+@dataclass(frozen=True, kw_only=True)
+class RunningKernel(Kernel):
+    """A kernel with what changes while it runs."""
 
-    kernel: Kernel
     caps: int
     """Word: `Caps`."""
     online: int
@@ -42,54 +42,53 @@ class RunningKernel(NamedTuple):
     spare: int
     """Tables that the repaint needs: those that run time may have come behind them."""
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.kernel, name)
-
     def by_idmap(self) -> RunningKernel:
         """What a CPU without the kernel's mappings goes by: its words' idmap addresses."""
-        shift = self.kernel.flag_idmap - self.kernel.flag
+        shift = self.flag_idmap - self.flag
         return self._replace(caps=self.caps + shift, hotplug_lock=self.hotplug_lock + shift)
 
 
 @routine
 async def split_at(
-    cpu: Cpu, k: Kernel, address: int, level: int, progress: Progress, inside: int
-) -> tuple[Descriptor, Progress]:
+    cpu: Cpu, k: Kernel, address: int, level: int, state: SplitState, inside: int
+) -> tuple[Descriptor, SplitState]:
     """One level of the walk: CONT goes, and a leaf that the boundary lies inside of is split."""
     entry: Descriptor = await cpu.ldr(address)
     if entry.kind == LEAF and entry.contiguous:
-        await clear_cont(cpu, address, k.cont_pmds if level == PMD else k.cont_ptes)
-        progress = Progress(progress.allocated, pending=True)
-    if inside and level in (PUD, PMD) and pxd_leaf(entry):
-        split = split_pud if level == PUD else split_pmd
-        progress = await split(cpu, k, address, entry, progress)
+        split_cont = split_contpmd if level == PMD else split_contpte
+        await split_cont(cpu, k, address)
+        state = state._replace(pending=True)
+    if inside and level in (PUD, PMD) and pmd_leaf(entry):
+        if level == PUD:
+            state = await split_pud(cpu, k, address, entry, state)
+        else:
+            state = await split_pmd(cpu, k, address, entry, state)
         entry = await cpu.ldr(address)
-    return entry, progress
+    return entry, state
 
 
 @routine
 async def split_kernel_leaf_mapping_locked(
-    cpu: Cpu, k: Kernel, page: int, progress: Progress
-) -> Progress:
+    cpu: Cpu, k: Kernel, page: int, state: SplitState
+) -> SplitState:
     """mmu.c:split_kernel_leaf_mapping_locked: no leaf crosses the start of this page any more."""
-    table, offset = k.swapper_pg_dir, page - KERNEL_PAGE
+    table = k.swapper_pg_dir
     for level in range(k.root_level, PTE + 1):
-        size = k.pages(level)
-        address = table + offset // size % k.entries
-        inside = offset % size
-        entry, progress = await split_at(cpu, k, address, level, progress, inside)
+        address = offset_in(k, table, level, page)
+        inside = (page - KERNEL_PAGE) % k.pages(level)
+        entry, state = await split_at(cpu, k, address, level, state, inside)
         if inside == 0 or entry.kind != TABLE:
             break
         table = k.linear(entry.output)
-    return progress
+    return state
 
 
 @routine
-async def leaf_of(cpu: Cpu, k: Any, page: int) -> tuple[int, int, Descriptor]:
+async def leaf_of(cpu: Cpu, k: Kernel, page: int) -> tuple[int, int, Descriptor]:
     """pagewalk.c: the entry that maps a page: where it is, its level, and what it says."""
-    base, level, offset = k.swapper_pg_dir, k.root_level, page - KERNEL_PAGE
+    base, level = k.swapper_pg_dir, k.root_level
     while True:
-        address = base + offset // k.pages(level) % k.entries
+        address = offset_in(k, base, level, page)
         entry: Descriptor = await cpu.ldr(address)
         if entry.kind != TABLE or level == PTE:
             return address, level, entry
@@ -111,7 +110,6 @@ async def split_kernel_leaf_mapping(cpu: Cpu, k: RunningKernel, page: int) -> No
     if not await may_split_live(cpu, k):
         return
     await cpu.might_sleep()
-    progress = Progress(k.spare)
-    progress = await split_kernel_leaf_mapping_locked(cpu, k.kernel, page, progress)
-    if progress.pending:
+    state = await split_kernel_leaf_mapping_locked(cpu, k, page, SplitState(k.spare))
+    if state.pending:
         await arch_leave_lazy_mmu_mode(cpu)

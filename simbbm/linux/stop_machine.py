@@ -21,14 +21,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
+from typing import Any
 
 from simbbm.arm64.ops import Cpu
 from simbbm.core.program import Request, routine
 from simbbm.linux.barrier import equals
 from simbbm.linux.kernel import Kernel
 
-StopFn = Callable[[Cpu, Kernel], Request[None]]
-"""A routine that every CPU runs inside stop_machine()."""
+StopFn = Callable[[Cpu, Any], Request[None]]
+"""A routine that every CPU runs inside stop_machine(); it gets the kernel, of whatever kind."""
 
 
 class MultiStop(IntEnum):

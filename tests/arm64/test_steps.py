@@ -18,7 +18,7 @@ from simbbm.core.programs.labels import exact_pattern
 from simbbm.explore.runs.live import _politely, explored
 from simbbm.linux import proc
 from simbbm.linux.barrier import equals
-from simbbm.linux.split import split_pud
+from simbbm.linux.mmu import split_pud
 from simbbm.model import Model, _steps
 from simbbm.scenario import NO_EDITS, Scenario, Setup, scenario
 from tests.scenarios.everything import SHIPPED
@@ -54,7 +54,7 @@ STEP = "idmap_cpu_set_reserved_ttbr1"
         (f"{STEP}.tlbi.vmalle2", f"{STEP}.tlbi.vmalle1"),
         ("idmap_set_reserved_ttbr1.dsb.nsh", f"{STEP}.dsb.nsh"),
         ("flush_tlb_kernel_range.tlbi.vaale1", "flush_tlb_kernel_range.tlbi.vaale1is"),
-        ("walk_entry/flush_tlb_all.isb", "flush_tlb_all.isb"),
+        ("walk_pud_range/flush_tlb_all.isb", "flush_tlb_all.isb"),
         ("flush_tlb_all/isb", None),
         ("boot.isb", None),
         ("isb", None),
@@ -81,7 +81,7 @@ def test_what_no_code_can_produce_is_refused_with_what_is_near(
         f"{STEP}.isb#2",
         f"wait_linear_map_split_to_ptes/{STEP}#1.dsb.nsh#1",
         "stopper/cpu_stopper_thread/cpu_stopper_work/multi_cpu_stop.wait#4",
-        "multi_cpu_stop/linear_map_split_to_ptes/on_boot_cpu.mrs.mpidr_el1",
+        "multi_cpu_stop/call_fn/linear_map_split_to_ptes/smp_processor_id_is.mrs.mpidr_el1",
         "cpu_stopper_thread/wait_for_work.wait.acquire",
         "flush_tlb_kernel_range.tlbi.vaale1is",
     ],
@@ -94,16 +94,16 @@ def test_what_code_can_produce_is_left_to_the_search(edit: str) -> None:
 
 def test_replacements_and_what_they_replace_have_steps() -> None:
     """A twin of a twin may name either."""
-    twin = GOOD.twin("x", expect="HOLDS", replace={proc.count_parked: counts})
+    twin = GOOD.twin("x", expect="HOLDS", replace={proc.scondary_cpu_wait: counts})
 
-    for edit in ("counts.ldr", "scondary_cpu_wait/counts.ldr", "increment_flag.ldxr"):
+    for edit in ("counts.ldr", "wait_linear_map_split_to_ptes/counts.ldr", "scondary_cpu_wait.isb"):
         Model(twin.twin("x", expect="HOLDS", drop=[edit]))
     with pytest.raises(EditError, match="no step is called that"):
-        Model(twin.twin("x", expect="HOLDS", drop=["count_parked/counts.ldr"]))
+        Model(twin.twin("x", expect="HOLDS", drop=["scondary_cpu_wait/counts.ldr"]))
 
 
 @routine
-async def counts(cpu: Cpu, k: Any) -> None:
+async def counts(cpu: Cpu, k: Any, swapper_ttb: Any) -> None:
     await cpu.ldr(k.flag_idmap)
 
 
@@ -111,6 +111,48 @@ async def counts(cpu: Cpu, k: Any) -> None:
 def test_what_is_no_routine_of_the_programs_cannot_be_replaced(old: Any) -> None:
     with pytest.raises(EditError, match="nothing calls it"):
         Model(GOOD.twin("x", expect="HOLDS", replace={old: counts}))
+
+
+@pytest.mark.parametrize(
+    ("call", "nearest"),
+    [
+        (
+            "linear_map_split_to_ptes/range_split_to_pte",
+            "linear_map_split_to_ptes/range_split_to_ptes",
+        ),
+        ("linear_map_split/range_split_to_ptes", "linear_map_split_to_ptes/range_split_to_ptes"),
+        ("scondary_cpu_wait/wait_for_one#2", "scondary_cpu_wait/wait_for_zero"),
+        ("split_pmd/split_pud", None),
+        ("nosuch/nowhere", None),
+    ],
+)
+def test_a_call_that_no_code_makes_is_refused_with_what_is_near(
+    call: str, nearest: str | None
+) -> None:
+    with pytest.raises(EditError, match=f"replaces {call}, but nothing is called there") as caught:
+        Model(GOOD.twin("x", expect="HOLDS", replace={call: counts}))
+
+    assert caught.value.hint
+    near = caught.value.hint.removeprefix("nearest: ")
+    assert nearest in (near, None)
+    Model(GOOD.twin("x", expect="HOLDS", replace={near: counts}))
+
+
+def test_what_stands_in_for_a_call_has_steps_and_makes_calls_itself() -> None:
+    call = "linear_map_split_to_ptes/range_split_to_ptes#2"
+    twin = GOOD.twin("x", expect="HOLDS", replace={call: splits_nothing})
+
+    for edit in ("splits_nothing.nop", "linear_map_split_to_ptes/splits_nothing/counts.ldr"):
+        Model(twin.twin("x", expect="HOLDS", drop=[edit]))
+    with pytest.raises(EditError, match="no step is called that"):
+        Model(twin.twin("x", expect="HOLDS", drop=["call_fn/splits_nothing.nop"]))
+
+
+@routine
+async def splits_nothing(cpu: Cpu, k: Any, start: int, end: int, state: Any) -> Any:
+    await cpu.nop()
+    await counts(cpu, k, start)
+    return state
 
 
 def test_what_the_default_machine_has_may_be_named_on_another() -> None:

@@ -82,7 +82,7 @@ def test_stuck_says_who_waits_for_what(simbbm: Cli) -> None:
 
     assert "STUCK:terminates" in shown
     assert "cpu0 waits in " in shown
-    assert "cpu1 waits in wait_until_released/wait_for_zero.wfe: no event, its exclusive" in shown
+    assert "cpu1 waits in scondary_cpu_wait/wait_for_zero.wfe: no event, its exclusive" in shown
 
 
 def test_several_are_run_and_the_worst_is_the_exit_code(simbbm: Cli) -> None:
@@ -119,8 +119,8 @@ def test_a_witness_that_cannot_be_written_is_a_warning(
 
     assert result.exit_code == 0
     assert "simbbm: warning: no witness written to file/witness" in result.stderr
-    assert '"witness":null,"token":"sb2' in result.stdout
-    assert "replay with: simbbm replay sb2" in shown
+    assert '"witness":null,"token":"sb3' in result.stdout
+    assert "replay with: simbbm replay sb3" in shown
 
 
 def test_witness_dir_is_used(simbbm: Cli) -> None:

@@ -57,7 +57,7 @@ def test_every_step_of_the_programs_is_changed() -> None:
         (f"{PARK}.tlbi.vmalle1#1", "m09_no_tlbi"),
         (f"{PARK}.dsb.nsh#1", "m10_no_dsb_after_tlbi"),
         (f"{PARK}.isb#1", "m11_no_isb_before_tlbi"),
-        ("scondary_cpu_wait#1/wait_until_released#1.sevl#1", "m30_no_sevl"),
+        ("wait_linear_map_split_to_ptes#1/scondary_cpu_wait#1.sevl#1", "m30_no_sevl"),
     ],
 )
 def test_a_removal_is_what_the_twin_does_by_hand(step: str, name: str) -> None:

@@ -26,7 +26,7 @@ from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.prove import Prover
 from simbbm.explore.strategies.kill import Trials, kills
 from simbbm.explore.witness.recording import witness_of
-from simbbm.linux.split import split_pmd, split_pud
+from simbbm.linux.mmu import split_pmd, split_pud
 from simbbm.linux.tlbflush import flush_tlb_all
 from simbbm.model import Model
 from simbbm.scenario import Scenario
@@ -120,6 +120,22 @@ def test_it_is_refused_whoever_asks(asked: Callable[[Scenario], object]) -> None
 @routine
 async def nothing(*_: object) -> None:
     """In place of what never runs."""
+
+
+def test_a_call_that_no_schedule_makes_is_refused() -> None:
+    twin = GOOD.twin(
+        "x", expect="HOLDS", replace={"split_to_ptes_pud_entry/split_pud": unsplit}, **SMALL
+    )
+
+    with pytest.raises(EditError, match="/split_pud, but nothing calls it"):
+        Prover(Model(twin)).prove()
+    assert require_live(Model(twin, SMALL | {"layout": "pud"})) is None
+
+
+@routine
+async def unsplit(cpu: Cpu, k: Any, pudp: int, pud: Any, state: Any) -> Any:
+    """The PUD stays as it is."""
+    return state
 
 
 def test_own_edits_may_idle_where_they_do_not_by_default() -> None:

@@ -7,7 +7,11 @@ put `token` into a file by itself. Nothing is ever removed or written anew, unle
 gone: if one is STALE here, then so are those that people keep in their mails and bug reports.
 
 Three tokens of version 1, which say less, did not outlive that stop_machine()'s works and the boot
-CPU's wait are modelled as the kernel has them: of m10, twice, and m14.
+CPU's wait are modelled as the kernel has them: of m10, twice, and m14. Of m16 with m21 and of m21
+alone, in `deep`, all were made anew, without a token of version 1, when `linux/` got the kernel's
+functions: there something else is now done between the repaint and the flush, no more between the
+flush and the release, and stores drain where the old schedules say nothing. All the others of that
+time replay by label or as goals, with the names that steps had.
 """
 
 from __future__ import annotations

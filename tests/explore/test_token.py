@@ -105,10 +105,11 @@ def test_a_damaged_token_is_a_usage_error(witness: Witness, data: st.DataObject)
         ("sb1", "not a token"),
         ("hello", "not a token"),
         ("sb1abc!", "not a token"),
-        ("sb3abcdefgh", "newer version"),
+        ("sb4abcdefgh", "newer version"),
         ("sb0abcdefgh", "damaged"),
         ("sb1abcdefgh", "damaged"),
         ("sb2abcdefgh", "damaged"),
+        ("sb3abcdefgh", "damaged"),
     ],
 )
 def test_what_is_no_token_is_said_in_one_line(text: str, says: str) -> None:
@@ -149,7 +150,13 @@ def test_a_token_of_version_2_is_read_for_ever() -> None:
     """Likewise; it keeps a mark of what a decision was instead of."""
     witness = example("~aZ", "~aZ", "")
     assert from_token(VERSION_2) == witness
-    assert token(witness) == VERSION_2
+
+
+def test_a_token_of_version_3_is_read_for_ever() -> None:
+    """Likewise; it says the same with another dictionary."""
+    witness = example("~aZ", "~aZ", "")
+    assert from_token(VERSION_3) == witness
+    assert token(witness) == VERSION_3
 
 
 def example(*instead_of: str) -> Witness:
@@ -170,13 +177,13 @@ def example(*instead_of: str) -> Witness:
     )
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_dictionary_never_changes(version: int) -> None:
     digest = blake2b(DICTIONARIES[version].encode(), digest_size=8).hexdigest()
     assert digest == DIGESTS[version]
 
 
-DIGESTS = {1: "a49f0e0a49fc2656", 2: "1f5cb740c79c89eb"}
+DIGESTS = {1: "a49f0e0a49fc2656", 2: "1f5cb740c79c89eb", 3: "fb2691b83423e406"}
 VERSION_1 = (
     "sb125qva4kustgqraguyckmrvqnimmbmglhlgzugaysambrgiztinjwg44dscjvrbmhm3yfsxfe6iertccjrf"
     "iyywynluetgojvrybzdzieaajh3n2"
@@ -184,4 +191,8 @@ VERSION_1 = (
 VERSION_2 = (
     "sb23puvcasustgqraguyckmrvqtimmbmgkblwzugaysambrgiztinjwg44dsclbli2yz4dxaiczlstbq"
     "cizrbeysummp7gv2cjngm4tlevdsj4qiaqz3vd"
+)
+VERSION_3 = (
+    "sb33muvcasustgqraguyckmrvqtimmbmgkblwzugaysambrgiztinjwg44dsclbli2yz4d2giczlstdee"
+    "mijgevddd7zvoqsljthe2zfi4specaabpod7"
 )

@@ -282,7 +282,7 @@ def test_a_folder_that_is_gone(tmp_path: Path) -> None:
     )
     assert (0, 1) == (one.returncode, one.stderr.count("\n"))
     assert "warning: no witness written to .simbbm/witness: No such file" in one.stderr
-    assert "replay with: simbbm replay sb2" in one.stdout
+    assert "replay with: simbbm replay sb3" in one.stdout
 
 
 def test_no_more_files(tmp_path: Path) -> None:

@@ -119,9 +119,9 @@ def _routines(scenario: Scenario, witnesses: Iterable[Witness]) -> list[str]:
 
 def _may_load(name: str) -> bool:
     """In the idmap the scratch word is not mapped; some routines know no addresses."""
-    known = ("mmu_context", "split", "stop_machine", "tlbflush")
+    known = ("mmu", "mmu_context", "stop_machine", "tlbflush")
     return name.startswith(tuple(f"simbbm.linux.{m}." for m in known)) and not name.endswith(
-        (".flush_tlb_all", ".local_flush_tlb_all", ".clear_cont", ".arch_leave_lazy_mmu_mode")
+        (".flush_tlb_all", ".local_flush_tlb_all", ".smp_processor_id_is")
     )
 
 

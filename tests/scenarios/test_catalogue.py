@@ -64,12 +64,12 @@ SAYS = {
     "m24_flag_page_rox": "level 3 permission fault on a write of flag in increment_flag",
     "m24_flag_page_unmapped": "level 3 translation fault on a read of flag in increment_flag",
     "m25_wait_at_kernel_address": "on a fetch of text+0 in idmap_cpu_set_reserved_ttbr1",
-    "m26_wait_uses_stack": "on a write of data+0 in count_parked_in_c",
+    "m26_wait_uses_stack": "on a write of data+0 in scondary_cpu_wait_in_c",
     "m40_pud_counts_once": "cpu0 panics: Failed to split linear map",
     "m41_split_keeps_cont": "page of a contiguous group lm.contpmd+0 x2",
     "m42_continue_at_tables": "page of a contiguous group lm.contpte+0 x2",
     "m44_region_missed": "level 2 block lm.far+0",
-    "m48_error_without_release": "cpu1 waits in wait_until_released/wait_for_zero.wfe",
+    "m48_error_without_release": "cpu1 waits in scondary_cpu_wait/wait_for_zero.wfe",
     "m50_torn_descriptor": "cpu0 may walk from the live root pgd to lm.pmd+0",
 }
 
@@ -219,7 +219,7 @@ def test_tables_put_aside_run_out_before_anybody_is_parked() -> None:
 def test_tables_are_counted_exactly(layout: str) -> None:
     """One less than were counted would not do, and no more were counted."""
     params: dict[str, Any] = {"cpus": 2, "layout": layout}
-    k: Kernel = ALL["catalogue_tables::preallocated"].setup(params).cpus[0].args[0].kernel
+    k: Kernel = ALL["catalogue_tables::preallocated"].setup(params).cpus[0].args[0]
     end = at_end(ALL["catalogue_tables::preallocated"], **params)
     before = Model(ALL["catalogue_tables::good"], params).system.initial()
     counted = end.memory.data.get(k.flag_idmap + k.scratch - k.flag, 0)

@@ -18,7 +18,7 @@ from simbbm.model import Model
 from tests.scenarios.everything import GOOD, twin, walk
 
 LINUX = Path(simbbm.linux.__file__).parent
-PARKED = "/wait_until_released/wait_for_zero"
+PARKED = "/scondary_cpu_wait/wait_for_zero"
 SIZE = "no_size_change_seen"
 
 OTHERS = (
@@ -108,6 +108,12 @@ def test_every_step_of_the_program_is_reached() -> None:
         system = Model(discovery.find(other), {"cpus": 2}).system
         walk(system)
         met |= steps_met(system)
+
+    # Where there is no page for a table.
+    too_few = {"cpus": 2, "layout": "pmd", "tables": 0}
+    system = Model(discovery.find("catalogue_tables::good"), too_few).system
+    walk(system)
+    met |= steps_met(system)
 
     assert len(steps_in_source()) > 40
     never = {("call_fn", "panic"), ("cpu_stopper_work", "panic")}  # What they find is as it should.

@@ -10,6 +10,7 @@ import pytest
 from simbbm.arm64.machine import Arm64
 from simbbm.core.graph import Ended
 from simbbm.core.programs.automaton import Automaton
+from simbbm.core.programs.code import scan
 from simbbm.core.programs.labels import matches
 from simbbm.explore.runs.replay import Result, model_of, replay
 from simbbm.explore.runs.run import Runner
@@ -99,15 +100,18 @@ def test_twin_changes_one_thing(scenario: Scenario) -> None:
     """Routines are swapped or steps left out, not both; several only if they are one idea.
 
     That is: the same step of several routines, or one step that moves from a routine to another.
+    What is left out where something is swapped in is a step that this does instead.
     """
     parent = scenario.parent
     assert parent is not None
-    replaced = [
-        name for name, _ in scenario.edits.replace if name not in dict(parent.edits.replace)
-    ]
+    replaced = dict(item for item in scenario.edits.replace if item not in parent.edits.replace)
     dropped = [label for label in scenario.edits.drop if label not in parent.edits.drop]
 
-    assert bool(replaced) != bool(dropped)
+    if replaced and dropped:
+        [(new, [label])] = [(new, dropped) for new in replaced.values()]
+        assert label.partition(".")[2] in {method.name for method in scan(new.__code__).methods}
+    else:
+        assert replaced or dropped
     assert len(replaced) <= 2
     assert len({label.partition(".")[2].partition(".")[0] for label in dropped}) <= 1
     assert re.fullmatch(r"(m\d\d_)+[a-z0-9_]+", scenario.name)

@@ -14,7 +14,7 @@ from simbbm.explore.search.breadth_first import Search
 from simbbm.explore.search.prove import Prover
 from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.linux.kernel import Kernel
-from simbbm.linux.mmu import secondary_part
+from simbbm.linux.mmu_context import cpu_install_idmap
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import expected_failures, failures, names, on_hardware, walk
@@ -22,7 +22,7 @@ from tests.scenarios.everything import expected_failures, failures, names, on_ha
 ALL = tuple(discovery.select(["interrupts"]))
 GOOD = discovery.find("interrupts::good")
 BAD = tuple(s for s in ALL if not s.expect.holds)
-WINDOW = ("/idmap_cpu_set_reserved_ttbr1", "/count_parked", "/wait_until_released")
+WINDOW = ("/idmap_cpu_set_reserved_ttbr1", "/increment_flag", "/wait_for_zero")
 
 
 def where_they_arrive(scenario: Scenario) -> dict[bool, set[str]]:
@@ -84,7 +84,7 @@ def test_ample_sets_leave_out_no_ending() -> None:
 def test_nothing_arrives_while_all_of_daif_is_masked(arrives: str) -> None:
     """With all masked neither does in the window; unmasked again too early, it does."""
     masked = discovery.find("interrupts::daif_masked")
-    early = masked.twin("", expect="HOLDS", replace={secondary_part: unmasked_too_early})
+    early = masked.twin("", expect="HOLDS", replace={cpu_install_idmap: unmasked_too_early})
 
     assert not failures(masked, arrives=arrives, layout="pages")
     assert failures(early, arrives=arrives, layout="pages")
@@ -94,7 +94,7 @@ def test_nothing_arrives_while_all_of_daif_is_masked(arrives: str) -> None:
 async def unmasked_too_early(cpu: Cpu, k: Kernel) -> None:
     await cpu.daifset("daif")
     await cpu.daifclr("da")
-    await secondary_part(cpu, k)
+    await cpu_install_idmap(cpu, k)
 
 
 def test_without_interrupts_only_the_mask_is_missed() -> None:

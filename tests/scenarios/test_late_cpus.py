@@ -67,7 +67,7 @@ def test_a_leaf_of_any_size_is_split_at_run_time(name: str, layout: str) -> None
     scenario = discovery.find(name)
     k = scenario.setup({"cpus": 2, "layout": layout}).cpus[0].args[0]
     assert isinstance(k, RunningKernel)
-    spare = k.kernel.free_tables + k.spare * k.kernel.entries
+    spare = k.free_tables + k.spare * k.entries
 
     tables = {state.memory.tables for state in states(scenario, cpus=2, layout=layout)}
     used = [t for t in tables if any(d.valid for d in t.by_address[spare].entries)]
@@ -79,7 +79,7 @@ def test_a_leaf_of_any_size_is_split_at_run_time(name: str, layout: str) -> None
 def test_a_late_cpu_is_counted_or_comes_when_all_is_done() -> None:
     setup = COUNTED.setup({"cpus": 2})
     k = setup.cpus[0].args[0]
-    word = k.msdata_num_threads + k.kernel.flag_idmap - k.kernel.flag
+    word = k.msdata_num_threads + k.flag_idmap - k.flag
     system: Arm64 = Model(COUNTED, {"cpus": 2}).system
     ends: list[Machine] = []
 
@@ -95,7 +95,7 @@ def test_a_late_cpu_is_counted_or_comes_when_all_is_done() -> None:
 def test_a_cpu_that_is_refused_is_refused_in_every_run_that_goes_well() -> None:
     refused = discovery.find("late_cpu::refused_in_idmap")
     k = refused.setup({}).cpus[0].args[0]
-    word = k.online + k.kernel.flag_idmap - k.kernel.flag
+    word = k.online + k.flag_idmap - k.flag
     system: Arm64 = Model(refused, {}).system
     online: set[object] = set()
     walk(system, lambda m: online.add(system.shared.memories.read(m.memory, word)))

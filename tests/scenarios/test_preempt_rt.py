@@ -14,7 +14,7 @@ from simbbm.arm64.state import Machine
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import EditError
 from simbbm.explore.search.prove import Prover
-from simbbm.linux.pgtable import fill_table
+from simbbm.linux.mmu import pgd_pgtable_alloc_init_mm_gfp
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import expected_failures, failures, how_it_ends, names, walk
@@ -104,8 +104,8 @@ def test_it_is_about_locks_and_not_about_hardware(
 def test_the_boot_cpu_waits_for_a_lock_whose_holder_is_parked() -> None:
     message = Prover(Model(DEADLOCK)).prove().message
 
-    assert "cpu0 waits in pgd_pgtable_alloc/try_lock.wait: zone_lock is 1" in message
-    assert "cpu1 waits in wait_until_released/wait_for_zero.wfe" in message
+    assert "cpu0 waits in rmqueue_buddy_in_fn/try_lock.wait: zone_lock is 1" in message
+    assert "cpu1 waits in scondary_cpu_wait/wait_for_zero.wfe" in message
 
 
 def test_a_lock_that_is_only_tried_is_not_got() -> None:
@@ -117,7 +117,7 @@ def test_a_lock_that_is_only_tried_is_not_got() -> None:
 
 def test_where_nobody_is_preempted_with_the_lock_held_trying_it_is_enough() -> None:
     tried = GOOD.twin(
-        "", expect="HOLDS", replace={module.pgd_pgtable_alloc: module.pgd_pgtable_alloc_nolock}
+        "", expect="HOLDS", replace={module.rmqueue_buddy_in_fn: module.alloc_pages_nolock}
     )
 
     assert not failures(tried, cpus=2)
@@ -128,7 +128,8 @@ def test_where_nobody_is_preempted_with_the_lock_held_trying_it_is_enough() -> N
 def test_where_fn_allocates_nothing_it_does_not_matter_who_holds_the_lock(
     scenario: Scenario,
 ) -> None:
-    mine = scenario.twin("", expect="HOLDS", replace={fill_table: fill_table})
+    alloc = pgd_pgtable_alloc_init_mm_gfp
+    mine = scenario.twin("", expect="HOLDS", replace={alloc: alloc})
     if scenario.name == "m39_trylock_panics":
         with pytest.raises(EditError, match="nothing calls it"):  # nor matters how it is tried
             failures(mine)
@@ -158,7 +159,7 @@ async def preemptible_wait(cpu: Any, k: Any) -> int:
 
 
 def test_without_preempt_rt_the_lock_is_free_whenever_the_boot_cpu_wants_it() -> None:
-    at_wait = "pgd_pgtable_alloc/try_lock.wait#1"
+    at_wait = "rmqueue_buddy_in_fn/try_lock.wait#1"
     free = {held for boot, _, held in seen(GOOD, cpus=3) if boot.endswith(at_wait)}
     not_free = {held for boot, _, held in seen(DEADLOCK) if boot.endswith(at_wait)}
 
@@ -173,8 +174,8 @@ def test_tasks_do_compete_for_the_lock() -> None:
 
 
 def test_with_tables_put_aside_the_map_is_split_while_a_parked_cpu_holds_the_lock() -> None:
-    at_link = "/split_pmd/populate/set_entry.str#1"
-    parked = "/wait_until_released/wait_for_zero"
+    at_link = "/split_pmd/__pmd_populate/set_pmd.str#1"
+    parked = "/scondary_cpu_wait/wait_for_zero"
 
     assert any(
         boot.endswith(at_link) and parked in other and held

@@ -32,9 +32,9 @@ from simbbm.linux.mem_encrypt import (
     tables_with_shared,
     update_range_prot,
 )
-from simbbm.linux.mmu import repaint
+from simbbm.linux.mmu import SplitState, range_split_to_ptes
+from simbbm.linux.pgtable import PUD
 from simbbm.linux.set_memory import Caps
-from simbbm.linux.split import PUD
 from simbbm.linux.tlbflush import flush_tlb_kernel_range
 from simbbm.model import Model
 from simbbm.scenario import Scenario, Setup
@@ -145,12 +145,13 @@ def test_others_are_off_until_the_page_is_shared() -> None:
 
 
 @routine
-async def nothing(cpu: Cpu, k: Any) -> None:
+async def nothing(cpu: Cpu, k: Any, start: int, end: int, state: SplitState) -> SplitState:
     """No repaint."""
+    return state
 
 
 def test_the_repaint_is_judged_too() -> None:
-    lazy = GOOD.twin("No repaint.", expect="HOLDS", replace={repaint: nothing})
+    lazy = GOOD.twin("No repaint.", expect="HOLDS", replace={range_split_to_ptes: nothing})
 
     assert failures(lazy, cpus=2) == {"VIOLATED:all_ptes_at_end"}
 
@@ -209,7 +210,7 @@ def test_at_run_time_others_have_to_tolerate_the_split_as_well() -> None:
 
 
 @routine
-async def flush_here_alone(cpu: Cpu, k: Any, first: int, count: int) -> None:
+async def flush_here_alone(cpu: Cpu, k: Any, start: int, end: int) -> None:
     """Not broadcast."""
     await cpu.dsb("ishst")
     await cpu.tlbi("vmalle1")

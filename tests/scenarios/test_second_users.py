@@ -98,12 +98,12 @@ def test_who_misses_the_release_waits_in_the_first_use_for_ever() -> None:
     found = proof(discovery.find("kpti::m06_no_exit_barrier"))
 
     assert "cpu0 waits in cpu_stopper_work/multi_cpu_stop_without_exit.wait#2" in found.message
-    assert "cpu1 waits in wait_until_released/wait_for_zero.wfe" in found.message
+    assert "cpu1 waits in scondary_cpu_wait/wait_for_zero.wfe" in found.message
 
 
 def test_without_a_new_flag_the_boot_cpu_counts_for_ever() -> None:
     assert (
-        "cpu0 waits in wait_for_counted"
+        "cpu0 waits in idmap_kpti_install_ng_mappings/counted.wfe"
         in proof(discovery.find("kpti::m05_no_second_init")).message
     )
 

@@ -63,7 +63,7 @@ def _can_be_followed(model: Model, witness: Witness, run: Sequence[Move], way: F
     for step in run[: witness.loop]:
         if walk.ended:
             break
-        k = enabled(walk.node, step.label)
+        k = enabled(walk, step.label)
         if k is not None:
             walk.take(k)
         elif step.kind == STEP:

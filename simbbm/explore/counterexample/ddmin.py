@@ -108,7 +108,7 @@ def _enabled(player: Player, labels: Labels) -> tuple[int, ...]:
     for label in labels:
         if walk.ended or len(walk.path) == player.max_steps:
             break
-        k = enabled(walk.node, label)
+        k = enabled(walk, label)
         if k is not None:
             walk.take(k)
     return walk.moves

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
-from simbbm.core.graph import Node
 from simbbm.explore.runs.marks import kind
 from simbbm.explore.runs.schedule import Decision
 from simbbm.explore.runs.walk import Walk
@@ -30,13 +28,13 @@ class Goal:
     def __init__(self, decisions: Iterable[Decision]) -> None:
         self._mentioned = frozenset(_cpu(decision.label) for decision in decisions)
 
-    def find(self, node: Node[Any], label: str) -> int | None:
+    def find(self, walk: Walk, label: str) -> int | None:
         """Return the move of this label, else the first of its kind."""
         first = None
-        for k, move in enumerate(node.moves):
-            if move.label == label:
+        for k in range(len(walk.node.moves)):
+            if walk.label(k) == label:
                 return k
-            if first is None and kind(move.label) == kind(label):
+            if first is None and kind(walk.label(k)) == kind(label):
                 first = k
         return first
 
@@ -56,7 +54,7 @@ class Goal:
             if k is None or own_steps > OWN_STEPS_MAX:
                 return None
             walk.take(k)
-            if self.find(walk.node, label) is not None:
+            if self.find(walk, label) is not None:
                 return walk
         return None
 

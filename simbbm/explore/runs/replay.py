@@ -13,7 +13,9 @@ run of the program as it is now, so a program without the bug cannot seem to hav
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
+from itertools import product
 
 import msgspec
 
@@ -23,7 +25,7 @@ from simbbm.explore.runs.exact import Diverged, played, told
 from simbbm.explore.runs.goal import Goal
 from simbbm.explore.runs.live import require_live
 from simbbm.explore.runs.play import MAX_STEPS, Player, Run
-from simbbm.explore.runs.renamed import by_new_names
+from simbbm.explore.runs.renamed import as_before, by_new_names
 from simbbm.explore.runs.schedule import Along
 from simbbm.explore.runs.semantic import Manner, Missed, Semantic, follow
 from simbbm.explore.runs.walk import TooFar
@@ -40,6 +42,11 @@ ONLY_DIGEST = (
     "other names now"
 )
 TOO_LONG = "it is too long to be looked for by label, and cannot be followed as it is"
+NAMES: tuple[Callable[[str], str], ...] = (str, as_before)
+"""What witnesses may call today's steps: as they are called, or as they were.
+
+Of the names under which a run is reproduced those count that lose the fewest decisions.
+"""
 COUNTEREXAMPLES = (Verdict.VIOLATED, Verdict.STUCK)
 
 
@@ -87,22 +94,33 @@ def _replay(witness: Witness, model: Model) -> Replay:
     exact = _exactly(witness, model)
     if exact.result is Result.REPRODUCED or witness.verdict not in COUNTEREXAMPLES:
         return exact
-    for renamed in (witness, by_new_names(witness)):
-        for manner in (Semantic(), Goal(renamed.decisions)):
+    manners: tuple[Callable[[Witness], Manner], ...] = (
+        lambda _: Semantic(),
+        lambda renamed: Goal(renamed.decisions),
+    )
+    for manner in manners:
+        best: Replay | None = None
+        fewest = 0
+        for renamed, named in product((witness, by_new_names(witness)), NAMES):
             try:
-                again, missed = _loosely(renamed, model, manner)
+                again, missed = _loosely(renamed, model, manner(renamed), named)
             except TooFar:
                 return msgspec.structs.replace(exact, why=TOO_LONG)
-            if again.result is Result.REPRODUCED:
-                return msgspec.structs.replace(again, why=exact.why)
+            reproduced = again.result is Result.REPRODUCED
+            if reproduced and (best is None or len(missed) < fewest):
+                best, fewest = again, len(missed)
+        if best is not None:
+            return msgspec.structs.replace(best, why=exact.why)
     return _stale(exact, again, missed)
 
 
-def _loosely(witness: Witness, model: Model, manner: Manner) -> tuple[Replay, tuple[Missed, ...]]:
+def _loosely(
+    witness: Witness, model: Model, manner: Manner, named: Callable[[str], str]
+) -> tuple[Replay, tuple[Missed, ...]]:
     """Play the decisions where a manner finds them; also those that it does not find."""
     if witness.loop is not None:
-        return _round_again(witness, model, manner)
-    moves, missed = follow(witness.decisions, model.graph, manner)
+        return _round_again(witness, model, manner, named)
+    moves, missed = follow(witness.decisions, model.graph, manner, named)
     livelock = witness.verdict is Verdict.STUCK  # or a deadlock: a witness does not say which
     steps = max(witness.steps, len(moves)) if livelock else MAX_STEPS
     run = Player(model).play_on(lambda: Along(moves), steps)
@@ -110,12 +128,12 @@ def _loosely(witness: Witness, model: Model, manner: Manner) -> tuple[Replay, tu
 
 
 def _round_again(
-    witness: Witness, model: Model, manner: Manner
+    witness: Witness, model: Model, manner: Manner, named: Callable[[str], str]
 ) -> tuple[Replay, tuple[Missed, ...]]:
     """Play the decisions on the way into a livelock's loop; then look for the nearest loop."""
     assert witness.loop is not None
     into = [decision for decision in witness.decisions if decision.step < witness.loop]
-    moves, missed = follow(into, model.graph, manner)
+    moves, missed = follow(into, model.graph, manner, named)
     player = Player(model)
     run = player.walk(Along(moves), max(witness.loop, len(moves)))
     way = into_round(model.graph, run.end)

@@ -16,10 +16,10 @@ The result is a list of moves, which `replay` plays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Protocol
 
-from simbbm.core.graph import Graph, Node
+from simbbm.core.graph import Graph
 from simbbm.explore.runs.marks import is_like
 from simbbm.explore.runs.schedule import Decision
 from simbbm.explore.runs.walk import Walk, enabled, labels
@@ -38,8 +38,8 @@ class Manner(Protocol):
     how: str
     """The name of this kind of replay."""
 
-    def find(self, node: Node[Any], label: str) -> int | None:
-        """Return the move of `node` that stands for a recorded label."""
+    def find(self, walk: Walk, label: str) -> int | None:
+        """Return the move that stands for a recorded label where a walk has come to."""
 
     def reach(self, walk: Walk, label: str) -> Walk | None:
         """Walk to a node where the label is enabled, without the polite choice; None if none is."""
@@ -50,9 +50,9 @@ class Semantic:
 
     how = "semantic"
 
-    def find(self, node: Node[Any], label: str) -> int | None:
+    def find(self, walk: Walk, label: str) -> int | None:
         """Return the move of this label."""
-        return enabled(node, label)
+        return enabled(walk, label)
 
     def reach(self, walk: Walk, label: str) -> Walk | None:
         """Take steps of the label's own program."""
@@ -62,7 +62,7 @@ class Semantic:
             if k is None:
                 return None
             walk.take(k)
-            if self.find(walk.node, label) is not None:
+            if self.find(walk, label) is not None:
                 return walk
         return None
 
@@ -81,9 +81,17 @@ class Followed(NamedTuple):
     missed: tuple[Missed, ...]
 
 
-def follow(decisions: Iterable[Decision], graph: Graph[Any], manner: Manner) -> Followed:
-    """Find a place for each decision; the last move is the last decision that has one."""
-    walk, missed, last = Walk(graph), [], -1
+def follow(
+    decisions: Iterable[Decision],
+    graph: Graph[Any],
+    manner: Manner,
+    named: Callable[[str], str] = str,
+) -> Followed:
+    """Find a place for each decision; the last move is the last decision that has one.
+
+    `named` gives what the decisions call a label of today.
+    """
+    walk, missed, last = Walk(graph, named), [], -1
     for decision in decisions:
         if walk.ended:
             break
@@ -108,8 +116,8 @@ def _placed(walk: Walk, decision: Decision, gap: int, manner: Manner) -> Walk | 
         if ahead.ended:
             break
         polite = ahead.polite()
-        same_choice = is_like(ahead.node.moves[polite].label, decision.instead_of)
-        k = manner.find(ahead.node, decision.label)
+        same_choice = is_like(ahead.label(polite), decision.instead_of)
+        k = manner.find(ahead, decision.label)
         as_often = ahead.taken[decision.label] + 1 == decision.occurrence
         candidate = None
         if k is not None:
@@ -135,7 +143,7 @@ def _placed(walk: Walk, decision: Decision, gap: int, manner: Manner) -> Walk | 
 def _taking(walk: Walk, decision: Decision, manner: Manner) -> Walk:
     """Fork the walk and take the decision, which must be enabled there."""
     after = walk.fork()
-    k = manner.find(after.node, decision.label)
+    k = manner.find(after, decision.label)
     assert k is not None
     after.take(k)
     return after

@@ -37,10 +37,12 @@ class Effort:
 class Walk:
     """A node, and the moves that lead to it from the start."""
 
-    __slots__ = ("default_schedule", "effort", "graph", "node", "path", "taken")
+    __slots__ = ("default_schedule", "effort", "graph", "named", "node", "path", "taken")
 
-    def __init__(self, graph: Graph[Any]) -> None:
+    def __init__(self, graph: Graph[Any], named: Callable[[str], str] = str) -> None:
         self.graph = graph
+        self.named = named
+        """What whoever follows something calls a label."""
         self.node: Node[Any] = graph.initial
         self.path: list[tuple[Node[Any], int]] = []
         """Each node on the way, and which of its moves was taken."""
@@ -68,13 +70,17 @@ class Walk:
         """Whether a run ends here."""
         return self.node.ended is not None
 
+    def label(self, k: int) -> str:
+        """The name of the k-th move."""
+        return self.named(self.node.moves[k].label)
+
     def take(self, k: int) -> None:
         """Take the k-th move; raise TooFar if no effort is left."""
         self.effort.left -= 1
         if self.effort.left < 0:
             raise TooFar
         self.default_schedule.observe(self.node, k)
-        self.taken[self.node.moves[k].label] += 1
+        self.taken[self.label(k)] += 1
         self.path.append((self.node, k))
         self.node = self.graph.follow(self.node, k)
 
@@ -91,9 +97,9 @@ class Walk:
         return these[self.default_schedule.default(Node(None, tuple(moves[k] for k in these)))]
 
 
-def enabled(node: Node[Any], label: str) -> int | None:
-    """The index of the move with this label; None if it is not enabled here."""
-    return next((k for k, move in enumerate(node.moves) if move.label == label), None)
+def enabled(walk: Walk, label: str) -> int | None:
+    """The move of this label, None if it is not possible here."""
+    return next((k for k in range(len(walk.node.moves)) if walk.label(k) == label), None)
 
 
 def labels(moves: Sequence[Move]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Tokens: a witness as one line to paste into a mail or a bug report.
 
-`sb2` and a packed text, then a checksum. The text keeps what a replay needs and what it is held
+`sb3` and a packed text, then a checksum. The text keeps what a replay needs and what it is held
 against: scenario, parameters, decisions, verdict, and the beginning of the trace's digest. What a
 replay finds out anyway is left out: message, states, who found it. What a decision was instead of
 is kept as two letters, by which a replay of an edited program finds the place. Of a run that goes
@@ -25,7 +25,7 @@ from simbbm.explore.witness.pack import pack, unpack
 from simbbm.explore.witness.record import Witness
 from simbbm.host.reading import decimal
 
-_VERSION = 2
+_VERSION = 3
 _SHAPE = re.compile(r"sb([0-9])([a-z2-7]+)", re.IGNORECASE)
 _MOVED = re.compile(r"([A-Za-z]{2}|-)?(\d+)(?:\*(\d+))?")
 """Before each label: a mark's letters unless they are as before, `-` for no mark; steps since the
@@ -61,7 +61,7 @@ def from_token(text: str) -> Witness:
     """Read a token; raise UsageError with one line if it is none."""
     shape = _SHAPE.fullmatch(text.strip())
     if shape is None or len(text) > TOKEN_MAX:
-        raise UsageError("not a token", "a token is sb2 followed by letters a-z and digits 2-7")
+        raise UsageError("not a token", "a token is sb3 followed by letters a-z and digits 2-7")
     version = int(shape[1])
     if version > _VERSION:
         raise UsageError(f"token of a newer version (sb{shape[1]})", "update simbbm")
