@@ -123,9 +123,15 @@ m01_only_boot_cpu_runs_fn = good.twin(
 
 
 @routine
+async def first_to_arrive(cpu: Cpu, k: Kernel) -> bool:
+    """Whether this CPU has the first ticket; a routine for the reason of smp_processor_id_is."""
+    return await cpu.ldaddal(k.scratch, 1) == 0
+
+
+@routine
 async def split_by_first_to_arrive(cpu: Cpu, k: Kernel) -> None:
     """mmu.c:linear_map_split_to_ptes, its test for CPU 0 a race for the first ticket."""
-    if await cpu.ldaddal(k.scratch, 1) == 0:
+    if await first_to_arrive(cpu, k):
         await barrier.smp_cond_load_acquire(cpu, k.flag, barrier.equals, k.num_online_cpus)
         await repaint(cpu, k)
         await cpu.str(k.flag, 0)
@@ -144,15 +150,15 @@ m02_first_to_arrive_splits = good.twin(
 
 
 @routine
-async def not_tested(cpu: Cpu, number: int) -> bool:  # noqa: ARG001 - as the test
-    """Whatever the number is."""
+async def always(cpu: Cpu, _: int) -> bool:  # noqa: ARG001 - as what it replaces
+    """In place of a routine that says whether something is so, or is done."""
     return True
 
 
 m02_no_cpu0_test = good.twin(
     "Every CPU takes the boot CPU's part: nobody increments the flag (inferred).",
     expect="STUCK:terminates",
-    replace={mmu.smp_processor_id_is: not_tested},
+    replace={mmu.smp_processor_id_is: always},
     smallest={"cpus": 2, "layout": "pages"},
 )
 
@@ -186,13 +192,7 @@ m04_flag_starts_at_zero = good.twin(
 )
 
 
-@routine
-async def counted_already(cpu: Cpu, flag_ptr: int) -> bool:  # noqa: ARG001 - as the loop's body
-    """Nothing is left to be done where S8 was."""
-    return True
-
-
-S8_ELSEWHERE = {"scondary_cpu_wait/increment_flag": counted_already}
+S8_ELSEWHERE = {"scondary_cpu_wait/increment_flag": always}
 
 
 @routine
@@ -260,8 +260,7 @@ m12_ttbr1_not_switched = good.twin(
 @routine
 async def increment_flag_plainly(cpu: Cpu, flag_ptr: int) -> bool:
     """Load, add, store: an increment may be lost."""
-    value = await cpu.ldr(flag_ptr)
-    await cpu.str(flag_ptr, value + 1)
+    await cpu.str(flag_ptr, await cpu.ldr(flag_ptr) + 1)
     return True
 
 
@@ -366,8 +365,7 @@ m23_flag_by_kernel_address = good.twin(
 async def wait_for_zero_plainly(cpu: Cpu, flag_ptr: int) -> bool:
     """The load does not arm the monitor."""
     await cpu.wfe()
-    value = await cpu.ldr(flag_ptr)
-    return bool(value == 0)
+    return bool(await cpu.ldr(flag_ptr) == 0)
 
 
 m29_plain_load_in_wait = good.twin(
