@@ -20,6 +20,7 @@ COLUMN_MIN = 24
 WIDTH_MAX = 180
 MARGIN = 7
 """The mark of the last step, its number, and two blanks."""
+LEGEND = "<-N: what is read was written at step N; of a drain (~), the store that was issued there"
 SHOWN_WHOLE = 48
 """Steps up to which nothing is left out."""
 ELIDED_MIN = 4
@@ -75,6 +76,8 @@ def _end(story: Story, width: int) -> Iterator[Line]:
         yield from _wrapped(text, width, indent="  ")
     for text in sentences(story.explained) if story.explained else ():
         yield from _wrapped(text, width, indent="  ")
+    if any(story.sources.values()):
+        yield from _wrapped(f"({LEGEND})", width, indent="  ", style="elided")
     if story.meaning:
         yield from _wrapped(f"({story.meaning})", width, indent="  ", style="elided")
 
@@ -93,7 +96,9 @@ def _columns(story: Story, column: int, *, everything: bool) -> Iterator[Line]:
             right = MARGIN + column * len(story.cpus)  # a long name may begin further to the left
             yield Line(f"{indent[: right - len(event.function) - 1]}{event.function}:", "routine")
         lead = "" if _is_hardware(event) else "  "
-        cell = wrap(_text(event), column - 1, initial_indent=lead, subsequent_indent=lead + "    ")
+        cell = wrap(
+            _text(story, event), column - 1, initial_indent=lead, subsequent_indent=lead + "    "
+        )
         style = _style(story, event)
         yield Line(f"{_number(story, event)}{indent[MARGIN:]}{cell[0]}", style)
         yield from (Line(indent + more, style) for more in cell[1:])
@@ -108,14 +113,14 @@ def _list(story: Story, width: int, *, everything: bool) -> Iterator[Line]:
         where = f"{event.function}: " if event.function else ""
         lead = _number(story, event) + who
         yield from _wrapped(
-            where + _text(event), width, lead, _style(story, event), " " * len(lead) + "  "
+            where + _text(story, event), width, lead, _style(story, event), " " * len(lead) + "  "
         )
 
 
 def listed(event: TraceEvent) -> str:
     """Return one event as one line, whatever its width."""
     where = f"{event.function}: " if event.function else ""
-    return f"{event.step:>{MARGIN - 2}}  cpu{event.cpu} {where}{_text(event)}"
+    return f"{event.step:>{MARGIN - 2}}  cpu{event.cpu} {where}{_noted(event)}"
 
 
 def _stretches(story: Story, *, everything: bool) -> Iterator[TraceEvent | str]:
@@ -151,7 +156,13 @@ def _few(names: list[str]) -> str:
     return ", ".join(names) if len(names) <= 2 else f"{names[0]} .. {names[-1]}"
 
 
-def _text(event: TraceEvent) -> str:
+def _text(story: Story, event: TraceEvent) -> str:
+    """A step, with the steps that it reads from, or that issued what reaches memory."""
+    sources = story.sources.get(event.step, ())
+    return _noted(event) + (f" <-{','.join(map(str, sources))}" if sources else "")
+
+
+def _noted(event: TraceEvent) -> str:
     return event.text + "".join(f" [{note}]" for note in event.notes)
 
 

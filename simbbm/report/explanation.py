@@ -11,6 +11,8 @@ from simbbm.explore.counterexample.probability import Curve
 
 MARKS = (0.01, 0.1, 0.5)
 """Probabilities of which it is said when they are passed for good."""
+MOST = 0.999
+"""What is more is not told from 1 by three digits."""
 
 
 def sentences(explained: Explanation) -> Iterator[str]:
@@ -57,7 +59,7 @@ def _likely(curve: Curve) -> Iterator[str]:
     chances = curve.chances
     if chances[0] == 1:
         return
-    text = f"a uniform scheduler fails like this with probability {chances[0]:.3g}"
+    text = f"a uniform scheduler fails like this with probability {_rounded(chances[0])}"
     for mark in MARKS:
         below = [step for step, chance in enumerate(chances) if chance < mark]
         if chances[0] < mark:
@@ -65,13 +67,19 @@ def _likely(curve: Curve) -> Iterator[str]:
     yield text
 
 
+def _rounded(chance: float) -> str:
+    """Three digits; what is not certain does not look as if it were."""
+    text = f"{chance:.3g}"
+    return f"more than {MOST}" if text == "1" else text
+
+
 def no_return(curve: Curve) -> str:
     """Say from when on nothing can prevent it."""
-    if curve.no_return == 0:
+    if curve.no_return < 0:
         return "every schedule fails like this"
-    if curve.no_return >= len(curve.chances) - 1:
+    if curve.no_return >= len(curve.chances) - 2:
         return "until the last step it can be prevented"
-    return f"from step {curve.no_return} on nothing can prevent it"
+    return f"after step {curve.no_return} nothing can prevent it"
 
 
 def summary(explained: Explanation) -> dict[str, Any]:

@@ -1,12 +1,11 @@
-"""A story: a replayed witness with all that a report of any form needs."""
+"""A replayed witness with what a reader wants to know about it, ready for any form of report."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from simbbm.arm64.context import Shared
-from simbbm.arm64.cpu import Effect
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.features import Features
 from simbbm.arm64.state import Machine
@@ -14,18 +13,21 @@ from simbbm.arm64.translation.tlb import LeafEntry
 from simbbm.arm64.translation.translate import READ, WRITE, permitted
 from simbbm.arm64.translation.walks import Fault, walk_root
 from simbbm.check.properties import CATALOGUE
-from simbbm.core.system import STEP, Problem
+from simbbm.core.system import STEP, Move, Problem
 from simbbm.core.trace import TraceEvent, trace_digest
+from simbbm.explore.counterexample.causes import Causes
 from simbbm.explore.counterexample.explain import Explanation
 from simbbm.explore.runs.exact import followed
 from simbbm.explore.runs.play import RunStep
 from simbbm.explore.witness.recording import Witness
 from simbbm.model import Model
+from simbbm.report.origins import Origin, described, held_since, origin
 from simbbm.report.trace import event
 
-LAST_STEPS = 12
-LAST_STEPS_OF_EACH = 4
-"""The last steps are never left out."""
+LAST_STEPS = 4
+"""What comes right before the end is shown, whatever it is about."""
+CAUSES_MAX = 18
+"""How many of the steps are shown that the end depends on."""
 ACCESSES = frozenset(
     ("ldr", "ldar", "ldapr", "ldxr", "ldaxr", "wait", "str", "stlr", "stxr", "stlxr", "ldaddal")
 )
@@ -41,12 +43,14 @@ class Story(NamedTuple):
     """Each CPU's name, with those of its features that matter here."""
     events: tuple[TraceEvent, ...]
     telling: frozenset[int]
-    """Steps that are needed to understand the end; a report never leaves them out."""
+    """Steps without which one would not understand the end."""
     problem: Problem | None
     meaning: str
     """What the broken property says."""
+    sources: Mapping[int, tuple[int, ...]]
+    """For a step that reads, the write that it reads from; for a drain, the store instruction."""
     because: tuple[str, ...]
-    """Since when the conflicting entries have been held, or those that keep a livelock going."""
+    """Where the conflicting entries came from, or those that keep a livelock going."""
     digest: str
     """Of the whole trace, which a token does not keep."""
     explained: Explanation | None = None
@@ -58,24 +62,59 @@ def tell(witness: Witness, model: Model, explained: Explanation | None = None) -
     shared, steps = model.system.shared, [*followed(witness, model).played()]
     events = tuple(event(shared, step) for step in steps)
     problem = steps[-1].after.problem if steps else None
-    telling = set(_telling(shared, steps, problem))
+    causes = Causes(steps)
+    origins = tuple(_origins(shared, steps, problem))
     around = [] if witness.loop is None else steps[witness.loop :]
-    telling.update(step.step for step in around)
     cpus: tuple[str, ...] = ()
     if steps:
         features = (cpu.features for cpu in steps[0].before.state.cpus)
         cpus = tuple(f"cpu{i}{_features(f)}" for i, f in enumerate(features))
+    roots = {
+        *_ends(steps, problem),
+        *(step for found in origins for step in found.steps),
+        *_sealing(explained, len(steps)),
+    }
+    telling = {
+        *causes.nearest(roots, len(roots) + CAUSES_MAX),
+        *(step.step for step in (*steps[-LAST_STEPS:], *around)),
+    }
+    because = (
+        *(sentence for found in origins for sentence in found.sentences),
+        *_never_mapped(shared, steps, problem),
+        *_kept(shared, steps, around),
+    )
     return Story(
         witness,
         cpus,
         events,
-        frozenset(telling | set(_issued(steps, telling))),
+        frozenset(telling),
         problem,
         CATALOGUE.get(problem.property, "") if problem and problem.cpu is not None else "",
-        (*_because(shared, steps, problem), *dict.fromkeys(_kept(shared, steps, around))),
+        {step.step: causes.sources(step.step) for step in steps},
+        tuple(dict.fromkeys(because)),
         trace_digest(e.label for e in events),
         explained,
     )
+
+
+def _ends(steps: list[RunStep], problem: Problem | None) -> Iterator[int]:
+    """The last step, and of a run in which CPUs wait for ever, the last of each of them."""
+    if not steps:
+        return
+    yield steps[-1].step
+    if problem is None or problem.cpu is not None:
+        return
+    for cpu, state in enumerate(steps[-1].after.state.cpus):
+        moves = ((s.step, s.before.moves[s.k]) for s in steps)
+        own = [step for step, move in moves if move.kind == STEP and move.cpu == cpu]
+        if own and not state.finished:
+            yield own[-1]
+
+
+def _sealing(explained: Explanation | None, steps: int) -> Iterator[int]:
+    """The step after which nothing can prevent the end, if it is known."""
+    if explained and explained.curve and 0 <= explained.curve.no_return < steps:
+        yield explained.curve.no_return
 
 
 def _features(features: Features) -> str:
@@ -83,44 +122,8 @@ def _features(features: Features) -> str:
     return "".join(f" {name}" for name in names + ["ets2"] * features.ets2)
 
 
-def _telling(shared: Shared, steps: list[RunStep], problem: Problem | None) -> Iterator[int]:
-    """The steps that lead up to the end, and where a CPU is to blame, what it may hold and why."""
-    yield from (step.step for step in steps[-LAST_STEPS:])
-    for cpu in range(len(steps[0].before.state.cpus) if steps else 0):
-        moves = ((s.step, s.before.moves[s.k]) for s in steps)
-        own = [step for step, move in moves if move.kind == STEP and move.cpu == cpu]
-        yield from own[-LAST_STEPS_OF_EACH:]
-    if problem is None or problem.cpu is None:
-        return
-    for step in steps:
-        if _held(shared, step.before.state, problem.cpu) != _held(
-            shared, step.after.state, problem.cpu
-        ):
-            yield step.step
-
-
-def _issued(steps: list[RunStep], drains: set[int]) -> Iterator[int]:
-    """Where the stores were issued that reach memory at these steps."""
-    pushed: dict[tuple[int, int], int] = {}
-    for step in steps:
-        move = step.before.moves[step.k]
-        effect = move.effect
-        assert isinstance(effect, Effect)
-        stores = effect.cpu.buffer.stores
-        if len(stores) > len(step.before.state.cpus[move.cpu].buffer.stores):
-            pushed[move.cpu, stores[-1].address] = step.step
-        elif effect.write and step.step in drains:
-            yield pushed.get((move.cpu, effect.write[0]), step.step)
-
-
-def _held(shared: Shared, state: Machine, cpu: int) -> tuple[object, ...]:
-    """All that a CPU may hold: where it walks from, tables, leaves."""
-    view = shared.view(state.cpus[cpu], state.memory)
-    return view.roots, view.tables, view.leaves
-
-
-def _because(shared: Shared, steps: list[RunStep], problem: Problem | None) -> Iterator[str]:
-    """The two entries that disagree, and since when the CPU may hold each."""
+def _origins(shared: Shared, steps: list[RunStep], problem: Problem | None) -> Iterator[Origin]:
+    """Of two entries that disagree, where each came from."""
     if problem is None or problem.cpu is None or problem.property not in CONFLICTS:
         return
     end: Machine = steps[-1].after.state
@@ -131,13 +134,34 @@ def _because(shared: Shared, steps: list[RunStep], problem: Problem | None) -> I
     for entry in (conflict.first, conflict.second):
         size = shared.geometry.pages(entry.level)
         one = entry.part((conflict.page - entry.va) // size, 1, shared.geometry)
-        since = _held_since(shared, steps, problem.cpu, one)
-        when = "from the start" if since is None else f"since step {since}"
-        yield f"cpu{problem.cpu} may hold {_entry(shared, one)} {when}"
+        yield origin(shared, steps, problem.cpu, one)
+
+
+def _never_mapped(shared: Shared, steps: list[RunStep], problem: Problem | None) -> Iterator[str]:
+    """Of an access that faults in the end: that its address was never mapped, if so it is."""
+    if problem is None or not steps or not any(" fault" in n for n in _last(steps).notes):
+        return
+    move, state = _last(steps), steps[-1].before.state
+    op = state.cpus[move.cpu].point.op
+    if op is None or op.mnemonic.partition(".")[0] not in ACCESSES:
+        return
+    page = shared.geometry.page(op.args[0])
+    for step in steps:
+        cpu = step.before.state.cpus[move.cpu]
+        *_, newest = cpu.mmu.regime.contexts()
+        tables = step.before.state.memory.tables
+        if not isinstance(walk_root(shared.geometry, tables, newest, page), Fault):
+            return
+    yield f"cpu{move.cpu} never had a mapping of {shared.page_name(page)}, from the start on"
+
+
+def _last(steps: list[RunStep]) -> Move:
+    move: Move = steps[-1].before.moves[steps[-1].k]
+    return move
 
 
 def _kept(shared: Shared, steps: list[RunStep], around: list[RunStep]) -> Iterator[str]:
-    """TLB entries that accesses of a livelock's loop may use although the tables say otherwise."""
+    """What the accesses of a round may find in the TLB though the tables say otherwise now."""
     for step in around:
         move, state = step.before.moves[step.k], step.before.state
         cpu = state.cpus[move.cpu]
@@ -152,11 +176,11 @@ def _kept(shared: Shared, steps: list[RunStep], around: list[RunStep]) -> Iterat
             if "!" in move.label and permitted(entry.attributes, access, cpu.el):
                 continue  # It does not explain the fault.
             if not _says(shared, now, entry, page):
-                since = _held_since(shared, steps, move.cpu, entry)
+                since = held_since(shared, steps, move.cpu, entry)
                 when = "from the start" if since is None else f"since step {since}"
                 rights = entry.attributes.text or "rw"
                 yield (
-                    f"cpu{move.cpu} may hold {_entry(shared, entry)} ({rights}) {when}, "
+                    f"cpu{move.cpu} may hold {described(shared, entry)} ({rights}) {when}, "
                     "and nothing in the round invalidates it"
                 )
 
@@ -168,19 +192,3 @@ def _says(shared: Shared, now: tuple[Descriptor, int] | Fault, entry: LeafEntry,
     descriptor, level = now
     output = descriptor.output + page % shared.geometry.pages(level)
     return (output, descriptor.attributes) == (entry.page + page - entry.va, entry.attributes)
-
-
-def _held_since(shared: Shared, steps: list[RunStep], cpu: int, entry: LeafEntry) -> int | None:
-    """The step since which an entry has been there all the time; None: ever since the start."""
-    for step in reversed(steps):
-        state: Machine = step.before.state
-        leaves = shared.view(state.cpus[cpu], state.memory).leaves
-        if not any(leaf.includes(entry, shared.geometry) for leaf in leaves):
-            return int(step.step)
-    return None
-
-
-def _entry(shared: Shared, entry: LeafEntry) -> str:
-    kind = "the page" if entry.level == 3 else f"the level {entry.level} block"
-    contiguous = " (contiguous)" if entry.contiguous else ""
-    return f"{kind} {shared.page_name(entry.va)}{contiguous}"

@@ -97,7 +97,7 @@ def test_show_and_explore_say_what_it_needs_and_since_when_it_is_certain(simbbm:
     trace = simbbm.row("show", row["witness"], "--as", "json")
 
     assert ["speculative walk", "walk cache"] == row["allowances"] == trace["allowances"]["needed"]
-    assert 0 == row["no_return"] == trace["no_return"]
+    assert -1 == row["no_return"] == trace["no_return"]
     assert [1.0] * (row["length"] + 1) == trace["chances"]
     for text in (explored, shown):
         assert "needs speculative walk, walk cache: without any one of them no schedule" in text

@@ -75,7 +75,7 @@ def test_like_cpus_are_not_told_apart_by_chance() -> None:
     assert 0.5 < wanted < 1
     certain = curve(scenario, three)
     assert certain is not None
-    assert 0 == certain.no_return
+    assert certain.no_return == -1
 
 
 def test_cycles_are_solved() -> None:
@@ -99,9 +99,9 @@ def test_nothing_can_prevent_what_no_schedule_avoids() -> None:
     assert found is not None
     step = found.no_return
     assert 0 < step < len(found.chances) - 1
-    assert {1.0} == set(found.chances[step:])
-    assert max(found.chances[:step]) < 1
-    assert f"from step {step} on nothing can prevent it" == no_return(found)
+    assert {1.0} == set(found.chances[step + 1 :])
+    assert max(found.chances[: step + 1]) < 1
+    assert f"after step {step} nothing can prevent it" == no_return(found)
 
 
 def test_what_is_certain_or_open_to_the_end_is_said() -> None:

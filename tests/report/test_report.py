@@ -21,7 +21,7 @@ from simbbm.explore.runs.run import run_one
 from simbbm.explore.witness.recording import Witness, witness_of
 from simbbm.model import Model
 from simbbm.report.columns import COLUMN_MIN, SHOWN_WHOLE, Line, render
-from simbbm.report.story import Story, tell
+from simbbm.report.story import LAST_STEPS, Story, tell
 from simbbm.report.trace import instruction, value
 
 SHARED = Model(discovery.find("bbm_minimal::good")).system.shared
@@ -99,16 +99,16 @@ def test_notes_say_which_of_several_translations(way: Translation, notes: list[s
 
 
 @cache
-def failing(name: str) -> Witness:
+def failing(name: str, **params: object) -> Witness:
     """A witness of the first failing run."""
-    scenario = discovery.find(name)
-    failed = (n for n in range(500) if run_one(Model(scenario), "default", 0, n).verdict != "HOLDS")
-    return witness_of(Model(scenario), "default", 0, next(failed))
+    model = Model(discovery.find(name), params)
+    failed = (n for n in range(500) if run_one(model, "default", 0, n).verdict != "HOLDS")
+    return witness_of(model, "default", 0, next(failed))
 
 
 @cache
-def story_of(name: str) -> Story:
-    return tell(w := failing(name), model_of(w, discovery.find(name)))
+def story_of(name: str, **params: object) -> Story:
+    return tell(w := failing(name, **params), model_of(w, discovery.find(name)))
 
 
 def text_of(name: str, **options: object) -> list[str]:
@@ -146,10 +146,12 @@ def test_hardware_stands_in_its_cpus_column_behind_a_tilde() -> None:
 def test_a_story_says_since_when_the_entries_are_held() -> None:
     """The later of the two came with the last step, or the run would have ended before."""
     story = story_of("bbm_minimal::live_change")
-    first, second = story.because
+    last = len(story.events) - 1
+    began = [text for text in story.because if "may hold" in text]
 
-    assert first.endswith("may hold the level 2 block x from the start")
-    assert second.endswith(f"may hold the page x since step {len(story.events) - 1}")
+    assert "may hold the level 2 block x from the start: a walk from " in began[0]
+    assert f"may hold the page x since cpu0's store reached pmd (step {last})" in began[1]
+    assert any(text.startswith(f"step {last}: pmd says otherwise") for text in story.because)
 
 
 def test_the_last_step_is_marked_and_what_it_breaks_is_said() -> None:
@@ -200,7 +202,29 @@ def test_what_led_to_the_end_is_never_left_out() -> None:
     issued = [e.step for e in story.events if e.text.startswith(f"str {target},")]
 
     assert max(issued) in story.telling
-    assert set(range(len(story.events) - 12, len(story.events))) <= story.telling
+    assert set(range(len(story.events) - LAST_STEPS, len(story.events))) <= story.telling
+    assert story.sources[last.step] == (max(issued),)
+
+
+def test_the_race_is_never_left_out() -> None:
+    """Both loads that were added to, and both atomics that decide who splits."""
+    lost = story_of("linear_map_split::m14_plain_increment", cpus=3, layout="pages")
+    loads = [e for e in lost.events if e.text == "ldr flag -> 1"]
+    assert {e.cpu for e in loads} == {1, 2}
+    assert {e.step for e in loads} <= lost.telling
+    decided = story_of("linear_map_split::m02_first_to_arrive_splits", cpus=2, layout="pmd")
+    arrive = [e for e in decided.events if e.text.startswith("ldaddal scratch")]
+    assert any(e.step in decided.telling for e in arrive)
+
+
+def test_why_an_entry_is_still_there_is_told_from_what_the_tlbi_did() -> None:
+    """m11: walks from the old root, before the ISB. m10: the TLBI that has not acted."""
+    small = {"cpus": 2, "layout": "pmd"}
+    because = " ".join(story_of("linear_map_split::m11_no_isb_before_tlbi", **small).because)
+    assert "removes it, but a walk from pgd, the root before (no context synchronisation" in because
+    because = " ".join(story_of("linear_map_split::m10_no_dsb_after_tlbi", **small).because)
+    assert "would remove it, and has not acted on cpu1 yet" in because
+    assert "the cached table descriptor that leads to pud@0" in because
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 140])

@@ -35,8 +35,8 @@ class Curve(NamedTuple):
 
     @property
     def no_return(self) -> int:
-        """The first step before which the failure is certain; the number of steps if none is."""
-        return next((i for i, chance in enumerate(self.chances) if chance == 1), len(self.chances))
+        """The step that seals it: after it every schedule fails like this; -1: so it is anyway."""
+        return next(i for i, chance in enumerate((*self.chances, 1)) if chance == 1) - 1
 
 
 def curve(witness: Witness, model: Model, run: Sequence[Move], states: int) -> Curve | None:
