@@ -42,8 +42,6 @@ from simbbm.scenario import Scenario
 PACKAGE = simbbm_scenarios.__name__
 USER_PACKAGE = "simbbm_user"
 ENTRY_POINTS = "simbbm.scenarios"
-
-
 _CHANGE = re.compile("~(?=remove~|delay~|weaken:)")
 
 
@@ -202,7 +200,7 @@ def _in_folder(folder: Path) -> list[Scenario]:
     """The scenarios of all files that look like it; others are named and not run."""
     found: list[Scenario] = []
     for path in sorted(folder.glob("*.py")):
-        if not is_file(path) or not _LIKE_A_SCENARIO.search(reading.content(path)):
+        if not is_like_a_scenario(path):
             complain(f"warning: {path} is left out: it does not import simbbm's scenario")
             continue
         try:
@@ -212,6 +210,11 @@ def _in_folder(folder: Path) -> list[Scenario]:
     if not found:
         raise UsageError(f"{folder} has no scenarios", "simbbm new writes one to start from")
     return found
+
+
+def is_like_a_scenario(path: Path) -> bool:
+    """Whether a file imports what makes scenarios: its text says so, it is not run."""
+    return is_file(path) and _LIKE_A_SCENARIO.search(reading.content(path)) is not None
 
 
 _LIKE_A_SCENARIO = re.compile(

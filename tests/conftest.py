@@ -5,6 +5,8 @@ import os
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["pytester"]
+
 # The same commit must give the same answer, and a loaded machine is no failure.
 # `--hypothesis-profile=search` draws new examples each time and keeps what it finds.
 settings.register_profile("default-here", derandomize=True, deadline=None, print_blob=True)

@@ -18,6 +18,7 @@ ORDER = (
     "mutants",
     "rules",
     "trust",
+    "pytest",
     "late_cpu",
     "design",
     "contributing",
