@@ -71,7 +71,11 @@ def test_every_file_of_a_room_is_listed_and_linked() -> None:
     assert sorted(file.resolve() for file in links) == sorted(files.values())
     assert all(not link.readlink().is_absolute() for link in links)
     assert len({stem for _, stem in files}) == len(files)
-    rows = re.findall(r"^\| `(\w+)` \| (.*`.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(\w+)` \| (.*`.*) \|$",
+        (ROOT / "simbbm/guide/scenarios.md").read_text(),
+        re.MULTILINE,
+    )
     told = {room: sorted(re.findall(r"`(\w+)`", text)) for room, text in rows}
     assert {room.name: sorted(room.stems) for room in ROOMS} == {
         room.name: told.get(room.name) for room in ROOMS

@@ -1,4 +1,4 @@
-"""`import simbbm`: what it offers is what README lists, explained, typed, and quick to import."""
+"""`import simbbm`: what its page of the guide lists, explained, typed, and quick to import."""
 
 import ast
 import inspect
@@ -21,14 +21,14 @@ from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.library import Answer
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+PAGE = (ROOT / "simbbm/guide/python.md").read_text()
 EVERY = sorted(public.__all__ + library.__all__)
 VERBS = ("check", "explore", "stress", "run", "replay", "shrink", "show")
 
 
 def readme_section() -> str:
-    """The part of README that is about the library."""
-    found = re.search(r"^## As a library$(.*?)^## ", README, re.MULTILINE | re.DOTALL)
+    """The part of the page that is about the library."""
+    found = re.search(r"^## As a library$(.*?)^## ", PAGE, re.MULTILINE | re.DOTALL)
     assert found
     return found[1]
 

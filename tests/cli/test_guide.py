@@ -21,7 +21,10 @@ def test_a_page_is_shown_whole(simbbm: Cli, topic: str) -> None:
 
     assert pages()[topic] == told
     assert told.startswith("# ")
-    assert all(len(line) <= 110 for line in told.splitlines())
+    prose = [
+        line for line in told.splitlines() if not line.startswith("|")
+    ]  # tables fold on a terminal
+    assert all(len(line) <= 110 for line in prose)
 
 
 def test_an_unknown_page_names_the_nearest(simbbm: Cli) -> None:

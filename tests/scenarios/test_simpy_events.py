@@ -17,7 +17,7 @@ from simbbm.core.system import Move
 from simbbm.explore.strategies.named import strategy
 from simbbm.model import Model
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "simbbm/guide/python.md"
 PARAMS = {"layout": "pages", "cpus": 3}
 
 
@@ -102,8 +102,8 @@ def test_every_strategy_runs_the_same_watched() -> None:
             assert expected.steps == len(events)
 
 
-def test_what_the_readme_shows_is_what_it_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    text = README.read_text(encoding="utf-8").partition("### Watch it as SimPy events")[2]
+def test_what_the_page_shows_is_what_it_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    text = PAGE.read_text(encoding="utf-8").partition("## Watch it as SimPy events")[2]
     code, _, after = text.partition("```python")[2].partition("```")
     exec(code, {})
 

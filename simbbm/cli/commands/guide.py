@@ -13,12 +13,20 @@ from simbbm.host.reading import nearest
 from simbbm.host.terminal import echo, width
 
 ORDER = (
+    "first",
+    "counterexample",
+    "scenarios",
+    "verdicts",
+    "results",
+    "litmus",
+    "python",
+    "pytest",
+    "interrupted",
     "model",
     "protocol",
     "mutants",
     "rules",
     "trust",
-    "pytest",
     "late_cpu",
     "design",
     "contributing",
