@@ -246,7 +246,7 @@ def _scenarios(source: str) -> list[Scenario]:
     if _is_shipped(source):
         return _scenarios(path.stem)
     check_name(source)
-    return _of_module(_user_module(path), path.as_posix(), str(path))
+    return _of_module(_user_module(path, os.path.realpath(path)), path.as_posix(), str(path))
 
 
 def _of_module(module: ModuleType, source: str, file: str) -> list[Scenario]:
@@ -309,9 +309,8 @@ _loading: set[str] = set()
 
 
 @cache
-def _user_module(path: Path) -> ModuleType:
-    """Load a user's file; ScenarioError if that takes its own scenarios to be found."""
-    whole = os.path.realpath(path)
+def _user_module(path: Path, whole: str) -> ModuleType:
+    """Load a user's file, once; ScenarioError if that takes its own scenarios to be found."""
     if whole in _loading:
         hint = "do that under if __name__ == '__main__':"
         raise ScenarioError(f"{path}: its scenarios are looked for while it is loaded", hint)

@@ -311,3 +311,16 @@ def test_a_constant_that_is_another_one_each_time_is_refused(mine: Path, value: 
     at = line.splitlines().index("    await cpu.ldr(X) in (SEED,)") + 1
     with pytest.raises(ScenarioError, match=f"other.py:{at}: reader looks at SEED, which is anoth"):
         discovery.select([str(other)])
+
+
+def test_a_name_in_another_directory_is_another_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever changes the directory means the file that is there."""
+    text = "from simbbm_scenarios.bbm_minimal import good\nown = good.twin('x', expect='{}')\n"
+    for expect in ("HOLDS", "STUCK:terminates"):
+        folder = tmp_path / expect[:5]
+        folder.mkdir()
+        (folder / "mine.py").write_text(text.format(expect))
+        monkeypatch.chdir(folder)
+        assert str(discovery.find("mine.py::own").expect) == expect
