@@ -23,7 +23,7 @@ from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 
 try:
     import simbbm_scenarios
@@ -33,16 +33,20 @@ except ModuleNotFoundError:  # a checkout that is on the path and not installed
 from simbbm_scenarios import ROOMS, Room
 
 from simbbm.core.errors import ScenarioError, SimbbmError, UsageError
-from simbbm.core.programs.fresh import require_same_constants
 from simbbm.host import reading
 from simbbm.host.reading import check_name, is_file, is_folder, nearest, quoted
 from simbbm.host.terminal import complain
+from simbbm.loading import AuthorsErrors, run_twice
 from simbbm.scenario import Scenario
 
 PACKAGE = simbbm_scenarios.__name__
 USER_PACKAGE = "simbbm_user"
 ENTRY_POINTS = "simbbm.scenarios"
 _CHANGE = re.compile("~(?=remove~|delay~|weaken:)")
+
+
+Broken = Callable[[str, SimbbmError], object]
+"""Takes the name of what cannot be loaded, and why."""
 
 
 def find(scenario_id: str) -> Scenario:
@@ -113,11 +117,16 @@ def _id_of(scenario: Scenario) -> str:
     raise UsageError(f"a scenario without an id: {scenario.story}", NO_ID)
 
 
-def select(ids: Iterable[str], *, twins: bool = False) -> list[Scenario]:
-    """Return the scenarios that ids, stems and files name, each once; with `twins`, theirs too."""
+def select(
+    ids: Iterable[str], *, twins: bool = False, broken: Broken | None = None
+) -> list[Scenario]:
+    """Return the scenarios that ids, stems and files name, each once; with `twins`, theirs too.
+
+    A file that cannot be loaded is left out, if `broken` takes its name and the error.
+    """
     selected: dict[str, Scenario] = {}
     for text in ids:
-        for scenario in [find(text)] if "::" in text else _everything_in(text):
+        for scenario in [find(text)] if "::" in text else _everything_in(text, broken):
             selected[scenario.id] = scenario
             if twins:
                 selected |= {twin.id: twin for twin in twins_of(scenario)}
@@ -135,7 +144,7 @@ def shipped() -> list[Scenario]:
     return [s for stem in shipped_stems() for s in _scenarios(stem)]
 
 
-def installed(broken: Callable[[str, SimbbmError], object] | None = None) -> list[Scenario]:
+def installed(broken: Broken | None = None) -> list[Scenario]:
     """Return every scenario that is installed: the shipped ones, then other distributions'.
 
     An entry point that cannot be loaded is left out, if `broken` takes its name and the error.
@@ -187,39 +196,55 @@ class _UnknownSource(Exception):
     """What stands before the `::` names neither a file nor a stem."""
 
 
-def _everything_in(text: str) -> list[Scenario]:
+def _everything_in(text: str, broken: Broken | None) -> list[Scenario]:
     if text not in shipped_stems() and is_folder(text):
-        return _in_folder(Path(text))
+        return _in_folder(Path(text), broken)
     try:
-        return _scenarios(text)
+        return _loaded(text, broken)
     except _UnknownSource:
         raise _unknown(text) from None
 
 
-def _in_folder(folder: Path) -> list[Scenario]:
+def _loaded(source: str, broken: Broken | None) -> list[Scenario]:
+    """The scenarios of a file; none if it cannot be loaded, and `broken` takes that."""
+    try:
+        return _scenarios(source)
+    except ScenarioError as error:
+        if broken is None:
+            raise
+        broken(source, error)
+        return []
+
+
+def _in_folder(folder: Path, broken: Broken | None) -> list[Scenario]:
     """The scenarios of all files that look like it; others are named and not run."""
     found: list[Scenario] = []
+    loaded = False
     for path in sorted(folder.glob("*.py")):
         if not is_like_a_scenario(path):
-            complain(f"warning: {path} is left out: it does not import simbbm's scenario")
+            complain(f"warning: {path} is left out: it makes no scenario of simbbm's")
             continue
         try:
-            found += _scenarios(str(path))
+            found += _loaded(str(path), broken)
+            loaded = True
         except _NoScenarios as error:
             complain(f"warning: {error.message}")
-    if not found:
+    if not loaded:
         raise UsageError(f"{folder} has no scenarios", "simbbm new writes one to start from")
     return found
 
 
 def is_like_a_scenario(path: Path) -> bool:
-    """Whether a file imports what makes scenarios: its text says so, it is not run."""
-    return is_file(path) and _LIKE_A_SCENARIO.search(reading.content(path)) is not None
+    """Whether a file imports simbbm and makes a scenario: its text says so, it is not run."""
+    if not is_file(path):
+        return False
+    text = reading.content(path)
+    return bool(_IMPORTS.search(text) and _MAKES.search(text))
 
 
-_LIKE_A_SCENARIO = re.compile(
-    rb"simbbm[._]scenario|from\s+simbbm\s+import\s+(?:\([^)]*|[^(\n]*)\bscenario\b"
-)
+_IMPORTS = re.compile(rb"^[ \t]*(?:from|import)[ \t][^#\n]*\bsimbbm(?:_scenarios)?\b", re.MULTILINE)
+_MAKES = re.compile(rb"\bscenario\b|\bsimbbm_scenarios\b|\.twin\b")
+"""`@scenario(...)` under any name that it is imported by, a scenario that is there, or a twin."""
 
 
 class _NoScenarios(UsageError):
@@ -294,13 +319,13 @@ def _shipped_files() -> frozenset[str]:
 
 
 def _shipped_module(stem: str) -> ModuleType:
-    with _AuthorsErrors(FOLDER / f"{stem}.py"):
+    with AuthorsErrors(FOLDER / f"{stem}.py"):
         return import_module(f"{PACKAGE}.{stem}")
 
 
 @cache
 def _entry_module(name: str) -> ModuleType:
-    with _AuthorsErrors(Path(entry_points()[name])):
+    with AuthorsErrors(Path(entry_points()[name])):
         return import_module(entry_points()[name])
 
 
@@ -316,61 +341,9 @@ def _user_module(path: Path, whole: str) -> ModuleType:
         raise ScenarioError(f"{path}: its scenarios are looked for while it is loaded", hint)
     _loading.add(whole)
     try:
-        return _run_twice(path)
+        return run_twice(path, USER_PACKAGE)
     finally:
         _loading.discard(whole)
-
-
-def _run_twice(path: Path) -> ModuleType:
-    """Run a user's file, twice. Leaves no bytecode beside it, and never meets an outdated one.
-
-    Its assertions are kept even under `python -O`: programs rely on them.
-    """
-    module = ModuleType(f"{USER_PACKAGE}.{path.stem}")
-    module.__file__ = str(path)
-    sys.modules[module.__name__] = module
-    with _AuthorsErrors(path):
-        code = compile(reading.content(path), str(path), "exec", optimize=0)
-        exec(code, vars(module))  # noqa: S102 - what it is for
-        again = ModuleType(module.__name__)
-        again.__file__ = str(path)
-        exec(code, vars(again))  # noqa: S102 - the same once more, to compare
-        require_same_constants(vars(module), vars(again))
-    return module
-
-
-class _AuthorsErrors:
-    """Whatever a file raises while it is loaded is its author's mistake: say where, in one line."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
-    ) -> None:
-        if error is None or isinstance(error, KeyboardInterrupt):
-            return
-        where = self._where(error)
-        if isinstance(error, SimbbmError):
-            message = error.message if str(where) in error.message else f"{where}: {error.message}"
-            raise ScenarioError(message, error.hint) from None
-        told = error.msg if isinstance(error, SyntaxError) else error
-        raise ScenarioError(f"{where}: {type(error).__name__}: {told}") from None
-
-    def _where(self, error: BaseException) -> str:
-        """The last line of the author's own file on the way to the error."""
-        if isinstance(error, SyntaxError) and error.filename:
-            return f"{error.filename}:{error.lineno}"
-        where = str(self.path)
-        trace: TracebackType | None = error.__traceback__
-        while trace is not None:
-            if trace.tb_frame.f_code.co_filename == str(self.path):
-                where = f"{self.path}:{trace.tb_lineno}"
-            trace = trace.tb_next
-        return where
 
 
 # Suggestions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from difflib import get_close_matches
 from textwrap import shorten
 from types import FunctionType
 from typing import Any
@@ -15,6 +16,7 @@ from simbbm.arm64.features import Features, Hardware
 from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.registers import Regime
 from simbbm.check.kinds import Property
+from simbbm.check.properties import CATALOGUE
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Routine
 from simbbm.core.programs.blame import called
@@ -31,7 +33,17 @@ def require_sound(said: str, setup: Any, cpu_setup: type) -> None:
         hint = f"it takes a {wanted}"
         if kind is Property and callable(value):
             hint = f"{given}(...) may give one"
+        if kind is Property and isinstance(value, str):
+            hint = _instead_of_its_name(value)
         raise ScenarioError(f"{said}: {name}: {given} is no {wanted}", hint)
+
+
+def _instead_of_its_name(name: str) -> str:
+    """What to write where a property's name stands in place of the property."""
+    close = get_close_matches(name, CATALOGUE, n=1, cutoff=0.6)
+    if not close:
+        return "write Property(name, check=...), or one that simbbm list --properties names"
+    return f"write {close[0]} without quotes: from simbbm import {close[0]}"
 
 
 _KINDS: dict[Any, Any] = {

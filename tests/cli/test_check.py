@@ -92,7 +92,7 @@ def test_a_caught_twin_needs_no_proof(simbbm: Cli) -> None:
 
 
 def test_without_ids_the_merged_protocol_and_all_its_twins() -> None:
-    chosen = [s.id for s in _chosen((), everything=False, twins=False)]
+    chosen = [s.id for s in _chosen((), {}, everything=False, twins=False)]
     good = "linear_map_split::good"
 
     assert chosen[0] == good

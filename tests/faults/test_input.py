@@ -95,7 +95,7 @@ def test_a_folder_says_what_it_leaves_out(simbbm: Cli, mine: Path) -> None:
     assert [
         "simbbm: warning: folder/c.py has no scenarios of its own",
         *(
-            f"simbbm: warning: folder/{name}.py is left out: it does not import simbbm's scenario"
+            f"simbbm: warning: folder/{name}.py is left out: it makes no scenario of simbbm's"
             for name in "def"
         ),
     ] == result.stderr.splitlines()

@@ -28,7 +28,7 @@ from simbbm.cli.proving import Bounds, Proven, cross_check_option, limit_options
 from simbbm.cli.sampling import Sampled, Wanted
 from simbbm.cli.searches import Found, jobs_option, searches
 from simbbm.cli.verdicts import exit_of, terminal_width, verdict_text
-from simbbm.core.errors import ModelError, ScenarioError, UsageError
+from simbbm.core.errors import ModelError, ScenarioError, SimbbmError, UsageError
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.strategies.named import strategy as read_strategy
 from simbbm.host.terminal import complain, echo, style
@@ -126,13 +126,15 @@ def command(
     --max-seconds (60s) and --max-memory allow; beyond that it samples: it tries many schedules,
     and proves nothing.
     """
-    scenarios = _chosen(ids, everything=everything, twins=twins)
+    broken: dict[str, SimbbmError] = {}
+    scenarios = _chosen(ids, broken, everything=everything, twins=twins)
     every_params = _parameters(scenarios, dict(given), named=bool(ids))
     named = list(zip(scenarios, every_params, strict=True))
     name = read_strategy(strategy).name
     if kill_table or trials:
         wanted = wanted_trials(trials, runs, seed, max_steps, table=kill_table)
-        return show_kill_table(named, name, wanted, jobs, as_json=as_json, log_format=log_format)
+        code = show_kill_table(named, name, wanted, jobs, as_json=as_json, log_format=log_format)
+        return worst([code, *_say_broken(broken, as_json=as_json)])
     if runs is None and time is None:
         runs = RUNS
     limits = Limits(
@@ -150,11 +152,12 @@ def command(
         Wanted(runs, time, seed, name, max_steps, jobs, "first", witness_dir, log_format),
         require_proof,
     )
-    return _held(named, asked, jobs, as_json=as_json)
+    return _held(named, broken, asked, jobs, as_json=as_json)
 
 
 def _held(
     named: list[tuple[Scenario, dict[str, object]]],
+    broken: dict[str, SimbbmError],
     asked: Asked,
     jobs: int | None,
     *,
@@ -163,7 +166,7 @@ def _held(
     """Check one scenario after the other, and print each outcome."""
     table = Table([scenario for scenario, _ in named], as_json=as_json)
     outcomes: list[Outcome] = []
-    codes: list[Exit] = []
+    codes = _say_broken(broken, as_json=as_json)
     searched = searches(named, asked.bounds, jobs)
     try:
         for (scenario, params), found in zip(named, searched, strict=False):
@@ -173,20 +176,43 @@ def _held(
             if outcome.exit is Exit.INTERRUPTED:
                 searched.stop()
         if not as_json:
-            _conclude(outcomes, len(named), require_proof=asked.require_proof)
+            _conclude(outcomes, len(named), len(broken), require_proof=asked.require_proof)
     except KeyboardInterrupt:
         codes = [Exit.INTERRUPTED]
         if not as_json:
-            _count(outcomes, len(named))
+            _count(outcomes, len(named), len(broken))
     return worst(codes + [outcome.exit for outcome in outcomes])
 
 
-def _chosen(ids: tuple[str, ...], *, everything: bool, twins: bool) -> list[Scenario]:
+def _chosen(
+    ids: tuple[str, ...], broken: dict[str, SimbbmError], *, everything: bool, twins: bool
+) -> list[Scenario]:
+    """The scenarios that are asked for; what cannot be loaded goes to `broken`, and costs itself.
+
+    Raises the error if nothing is left.
+    """
     if everything and ids:
         raise UsageError("check --all names every scenario already", "leave out the ids")
+    take = broken.__setitem__
     if everything:
-        return discovery.installed()
-    return discovery.select(ids or [MAIN], twins=twins or not ids)
+        found = discovery.installed(take)
+    else:
+        found = discovery.select(ids or [MAIN], twins=twins or not ids, broken=take)
+    if not found:
+        *others, last = broken.values()
+        for error in others:
+            complain(str(error))
+        raise last
+    return found
+
+
+def _say_broken(broken: dict[str, SimbbmError], *, as_json: bool) -> list[Exit]:
+    """Say what could not be loaded, and what that does to the exit code."""
+    for error in broken.values():
+        if as_json:
+            echo(encode(ErrorRow(message=error.message, hint=error.hint)))
+        complain(str(error))
+    return [Exit.USAGE] * len(broken)
 
 
 def _parameters(
@@ -287,9 +313,9 @@ def _seen(row: VerdictRow) -> str:
     return f"{row.states:,} states" if row.mode == "explore" else f"{row.runs:,} runs"
 
 
-def _conclude(outcomes: list[Outcome], asked: int, *, require_proof: bool) -> None:
+def _conclude(outcomes: list[Outcome], asked: int, broken: int, *, require_proof: bool) -> None:
     """Print a summary, and show the first counterexample that was not expected."""
-    _count(outcomes, asked)
+    _count(outcomes, asked, broken)
     if any(o.answer and o.answer.row.verdict == "SAMPLED" for o in outcomes):
         echo(SAMPLE_IS_NO_PROOF)
         if require_proof:
@@ -305,7 +331,7 @@ def _conclude(outcomes: list[Outcome], asked: int, *, require_proof: bool) -> No
         _show(first)
 
 
-def _count(outcomes: list[Outcome], asked: int) -> None:
+def _count(outcomes: list[Outcome], asked: int, broken: int) -> None:
     """Print a summary in one line."""
     counts = Counter(o.exit for o in outcomes)
     parts = [f"{counts[Exit.EXPECTED]} of {asked} as expected"]
@@ -317,6 +343,8 @@ def _count(outcomes: list[Outcome], asked: int) -> None:
     ):
         if counts[code]:
             parts.append(f"{counts[code]} {what}")
+    if broken:
+        parts.append(f"{broken} file{'s' * (broken > 1)} that cannot be loaded")
     if left := asked - len(outcomes) + counts[Exit.INTERRUPTED]:
         parts.append(f"interrupted, {left} not finished")
     echo(f"\n{style(', '.join(parts), bold=True)}.")

@@ -55,6 +55,12 @@ def edits(replace: Mapping[Any, Any] | None = None, drop: Iterable[str] = ()) ->
         raise ScenarioError(f"drop={drop!r} is a text", f"write drop=[{drop!r}]")
     pairs = []
     for old, new in (replace or {}).items():
+        for routine in (new,) if isinstance(old, str) else (old, new):
+            if not callable(routine):
+                raise ScenarioError(
+                    f"replace: {routine!r} is no routine",
+                    "write replace={old: new} with the functions themselves, imported by name",
+                )
         function = getattr(new, "__wrapped__", new)
         require_module_level(function)
         name = old if isinstance(old, str) else qualified_name(getattr(old, "__wrapped__", old))
