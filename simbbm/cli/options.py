@@ -22,6 +22,8 @@ _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _SEED_DIGITS = 38
 """As many as 126 bits have."""
 JOBS_MAX = 1_024
+WITNESS_DIR = Path(".simbbm/witness")
+"""Where witnesses are kept unless somebody says otherwise."""
 
 
 class _Number(click.ParamType[Any]):
@@ -270,7 +272,7 @@ jobs_option = click.option(
 witness_dir_option = click.option(
     "--witness-dir",
     type=click.Path(file_okay=False, path_type=Path),
-    default=Path(".simbbm/witness"),
+    default=WITNESS_DIR,
     show_default=True,
     help="Where witnesses of failing runs are written.",
 )

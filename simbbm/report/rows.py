@@ -132,6 +132,25 @@ class ShrinkRow(Row, tag="shrink", tag_field="type", frozen=True, kw_only=True):
     digest: str
 
 
+class WitnessRow(Row, tag="witness", tag_field="type", frozen=True, kw_only=True):
+    """A file of the folder where witnesses are kept."""
+
+    witness: str
+    """Absolute path."""
+    scenario: str | None = None
+    """Null, as all below that is not known: the file is no witness, and `error` says why."""
+    params: dict[str, Any] | None = None
+    verdict: str | None = None
+    property: str | None = None
+    steps: int | None = None
+    age: int
+    """Seconds since it was written."""
+    result: str | None = None
+    """REPRODUCED, STALE or DIVERGED; null: it was not checked."""
+    removed: bool = False
+    error: str | None = None
+
+
 class AblationRow(Row, tag="ablation", tag_field="type", frozen=True, kw_only=True):
     """The result of removing a step of a scenario, or making it weaker."""
 
