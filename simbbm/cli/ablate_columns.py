@@ -22,7 +22,7 @@ class Columns:
         self.markdown = markdown
         self.results: dict[tuple[str, str], dict[str, str]] = {}
 
-    def add(self, scenario: Scenario, ablation: Ablation) -> None:
+    def add(self, scenario: Scenario, ablation: Ablation, _kept: object) -> None:
         """Note one result: `redundant`, or what goes wrong."""
         step = steps_of(ablation)
         change = " + ".join(change.change for change in ablation.changes)

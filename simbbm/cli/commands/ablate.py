@@ -14,6 +14,7 @@ from simbbm import discovery
 from simbbm.cli.ablate_columns import PAIR, Columns, steps_of
 from simbbm.cli.exits import Exit
 from simbbm.cli.options import (
+    WITNESS_DIR,
     Duration,
     common,
     examples,
@@ -21,12 +22,12 @@ from simbbm.cli.options import (
     parameters_option,
     witness_dir_option,
 )
-from simbbm.cli.verdicts import keep
+from simbbm.cli.verdicts import keep, shown
 from simbbm.core.errors import UsageError
 from simbbm.explore.counterexample.ablate import Ablation, Ablator, Change
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
 from simbbm.explore.search.prove import counterexample_of
-from simbbm.host.terminal import echo, style
+from simbbm.host.terminal import complain, echo, style
 from simbbm.model import Model
 from simbbm.report.rows import AblationRow, encode
 
@@ -79,30 +80,81 @@ def command(
     if nothing does: that is proved, for these parameters and this machine. Of several scenarios the
     answers stand side by side, when all are known.
     """
-    scenarios = [discovery.find(scenario_id) for scenario_id in dict.fromkeys(ids)]
+    scenarios = [_found(scenario_id) for scenario_id in dict.fromkeys(ids)]
     several = len(scenarios) > 1 and not as_json
     if several and explain:
         raise UsageError("--explain goes with one scenario", "or with --json")
     end = None if max_seconds is None else monotonic() + max_seconds
     ablators = [Ablator(Model(s, dict(given)), _left(end)) for s in scenarios]
+    for ablator in ablators:
+        _warn_of_a_mutant(ablator)
     page = (
         Columns(tuple(s.id for s in scenarios), markdown=form == "markdown")
         if several
-        else Page(form, explain=explain, as_json=as_json, witness_dir=witness_dir)
+        else Page(form, explain=explain, as_json=as_json)
     )
     counts = Counter[str]()
+    kept = Counterexamples(witness_dir)
     try:
         for ablator in ablators:
             for ablation in _ablations(ablator, end, pairs=pairs):
                 counts[ablation.result] += 1
-                page.add(ablator.model.scenario, ablation)
+                page.add(ablator.model.scenario, ablation, kept.of(ablation))
     except KeyboardInterrupt:
         page.end(counts, "interrupted: the rest was not looked at")
+        kept.say(as_json=as_json)
         return Exit.INTERRUPTED
     complete = all(ablator.complete for ablator in ablators)
     page.end(counts, "" if complete else "there was no time to find all of its steps")
+    kept.say(as_json=as_json)
     inconclusive = counts["inconclusive"] or not complete
     return Exit.INCONCLUSIVE if inconclusive else Exit.EXPECTED
+
+
+def _found(scenario_id: str) -> Scenario:
+    """The scenario; a whole file of litmus tests is refused like each of them."""
+    if scenario_id.endswith((".jsonl", ".litmus")):
+        raise UsageError(
+            f"{scenario_id} holds litmus tests, which have no routines with steps to change",
+            f"simbbm litmus {scenario_id} --outcomes shows what they reach",
+        )
+    return discovery.find(scenario_id)
+
+
+def _warn_of_a_mutant(ablator: Ablator) -> None:
+    """Say so if a bad twin is looked at where it does not show."""
+    scenario = ablator.model.scenario
+    if ablator.complete and not scenario.expect.holds:
+        complain(
+            f"warning: {scenario.id} is expected to fail ({scenario.expect}), and with these "
+            "parameters it holds: the answer is about the program with its mistake"
+        )
+
+
+class Counterexamples:
+    """The counterexamples of load-bearing steps, kept as files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.written: set[Path] = set()
+
+    def of(self, ablation: Ablation) -> Kept | None:
+        """Keep the counterexample of a change, if it has one."""
+        if ablation.model is None or ablation.proof is None:
+            return None
+        witness = counterexample_of(ablation.model, ablation.proof)
+        kept = keep(witness, self.folder) if witness else None
+        if kept and kept.path:
+            self.written.add(kept.path)
+        return kept
+
+    def say(self, *, as_json: bool) -> None:
+        """Say where they are; rows of JSON have the path of each."""
+        if as_json or not self.written:
+            return
+        folder = "" if self.folder == WITNESS_DIR else f" --witness-dir {shown(self.folder)}"
+        echo(f"Counterexamples kept in {shown(self.folder)}: {len(self.written)}. List them with:")
+        echo(f"  simbbm witness{folder}")
 
 
 def _ablations(ablator: Ablator, end: float | None, *, pairs: bool) -> Iterator[Ablation]:
@@ -130,8 +182,7 @@ def _left(end: float | None) -> Limits:
 class Page:
     """The answer, row by row."""
 
-    def __init__(self, form: str, *, explain: bool, as_json: bool, witness_dir: Path) -> None:
-        self.witness_dir = witness_dir
+    def __init__(self, form: str, *, explain: bool, as_json: bool) -> None:
         self.markdown = form == "markdown"
         self.explain = explain
         self.as_json = as_json
@@ -141,12 +192,9 @@ class Page:
             echo(f"| step | change | result | property | steps |{why}")
             echo("|---|---|---|---|---:|" + ("---|" if explain else ""))
 
-    def add(self, scenario: Scenario, ablation: Ablation) -> None:
-        """Print one row, and keep its counterexample."""
-        proof, kept = ablation.proof, None
-        if ablation.model is not None and proof is not None:
-            witness = counterexample_of(ablation.model, proof)
-            kept = keep(witness, self.witness_dir) if witness else None
+    def add(self, scenario: Scenario, ablation: Ablation, kept: Kept | None) -> None:
+        """Print one row; `kept` is its counterexample."""
+        proof = ablation.proof
         row = AblationRow(
             scenario=scenario.id,
             params=ablation.params,

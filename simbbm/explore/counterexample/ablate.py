@@ -37,6 +37,7 @@ REMOVE, DELAY, WEAKEN = "remove", "delay", "weaken:"
 WINDOW = 4
 """Operations in flight where an acquire is made relaxed: in order, it would make no difference."""
 
+UNKNOWN_AS_IT_IS = "it fails, and whether it fails without the change too is not known"
 
 NOT_STEPS = ("nop", "forget_events")
 """Operations that do nothing."""
@@ -71,17 +72,19 @@ class Ablation(msgspec.Struct, frozen=True, kw_only=True):
 class Ablator:
     """All single changes of one model, and pairs of those that alone change nothing.
 
-    Raises UsageError for a model that fails as it is: of that no change can be blamed.
+    Raises UsageError for a model that fails as it is, for which no change can be blamed, and for a
+    litmus test, which has no routines.
     """
 
     def __init__(self, model: Model, limits: Limits = NO_LIMITS) -> None:
         self.model = model
         self.limits = limits
+        _check_programs(model)
         attempt = Attempt(model, limits, None, ample=True)
         _check_holds(attempt)
         self.automaton = attempt.space.system.spec.automaton
         self.complete = attempt.searched.complete
-        """Whether every step is known."""
+        """Whether every step is known, and that the model holds as it is."""
         self.steps = steps(self.automaton)
         """What each label's step is called."""
 
@@ -131,29 +134,40 @@ class Ablator:
         result = {"PROVED": "redundant", "INCONCLUSIVE": "inconclusive"}.get(
             proof.verdict, "load-bearing"
         )
+        why = proof.message
+        if result == "load-bearing" and not self.complete:
+            result, why = "inconclusive", f"{UNKNOWN_AS_IT_IS}: {why}"
         return Ablation(
             changes=changes,
             result=result,
-            why=proof.message,
+            why=why,
             params=params,
             model=model,
             proof=proof,
         )
 
 
+def _check_programs(model: Model) -> None:
+    """Refuse a litmus test: an edit is of a routine's step, and listings have no routines."""
+    if all(cpu.listing for cpu in model.setup.cpus):
+        file, _, name = model.scenario.id.rpartition("::")
+        raise UsageError(
+            f"{model.scenario.id} has no step that could be changed: it is a litmus test",
+            f"simbbm litmus {file} --only {name} --outcomes shows what it reaches; compare with a "
+            "test that lacks one of its barriers",
+        )
+
+
 def _check_holds(attempt: Attempt) -> None:
+    """Refuse a model that fails as it is: without a step it would fail for the same reason."""
     scenario = attempt.model.scenario
     failure = attempt.failure(None)
     if failure:
+        instead = f"; ablate {scenario.twin_of}, of which it is a twin" if scenario.twin_of else ""
         raise UsageError(
             f"{scenario.id} fails as it is: {failure.verdict}:{failure.problem.property}",
-            "only in a scenario that holds can a step carry the load",
-        )
-    automaton = attempt.space.system.spec.automaton
-    if attempt.searched.complete and not automaton.ops:
-        raise UsageError(
-            f"{scenario.id} has no step that could be changed",
-            "a litmus test's threads are listings, and no programs of routines",
+            "only in a scenario that holds can a step carry the load: simbbm explore shows how it "
+            f"fails{instead}",
         )
 
 
