@@ -23,6 +23,11 @@ class TraceEvent(NamedTuple):
     notes: tuple[str, ...] = ()
     """What changed because of it: cached entries gained or lost, a fault taken."""
 
+    @property
+    def told(self) -> str:
+        """The text with what changed because of it."""
+        return self.text + "".join(f" [{note}]" for note in self.notes)
+
 
 def trace_digest(labels: Iterable[str]) -> str:
     """Return 32 hexadecimal digits that identify the sequence of moves of a run."""

@@ -64,12 +64,20 @@ class CannotWrite(Exception):
         self.error = error
 
 
-def echo(text: str = "", *, nl: bool = True) -> None:
-    """Print a part of the answer."""
+def echo(text: str = "", *, nl: bool = True, fold: bool = True) -> None:
+    """Print a part of the answer; without `fold` lines stay whole on a narrow terminal."""
     if sys.stdout is None:
         raise CannotWrite(OSError(errno.EBADF, os.strerror(errno.EBADF)))
     try:
-        click.echo(_rendered(text, width()), nl=nl)
+        click.echo(_rendered(text, width() if fold else None), nl=nl)
+    except OSError as error:
+        raise CannotWrite(error) from None
+
+
+def echo_bytes(content: bytes) -> None:
+    """Print an answer that is no text."""
+    try:
+        click.echo(content, nl=False)
     except OSError as error:
         raise CannotWrite(error) from None
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from simbbm.report.explanation import numbers
+from simbbm.report.forms import Request
 from simbbm.report.rows import Row, encode
-from simbbm.report.story import Story
 
 
 class TraceRow(Row, tag="trace", tag_field="type", frozen=True, kw_only=True):
@@ -33,8 +33,9 @@ class TraceRow(Row, tag="trace", tag_field="type", frozen=True, kw_only=True):
     """The step from which on nothing can prevent it."""
 
 
-def trace_json(story: Story) -> str:
+def as_json(request: Request) -> str:
     """Return the trace as one line."""
+    story = request.story
     witness = story.witness
     row = TraceRow(
         scenario=witness.scenario,
@@ -50,4 +51,4 @@ def trace_json(story: Story) -> str:
         events=[e._asdict() | {"telling": e.step in story.telling} for e in story.events],
         **numbers(story.explained),
     )
-    return encode(row)
+    return encode(row) + "\n"

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from simbbm.core.trace import TraceEvent
 from simbbm.report.explanation import sentences
+from simbbm.report.forms import Request
 from simbbm.report.story import Story
-from simbbm.report.trace import HARDWARE
+from simbbm.report.trace import is_hardware
 
 COLUMN_MIN = 24
 WIDTH_MAX = 180
@@ -32,6 +33,16 @@ class Line(NamedTuple):
 
     text: str
     style: str = ""
+
+
+def as_columns(request: Request) -> Iterator[Line]:
+    """Return a story as lines for a terminal."""
+    return render(
+        request.story,
+        width=request.width,
+        everything=request.everything,
+        replay=request.replay,
+    )
 
 
 def render(
@@ -95,7 +106,7 @@ def _columns(story: Story, column: int, *, everything: bool) -> Iterator[Line]:
             routine[event.cpu] = event.function
             right = MARGIN + column * len(story.cpus)  # a long name may begin further to the left
             yield Line(f"{indent[: right - len(event.function) - 1]}{event.function}:", "routine")
-        lead = "" if _is_hardware(event) else "  "
+        lead = "" if is_hardware(event) else "  "
         cell = wrap(
             _text(story, event), column - 1, initial_indent=lead, subsequent_indent=lead + "    "
         )
@@ -120,7 +131,7 @@ def _list(story: Story, width: int, *, everything: bool) -> Iterator[Line]:
 def listed(event: TraceEvent) -> str:
     """Return one event as one line, whatever its width."""
     where = f"{event.function}: " if event.function else ""
-    return f"{event.step:>{MARGIN - 2}}  cpu{event.cpu} {where}{_noted(event)}"
+    return f"{event.step:>{MARGIN - 2}}  cpu{event.cpu} {where}{event.told}"
 
 
 def _stretches(story: Story, *, everything: bool) -> Iterator[TraceEvent | str]:
@@ -129,19 +140,20 @@ def _stretches(story: Story, *, everything: bool) -> Iterator[TraceEvent | str]:
     quiet: list[TraceEvent] = []
     for event in story.events:
         if event.step == story.witness.loop:
-            yield from _told_shortly(quiet)
+            yield from told_shortly(quiet)
             quiet = []
             yield "--- from here on it goes round:"
         if not whole and event.step not in story.telling:
             quiet.append(event)
             continue
-        yield from _told_shortly(quiet)
+        yield from told_shortly(quiet)
         quiet = []
         yield event
-    yield from _told_shortly(quiet)
+    yield from told_shortly(quiet)
 
 
-def _told_shortly(quiet: list[TraceEvent]) -> Iterator[TraceEvent | str]:
+def told_shortly(quiet: list[TraceEvent]) -> Iterator[TraceEvent | str]:
+    """What is said in place of steps that are left out; they themselves, if they are few."""
     if len(quiet) < ELIDED_MIN:
         yield from quiet
         return
@@ -159,15 +171,7 @@ def _few(names: list[str]) -> str:
 def _text(story: Story, event: TraceEvent) -> str:
     """A step, with the steps that it reads from, or that issued what reaches memory."""
     sources = story.sources.get(event.step, ())
-    return _noted(event) + (f" <-{','.join(map(str, sources))}" if sources else "")
-
-
-def _noted(event: TraceEvent) -> str:
-    return event.text + "".join(f" [{note}]" for note in event.notes)
-
-
-def _is_hardware(event: TraceEvent) -> bool:
-    return event.text.startswith(HARDWARE)
+    return event.told + (f" <-{','.join(map(str, sources))}" if sources else "")
 
 
 def _is_last(story: Story, event: TraceEvent) -> bool:
@@ -182,7 +186,7 @@ def _number(story: Story, event: TraceEvent) -> str:
 def _style(story: Story, event: TraceEvent) -> str:
     if _is_last(story, event):
         return "bad"
-    return "hardware" if _is_hardware(event) else ""
+    return "hardware" if is_hardware(event) else ""
 
 
 def _wrapped(

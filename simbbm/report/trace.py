@@ -39,6 +39,11 @@ UNKNOWN = "?"
 """In place of a value that is not known yet: it is still in flight."""
 
 
+def is_hardware(event: TraceEvent) -> bool:
+    """Whether hardware does it by itself."""
+    return event.text.startswith(HARDWARE)
+
+
 def events(run: Run) -> Iterator[TraceEvent]:
     """The steps of a run as events, in words that depend on no other run.
 

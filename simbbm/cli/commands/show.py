@@ -1,4 +1,4 @@
-"""`simbbm show`: a witness in columns, or as JSON."""
+"""`simbbm show`: a witness in columns, or in another form."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import click
 from simbbm.cli.exits import Exit
 from simbbm.cli.options import Count, allow_file_option, common, examples, witness_argument
 from simbbm.core.errors import UsageError
-from simbbm.host.terminal import echo, style, visible
+from simbbm.host.terminal import echo, echo_bytes, style, visible, width
 from simbbm.host.writing import reason, write
-from simbbm.report.columns import Line, render
+from simbbm.report.columns import Line
+from simbbm.report.forms import FORMS, Request, require, written
 
 STATES = 5_000
 """Enough for a witness that was shrunk; with any other, `show` does not take long."""
@@ -28,17 +29,19 @@ STYLES = {
 @click.command(
     "show",
     epilog=examples(
-        "simbbm show .simbbm/witness/3f9c0a1b2c3d.json --as columns",
+        "simbbm show .simbbm/witness/3f9c0a1b2c3d.json",
+        "simbbm show .simbbm/witness/3f9c0a1b2c3d.json --as mermaid -o race.mmd",
+        "simbbm show .simbbm/witness/3f9c0a1b2c3d.json --as perfetto -o race.pftrace",
     ),
 )
 @witness_argument
 @click.option(
     "--as",
     "form",
-    type=click.Choice(["columns", "json"]),
+    type=click.Choice([*FORMS]),
     default="columns",
     show_default=True,
-    help="One column a CPU, or the whole trace as JSON.",
+    help="; ".join(f"{name}: {form.about}" for name, form in FORMS.items()) + ".",
 )
 @click.option(
     "--max-states",
@@ -67,11 +70,16 @@ def command(
     as_json: bool,
     log_format: str,  # noqa: ARG001 - nothing is logged here
 ) -> int:
-    """Show a witness in columns, or as JSON.
+    """Show a witness: in columns, or in a form that other tools read.
 
     One column a CPU, and time runs down. Steps of a long run that do not matter for its end are
-    left out, but for --all.
+    left out, but for --all. A diagram (mermaid) has only steps on which the end depends, but for
+    --all; the other forms have every step, and one step is one microsecond.
     """
+    form = "json" if as_json else form
+    require(form)
+    if FORMS[form].binary and output is None and width() is not None:
+        raise UsageError(f"--as {form} is no text for a terminal", "add -o FILE")
     from simbbm.cli.commands.replay import recorded_in
     from simbbm.cli.verdicts import allowing, shown, terminal_width
     from simbbm.explore.counterexample.explain import explain
@@ -85,15 +93,15 @@ def command(
     except KeyboardInterrupt:  # the story can be told without what the failure needs
         explained, code = None, Exit.INTERRUPTED
     story = tell(recorded, model, explained)
-    if form == "json" or as_json:
-        from simbbm.report.as_json import trace_json
-
-        _put([Line(trace_json(story))], output)
-        return code
     named = witness if is_token(witness) else shown(Path(witness))
-    replay = f"simbbm replay {named}{allowing(recorded.scenario)}"
-    width = 100 if output else terminal_width()
-    _put(render(story, width=width, everything=everything, replay=replay), output)
+    request = Request(
+        story,
+        model,
+        everything=everything,
+        width=100 if output else terminal_width(),
+        replay=f"simbbm replay {named}{allowing(recorded.scenario)}",
+    )
+    _put(written(form, request), output)
     return code
 
 
@@ -102,13 +110,22 @@ def styled(line: Line) -> str:
     return style(line.text, **STYLES[line.style]) if line.style else line.text  # type: ignore[arg-type]
 
 
-def _put(lines: Iterable[Line], output: Path | None) -> None:
+def _put(content: str | bytes | Iterable[Line], output: Path | None) -> None:
+    """Print what was written, or put it into a file."""
     if output is None:
-        for line in lines:
-            echo(styled(line))
+        if isinstance(content, bytes):
+            echo_bytes(content)
+        elif isinstance(content, str):
+            echo(content, nl=False, fold=False)  # a tool reads it, by lines
+        else:
+            for line in content:
+                echo(styled(line))
         return
-    text = visible("".join(f"{line.text}\n" for line in lines))
+    if not isinstance(content, str | bytes):
+        content = "".join(f"{line.text}\n" for line in content)
+    if isinstance(content, str):
+        content = visible(content).encode()
     try:
-        write(output, text.encode())
+        write(output, content)
     except OSError as error:
         raise UsageError(f"cannot write {output}: {reason(error)}") from None

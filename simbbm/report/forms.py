@@ -1,0 +1,76 @@
+"""The forms in which a counterexample is written: one table, from which `show` has its choices.
+
+A form is a function from a request (a story, and how it is wanted) to what is written: text, bytes,
+or lines with a style for a terminal. Its module is imported when it is asked for. A new form is a
+row of the table and its module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, NamedTuple
+
+from simbbm.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from simbbm.model import Model
+    from simbbm.report.columns import Line
+    from simbbm.report.story import Story
+
+
+class Request(NamedTuple):
+    """What is to be written, and how."""
+
+    story: Story
+    model: Model
+    everything: bool = False
+    """Leave out no step."""
+    width: int = 100
+    """Of a text's lines."""
+    replay: str = ""
+    """The command that replays it."""
+
+
+class Form(NamedTuple):
+    """One way to write a counterexample."""
+
+    about: str
+    """Ends the sentence "it is written as"."""
+    made_by: str
+    """Module and function."""
+    binary: bool = False
+    """It is no text: a terminal does not get it."""
+    extra: str = ""
+    """The package that it needs, which is also the name of simbbm's extra that installs it."""
+
+
+FORMS = {
+    "columns": Form("one column a CPU", "simbbm.report.columns:as_columns"),
+    "ftrace": Form("ftrace text, for Perfetto and scripts", "simbbm.report.ftrace:as_ftrace"),
+    "json": Form("the whole trace as JSON", "simbbm.report.as_json:as_json"),
+    "mermaid": Form("a sequence diagram, for Markdown pages", "simbbm.report.mermaid:as_mermaid"),
+    "perfetto": Form(
+        "a trace for ui.perfetto.dev",
+        "simbbm.report.perfetto_trace:as_perfetto",
+        binary=True,
+        extra="perfetto",
+    ),
+}
+
+
+def require(name: str) -> None:
+    """Raise UsageError if a form needs a package that is not installed."""
+    extra = FORMS[name].extra
+    if extra and find_spec(extra) is None:
+        raise UsageError(f"--as {name} needs the package {extra}", f"pip install 'simbbm[{extra}]'")
+
+
+def written(name: str, request: Request) -> str | bytes | Iterable[Line]:
+    """Write a counterexample in the form of this name."""
+    require(name)
+    module, _, function = FORMS[name].made_by.partition(":")
+    form: Callable[[Request], str | bytes | Iterable[Line]]
+    form = getattr(import_module(module), function)
+    return form(request)

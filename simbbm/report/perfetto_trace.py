@@ -1,0 +1,96 @@
+"""A counterexample as a trace of Perfetto: the protobuf of TrackEvents that ui.perfetto.dev opens.
+
+A track for each CPU's program and one for its hardware; a step is a slice, one microsecond long:
+step n lasts from n to n + 1, so that the same run gives the same bytes everywhere. A slice's
+arguments are its routine, its label and what changed; `telling` says whether the end depends on it.
+(https://perfetto.dev/docs/reference/synthetic-track-event)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import (
+    Trace,
+    TracePacket,
+    TrackDescriptor,
+    TrackEvent,
+)
+
+from simbbm.host.terminal import visible
+from simbbm.report.forms import Request
+from simbbm.report.story import Story
+from simbbm.report.trace import is_hardware
+
+STEP_NS = 1_000
+SEQUENCE = 1
+ROOT, FIRST_CPU = 1, 2
+"""Numbers of tracks: the run, and the two of each CPU from here on."""
+
+
+def as_perfetto(request: Request) -> bytes:
+    """Return the whole run as a trace."""
+    trace = Trace()
+    trace.packet.extend(_packets(request.story))
+    written: bytes = trace.SerializeToString(deterministic=True)
+    return written
+
+
+def _packets(story: Story) -> Iterator[TracePacket]:
+    yield _track(ROOT, story.witness.scenario, 0)
+    for cpu, name in enumerate(story.cpus):
+        yield _track(_program(cpu), name, 2 * cpu)
+        yield _track(_program(cpu) + 1, f"cpu{cpu} hardware", 2 * cpu + 1)
+    for event in story.events:
+        track = _program(event.cpu) + is_hardware(event)
+        begin = _event(event.step, track, TrackEvent.TYPE_SLICE_BEGIN)
+        begin.track_event.name = visible(event.text)
+        begin.track_event.categories.append("hardware" if is_hardware(event) else "program")
+        _annotate(
+            begin,
+            step=str(event.step),
+            function=event.function,
+            changes="; ".join(event.notes),
+            label=event.label,
+            telling="yes" if event.step in story.telling else "no",
+        )
+        yield begin
+        yield _event(event.step + 1, track, TrackEvent.TYPE_SLICE_END)
+    if story.events and story.witness.property:
+        last = story.events[-1]
+        end = _event(last.step + 1, ROOT, TrackEvent.TYPE_INSTANT)
+        end.track_event.name = f"{story.witness.verdict} {story.witness.property}"
+        message = story.problem.message if story.problem else story.witness.message
+        _annotate(end, message=message)
+        yield end
+
+
+def _program(cpu: int) -> int:
+    """The track of a CPU's program; its hardware has the next number."""
+    return FIRST_CPU + 2 * cpu
+
+
+def _track(uuid: int, name: str, rank: int) -> TracePacket:
+    packet = TracePacket(trusted_packet_sequence_id=SEQUENCE)
+    track = packet.track_descriptor
+    track.uuid, track.name = uuid, visible(name)
+    if uuid == ROOT:
+        track.child_ordering = TrackDescriptor.EXPLICIT
+        packet.sequence_flags = TracePacket.SEQ_INCREMENTAL_STATE_CLEARED
+    else:
+        track.parent_uuid, track.sibling_order_rank = ROOT, rank
+    return packet
+
+
+def _event(step: int, track: int, kind: Any) -> TracePacket:
+    packet = TracePacket(timestamp=step * STEP_NS, trusted_packet_sequence_id=SEQUENCE)
+    packet.track_event.type, packet.track_event.track_uuid = kind, track
+    return packet
+
+
+def _annotate(packet: TracePacket, **texts: str) -> None:
+    """Give a slice arguments; an empty text is none."""
+    for name, text in texts.items():
+        if text:
+            packet.track_event.debug_annotations.add(name=name, string_value=visible(text))

@@ -1,0 +1,192 @@
+"""Forms for other tools: what their readers make of a counterexample is what the story says."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import cache
+from typing import Any
+
+import msgspec
+import pytest
+from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace, TrackEvent
+
+from simbbm import discovery
+from simbbm.explore.search.prove import Prover, counterexample_of
+from simbbm.model import Model
+from simbbm.report.forms import FORMS, Request, written
+from simbbm.report.ftrace import HARDWARE_PID
+from simbbm.report.mermaid import escaped
+from simbbm.report.story import tell
+from simbbm.report.trace import HARDWARE, is_hardware
+
+LONG = "linear_map_split::m07_count_before_switch"
+NAMES = (LONG, "bbm_minimal::live_change", "linear_map_split::m14_plain_increment")
+
+
+@cache
+def request_of(name: str) -> Request:
+    model = Model(discovery.find(name))
+    witness = counterexample_of(model, Prover(model).prove())
+    assert witness is not None
+    return Request(tell(witness, model), model)
+
+
+def text_of(form: str, name: str, **more: Any) -> str:
+    text = written(form, request_of(name)._replace(**more))
+    assert isinstance(text, str)
+    return text
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_run_is_the_same_bytes(form: str) -> None:
+    again = request_of(LONG)
+    told = [
+        out if isinstance(out, str | bytes) else [*out]
+        for out in (written(form, r) for r in (again, again._replace(story=_anew(again))))
+    ]
+
+    assert told[0] == told[1]
+    assert told[0]
+
+
+def _anew(request: Request) -> Any:
+    return tell(request.story.witness, request.model)
+
+
+# ftrace
+
+LINE = re.compile(
+    r"\s*(?P<task>.+)-(?P<pid>\d+)\s+\[(?P<cpu>\d{3})\] [.a-zA-Z0-9]{4}\s+"
+    r"(?P<time>\d+\.\d{6}): (?P<event>\w+): (?P<what>[BEI])\|1(?:\|(?P<text>[^|]+))?"
+)
+"""As Perfetto's importer takes a line apart, and with it the mark."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ftrace_has_a_slice_for_each_step(name: str) -> None:
+    story = request_of(name).story
+    lines = text_of("ftrace", name).splitlines()
+    header = [line for line in lines if line.startswith("#")]
+    marks = [m for line in lines[len(header) :] if (m := LINE.fullmatch(line))]
+    begun = [m for m in marks if m["what"] == "B"]
+    open_: Counter[str] = Counter()
+
+    assert "# tracer: nop" == header[0]
+    assert len(marks) == len(lines) - len(header) == 2 * len(story.events) + 1
+    assert sorted(marks, key=lambda m: float(m["time"])) == marks
+    for event, mark in zip(story.events, begun, strict=True):
+        assert event.step == round(float(mark["time"]) * 1e6)
+        assert event.cpu == int(mark["cpu"])
+        assert " ".join(event.told.replace("|", "/").split()) == mark["text"]
+        assert (f"cpu{event.cpu}" + "/hw" * is_hardware(event)) == mark["task"]
+        assert event.cpu + 1 + HARDWARE_PID * is_hardware(event) == int(mark["pid"])
+    ended = [round(float(m["time"]) * 1e6) for m in marks if m["what"] == "E"]
+    assert [event.step + 1 for event in story.events] == ended
+    for mark in marks:
+        open_[mark["pid"]] += {"B": 1, "E": -1, "I": 0}[mark["what"]]
+        assert 0 <= open_[mark["pid"]] <= 1
+    assert not open_.total()
+    assert f"{story.witness.verdict} {story.witness.property}: " in marks[-1]["text"]
+
+
+def test_ftrace_keeps_a_mark_in_one_field() -> None:
+    story = request_of(LONG).story
+    hostile = story.events[0]._replace(text="a|b\n c", notes=("d|e",))
+    shown = text_of("ftrace", LONG, story=story._replace(events=(hostile,)))
+
+    assert [": tracing_mark_write: B|1|a/b c [d/e]"] == re.findall(r": tracing.*B.*", shown)
+
+
+# Mermaid
+
+STATEMENT = re.compile(
+    r"  (?:title [^#;]+|participant \w+ as [^#;]+|participant hw as hardware"
+    r"|(?:  )?(?:Note over \w+(?:,\w+)?|hw->>cpu\d): [^#;]+"
+    r"|loop [^#;]+|end)"
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("everything", [False, True])
+def test_mermaid_has_what_the_end_depends_on(name: str, *, everything: bool) -> None:
+    story = request_of(name).story
+    first, *lines = text_of("mermaid", name, everything=everything).splitlines()
+    plain = [re.sub(r"#\d+;", "_", line).replace("<br/>", " ") for line in lines]
+    steps = {int(n) for line in lines for n in re.findall(r"(?:cpu\d): (\d+) ", line)}
+    events = {event.step for event in story.events}
+
+    assert "sequenceDiagram" == first
+    assert all(STATEMENT.fullmatch(line) for line in plain), plain
+    assert events == steps if everything else steps >= story.telling
+    if len(events) > 48 and not everything:
+        assert len(steps) < len(events) / 2
+    arrows = sum("hw->>" in line for line in lines)
+    assert sum(is_hardware(event) for event in story.events if event.step in steps) == arrows
+    assert HARDWARE not in "".join(lines)
+    assert sum(line.strip().startswith("loop ") for line in lines) == lines.count("  end")
+
+
+def test_mermaid_draws_a_livelock_as_a_loop() -> None:
+    story = request_of(LONG).story
+    goes_round = story._replace(
+        witness=_with_loop(story.witness, len(story.events) - 3), telling=frozenset()
+    )
+    lines = text_of("mermaid", LONG, story=goes_round).splitlines()
+    begin, end = (n for n, line in enumerate(lines) if line.startswith(("  loop ", "  end")))
+
+    assert f"  loop for ever, from step {goes_round.witness.loop} on" == lines[begin]
+    assert 3 == end - begin - 1
+    assert all(line.startswith("    ") for line in lines[begin + 1 : end])
+
+
+def _with_loop(witness: Any, step: int) -> Any:
+    return msgspec.structs.replace(witness, loop=step)
+
+
+def test_mermaid_shows_a_text_as_it_is() -> None:
+    hostile = "a;b #1 <b>x</b> %%{init: {}}%% $$x$$\nend"
+    safe = escaped(hostile)
+
+    assert "\n" not in safe
+    assert not re.search(r"[<>%$]|#(?!\d+;)|(?<!\d);", safe)
+    back = re.sub(r"#(\d+);", lambda m: chr(int(m[1])), safe)
+    assert hostile.replace("\n", " ") == back
+
+
+# Perfetto
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_perfetto_reads_what_was_written(name: str) -> None:
+    story = request_of(name).story
+    content = written("perfetto", request_of(name))
+    assert isinstance(content, bytes)
+    packets = Trace.FromString(content).packet
+    tracks = {
+        p.track_descriptor.uuid: p.track_descriptor for p in packets if p.track_descriptor.uuid
+    }
+    root = next(t for t in tracks.values() if not t.parent_uuid)
+    marks = [p for p in packets if p.HasField("track_event")]
+    begun = [p for p in marks if p.track_event.type == TrackEvent.TYPE_SLICE_BEGIN]
+    open_: Counter[int] = Counter()
+
+    assert name == root.name
+    assert 1 + 2 * len(story.cpus) == len(tracks)
+    assert {root.uuid} == {t.parent_uuid for t in tracks.values() if t is not root}
+    assert sorted(p.timestamp for p in marks) == [p.timestamp for p in marks]
+    for event, packet in zip(story.events, begun, strict=True):
+        notes = {a.name: a.string_value for a in packet.track_event.debug_annotations}
+        track = tracks[packet.track_event.track_uuid].name
+        lane = f"cpu{event.cpu} hardware" if is_hardware(event) else story.cpus[event.cpu]
+        assert (event.step * 1_000, event.text) == (packet.timestamp, packet.track_event.name)
+        assert lane == track
+        assert (event.label, str(event.step)) == (notes["label"], notes["step"])
+        assert (event.step in story.telling) == (notes["telling"] == "yes")
+    for packet in marks:
+        kind = packet.track_event.type
+        change = {TrackEvent.TYPE_SLICE_BEGIN: 1, TrackEvent.TYPE_SLICE_END: -1}.get(kind, 0)
+        open_[packet.track_event.track_uuid] += change
+        assert 0 <= open_[packet.track_event.track_uuid] <= 1
+    assert not open_.total()
+    assert f"{story.witness.verdict} {story.witness.property}" == marks[-1].track_event.name
