@@ -58,6 +58,16 @@ def test_text_says_where_counterexamples_are(simbbm: Cli, mine: Path) -> None:
     assert several.endswith("List them with:\n  simbbm witness\n")
 
 
+def test_text_says_how_to_get_what_could_not_be_written(simbbm: Cli) -> None:
+    Path("file").write_text("in the way")
+    shown = simbbm.ok("ablate", "bbm_minimal::good", "--witness-dir", "file/kept")
+    rows = simbbm.rows("ablate", "bbm_minimal::good", "--witness-dir", "file/kept")
+    tokens = [row["token"] for row in rows if row["token"]]
+
+    assert shown.endswith(f"could not be written: {len(tokens)}. --json has tokens.\n")
+    assert len(tokens) >= 6
+
+
 def test_a_mutant_that_does_not_show_is_said_to_be_one(simbbm: Cli) -> None:
     result = simbbm("ablate", "bbm_minimal::live_change_noabort", "-p", "noabort=all")
 

@@ -137,6 +137,7 @@ class Counterexamples:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.written: set[Path] = set()
+        self.unwritten = 0
 
     def of(self, ablation: Ablation) -> Kept | None:
         """Keep the counterexample of a change, if it has one."""
@@ -146,11 +147,16 @@ class Counterexamples:
         kept = keep(witness, self.folder) if witness else None
         if kept and kept.path:
             self.written.add(kept.path)
+        self.unwritten += kept is not None and kept.path is None
         return kept
 
     def say(self, *, as_json: bool) -> None:
         """Say where they are; rows of JSON have the path of each."""
-        if as_json or not self.written:
+        if as_json:
+            return
+        if self.unwritten:
+            echo(f"Counterexamples that could not be written: {self.unwritten}. --json has tokens.")
+        if not self.written:
             return
         folder = "" if self.folder == WITNESS_DIR else f" --witness-dir {shown(self.folder)}"
         echo(f"Counterexamples kept in {shown(self.folder)}: {len(self.written)}. List them with:")
