@@ -2,7 +2,8 @@
 
 A diagram of hundreds of steps helps nobody: what the end depends on is drawn, and the rest is
 counted, unless everything is asked for. A program's steps are notes on its CPU's line; what
-hardware does is an arrow from the hardware's. A livelock is a loop.
+hardware does is an arrow from the hardware's. Dotted arrows lead to a step from the write that it
+reads from, or from the store that it drains. A livelock is a loop.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ def _lines(story: Story, *, everything: bool) -> Iterator[str]:
             continue
         yield from _left_out(quiet, indent)
         quiet = []
+        yield from (indent + arrow for arrow in _arrows(story, event))
         yield indent + _step(event)
     yield from _left_out(quiet, indent)
     if indent != "  ":
@@ -55,6 +57,17 @@ def _left_out(quiet: list[TraceEvent], indent: str) -> Iterator[str]:
     for part in told_shortly(quiet):
         said = f"Note over cpu0,hw: {escaped(part)}" if isinstance(part, str) else _step(part)
         yield indent + said
+
+
+def _arrows(story: Story, event: TraceEvent) -> Iterator[str]:
+    """From the lines on which stands what a step reads from, or what it brings to memory."""
+    for source in story.sources.get(event.step, ()):
+        if (line := _line(story.events[source])) != _line(event):
+            yield f"{line}-->>{_line(event)}: from step {source}"
+
+
+def _line(event: TraceEvent) -> str:
+    return "hw" if is_hardware(event) else f"cpu{event.cpu}"
 
 
 def _step(event: TraceEvent) -> str:

@@ -3,11 +3,13 @@
 A track for each CPU's program and one for its hardware; a step is a slice, one microsecond long:
 step n lasts from n to n + 1, so that the same run gives the same bytes everywhere. A slice's
 arguments are its routine, its label and what changed; `telling` says whether the end depends on it.
+Arrows (flows) lead to a step from the write that it reads from, or from the store that it drains.
 (https://perfetto.dev/docs/reference/synthetic-track-event)
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,6 +44,7 @@ def _packets(story: Story) -> Iterator[TracePacket]:
     for cpu, name in enumerate(story.cpus):
         yield _track(_program(cpu), name, 2 * cpu)
         yield _track(_program(cpu) + 1, f"cpu{cpu} hardware", 2 * cpu + 1)
+    flows = _Flows(story)
     for event in story.events:
         track = _program(event.cpu) + is_hardware(event)
         begin = _event(event.step, track, TrackEvent.TYPE_SLICE_BEGIN)
@@ -55,6 +58,8 @@ def _packets(story: Story) -> Iterator[TracePacket]:
             label=event.label,
             telling="yes" if event.step in story.telling else "no",
         )
+        begin.track_event.flow_ids.extend(flows.begins[event.step])
+        begin.track_event.terminating_flow_ids.extend(flows.ends[event.step])
         yield begin
         yield _event(event.step + 1, track, TrackEvent.TYPE_SLICE_END)
     if story.events and story.witness.property:
@@ -64,6 +69,21 @@ def _packets(story: Story) -> Iterator[TracePacket]:
         message = story.problem.message if story.problem else story.witness.message
         _annotate(end, message=message)
         yield end
+
+
+class _Flows:
+    """Arrows from the write that a step reads from, and from a store to where it reaches memory.
+
+    Each has a number of its own: of two arrows with one number Perfetto makes a chain.
+    """
+
+    def __init__(self, story: Story) -> None:
+        self.begins = defaultdict[int, list[int]](list)
+        self.ends = defaultdict[int, list[int]](list)
+        edges = ((source, step) for step, found in story.sources.items() for source in found)
+        for number, (source, step) in enumerate(edges, start=1):
+            self.begins[source].append(number)
+            self.ends[step].append(number)
 
 
 def _program(cpu: int) -> int:

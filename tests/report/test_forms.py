@@ -12,12 +12,13 @@ import pytest
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace, TrackEvent
 
 from simbbm import discovery
+from simbbm.core.trace import TraceEvent
 from simbbm.explore.search.prove import Prover, counterexample_of
 from simbbm.model import Model
 from simbbm.report.forms import FORMS, Request, written
 from simbbm.report.ftrace import HARDWARE_PID
 from simbbm.report.mermaid import escaped
-from simbbm.report.story import tell
+from simbbm.report.story import Story, tell
 from simbbm.report.trace import HARDWARE, is_hardware
 
 LONG = "linear_map_split::m07_count_before_switch"
@@ -102,7 +103,7 @@ def test_ftrace_keeps_a_mark_in_one_field() -> None:
 
 STATEMENT = re.compile(
     r"  (?:title [^#;]+|participant \w+ as [^#;]+|participant hw as hardware"
-    r"|(?:  )?(?:Note over \w+(?:,\w+)?|hw->>cpu\d): [^#;]+"
+    r"|(?:  )?(?:Note over \w+(?:,\w+)?|hw->>cpu\d|\w+-->>\w+): [^#;]+"
     r"|loop [^#;]+|end)"
 )
 
@@ -115,6 +116,7 @@ def test_mermaid_has_what_the_end_depends_on(name: str, *, everything: bool) -> 
     plain = [re.sub(r"#\d+;", "_", line).replace("<br/>", " ") for line in lines]
     steps = {int(n) for line in lines for n in re.findall(r"(?:cpu\d): (\d+) ", line)}
     events = {event.step for event in story.events}
+    shown = story.telling
 
     assert "sequenceDiagram" == first
     assert all(STATEMENT.fullmatch(line) for line in plain), plain
@@ -124,6 +126,14 @@ def test_mermaid_has_what_the_end_depends_on(name: str, *, everything: bool) -> 
     arrows = sum("hw->>" in line for line in lines)
     assert sum(is_hardware(event) for event in story.events if event.step in steps) == arrows
     assert HARDWARE not in "".join(lines)
+    reads = {
+        (event.step, source) for event in story.events for source in _from_another(story, event)
+    }
+    drawn = [(n, int(m[1])) for n, line in enumerate(lines) if (m := FROM.fullmatch(line))]
+    following = (next(STEP.findall(x) for x in lines[n:] if STEP.search(x)) for n, _ in drawn)
+    assert {(int(step), source) for (step,), (_, source) in zip(following, drawn, strict=True)} == {
+        (step, source) for step, source in reads if step in steps and (everything or step in shown)
+    }
     assert sum(line.strip().startswith("loop ") for line in lines) == lines.count("  end")
 
 
@@ -154,6 +164,17 @@ def test_mermaid_shows_a_text_as_it_is() -> None:
     assert hostile.replace("\n", " ") == back
 
 
+FROM = re.compile(r" +\w+-->>\w+: from step (\d+)")
+STEP = re.compile(r"cpu\d: (\d+) ")
+
+
+def _from_another(story: Story, event: TraceEvent) -> list[int]:
+    """Steps that a step reads from or drains, and that stand on another line of the diagram."""
+    here = (is_hardware(event), None if is_hardware(event) else event.cpu)
+    lines = {e.step: (is_hardware(e), None if is_hardware(e) else e.cpu) for e in story.events}
+    return [source for source in story.sources[event.step] if lines[source] != here]
+
+
 # Perfetto
 
 
@@ -171,6 +192,9 @@ def test_perfetto_reads_what_was_written(name: str) -> None:
     begun = [p for p in marks if p.track_event.type == TrackEvent.TYPE_SLICE_BEGIN]
     open_: Counter[int] = Counter()
 
+    begins: set[tuple[int, int]] = set()
+    ends: set[tuple[int, int]] = set()
+
     assert name == root.name
     assert 1 + 2 * len(story.cpus) == len(tracks)
     assert {root.uuid} == {t.parent_uuid for t in tracks.values() if t is not root}
@@ -182,7 +206,12 @@ def test_perfetto_reads_what_was_written(name: str) -> None:
         assert (event.step * 1_000, event.text) == (packet.timestamp, packet.track_event.name)
         assert lane == track
         assert (event.label, str(event.step)) == (notes["label"], notes["step"])
+        ends.update({(n, event.step) for n in packet.track_event.terminating_flow_ids})
+        begins.update({(n, event.step) for n in packet.track_event.flow_ids})
         assert (event.step in story.telling) == (notes["telling"] == "yes")
+    edges = sorted((begun_at, dict(ends)[n]) for n, begun_at in begins)
+    assert len(begins) == len(ends) == len(edges) == len(dict(begins)) > 1
+    assert edges == sorted((s, step) for step, found in story.sources.items() for s in found)
     for packet in marks:
         kind = packet.track_event.type
         change = {TrackEvent.TYPE_SLICE_BEGIN: 1, TrackEvent.TYPE_SLICE_END: -1}.get(kind, 0)
