@@ -75,6 +75,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Step through pages in a real browser; say what is missing (Debian's chromium, its driver)."""
+    session.install("-e", ".[dev,browser]")
+    session.run("python", "-m", "pytest", "tests/browser", "-n0", "-rs", *session.posargs)
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure speed: each tests/bench/bench_*.py."""
     session.install("-e", ".")
@@ -93,6 +100,8 @@ def build(session: nox.Session) -> None:
     (wheel,) = (ROOT / "dist").glob("simbbm-*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     wanted = {f"simbbm_scenarios/{path.name}" for path in (ROOT / "scenarios").glob("*/*.py")}
+    assets = ROOT / "simbbm" / "report" / "html" / "assets"
+    wanted |= {f"simbbm/report/html/assets/{path.name}" for path in assets.iterdir()}
     wanted |= {"simbbm/py.typed", "simbbm_scenarios/__init__.py", "simbbm_scenarios/py.typed"}
     if missing := wanted - set(names):
         session.error(f"not in the wheel: {', '.join(sorted(missing))}")

@@ -3,7 +3,7 @@
 Nothing here runs or judges anything. Read `story` first: a replayed witness with all that any form
 of report needs. `trace` turns its steps into events (`inflight` those of instructions in flight),
 `origins` says where entries that disagree came from, `explanation` what the counterexample needs
-and how likely it is. `forms` is the table of what a story is written as: `columns` (text),
-`as_json`, `ftrace`, `mermaid` and `perfetto_trace`. `rows` are the records that `--json` prints,
-from which texts are made.
+and how likely it is. `forms` is the table of what a story is written as: `columns` (text), `html`
+(a page to step through), `as_json`, `ftrace`, `mermaid` and `perfetto_trace`. `rows` are the
+records that `--json` prints, from which texts are made.
 """

@@ -51,7 +51,7 @@ GOOD = "linear_map_split::good"
         ("list no/where", "there is no file or folder no/where"),
         ("replay no.json", "no.json: cannot be read: No such file or directory"),
         ("replay sb1aaaaaaa", "damaged token: its checksum is wrong (was all of it copied?)"),
-        ("show no.json --as html", "Invalid value for '--as': 'html' is not one of"),
+        ("show no.json --as svg", "Invalid value for '--as': 'svg' is not one of"),
         ("list --log-format xml", "Invalid value for '--log-format': 'xml' is not one of"),
     ],
 )

@@ -30,6 +30,7 @@ STYLES = {
     "show",
     epilog=examples(
         "simbbm show .simbbm/witness/3f9c0a1b2c3d.json",
+        "simbbm show .simbbm/witness/3f9c0a1b2c3d.json --as html -o race.html",
         "simbbm show .simbbm/witness/3f9c0a1b2c3d.json --as mermaid -o race.mmd",
         "simbbm show .simbbm/witness/3f9c0a1b2c3d.json --as perfetto -o race.pftrace",
     ),
@@ -73,8 +74,10 @@ def command(
     """Show a witness: in columns, or in a form that other tools read.
 
     One column a CPU, and time runs down. Steps of a long run that do not matter for its end are
-    left out, but for --all. A diagram (mermaid) has only steps on which the end depends, but for
-    --all; the other forms have every step, and one step is one microsecond.
+    left out, but for --all. A page (html) is one file that a browser opens without any network: the
+    steps with what each reads from, the translation tables, what each CPU may hold. A diagram
+    (mermaid) has only steps on which the end depends, but for --all; the other forms have every
+    step, and one step is one microsecond.
     """
     form = "json" if as_json else form
     require(form)

@@ -1,0 +1,1 @@
+"""A counterexample as one HTML page that can be stepped through: `simbbm show --as html`."""

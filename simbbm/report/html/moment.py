@@ -1,0 +1,214 @@
+"""What one state of a machine shows, as parts that have names and are plain data.
+
+A part is drawn as a whole: a table, a word, a register, what one CPU holds. So a page need only
+know, part by part, when it changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from simbbm.arm64.context import Shared
+from simbbm.arm64.cpu import NOTHING, CpuState
+from simbbm.arm64.features import Features
+from simbbm.arm64.geometry import LEAF_LEVEL
+from simbbm.arm64.state import Machine
+from simbbm.arm64.translation.memory import Table, Tables
+from simbbm.arm64.translation.mmu import Mmu
+from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry
+from simbbm.arm64.translation.view import View, build_view
+from simbbm.arm64.translation.walks import without
+from simbbm.report.html.tables import Box, rows, table_name
+from simbbm.report.trace import function_of, instruction, value
+
+Parts = dict[str, Any]
+
+STORES_MAX = 16
+"""Pending stores that are told one by one: who fills a table of 512 entries has as many."""
+CONFLICT, TOLERATED, STALE = "conflict", "tolerated", "stale"
+"""What is remarkable about a held entry: another one disagrees about an address that both match;
+likewise in size alone, which this CPU may see; the tables that are in effect say otherwise."""
+
+
+class Moments:
+    """Tells states of one run; what it has told of a part it remembers."""
+
+    def __init__(self, shared: Shared, boxes: tuple[Box, ...]) -> None:
+        self._shared = shared
+        self._levels = {box.address: box.level for box in boxes}
+        self._tables: dict[tuple[int, Table], Any] = {}
+        self._cpus: dict[tuple[CpuState, Tables, int], Parts] = {}
+        self._leaves: dict[tuple[Mmu, Tables, Features], list[list[str]]] = {}
+
+    def parts(self, state: Machine, before: Machine | None = None) -> Parts:
+        """Everything that is drawn of a state; of the state `before` it, what is gone."""
+        tables = state.memory.tables
+        found = {f"t{a}": self._table(a, table) for a, table in tables.by_address.items()}
+        words = state.memory.data.items()
+        found |= {f"w{a}": value(self._shared, word) for a, word in words}
+        for number, cpu in enumerate(state.cpus):
+            k = (cpu, tables, number)
+            if k not in self._cpus:
+                self._cpus[k] = {
+                    f"c{number}.{name}": part for name, part in self._cpu(cpu, tables, number)
+                }
+            found |= self._cpus[k]
+            if before:
+                found[f"c{number}.gone"] = self._gone(state, before, number)
+        return found
+
+    def _gone(self, state: Machine, before: Machine, number: int) -> list[list[str]]:
+        """Leaves that a CPU held in the state before and holds no more."""
+        views = [self._shared.view(one.cpus[number], one.memory) for one in (before, state)]
+        if views[0] is views[1]:
+            return []
+        gone = without(self._shared.geometry, views[0].leaves, views[1].leaves)
+        return [_described(self._shared, entry) for entry in gone]
+
+    def _table(self, address: int, table: Table) -> Any:
+        k = (address, table)
+        if k not in self._tables:
+            self._tables[k] = rows(self._shared, table, self._levels[address])
+        return self._tables[k]
+
+    def _cpu(self, cpu: CpuState, tables: Tables, number: int) -> Iterator[tuple[str, Any]]:
+        shared = self._shared
+        view = shared.mmus.view(cpu.mmu, tables)
+        yield "next", _next(shared, cpu)
+        yield "flight", [c.label for c in cpu.flight.code(cpu, number)] if cpu.flight else []
+        yield "roots", [*_roots(cpu)]
+        yield "regs", [*_registers(shared, cpu)]
+        k = (cpu.mmu, tables, cpu.features)
+        if k not in self._leaves:
+            self._leaves[k] = [*_leaves(shared, cpu, view, tables)]
+        yield "leaves", self._leaves[k]
+        yield "tables", [*_cached(shared, view)]
+        yield "early", [*_early(shared, cpu)]
+        yield "stores", [*_stores(shared, cpu)]
+        yield "tlbis", [*_tlbis(shared, cpu)]
+        yield "state", [*_flags(shared, cpu)]
+
+
+def span(shared: Shared, first: int, pages: int) -> str:
+    """The name of a range of pages."""
+    start = shared.page_name(first)
+    if pages == 1:
+        return start
+    last = shared.page_name(first + pages - 1)
+    name, plus, _ = start.rpartition("+")
+    return f"{start}..{last.removeprefix(name + plus) if plus else last}"
+
+
+def _next(shared: Shared, cpu: CpuState) -> list[str]:
+    """The routine that runs, and what it does next."""
+    if cpu.finished:
+        return ["", "finished"]
+    if cpu.point.op is None:
+        return ["", ""]
+    return [function_of(cpu.point), instruction(shared, cpu.point.op)]
+
+
+def _roots(cpu: CpuState) -> Iterator[list[Any]]:
+    """Table, register and whether it is the newest value, of each that a walk may start from."""
+    regime = cpu.mmu.regime
+    for name, values in (("TTBR0", regime.ttbr0), ("TTBR1", regime.ttbr1)):
+        for ttbr in values:
+            yield [ttbr.baddr, name, int(ttbr is values[-1])]
+
+
+def _registers(shared: Shared, cpu: CpuState) -> Iterator[list[Any]]:
+    """Each register with its values: those before the last are perhaps in effect still."""
+    regime = cpu.mmu.regime
+    for name in ("ttbr0", "ttbr1", "tcr"):
+        yield [name.upper(), *(value(shared, one) for one in getattr(regime, name))]
+
+
+def _leaves(shared: Shared, cpu: CpuState, view: View, tables: Tables) -> Iterator[list[str]]:
+    """What the CPU may hold: pages, what kind of leaf, output with rights, what is remarkable."""
+    geometry = shared.geometry
+    closed = shared.hardware._replace(closure=True)
+    newest = cpu.mmu.regime.synchronised()
+    now = build_view(geometry, closed, newest, (), (), tables).leaves
+    for leaf in view.leaves:
+        stale = without(geometry, [leaf], now)
+        for entry in (*without(geometry, [leaf], stale), *stale):
+            mark = _disagrees(cpu, view, entry) or (STALE if entry in stale else "")
+            yield [*_described(shared, entry), mark]
+
+
+def _described(shared: Shared, entry: LeafEntry) -> list[str]:
+    name = f"L{entry.level} block" if entry.level < LEAF_LEVEL else "page"
+    kind = name if entry.count == 1 else f"{entry.count} {name}s"
+    if entry.contiguous:
+        kind = f"{name} CONT group" if entry.group else f"{kind} CONT"
+    asid = "" if entry.asid == GLOBAL else f"asid {entry.asid}"
+    rights = entry.attributes.text or "rw"
+    output = " ".join(filter(None, (hex(entry.page), rights, asid)))
+    return [span(shared, entry.va, entry.pages(shared.geometry)), kind, output]
+
+
+def _disagrees(cpu: CpuState, view: View, entry: LeafEntry) -> str:
+    """Whether another entry says otherwise about an address that both match."""
+    if entry.asid != GLOBAL and entry.asid not in view.asids:
+        return ""
+    met = [leaf.va for leaf in view.leaves if entry.covers(leaf.va, view.geometry)]
+    pages = (entry.va, *met)
+    if any(view.conflicting(page) for page in pages):
+        return CONFLICT
+    if any(view.size_differs(page) for page in pages):
+        return TOLERATED if cpu.features.tolerates_size_change else CONFLICT
+    return ""
+
+
+def _cached(shared: Shared, view: View) -> Iterator[list[Any]]:
+    """Cached table descriptors that no root in effect leads to: pages, level, table."""
+    for entry in view.kept:
+        yield [
+            _table_span(shared, entry),
+            entry.level,
+            entry.baddr,
+            table_name(shared, entry.baddr),
+        ]
+
+
+def _table_span(shared: Shared, entry: TableEntry) -> str:
+    asid = f" asid {entry.asid}" if entry.asid > 0 else ""
+    return shared.page_name(entry.va) + asid
+
+
+def _early(shared: Shared, cpu: CpuState) -> Iterator[str]:
+    """Results of translations that an access may have got in advance."""
+    for entry in cpu.mmu.early_leaves:
+        pages, kind, output = _described(shared, entry)
+        yield f"{pages}: {kind} {output}"
+    for fault in cpu.mmu.early_faults:
+        yield f"{span(shared, fault.va, fault.pages)}: {fault.fault}"
+
+
+def _stores(shared: Shared, cpu: CpuState) -> Iterator[list[Any]]:
+    """What waits to reach memory: text, and behind how many barriers."""
+    for store in cpu.buffer.stores[:STORES_MAX]:
+        words = ", ".join(value(shared, word) for word in store.words[:2])
+        more = f", ... {len(store.words)} words" if len(store.words) > 2 else ""
+        release = " (release)" if store.release else ""
+        yield [f"{shared.name(store.address)} = {words}{more}{release}", store.group]
+    if len(cpu.buffer.stores) > STORES_MAX:
+        yield [f"and {len(cpu.buffer.stores) - STORES_MAX} more", 0]
+
+
+def _tlbis(shared: Shared, cpu: CpuState) -> Iterator[str]:
+    for pending in cpu.pending_tlbis:
+        how = "has acted, waits for older stores" if pending.acted else "has not acted yet"
+        yield f"tlbi {shared.tlbi_name(pending.tlbi)} from cpu{pending.issuer}: {how}"
+
+
+def _flags(shared: Shared, cpu: CpuState) -> Iterator[str]:
+    if cpu.monitor != NOTHING:
+        yield f"exclusive monitor on {shared.name(cpu.monitor)}"
+    if cpu.event:
+        yield "event register set"
+    if cpu.all_masked or cpu.masked:
+        yield "DAIF masked" if cpu.all_masked else "IRQs masked"
+    if cpu.saved:
+        yield "in an exception handler"

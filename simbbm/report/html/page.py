@@ -1,0 +1,216 @@
+"""The page: its data, and the one file that it becomes.
+
+The file fetches nothing. Everything that comes from a scenario is text in it: the template escapes
+what it puts in, and data stands in a script element that is not run, without a `<` in it.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
+
+import simbbm
+from simbbm.arm64.agents import CTX, DRAIN, DVM, EVICT, WALK
+from simbbm.arm64.context import Shared
+from simbbm.arm64.state import Machine
+from simbbm.core.system import STEP
+from simbbm.explore.runs.exact import followed
+from simbbm.explore.runs.play import RunStep
+from simbbm.explore.witness.recording import Witness
+from simbbm.host.terminal import visible
+from simbbm.model import Model
+from simbbm.report.columns import SHOWN_WHOLE
+from simbbm.report.explanation import sentences
+from simbbm.report.html.arrows import DELIVERS, Arrow, arrows
+from simbbm.report.html.moment import Moments
+from simbbm.report.html.tables import Box, layout
+from simbbm.report.html.tracks import Tracks
+from simbbm.report.forms import Request
+from simbbm.report.story import Story
+from simbbm.report.trace import HARDWARE
+
+SCRIPTS = ("data.js", "timeline.js", "tables.js", "cpus.js", "page.js")
+"""In the order in which they need one another."""
+KINDS = {
+    STEP: "step",
+    DRAIN: "drain",
+    WALK: "walk",
+    EVICT: "walk",
+    CTX: "register",
+} | dict.fromkeys(DVM, "tlbi")
+"""What is drawn alike; else it is an `event`: an interrupt, a WFE's event stream."""
+
+
+class PageData(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page's script draws. Texts that may be met again are numbers of `values`."""
+
+    steps: int
+    loop: int | None
+    """The step to which a run that goes round for ever comes back."""
+    failed: bool
+    """With its last step a property is broken, or nobody can go on."""
+    short: bool
+    """It is long and fails: at first only steps are shown that its end depends on."""
+    cpus: tuple[str, ...]
+    events: list[tuple[int, str, int, int, int, int]]
+    """Of each step: CPU, kind, text, routine, notes, label."""
+    telling: list[int]
+    arrows: tuple[Arrow, ...]
+    boxes: tuple[Box, ...]
+    words: list[tuple[str, str]]
+    """Parts that are words of memory, with their names."""
+    values: list[Any]
+    tracks: dict[str, list[int]]
+
+
+def as_html(request: Request) -> str:
+    """Return what was asked for as one HTML file."""
+    story, model, replay = request.story, request.model, request.replay
+    return page(story, model, everything=request.everything, replay=replay)
+
+
+def page(story: Story, model: Model, *, everything: bool = False, replay: str = "") -> str:
+    """Return a witness that was told as one HTML file.
+
+    `everything`: no step is hidden at first; `replay`: the command that replays it.
+    """
+    return rendered(story, page_data(story, model, everything=everything), replay)
+
+
+def page_data(story: Story, model: Model, *, everything: bool = False) -> PageData:
+    """Replay a witness that was told, and return what its page draws."""
+    shared, steps = _replayed(story.witness, model)
+    states = [step.before.state for step in steps[:1]] + [step.after.state for step in steps]
+    boxes = layout(shared, states)
+    moments, tracks = Moments(shared, boxes), Tracks()
+    for before, state in zip([None, *states], states, strict=False):
+        tracks.add(moments.parts(state, before))
+    events = [
+        (
+            event.cpu,
+            KINDS.get(step.before.moves[step.k].kind, "event"),
+            tracks.number(event.text.removeprefix(f"{HARDWARE} ")),
+            tracks.number(event.function),
+            tracks.number("; ".join(event.notes)),
+            tracks.number(event.label),
+        )
+        for event, step in zip(story.events, steps, strict=True)
+    ]
+    found = arrows(shared, steps, story.sources)
+    telling = set(story.telling)
+    telling |= {a.earlier for a in found if a.how == DELIVERS and a.later in telling}
+    return PageData(
+        steps=len(steps),
+        loop=story.witness.loop,
+        failed=story.problem is not None and story.witness.loop is None,
+        short=len(steps) > SHOWN_WHOLE and story.problem is not None and not everything,
+        cpus=story.cpus,
+        events=events,
+        telling=sorted(telling),
+        arrows=found,
+        boxes=boxes,
+        words=[*_words(shared, states)],
+        values=tracks.values,
+        tracks=tracks.by_part,
+    )
+
+
+def _replayed(witness: Witness, model: Model) -> tuple[Shared, list[RunStep]]:
+    model = model.anew()
+    return model.system.shared, [*followed(witness, model).played()]
+
+
+def _words(shared: Shared, states: list[Machine]) -> Iterator[tuple[str, str]]:
+    """The words of memory that change."""
+    if not states:
+        return
+    start = states[0].memory.data
+    changed = {
+        address
+        for data in {id(s.memory.data): s.memory.data for s in states}.values()
+        for address, _ in data.items() ^ start.items()
+    }
+    yield from ((f"w{address}", shared.name(address)) for address in sorted(changed))
+
+
+def rendered(story: Story, data: PageData, replay: str = "") -> str:
+    """The page with that data."""
+    witness = story.witness
+    script = "(() => {\n" + "\n".join(map(_asset, SCRIPTS)) + "})();\n"
+    told = story.problem.message if story.problem else witness.message
+    explained = sentences(story.explained) if story.explained else ()
+    steps = f"{len(story.events)} steps"
+    if witness.loop is not None:
+        steps += f", the last {len(story.events) - witness.loop} of them over and over"
+    return (
+        _environment()
+        .from_string(_asset("page.html.j2"))
+        .render(
+            scenario=_shown(witness.scenario),
+            params=[_shown(f"{name}={value}") for name, value in witness.params.items()],
+            failed=story.problem is not None,
+            verdict=_shown(f"{witness.verdict} {witness.property or ''}".strip()),
+            steps=steps,
+            told=[_shown(part) for part in told.split("; ") if part],
+            because=[_shown(text) for text in story.because],
+            explained=[_shown(text) for text in explained],
+            meaning=_shown(story.meaning),
+            replay=_shown(replay),
+            version=simbbm.__version__,
+            digest=story.digest,
+            style=Markup(_asset("page.css")),  # noqa: S704 - ours
+            script=Markup(script),  # noqa: S704 - ours
+            script_hash=base64.b64encode(sha256(script.encode()).digest()).decode(),
+            data=_embedded(data),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["links"] = _with_links
+    return environment
+
+
+def _asset(name: str) -> str:
+    return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
+
+
+def _with_links(text: str) -> Markup:
+    """A text in which steps are links to them."""
+    linked = re.sub(r"\bstep (\d+)\b", r'<a href="#step-\1">step \1</a>', str(escape(text)))
+    return Markup(linked)  # noqa: S704 - it has been escaped
+
+
+def _embedded(data: PageData) -> Markup:
+    """Data as JSON that no parser of HTML takes for an end of anything."""
+    text = msgspec.json.encode(_shown(msgspec.to_builtins(data))).decode()
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - it has been escaped
+
+
+def _shown(value: Any) -> Any:
+    """A value with those characters of its texts shown that turn or hide what is beside them."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dict):
+        return {name: _shown(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(part) for part in value]
+    return value
+
+
+__all__ = ["PageData", "page", "page_data", "rendered"]
