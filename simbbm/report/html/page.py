@@ -30,11 +30,11 @@ from simbbm.host.terminal import visible
 from simbbm.model import Model
 from simbbm.report.columns import SHOWN_WHOLE
 from simbbm.report.explanation import sentences
+from simbbm.report.forms import Request
 from simbbm.report.html.arrows import DELIVERS, Arrow, arrows
 from simbbm.report.html.moment import Moments
 from simbbm.report.html.tables import Box, layout
 from simbbm.report.html.tracks import Tracks
-from simbbm.report.forms import Request
 from simbbm.report.story import Story
 from simbbm.report.trace import HARDWARE
 
