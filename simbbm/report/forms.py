@@ -42,13 +42,17 @@ class Form(NamedTuple):
     """Module and function."""
     binary: bool = False
     """It is no text: a terminal does not get it."""
+    explained: bool = True
+    """It says what the failure needs of the hardware, and how likely it is."""
     extra: str = ""
     """The package that it needs, which is also the name of simbbm's extra that installs it."""
 
 
 FORMS = {
     "columns": Form("one column a CPU", "simbbm.report.columns:as_columns"),
-    "ftrace": Form("ftrace text, for Perfetto and scripts", "simbbm.report.ftrace:as_ftrace"),
+    "ftrace": Form(
+        "ftrace text, for Perfetto and scripts", "simbbm.report.ftrace:as_ftrace", explained=False
+    ),
     "html": Form("a page to step through in a browser", "simbbm.report.html.page:as_html"),
     "json": Form("the whole trace as JSON", "simbbm.report.as_json:as_json"),
     "mermaid": Form("a sequence diagram, for Markdown pages", "simbbm.report.mermaid:as_mermaid"),
@@ -56,6 +60,7 @@ FORMS = {
         "a trace for ui.perfetto.dev",
         "simbbm.report.perfetto_trace:as_perfetto",
         binary=True,
+        explained=False,
         extra="perfetto",
     ),
 }

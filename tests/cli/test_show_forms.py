@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,16 @@ def test_forms_go_to_files_and_pipes(simbbm: Cli) -> None:
         printed = simbbm("show", witness, "--as", form)
         assert Path(f"a.{form}").read_bytes() == printed.stdout_bytes
     assert Trace.FromString(Path("a.perfetto").read_bytes()).packet
+
+
+def test_a_trace_for_a_tool_searches_nothing(simbbm: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a failure needs takes searches: only forms that say it wait for them."""
+    witness = simbbm.row("explore", "bbm_minimal::live_change")["witness"]
+    module = import_module("simbbm.explore.counterexample.explain")
+    monkeypatch.setattr(module, "explain", None)
+
+    for form in ("ftrace", "perfetto"):
+        simbbm.ok("show", witness, "--as", form, "-o", "trace")
 
 
 def test_a_missing_package_is_named_before_anything_is_done(

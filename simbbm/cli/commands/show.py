@@ -92,7 +92,8 @@ def command(
     recorded, model = recorded_in(witness, allow_file)
     code = Exit.EXPECTED
     try:
-        explained = explain(recorded, model, max_states)
+        wanted = FORMS[form].explained
+        explained = explain(recorded, model, max_states) if wanted else None
     except KeyboardInterrupt:  # the story can be told without what the failure needs
         explained, code = None, Exit.INTERRUPTED
     story = tell(recorded, model, explained)
