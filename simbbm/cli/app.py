@@ -34,6 +34,7 @@ COMMANDS = {
     "replay": "simbbm.cli.commands.replay:command",
     "shrink": "simbbm.cli.commands.shrink:command",
     "show": "simbbm.cli.commands.show:command",
+    "steps": "simbbm.cli.commands.steps:command",
     "witness": "simbbm.cli.commands.witness:command",
     "litmus": "simbbm.cli.commands.litmus:command",
     "guide": "simbbm.cli.commands.guide:command",

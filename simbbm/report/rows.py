@@ -151,6 +151,17 @@ class WitnessRow(Row, tag="witness", tag_field="type", frozen=True, kw_only=True
     error: str | None = None
 
 
+class StepNameRow(Row, tag="step-name", tag_field="type", frozen=True, kw_only=True):
+    """A step of a scenario's programs, by the name that edits use."""
+
+    scenario: str
+    step: str
+    weaker: list[str]
+    """Operations that may stand in its place (`--weaken STEP=OP`)."""
+    kernel: str | None
+    """The kernel's file and function that its routine stands for, where the routine says so."""
+
+
 class AblationRow(Row, tag="ablation", tag_field="type", frozen=True, kw_only=True):
     """The result of removing a step of a scenario, or making it weaker."""
 

@@ -38,6 +38,7 @@ def test_a_trace_for_a_tool_searches_nothing(simbbm: Cli, monkeypatch: pytest.Mo
 
     for form in ("ftrace", "perfetto"):
         simbbm.ok("show", witness, "--as", form, "-o", "trace")
+        assert Path("trace").stat().st_size > 1_000
 
 
 def test_a_missing_package_is_named_before_anything_is_done(

@@ -16,7 +16,7 @@ GOOD = "linear_map_split::good"
         ("chek", "no command chek (did you mean check?)"),
         ("nothing-like-it", "no command nothing-like-it (commands are list, new, check, run, "),
         ("run", "Missing argument 'ID...'. (see simbbm run --help)"),
-        (f"run {GOOD} --sede 3", "No such option '--sede'. Did you mean '--seed'?"),
+        (f"run {GOOD} --seeed 3", "No such option '--seeed'. Did you mean '--seed'?"),
         ("run bbm_minimal::god", "unknown scenario bbm_minimal::god (did you mean bbm_minimal::go"),
         (
             "run bbm_minimal::good -p cpus=3",

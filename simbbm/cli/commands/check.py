@@ -17,6 +17,7 @@ from simbbm.cli.options import (
     Duration,
     ScenarioId,
     common,
+    edit_options,
     examples,
     max_steps_option,
     parameters_option,
@@ -94,6 +95,7 @@ class Outcome(NamedTuple):
 @kill_options
 @witness_dir_option
 @common
+@edit_options
 def command(
     ids: tuple[str, ...],
     *,

@@ -10,6 +10,7 @@ from simbbm import discovery
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.options import (
     common,
+    edit_options,
     examples,
     ids_argument,
     parameters_option,
@@ -39,6 +40,7 @@ from simbbm.explore.search.breadth_first import Limits
 @jobs_option
 @witness_dir_option
 @common
+@edit_options
 def command(
     ids: tuple[str, ...],
     *,

@@ -12,6 +12,7 @@ from simbbm import discovery
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.options import (
     common,
+    edit_options,
     examples,
     ids_argument,
     max_steps_option,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 )
 @witness_dir_option
 @common
+@edit_options
 def command(
     ids: tuple[str, ...],
     *,

@@ -12,6 +12,7 @@ from simbbm.cli.options import (
     Count,
     Duration,
     common,
+    edit_options,
     examples,
     ids_argument,
     jobs_option,
@@ -51,6 +52,7 @@ RUNS = 10_000
 )
 @witness_dir_option
 @common
+@edit_options
 def command(
     ids: tuple[str, ...],
     *,

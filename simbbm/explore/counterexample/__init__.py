@@ -4,5 +4,5 @@ Read `explain` first. `concrete` makes moves of what a search found, `confirm` c
 more, `causes` finds the steps that its end depends on. `allowances` and `probability` say which
 freedoms of the hardware it needs, and how likely it is. `shrink` makes it small, with `simplest`
 (parameters) and `ddmin` (failures that are too deep for a search). `ablate` asks of each step
-whether it is needed.
+whether it is needed, `named_steps` lists them.
 """

@@ -1,0 +1,73 @@
+"""The steps of a scenario's programs, by the names that edits have for them.
+
+They are those that a search meets, of all states or of as many as its limit allows.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from simbbm.arm64.execution.weaken import weaker_forms
+from simbbm.core.programs.automaton import Automaton
+from simbbm.core.programs.labels import matches, parts
+from simbbm.explore.counterexample.ablate import NOT_STEPS, steps
+from simbbm.explore.runs.live import explored
+from simbbm.model import Model
+
+_KERNEL = re.compile(r"[\w-]+\.[chS]:\w+")
+
+
+class NamedStep(NamedTuple):
+    """One step."""
+
+    name: str
+    """The shortest that means it and no other."""
+    routine: str
+    weaker: tuple[str, ...]
+    """Operations that may stand in its place."""
+    kernel: str
+    """The kernel's `file:function` that its routine stands for; empty: it does not say."""
+
+
+def named_steps(model: Model) -> tuple[list[NamedStep], bool]:
+    """All steps by routine, in the order in which they were met; and whether that is all."""
+    search = explored(model)
+    automaton = search.space.system.spec.automaton
+    kernel = _kernel_functions(automaton)
+    labels: dict[str, list[str]] = {}
+    for label, name in steps(automaton).items():
+        labels.setdefault(name, []).append(label)
+    found: dict[str, list[NamedStep]] = {}
+    for alike in labels.values():
+        op = automaton.ops[alike[0]]
+        if op.mnemonic not in NOT_STEPS:
+            *_, routine, _ = parts(alike[0])
+            routine = routine.partition("#")[0]
+            name, forms = _shortest(alike, automaton), weaker_forms(op)
+            step = NamedStep(name, routine, forms, kernel.get(routine, ""))
+            found.setdefault(routine, []).append(step)
+    return [step for of_one in found.values() for step in of_one], search.searched.complete
+
+
+def _shortest(alike: list[str], automaton: Automaton) -> str:
+    """The shortest pattern that names the steps with these labels and no others."""
+    *callers, routine, step = parts(alike[0])
+    bare, number = [name.partition("#")[0] for name in (*callers, routine)], step.partition("#")
+    names = (number[0], step)
+    candidates = [
+        f"{'/'.join(bare[-n:])}.{name}" for n in range(1, len(bare) + 1) for name in names
+    ]
+    for pattern in candidates:
+        if [label for label in automaton.ops if matches(pattern, label)] == alike:
+            return pattern
+    return alike[0]
+
+
+def _kernel_functions(automaton: Automaton) -> dict[str, str]:
+    """What the docstrings of routines say that they stand for, by the routine's name."""
+    told = {}
+    for function in automaton.purity.functions:
+        if found := _KERNEL.search(function.__doc__ or ""):
+            told[function.__name__] = found[0]
+    return told
