@@ -56,10 +56,16 @@ def small_of(witness: Witness, scenario: Scenario, states: int = STATES) -> Shru
     return shrink(witness, model_of(witness, scenario), states)
 
 
-NAMES = ["m08_count_before_tlbi", "m10_no_dsb_after_tlbi", "m20_no_dsb_before_populate"]
+MINUTES = pytest.mark.quality
+"""Each takes long: `nox -s quality` asks of these too."""
+NAMES = [
+    pytest.param("m08_count_before_tlbi", marks=MINUTES),
+    pytest.param("m10_no_dsb_after_tlbi", marks=MINUTES),
+    "m20_no_dsb_before_populate",
+]
 
 
-@pytest.mark.parametrize("name", [*NAMES, "m29_plain_load_in_wait"])
+@pytest.mark.parametrize("name", [*NAMES, pytest.param("m29_plain_load_in_wait", marks=MINUTES)])
 def test_failures_of_one_bug_become_one(name: str) -> None:
     scenario = twin(name)
     small = [small_of(first(scenario, seed), scenario) for seed in range(3)]

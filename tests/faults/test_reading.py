@@ -84,6 +84,7 @@ ALLOWED = {
     "new.py": "the template is ours",
     "guide.py": "so are the pages",
     "rules.py": "one of which it reads",
+    "page.py": "and what a page is put together from",
     "breadth_first.py": "the kernel's, about this process",
     "completion.py": "bash's",
 }
