@@ -41,7 +41,10 @@ def test_check_of_good_ones_and_bad_twins(simbbm: Cli) -> None:
     assert all(r["states"] > 10 and r["runs"] is None for r in rows)
 
 
-@pytest.mark.parametrize("more", [(), ("--max-states", "200", "--runs", "50")])
+@pytest.mark.parametrize(
+    "more",
+    [pytest.param((), marks=pytest.mark.quality), ("--max-states", "200", "--runs", "50")],
+)
 def test_the_number_of_searches_side_by_side_changes_nothing(
     simbbm: Cli, more: tuple[str, ...]
 ) -> None:

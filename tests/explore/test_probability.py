@@ -61,6 +61,7 @@ def test_chances_are_those_of_every_path(name: str) -> None:
     assert found.chances[0] == pytest.approx(float(wanted), rel=1e-9)
 
 
+@pytest.mark.quality
 def test_like_cpus_are_not_told_apart_by_chance() -> None:
     """With three CPUs the graph is folded by symmetry, and the probability is the same."""
     scenario = twin("m12_ttbr1_not_switched")
