@@ -17,8 +17,8 @@ from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.memory import Tables
 from simbbm.arm64.translation.tlb import LeafEntry, Tlbi
 from simbbm.arm64.translation.view import View
-from simbbm.arm64.translation.walks import is_leaf, is_table, leaf_entries
-from simbbm.core.system import STEP, Move
+from simbbm.arm64.translation.walks import Place, leaf_entries, read, table_entry
+from simbbm.core.system import STEP
 from simbbm.explore.counterexample.causes import written
 from simbbm.explore.runs.play import RunStep
 
@@ -35,10 +35,10 @@ class Origin(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """One walk that leads to an entry: where it starts, and the words that it reads."""
+    """One walk that leads to an entry: where it starts, and the word that it reads last."""
 
     start: str
-    words: tuple[int, ...]
+    word: int
 
 
 def origin(shared: Shared, steps: Sequence[RunStep], cpu: int, entry: LeafEntry) -> Origin:
@@ -49,7 +49,7 @@ def origin(shared: Shared, steps: Sequence[RunStep], cpu: int, entry: LeafEntry)
     telling = [] if since is None else [since]
     text = f"cpu{cpu} may hold {described(shared, entry)} {_begins(shared, steps, since)}"
     if way:
-        text += f": {way.start} reads it at {shared.name(way.words[-1])}"
+        text += f": {way.start} reads it at {shared.name(way.word)}"
     sentences = [text]
     later = steps[0 if since is None else since + 1 :]
     # Of several TLBIs the last one tells why the entry is there at the end.
@@ -59,7 +59,7 @@ def origin(shared: Shared, steps: Sequence[RunStep], cpu: int, entry: LeafEntry)
         if step is tlbi:
             happened = _survives(shared, step, cpu, entry)
         elif way:
-            happened = _replaced(shared, step, cpu, entry, way.words[-1])
+            happened = _replaced(shared, step, cpu, entry, way.word)
         if happened:
             sentences.append(happened)
             telling.append(step.step)
@@ -77,7 +77,7 @@ def origin(shared: Shared, steps: Sequence[RunStep], cpu: int, entry: LeafEntry)
 def _issued(steps: Sequence[RunStep], issuer: int, tlbi: Tlbi) -> int:
     """The last step at which a CPU issued this TLBI."""
     for step in reversed(steps):
-        move: Move = step.before.moves[step.k]
+        move = step.move
         effect = move.effect
         assert isinstance(effect, Effect)
         if move.cpu == issuer and effect.tlbi == tlbi:
@@ -108,7 +108,7 @@ def _holds(shared: Shared, view: View, entry: LeafEntry) -> bool:
 def _begins(shared: Shared, steps: Sequence[RunStep], since: int | None) -> str:
     if since is None:
         return "from the start"
-    move: Move = steps[since].before.moves[steps[since].k]
+    move = steps[since].move
     words = written(move)
     if not words:
         return f"since step {since}"
@@ -118,36 +118,18 @@ def _begins(shared: Shared, steps: Sequence[RunStep], since: int | None) -> str:
 def _way(shared: Shared, cpu: CpuState, tables: Tables, entry: LeafEntry) -> _Way | None:
     """The first walk, from a root or a cached table, that leads to an entry."""
     view = shared.mmus.view(cpu.mmu, tables)
-    for baddr, level, first, asid in view.starts(entry.va):
-        words = _words(shared, tables, baddr, level, entry.va - first)
-        if not words:
-            continue
-        *_, (word, at) = words
-        descriptor = tables.by_address[shared.geometry.table(word)].entries[
-            word - shared.geometry.table(word)
-        ]
-        size = shared.geometry.pages(at)
-        va = first + (entry.va - first) // size * size
-        found = leaf_entries(shared.geometry, descriptor, at, va, asid)
-        if any(leaf.includes(entry, shared.geometry) for leaf in found):
-            start = _start(shared, cpu, view, baddr)
-            return _Way(start, tuple(word for word, _ in words))
+    for start in view.starts(entry.va):
+        place = start
+        while (found := read(shared.geometry, tables, place, entry.va)) is not None:
+            below = table_entry(*found)
+            if below is None:
+                leaves = leaf_entries(shared.geometry, *found)
+                if any(leaf.includes(entry, shared.geometry) for leaf in leaves):
+                    index = shared.geometry.index(entry.va - place.va, place.level)
+                    return _Way(_start(shared, cpu, view, start.baddr), place.baddr + index)
+                break
+            place = Place(below.baddr, below.level + 1, below.va, below.asid)
     return None
-
-
-def _words(
-    shared: Shared, tables: Tables, baddr: int, level: int, page: int
-) -> list[tuple[int, int]]:
-    """The words that a walk reads down to a leaf, with their levels; none if it faults."""
-    words = []
-    while (table := tables.by_address.get(baddr)) is not None:
-        index = shared.geometry.index(page, level)
-        descriptor = table.entries[index]
-        words.append((baddr + index, level))
-        if not is_table(descriptor, level):
-            return words if is_leaf(descriptor, level) else []
-        baddr, level = descriptor.output, level + 1
-    return []
 
 
 def _start(shared: Shared, cpu: CpuState, view: View, baddr: int) -> str:
@@ -167,7 +149,7 @@ def _table(shared: Shared, baddr: int) -> str:
 
 def _acts(step: RunStep, cpu: int) -> bool:
     """Whether a TLBI acts on a CPU with this step."""
-    move: Move = step.before.moves[step.k]
+    move = step.move
     if move.cpu == cpu and move.kind == ACTS:
         return True
     effect = move.effect
@@ -179,7 +161,7 @@ def _acts(step: RunStep, cpu: int) -> bool:
 
 def _survives(shared: Shared, step: RunStep, cpu: int, entry: LeafEntry) -> str:
     """Why a TLBI leaves an entry where it was."""
-    move: Move = step.before.moves[step.k]
+    move = step.move
     state: Machine = step.after.state
     after = state.cpus[cpu]
     effect = move.effect
@@ -195,7 +177,7 @@ def _survives(shared: Shared, step: RunStep, cpu: int, entry: LeafEntry) -> str:
 
 def _replaced(shared: Shared, step: RunStep, cpu: int, entry: LeafEntry, word: int) -> str | None:
     """If a step takes an entry out of the tables: that it did, and that the CPU may keep it."""
-    move: Move = step.before.moves[step.k]
+    move = step.move
     if word not in written(move):
         return None
     state: Machine = step.after.state

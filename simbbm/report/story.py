@@ -13,7 +13,7 @@ from simbbm.arm64.translation.tlb import LeafEntry
 from simbbm.arm64.translation.translate import READ, WRITE, permitted
 from simbbm.arm64.translation.walks import Fault, walk_root
 from simbbm.check.properties import CATALOGUE
-from simbbm.core.system import STEP, Move, Problem
+from simbbm.core.system import STEP, Problem
 from simbbm.core.trace import TraceEvent, trace_digest
 from simbbm.explore.counterexample.causes import Causes
 from simbbm.explore.counterexample.explain import Explanation
@@ -105,7 +105,7 @@ def _ends(steps: list[RunStep], problem: Problem | None) -> Iterator[int]:
     if problem is None or problem.cpu is not None:
         return
     for cpu, state in enumerate(steps[-1].after.state.cpus):
-        moves = ((s.step, s.before.moves[s.k]) for s in steps)
+        moves = ((s.step, s.move) for s in steps)
         own = [step for step, move in moves if move.kind == STEP and move.cpu == cpu]
         if own and not state.finished:
             yield own[-1]
@@ -139,9 +139,9 @@ def _origins(shared: Shared, steps: list[RunStep], problem: Problem | None) -> I
 
 def _never_mapped(shared: Shared, steps: list[RunStep], problem: Problem | None) -> Iterator[str]:
     """Of an access that faults in the end: that its address was never mapped, if so it is."""
-    if problem is None or not steps or not any(" fault" in n for n in _last(steps).notes):
+    if problem is None or not steps or not any(" fault" in n for n in steps[-1].move.notes):
         return
-    move, state = _last(steps), steps[-1].before.state
+    move, state = steps[-1].move, steps[-1].before.state
     op = state.cpus[move.cpu].point.op
     if op is None or op.mnemonic.partition(".")[0] not in ACCESSES:
         return
@@ -155,15 +155,10 @@ def _never_mapped(shared: Shared, steps: list[RunStep], problem: Problem | None)
     yield f"cpu{move.cpu} never had a mapping of {shared.page_name(page)}, from the start on"
 
 
-def _last(steps: list[RunStep]) -> Move:
-    move: Move = steps[-1].before.moves[steps[-1].k]
-    return move
-
-
 def _kept(shared: Shared, steps: list[RunStep], around: list[RunStep]) -> Iterator[str]:
     """What the accesses of a round may find in the TLB though the tables say otherwise now."""
     for step in around:
-        move, state = step.before.moves[step.k], step.before.state
+        move, state = step.move, step.before.state
         cpu = state.cpus[move.cpu]
         op = cpu.point.op
         if move.duty or op is None or op.mnemonic.partition(".")[0] not in ACCESSES:

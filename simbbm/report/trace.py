@@ -61,7 +61,7 @@ def events(run: Run) -> Iterator[TraceEvent]:
 
 def event(shared: Shared, step: RunStep) -> TraceEvent:
     """Return one step as an event."""
-    move: Move = step.before.moves[step.k]
+    move = step.move
     before: Machine = step.before.state
     after: Machine = step.after.state
     effect = move.effect

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simbbm import discovery
-from simbbm.explore.counterexample.causes import Causes, Edge, How
+from simbbm.explore.counterexample.causes import Causes, Edge, How, read
 from simbbm.explore.runs.play import Run, RunStep
 from simbbm.explore.runs.run import run_one
 from simbbm.model import Model
@@ -51,3 +51,12 @@ def test_the_nearest_come_first_and_not_more_than_wanted() -> None:
     assert list(more)[:5] == list(some)
     assert [*more.values()] == sorted(more.values())
     assert len(more) == 20
+
+
+def test_a_load_reads_one_word_whatever_the_monitor_is_armed_on() -> None:
+    """The boot CPU's wait arms it on the flag, and the walk of the tables comes after that."""
+    model = Model(discovery.find("linear_map_split::good"), {"cpus": 2, "layout": "pmd"})
+    run = run_one(model, "random", 0)
+    armed = [s for s in run.played() if read(s) and s.before.state.cpus[s.move.cpu].monitor >= 0]
+    assert len(armed) > 3
+    assert all(len(read(step)) == 1 for step in armed)

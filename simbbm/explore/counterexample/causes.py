@@ -2,10 +2,11 @@
 
 A program is a function of what it has observed, and its control point keeps just that: for each of
 its frames the values that the frame's awaits returned. So a step depends on the steps at which
-these values were observed, and on nothing else of its own CPU; a routine that has returned counts
-with what it returned. A load depends on the write that it reads from, a store that reaches memory
-on the instruction that issued it, and a write on the one that it overwrites. That is the whole
-graph. Its edges, back from the end, say what a failure is about.
+these values were observed; a routine that has returned counts with what it returned. A load depends
+on the write that it reads from, a store that reaches memory on the instruction that issued it, and
+a write on the one that it overwrites. A wait that returns nothing leaves no trace in a history, so
+every step also depends, from further away, on the last one at which its CPU observed another's
+write. The edges, back from the end, say what a failure is about.
 
 Not covered: a listing, and a program with several instructions in flight, have no such control
 points; of them there are only the edges through memory.
@@ -112,11 +113,13 @@ def written(move: Move) -> range:
 
 def read(step: RunStep) -> frozenset[int]:
     """The words that a step observes, by physical address."""
-    move = step.before.moves[step.k]
-    mnemonic = step.before.state.cpus[move.cpu].mnemonic
-    if move.kind != STEP or not mnemonic.startswith(READS):
+    move = step.move
+    state = step.before.state.cpus[move.cpu]
+    if move.kind != STEP or not state.mnemonic.startswith(READS):
         return NO_STEPS
-    return frozenset(n for kind, n in move.footprint.reads if kind == Kind.WORD)
+    words = frozenset(n for kind, n in move.footprint.reads if kind == Kind.WORD)
+    # The word that the exclusive monitor is armed on is in every footprint, read or not.
+    return words - {state.monitor} or words
 
 
 def _edges(steps: Sequence[RunStep]) -> Iterator[Edge]:
@@ -125,7 +128,7 @@ def _edges(steps: Sequence[RunStep]) -> Iterator[Edge]:
     issuer: dict[tuple[int, int], int] = {}
     last_met: dict[int, int] = {}
     for step in steps:
-        move = step.before.moves[step.k]
+        move = step.move
         cpu = step.before.state.cpus[move.cpu]
         pending = cpu.buffer.stores
         met = None
@@ -134,7 +137,7 @@ def _edges(steps: Sequence[RunStep]) -> Iterator[Edge]:
             source = issuer.get((move.cpu, word)) if own else writer.get(word)
             if source is not None:
                 yield Edge(step.step, source, How.READS_FROM)
-                if steps[source].before.moves[steps[source].k].cpu != move.cpu:
+                if steps[source].move.cpu != move.cpu:
                     met = step.step
         if move.kind == STEP:
             if move.cpu in last_met:

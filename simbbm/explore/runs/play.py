@@ -47,6 +47,12 @@ class RunStep(NamedTuple):
     k: int
     after: Node[Any]
 
+    @property
+    def move(self) -> Move:
+        """The move that was taken."""
+        move: Move = self.before.moves[self.k]
+        return move
+
 
 class Run(NamedTuple):
     """The result of playing a schedule on a model."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from simbbm.arm64.agents import ACTS, COMPLETES
 from simbbm.arm64.context import Shared
-from simbbm.core.system import STEP, Move
+from simbbm.core.system import STEP
 from simbbm.explore.runs.play import RunStep
 
 READS, DRAINS, DELIVERS = "reads", "drains", "delivers"
@@ -30,7 +30,7 @@ def arrows(
     """All arrows of a run; `sources`: for loads and drains, the earlier steps."""
     found = [*_deliveries(shared, steps)]
     for step in steps:
-        how = READS if _move(step).kind == STEP else DRAINS
+        how = READS if step.move.kind == STEP else DRAINS
         found += (Arrow(step.step, earlier, how) for earlier in sources.get(step.step, ()))
     return tuple(sorted(found))
 
@@ -39,7 +39,7 @@ def _deliveries(shared: Shared, steps: Sequence[RunStep]) -> Iterator[Arrow]:
     """Where TLBIs go. Of several that are alike the one that was issued first acts first."""
     waiting: dict[tuple[int, int, str, str], deque[int]] = defaultdict(deque)
     for step in steps:
-        move = _move(step)
+        move = step.move
         if move.kind in (ACTS, COMPLETES):
             issued = waiting[move.cpu, move.issuer, move.what, move.kind]
             if issued:
@@ -53,8 +53,3 @@ def _deliveries(shared: Shared, steps: Sequence[RunStep]) -> Iterator[Arrow]:
                 more = after.pending_tlbis.count(pending) - before.pending_tlbis.count(pending)
                 what, kind = shared.tlbi_name(pending.tlbi), COMPLETES if pending.acted else ACTS
                 waiting[cpu, pending.issuer, what, kind].extend([step.step] * more)
-
-
-def _move(step: RunStep) -> Move:
-    move: Move = step.before.moves[step.k]
-    return move

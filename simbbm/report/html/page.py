@@ -97,7 +97,7 @@ def page_data(story: Story, model: Model, *, everything: bool = False) -> PageDa
     events = [
         (
             event.cpu,
-            KINDS.get(step.before.moves[step.k].kind, "event"),
+            KINDS.get(step.move.kind, "event"),
             tracks.number(event.text.removeprefix(f"{HARDWARE} ")),
             tracks.number(event.function),
             tracks.number("; ".join(event.notes)),
