@@ -1,8 +1,12 @@
-"""Many runs on many cores: a planner that does no I/O, workers, and an asyncio loop over them.
+"""Many runs, and many searches, on many cores: planners, one pool of workers, a loop between them.
 
-Read `planner` first: which runs are made next and when there is an answer, as rules without clocks
-or processes. `stress` is what the command line and the library call; `orchestrator` is the loop
-between planner and `pool`, whose processes run `worker`. A `tally` counts the results of runs, so
-that counts can be added in any order. `side_by_side` is for tasks that cannot be split, a process
-each: searches, and rows of tables.
+A planner does no I/O: it is told `events`, and says what is to be done next. Read `planner` first,
+that of a campaign: which runs are made next and when there is an answer. `tasks` has that of tasks
+which cannot be split. `orchestrator` is the asyncio loop that carries work from a planner to the
+`pool`, and tells it what has become of it. The pool's processes, made by `processes`, run `worker`.
+
+Campaigns: `stress` is what the command line and the library call, workers run `chunks`, a `tally`
+counts the results of runs so that counts can be added in any order, and `sampling` makes a row of
+it. Searches: `searches` makes rows in this process, `searches_elsewhere` in workers. `trials` are
+the campaigns of the kill table.
 """

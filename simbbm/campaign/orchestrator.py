@@ -1,133 +1,144 @@
-"""The asyncio loop between the planner and the pool: the only part of a campaign that does I/O.
+"""The asyncio loop between a planner and a pool: the only part that waits, and knows the time.
 
-Ctrl-C and its like cancel the main task; the campaign then ends with what it has.
-
-Futures of the pool are never cancelled, here or through asyncio: before Python 3.12 a pool that
-breaks while one of its futures is cancelled loses its manager thread. A chunk that is not wanted
-any more is forgotten; its process ends with the pool.
+Ctrl-C and its like cancel the task; the planner is told, and then ends with what it has.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
-from operator import itemgetter
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from time import monotonic
+from typing import Any, Generic
 
-from simbbm.campaign.planner import Chunk, Done, Dropped, Event, Interrupted, Lost, Planner, TimeUp
-from simbbm.campaign.pool import Pool
-from simbbm.campaign.worker import Report
+from simbbm.campaign.events import (
+    Done,
+    Dropped,
+    Event,
+    Interrupted,
+    Lost,
+    Planner,
+    Raised,
+    TimeUp,
+    W,
+)
+from simbbm.campaign.pool import Pool, WorkerLost
+from simbbm.core.errors import SimbbmError
 from simbbm.host import signals
 
 GRACE_SECONDS = 5.0
-"""How long chunks that are running may continue after the time is up: many times TARGET."""
+"""How long work that has begun may continue after the time is up."""
+
+Call = Callable[[W], tuple[Any, ...]]
+"""How work is done: a function and its arguments."""
 
 
-class Desk:
-    """The chunks that have been sent to the pool, and a queue of their results."""
+class Orchestrator(Generic[W]):
+    """Carries work from a planner to the workers of a pool, and back what has become of it."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(
+        self,
+        planner: Planner[W],
+        pool: Pool,
+        call: Call[W],
+        *,
+        seconds: float | None = None,
+        on_event: Callable[[], object] = lambda: None,
+        waiting: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        """`on_event` is called after events; the context `waiting` is entered to wait for them."""
+        self._planner = planner
         self._pool = pool
-        self._pending: dict[Chunk, Future[Report]] = {}
-        self._back = asyncio.Queue[tuple[Chunk, Future[Report]]]()
-        self._loop = asyncio.get_running_loop()
+        self._call = call
+        self._on_event = on_event
+        self._waiting = waiting
+        self._pending: dict[W, Future[Any]] = {}
+        self._back = asyncio.Queue[tuple[W, Future[Any]]]()
+        self._deadline = None if seconds is None else monotonic() + seconds
 
-    def submit(self, chunk: Chunk) -> None:
-        """Send a chunk to the pool."""
-        future = self._pending[chunk] = self._pool.submit(chunk)
-        future.add_done_callback(lambda ended: self._tell(chunk, ended))
+    async def finish(self) -> None:
+        """Go on until the planner has finished, or Ctrl-C; then close the pool."""
 
-    def _tell(self, chunk: Chunk, future: Future[Report]) -> None:
-        """Queue a result. Called in the pool's thread, perhaps after the loop has been closed."""
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._back.put_nowait, (chunk, future))
+        async def all_of_it() -> None:
+            try:
+                while not self._planner.finished:
+                    await self._step()
+            finally:
+                self._pool.close()
 
-    async def events(self, seconds: float | None) -> list[Event]:
-        """Wait for the next result, but not for longer than `seconds`; return it as events."""
+        await self._unless_interrupted(all_of_it())
+
+    async def advance(self) -> None:
+        """Wait until something has happened, or Ctrl-C."""
+        await self._unless_interrupted(self._step())
+
+    async def _unless_interrupted(self, work: Awaitable[None]) -> None:
+        """Do this; Ctrl-C ends it, and the planner is told."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        asked = asyncio.Event()
+
+        def stop() -> None:
+            asked.set()
+            if task is not None:
+                loop.call_soon_threadsafe(task.cancel)
+
+        with signals.told(stop):
+            try:
+                await work
+            except asyncio.CancelledError:
+                asked.set()
+        if asked.is_set():  # also if that was while it ended
+            self._planner.handle(Interrupted())
+
+    async def _step(self) -> None:
+        self._give_out(self._planner.handle())
+        left = None if self._deadline is None else self._deadline - monotonic()
+        if left is None or left > 0:
+            with self._waiting():
+                events = await self._events(left)
+        elif self._planner.time_up:
+            events = self._take_back(begun=True)
+        else:
+            events = [TimeUp(), *self._take_back(begun=False)]
+            self._deadline = monotonic() + GRACE_SECONDS
+        self._give_out(self._planner.handle(*events))
+        if events:
+            self._on_event()
+
+    def _give_out(self, every: Sequence[W]) -> None:
+        for work in every:
+            future = self._pending[work] = self._pool.submit(*self._call(work))
+            future.add_done_callback(partial(self._tell, work))
+
+    def _tell(self, work: W, future: Future[Any]) -> None:
+        self._back.put_nowait((work, future))
+
+    async def _events(self, seconds: float | None) -> list[Event[W]]:
+        """Wait for the next result, but not for longer than `seconds`; return it as an event."""
         try:
             async with asyncio.timeout(seconds):
-                chunk, future = await self._back.get()
+                work, future = await self._back.get()
         except TimeoutError:
             return []
-        if self._pending.get(chunk) is not future:
-            return []  # forgotten, or lost and sent again
-        if isinstance(future.exception(), BrokenProcessPool):
-            return self._lose()
-        del self._pending[chunk]
-        return [Done(chunk, *future.result())]
+        if self._pending.get(work) is not future:
+            return []  # taken back
+        del self._pending[work]
+        match future.exception():
+            case None:
+                return [Done(work, future.result())]
+            case WorkerLost() as lost:
+                return [Lost(work, str(lost))]
+            case SimbbmError() as error:
+                return [Raised(work, error)]
+            case error:
+                raise error
 
-    def _lose(self) -> list[Event]:
-        """A worker died, so that the pool is broken and all chunks under way are lost."""
-        import structlog  # noqa: PLC0415 - takes longer than a short campaign, and is seldom needed
-
-        events: list[Event] = []
-        lost = []
-        for chunk, future in sorted(self._pending.items(), key=itemgetter(0)):
-            if future.done() and not isinstance(future.exception(), BrokenProcessPool):
-                events.append(Done(chunk, *future.result()))
-            else:
-                lost.append(chunk)
-        structlog.get_logger().warning("worker lost", runs_again=[list(chunk) for chunk in lost])
-        self._pending.clear()
-        self._pool.rebuild()
-        return [*events, Lost(tuple(lost))]
-
-    def forget(self, *, begun: bool) -> list[Event]:
-        """Stop waiting for chunks: for those that are not running yet, or for all."""
-        chunks = [c for c, future in self._pending.items() if begun or not future.running()]
-        chunks = [c for c in chunks if not self._pending[c].done()]
-        for chunk in chunks:
-            del self._pending[chunk]
-        return [Dropped(chunk, begun) for chunk in chunks]
-
-
-async def conduct(
-    planner: Planner,
-    pool: Pool,
-    seconds: float | None = None,
-    on_event: Callable[[], object] | None = None,
-) -> None:
-    """Run a campaign until its planner has an answer; the pool is closed afterwards."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    asked = asyncio.Event()
-
-    def stop() -> None:
-        asked.set()
-        if task is not None:
-            loop.call_soon_threadsafe(task.cancel)
-
-    with signals.told(stop):
-        try:
-            await _until_answered(planner, Desk(pool), seconds, on_event)
-        except asyncio.CancelledError:
-            planner.handle(Interrupted())
-        finally:
-            pool.close()
-        if asked.is_set():  # also if that was while it ended
-            planner.handle(Interrupted())
-
-
-async def _until_answered(
-    planner: Planner,
-    desk: Desk,
-    seconds: float | None,
-    on_event: Callable[[], object] | None,
-) -> None:
-    deadline = None if seconds is None else monotonic() + seconds
-    chunks = planner.handle()
-    while not planner.finished:
-        for chunk in chunks:
-            desk.submit(chunk)
-        left = None if deadline is None else deadline - monotonic()
-        if left is None or left > 0:
-            events = await desk.events(left)
-        elif planner.time_up:
-            events = desk.forget(begun=True)
-        else:
-            events = [TimeUp(), *desk.forget(begun=False)]
-            deadline = monotonic() + GRACE_SECONDS
-        chunks = planner.handle(*events)
-        if on_event and events:
-            on_event()
+    def _take_back(self, *, begun: bool) -> list[Event[W]]:
+        """Stop waiting for what no worker has begun, or for all that has no answer yet."""
+        left = [work for work, future in self._pending.items() if not future.done()]
+        taken = [work for work in left if self._pending[work].cancel() or begun]
+        for work in taken:
+            del self._pending[work]
+        return [Dropped(work, begun) for work in taken]

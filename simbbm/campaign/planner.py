@@ -1,25 +1,33 @@
-"""The planner: which runs to make next, and when there is an answer. Events in, chunks out.
+"""The planner of a campaign: which runs to make next, and when there is an answer.
 
-It knows no asyncio, no clock and no processes (dask's WorkerState is made the same way), so that
-every order in which results can arrive is a unit test. Its rules:
+Events in, chunks out. It knows no asyncio, no clock and no processes (dask's WorkerState is made
+the same way), so that every order in which results can arrive is a unit test. Its rules:
 
 1. Numbers are handed out in order, in chunks that are sized to take TARGET seconds.
 2. The answer is that of the lowest run that ends the campaign: with `stop_first` the first failure,
    and always the first run that could not be made. Lower chunks are finished first, higher ones
    dropped, so that it does not depend on who was faster.
-3. When a worker is lost, all that was under way is lost with it. Those chunks are run again one at
-   a time, so that the next loss has a culprit. A chunk that loses its worker LOSSES_PER_CHUNK times
-   alone is given up, and the campaign says so.
+3. When a worker is lost, the chunk that it was running is given out again, before any new one. A
+   chunk that loses LOSSES_PER_CHUNK workers is given up, and the campaign says so.
 4. A chunk counts once, when its result is in; a lost one counts nothing.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from simbbm.campaign.tally import Tally
+from simbbm.campaign.events import (
+    Done,
+    Dropped,
+    Event,
+    Interrupted,
+    Lost,
+    Raised,
+    TimeUp,
+)
+from simbbm.campaign.tally import Broke, Report, Tally
 
 TARGET_SECONDS = 0.1
 CHUNK_FIRST = 8
@@ -37,41 +45,11 @@ class Chunk(NamedTuple):
     stop: int
 
 
-class Done(NamedTuple):
-    """A chunk's result is in."""
-
-    chunk: Chunk
-    tally: Tally
-    seconds: float
-
-
-class Lost(NamedTuple):
-    """A worker died; these chunks were under way, its own among them."""
-
-    chunks: tuple[Chunk, ...]
-
-
-class Dropped(NamedTuple):
-    """A chunk was taken back before it had a result, since time is up."""
-
-    chunk: Chunk
-    begun: bool = False
-    """Whether a worker was busy with it for longer than it should take."""
-
-
-class TimeUp(NamedTuple):
-    """No new runs, please."""
-
-
-class Interrupted(NamedTuple):
-    """No runs at all, please."""
-
-
-Event = Done | Lost | Dropped | TimeUp | Interrupted
+ChunkEvent = Event[Chunk]
 
 
 @dataclass
-class Planner:
+class ChunkPlanner:
     """The state of a campaign."""
 
     runs: int | None
@@ -81,7 +59,8 @@ class Planner:
     size: int = CHUNK_FIRST
     next: int = 0
     under_way: set[Chunk] = field(default_factory=set)
-    suspects: deque[Chunk] = field(default_factory=deque)
+    again: list[Chunk] = field(default_factory=list)
+    """Chunks that lost their worker."""
     losses: Counter[Chunk] = field(default_factory=Counter)
     given_up: list[Chunk] = field(default_factory=list)
     sum: Tally = field(default_factory=Tally)
@@ -95,14 +74,16 @@ class Planner:
     time_up: bool = False
     interrupted: bool = False
 
-    def handle(self, *events: Event) -> list[Chunk]:
+    def handle(self, *events: ChunkEvent) -> list[Chunk]:
         """Record some events; return the chunks to run next."""
         for event in events:
             match event:
-                case Done():
-                    self._done(event)
-                case Lost(chunks):
-                    self._lost(chunks)
+                case Done(chunk, report):
+                    self._done(chunk, report)
+                case Raised(chunk, error):
+                    self._done(chunk, Report(Tally(broke=Broke(chunk.start, error)), 0.0))
+                case Lost(chunk):
+                    self._lost(chunk)
                 case Dropped(chunk, begun):
                     self.under_way.discard(chunk)
                     self.given_up += [chunk] if begun else []
@@ -121,7 +102,7 @@ class Planner:
             return False
         if self.time_up:
             return True
-        return self._exhausted and not any(map(self._matters, self.suspects))
+        return self._exhausted and not any(map(self._matters, self.again))
 
     @property
     def complete(self) -> bool:
@@ -148,45 +129,38 @@ class Planner:
     def _matters(self, chunk: Chunk) -> bool:
         return self.cut is None or chunk.start <= self.cut
 
-    def _done(self, event: Done) -> None:
-        self.under_way.discard(event.chunk)
-        tally = event.tally
-        self.ahead[event.chunk.start] = event.chunk, tally
+    def _done(self, chunk: Chunk, report: Report) -> None:
+        self.under_way.discard(chunk)
+        tally = report.tally
+        self.ahead[chunk.start] = chunk, tally
         ends = [tally.broke.number] if tally.broke else []
         if tally.first and self.stop_first:
             ends.append(tally.first.number)
         if ends:
             self.cut = min(ends if self.cut is None else [self.cut, *ends])
         while self.summed in self.ahead and self._matters(self.ahead[self.summed][0]):
-            chunk, lowest = self.ahead.pop(self.summed)
-            self.sum.add(lowest)
-            self.summed = chunk.stop
-        if tally.runs and event.seconds > 0:
-            wanted = int(tally.runs / event.seconds * TARGET_SECONDS)
+            lowest, counts = self.ahead.pop(self.summed)
+            self.sum.add(counts)
+            self.summed = lowest.stop
+        if tally.runs and report.seconds > 0:
+            wanted = int(tally.runs / report.seconds * TARGET_SECONDS)
             self.size = max(1, min(wanted, GROWTH * self.size, CHUNK_MAX))
 
-    def _lost(self, chunks: tuple[Chunk, ...]) -> None:
+    def _lost(self, chunk: Chunk) -> None:
         self.lost_workers += 1
-        for chunk in sorted(chunks):
-            self.under_way.discard(chunk)
-            if len(chunks) == 1:
-                self.losses[chunk] += 1
-            if self.losses[chunk] >= LOSSES_PER_CHUNK:
-                self.given_up.append(chunk)
-            else:
-                self.suspects.append(chunk)
+        self.under_way.discard(chunk)
+        self.losses[chunk] += 1
+        if self.time_up or self.losses[chunk] >= LOSSES_PER_CHUNK:
+            self.given_up.append(chunk)
+        else:
+            self.again.append(chunk)
 
     def _submit(self) -> list[Chunk]:
-        chunks: list[Chunk] = []
         if self.time_up:
-            return chunks
-        while self.suspects:
-            if self.under_way:
-                return chunks
-            suspect = self.suspects.popleft()
-            if self._matters(suspect):
-                self.under_way.add(suspect)
-                return [suspect]
+            return []
+        chunks = [chunk for chunk in sorted(self.again) if self._matters(chunk)]
+        self.under_way.update(chunks)
+        self.again.clear()
         while len(self.under_way) < OUTSTANDING_PER_WORKER * self.jobs and not self._exhausted:
             chunk = self._next_chunk()
             self.under_way.add(chunk)

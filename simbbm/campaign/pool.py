@@ -1,126 +1,162 @@
-"""A pool of worker processes that can die, be rebuilt, and be stopped at once."""
+"""Worker processes that stay, and compute one answer each at a time.
+
+A worker that dies costs the answer that it was computing, and nothing else: another one takes its
+place when there is something to compute. All of it happens in the event loop of whoever asks.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import resource
-import signal
-import sys
-import tempfile
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from errno import EMFILE
-from multiprocessing import forkserver, resource_tracker
-from multiprocessing.context import BaseContext
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any, NamedTuple
 
-from simbbm.campaign.planner import Chunk
-from simbbm.campaign.worker import Job, Report, initialise, run_chunk
-from simbbm.core.errors import UsageError
-from simbbm.host import signals
-from simbbm.host.reading import quoted
-
-FILES_MIN = 24
-"""Files that may be open at once: with fewer, worker processes cannot be started."""
+from simbbm.campaign.processes import worker_context
+from simbbm.campaign.worker import Reply, Word, serve
+from simbbm.host.defects import defect
 
 
-FOLDER_MAX = 103 - len("/pymp-12345678/listener-12345678")
-"""Bytes of the name of the folder for temporary files: a socket's has at most 103 everywhere."""
+class WorkerLost(Exception):
+    """A worker ended without the answer that it was computing."""
+
+
+class _Asked(NamedTuple):
+    """Something to be computed, and where the answer goes."""
+
+    future: Future[Any]
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+
+
+class _Worker:
+    """A worker process, the pipe to it, and what it is computing."""
+
+    def __init__(self, context: Any, loop: asyncio.AbstractEventLoop) -> None:
+        pipe, theirs = context.Pipe()
+        self.pipe: Connection = pipe
+        self.process: BaseProcess = context.Process(target=serve, args=(theirs,), daemon=True)
+        self.asked: _Asked | None = None
+        self._loop = loop
+        try:
+            self.process.start()
+        except OSError:
+            self.pipe.close()
+            raise
+        finally:
+            theirs.close()
+
+    def listen(self, read: Callable[[_Worker], object]) -> None:
+        """Have `read` called whenever it has sent something, or has ended."""
+        self._loop.add_reader(self.pipe, read, self)
+
+    def ask(self, asked: _Asked) -> None:
+        """Send it something to compute; raise OSError if it has ended."""
+        self.pipe.send((asked.function, asked.args))
+        self.asked = asked
+
+    def end(self) -> None:
+        """End the process, whatever it is doing."""
+        self._loop.remove_reader(self.pipe)
+        self.pipe.close()
+        self.process.kill()
+        self.process.join()
 
 
 class Pool:
-    """Worker processes for one job."""
+    """Up to `jobs` workers. `on_word` is called with what they say before they have an answer."""
 
-    def __init__(self, job: Job, jobs: int) -> None:
-        self._job = job
+    def __init__(self, jobs: int, on_word: Callable[[Any], object] | None = None) -> None:
         self._jobs = jobs
-        self._context = worker_context(run_chunk.__module__, "simbbm.discovery")
-        self._executor = self._make()
+        self._on_word = on_word
+        self._context = worker_context()
+        self._workers: list[_Worker] = []
+        self._waiting = deque[_Asked]()
 
-    def _make(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self._jobs, mp_context=self._context, initializer=initialise)
+    @property
+    def pids(self) -> list[int]:
+        """The process numbers of the workers that there are now."""
+        return [worker.process.pid for worker in self._workers if worker.process.pid]
 
-    def submit(self, chunk: Chunk) -> Future[Report]:
-        """Run a chunk in a worker. Never raises: of a broken pool the future holds the error."""
-        try:
-            return self._executor.submit(run_chunk, self._job, *chunk)
-        except BrokenProcessPool as error:
-            future: Future[Report] = Future()
-            future.set_exception(error)
-            return future
+    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Have a function called by the next worker that is free; the event loop has to run.
 
-    def rebuild(self) -> None:
-        """Replace the processes after one died, which breaks the whole executor."""
-        self.close()
-        self._executor = self._make()
+        The future gets the answer; or the SimbbmError that was raised, WorkerLost, or the OSError
+        that kept a worker from being started. It can be cancelled until the function is called.
+        """
+        asked = _Asked(Future(), function, args)
+        self._waiting.append(asked)
+        self._give_out()
+        return asked.future
 
     def close(self) -> None:
-        """End the processes, whatever they are doing."""
-        # Running work cannot be cancelled, and its result is not wanted any more. There is no
-        # public way to reach the processes before Python 3.14.
-        for process in list((self._executor._processes or {}).values()):  # noqa: SLF001
-            process.kill()
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        """End all workers, whatever they are doing; what they were asked is not answered."""
+        self._waiting.clear()
+        while self._workers:
+            self._workers.pop().end()
+
+    def _give_out(self) -> None:
+        """Ask those who are free, as long as there is something to ask."""
+        while self._waiting:
+            worker = next((w for w in self._workers if w.asked is None), None)
+            if worker is None and len(self._workers) >= self._jobs:
+                return
+            asked = self._waiting.popleft()
+            if not asked.future.running() and not asked.future.set_running_or_notify_cancel():
+                continue
+            try:
+                worker = worker or self._another()
+            except OSError as error:
+                asked.future.set_exception(error)
+                continue
+            try:
+                worker.ask(asked)
+            except OSError:  # it ended while it had nothing to do
+                self._end(worker)
+                self._waiting.appendleft(asked)
+
+    def _another(self) -> _Worker:
+        worker = _Worker(self._context, asyncio.get_running_loop())
+        self._workers.append(worker)
+        worker.listen(self._read)
+        return worker
+
+    def _end(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        worker.end()
+
+    def _read(self, worker: _Worker) -> None:
+        """Take what a worker has sent, or that it has ended."""
+        try:
+            sent = worker.pipe.recv()
+        except (EOFError, OSError):
+            worker.process.join()
+            why = f"its process was lost ({_how(worker.process.exitcode)})"
+            sent = Reply(lost=why, last=True)
+        except Exception as error:  # noqa: BLE001 - raised by whoever waits for the answer
+            sent = Reply(error=defect(error))
+        if isinstance(sent, Word):
+            if self._on_word:
+                self._on_word(sent.text)
+            return
+        asked, worker.asked = worker.asked, None
+        if sent.last:
+            self._end(worker)
+        if asked is not None:
+            _answer(asked.future, sent)
+        self._give_out()
 
 
-def available_cpus() -> int:
-    """How many processes can run at once."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _answer(future: Future[Any], reply: Reply) -> None:
+    if reply.lost:
+        future.set_exception(WorkerLost(reply.lost))
+    elif reply.error:
+        future.set_exception(reply.error)
+    else:
+        future.set_result(reply.answer)
 
 
-def worker_context(*preload: str) -> BaseContext:
-    """How worker processes are made; `preload` are the modules that they will need.
-
-    They come from a fork server where there is one: plain fork is unsafe under the threads that a
-    progress display or a test runner has, and a bare spawn imports everything in every worker.
-    """
-    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < FILES_MIN:
-        raise OSError(EMFILE, os.strerror(EMFILE))
-    _require_folder()
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*preload])
-    _start_fork_server()
-    return context
-
-
-def _require_folder() -> None:
-    """Raise UsageError if there is no usable folder for temporary files: sockets are made there."""
-    try:
-        folder = tempfile.gettempdir()
-    except FileNotFoundError:
-        raise UsageError(
-            "no folder for temporary files can be written to, which worker processes need",
-            "set TMPDIR to one that can, and see ulimit -f",
-        ) from None
-    if len(os.fsencode(folder)) > FOLDER_MAX:
-        raise UsageError(
-            f"{quoted(folder)}: too long a name for the folder of temporary files",
-            "set TMPDIR to a shorter one",
-        )
-
-
-def _start_fork_server() -> None:
-    """Start it with signals blocked, which its children inherit.
-
-    Otherwise Ctrl-C would reach a worker before `initialise` makes it ignore signals, and end it
-    with a traceback; and a signal to all processes would end them before the parent can report what
-    they have found. The tracker of semaphores cleans up when the parent is gone; its warning about
-    that would appear on a terminal that others use by then, and is switched off.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals.ENDING)
-    sys.warnoptions.append(_QUIET)
-    try:
-        resource_tracker.ensure_running()  # where it is not running yet, this unblocks signals
-        signal.pthread_sigmask(signal.SIG_BLOCK, signals.ENDING)
-        forkserver.ensure_running()
-    finally:
-        sys.warnoptions.remove(_QUIET)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-_QUIET = "ignore:resource_tracker:UserWarning"
-"""An option -W of the processes that are started."""
+def _how(code: int | None) -> str:
+    return f"killed by signal {-code}" if code is not None and code < 0 else f"exit code {code}"

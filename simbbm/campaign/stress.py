@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, Literal
 
 import msgspec
 
-from simbbm.campaign.orchestrator import conduct
-from simbbm.campaign.planner import Planner
-from simbbm.campaign.pool import Pool, available_cpus
+from simbbm.campaign.chunks import Job, find_scenario, run_chunk
+from simbbm.campaign.orchestrator import Orchestrator
+from simbbm.campaign.planner import Chunk, ChunkPlanner
+from simbbm.campaign.pool import Pool
+from simbbm.campaign.processes import available_cpus
 from simbbm.campaign.tally import Tally
-from simbbm.campaign.worker import Job, find_scenario
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import UsageError
 from simbbm.explore.runs.live import require_live
@@ -105,18 +107,39 @@ def stress(
     scenario = find_scenario(request.finder, request.scenario_id)
     doubt = require_live(Model(scenario, request.params))
     jobs = request.jobs or available_cpus()
-    planner = Planner(request.runs, jobs, job.stop_first)
+    planner = ChunkPlanner(request.runs, jobs, job.stop_first)
+    logged = Counter[Chunk]()
     began = monotonic()
 
     def tell() -> None:
+        _log_losses(planner, logged)
         if on_progress:
             on_progress(_progress(planner, monotonic() - began))
 
-    asyncio.run(conduct(planner, Pool(job, jobs), request.time, tell))
+    asyncio.run(_conduct(planner, job, request.time, tell))
     return _result(planner, name, monotonic() - began, doubt, job.max_steps)
 
 
-def _progress(planner: Planner, seconds: float) -> Progress:
+async def _conduct(
+    planner: ChunkPlanner, job: Job, seconds: float | None, tell: Callable[[], object]
+) -> None:
+    def call(chunk: Chunk) -> tuple[Any, ...]:
+        return run_chunk, job, chunk
+
+    pool = Pool(planner.jobs)
+    await Orchestrator(planner, pool, call, seconds=seconds, on_event=tell).finish()
+
+
+def _log_losses(planner: ChunkPlanner, logged: Counter[Chunk]) -> None:
+    """Say which chunks have lost a worker since that was last said."""
+    if lost := planner.losses - logged:
+        import structlog  # noqa: PLC0415 - takes longer than a short campaign, and is seldom needed
+
+        logged += lost
+        structlog.get_logger().warning("worker lost", runs_again=sorted(map(list, lost)))
+
+
+def _progress(planner: ChunkPlanner, seconds: float) -> Progress:
     total = planner.total()
     return Progress(
         runs=total.runs,
@@ -128,7 +151,7 @@ def _progress(planner: Planner, seconds: float) -> Progress:
 
 
 def _result(
-    planner: Planner, name: str, seconds: float, doubt: str | None, max_steps: int
+    planner: ChunkPlanner, name: str, seconds: float, doubt: str | None, max_steps: int
 ) -> StressResult:
     total = planner.total()
     if total.broke:
@@ -166,7 +189,7 @@ def _result(
     )
 
 
-def _why_inconclusive(planner: Planner, total: Tally, max_steps: int) -> str:
+def _why_inconclusive(planner: ChunkPlanner, total: Tally, max_steps: int) -> str:
     if planner.interrupted:
         return "interrupted"
     if total.inconclusive:

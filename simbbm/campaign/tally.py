@@ -105,5 +105,12 @@ class Tally:
         )
 
 
+class Report(NamedTuple):
+    """The counts of some runs, and how long they took."""
+
+    tally: Tally
+    seconds: float
+
+
 def _number(event: Failed | Broke) -> int:
     return event.number

@@ -1,105 +1,102 @@
-"""What a worker process does: it finds the scenario once, runs chunks, and returns counts.
+"""What a worker process does: it computes one answer after the other, and dies with its parent.
 
-A worker keeps the machine that it built, with all states that it has judged. Traces and witnesses
-are made later, in the parent, by running one number again.
+An answer is computed by a function that the parent names, so that a worker serves campaigns and
+searches alike. What a function keeps in its module stays for the next one.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from importlib import import_module
+import traceback
+from contextlib import suppress
 from multiprocessing import parent_process
+from multiprocessing.connection import Connection
 from threading import Thread
-from time import perf_counter
 from typing import Any, NamedTuple
 
-from simbbm.campaign.tally import Broke, Tally
 from simbbm.core.errors import SimbbmError
-from simbbm.core.graph import Ended
-from simbbm.explore.runs.run import Runner
-from simbbm.explore.strategies.estimate import RUNS, Sample, Visitor
 from simbbm.host import signals
-from simbbm.model import Model
-from simbbm.scenario import Scenario
+from simbbm.host.defects import defect, whole_traceback
+from simbbm.host.memory import memory_used
+
+GROWTH_BYTES = 64 << 20
+"""Memory that a worker may keep of what it has computed. Python seldom gives memory back, and what
+one search has used must not count against the `--max-memory` of the next."""
 
 
-class Job(NamedTuple):
-    """What every chunk of a campaign has in common."""
+class Word(NamedTuple):
+    """What a function says before it has an answer."""
 
-    finder: str
-    scenario_id: str
-    params: tuple[tuple[str, Any], ...]
-    strategy: str
-    seed: int
-    max_steps: int
-    stop_first: bool
+    text: Any
 
 
-class Report(NamedTuple):
-    """The counts of a chunk, and how long its runs took."""
+class Reply(NamedTuple):
+    """An answer, or the error of the function, or why there is neither."""
 
-    tally: Tally
-    seconds: float
+    answer: Any = None
+    error: SimbbmError | None = None
+    lost: str = ""
+    last: bool = False
+    """Whether the process ends with it."""
 
 
-def initialise() -> None:
-    """Leave signals to the parent, and never outlive it."""
+_parent: Connection | None = None
+
+
+def say(text: Any) -> None:
+    """Tell the parent how far the function is that is called in this worker."""
+    if _parent is not None:
+        _send(_parent, Word(text))
+
+
+def serve(connection: Connection) -> None:
+    """The main function of a worker: answer what is asked until nobody asks any more."""
+    global _parent  # noqa: PLW0603 - a worker has one parent
+    _parent = connection
     signals.leave_to_parent()
     Thread(target=_follow_parent, daemon=True).start()
+    most = memory_used() + GROWTH_BYTES
+    while True:
+        try:
+            function, args = connection.recv()
+        except (EOFError, OSError):
+            return
+        reply = _reply(function, args)
+        if memory_used() > most:
+            reply = reply._replace(last=True)
+        try:
+            _send(connection, reply)
+        except Exception as error:  # noqa: BLE001 - what cannot be sent is a defect, too
+            _send(connection, Reply(error=_told(error)))
+        if reply.last:
+            return
+
+
+def _reply(function: Any, args: tuple[Any, ...]) -> Reply:
+    try:
+        return Reply(function(*args))
+    except MemoryError:
+        return Reply(lost="out of memory", last=True)
+    except SimbbmError as error:
+        return Reply(error=error)
+    except Exception as error:  # noqa: BLE001 - the parent raises it
+        return Reply(error=_told(error))
+
+
+def _told(error: Exception) -> SimbbmError:
+    if whole_traceback():
+        traceback.print_exception(error)
+    return defect(error)
+
+
+def _send(connection: Connection, what: Reply | Word) -> None:
+    with suppress(BrokenPipeError):  # the parent does not wait for it any more
+        connection.send(what)
 
 
 def _follow_parent() -> None:
+    """Never outlive the parent, however it ends."""
     parent = parent_process()
     if parent is not None:
         parent.join()
         os._exit(1)  # the main thread may be in the midst of a long run
-
-
-_kept: dict[Job, Runner] = {}
-"""The runner of the last job."""
-
-
-def run_chunk(job: Job, start: int, stop: int) -> Report:
-    """Run the numbers from `start` to before `stop`, or to the first failure if that is wanted."""
-    tally, sample = Tally(), Sample()
-    number = start
-    began = perf_counter()
-    try:
-        runner = _runner(job)
-        began = perf_counter()
-        for number in range(start, stop):
-            chooser = runner.chooser(number)
-            visitor = Visitor(chooser) if number < RUNS else None
-            run = runner.play(visitor or chooser)
-            tally.count(number, run, chooser)
-            if visitor:
-                sample.count(runner.model.graph, visitor, run.end)
-            if run.end.ended is not None and run.end.ended is not Ended.HOLDS:
-                tally.fail(number, run.outcome, chooser)
-                if job.stop_first:
-                    break
-    except SimbbmError as error:
-        # The exception has passed through the engine's processes, which cannot be used again.
-        _kept.clear()
-        tally.broke = Broke(number, error)
-    if sample.runs:
-        tally.samples.append(sample)
-    return Report(tally, perf_counter() - began)
-
-
-def _runner(job: Job) -> Runner:
-    runner = _kept.get(job)
-    if runner is None:
-        scenario = find_scenario(job.finder, job.scenario_id)
-        runner = Runner(Model(scenario, dict(job.params)), job.strategy, job.seed, job.max_steps)
-        _kept.clear()
-        _kept[job] = runner
-    return runner
-
-
-def find_scenario(finder: str, scenario_id: str) -> Scenario:
-    """Find a scenario by the finder's name, `module:function`."""
-    module, _, function = finder.partition(":")
-    find: Callable[[str], Scenario] = getattr(import_module(module), function)
-    return find(scenario_id)

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 from simbbm.host.terminal import stderr, visible
 
 if TYPE_CHECKING:
+    from simbbm.campaign.searches import SoFar, Tell
     from simbbm.campaign.stress import Progress
-    from simbbm.explore.search.breadth_first import Progress as SearchProgress
 
 SECONDS_BETWEEN_LINES = 10.0
-SECONDS_BEFORE_ESTIMATE = 2.0
 
 OnProgress = Callable[["Progress"], object]
 
@@ -98,48 +97,51 @@ def _bar(name: str) -> Iterator[OnProgress]:
         yield show
 
 
-@contextmanager
-def searching(
-    name: str, log_format: str, *, alone: bool = True, longest: Callable[[], int] = lambda: 0
-) -> Iterator[Callable[[SearchProgress], object]]:
-    """Show how far a search is while it runs; of several, a terminal shows only their names.
+class SearchView:
+    """How far searches are, while they run; of several a terminal shows only their names."""
 
-    `longest` gives about how many steps the runs of a scenario take: how far a search has to go.
-    """
-    about: list[int] = []
+    def __init__(self, log_format: str) -> None:
+        self._log_format = log_format
+        self._live = log_format == "console" and _on_terminal(sys.stderr)
+        self._said = monotonic()
 
-    def how_far(now: SearchProgress) -> str:
-        if not about and now.seconds >= SECONDS_BEFORE_ESTIMATE:
-            about.append(longest())
-        return _how_far(now, about[0] if about else 0)
+    @contextmanager
+    def searching(self, name: str) -> Iterator[Tell]:
+        """One search, in this process."""
+        if self._live:
+            with self._status(name) as update:
+                yield lambda text: update(f"{_described(name)}  {text()}")
+        else:
+            yield lambda text: self._now_and_then(name, text)
 
-    if log_format == "console" and _on_terminal(sys.stderr):
-        if not alone:
-            yield lambda _: None
-            return
+    @contextmanager
+    def waiting(self, names: str) -> Iterator[None]:
+        """Several, elsewhere."""
+        if self._live:
+            with self._status(names):
+                yield
+        else:
+            yield
+
+    def heard(self, so_far: SoFar) -> None:
+        """Log how far one of several is."""
+        if not self._live:
+            self._log(so_far.scenario, so_far.text)
+
+    @contextmanager
+    def _status(self, name: str) -> Iterator[Callable[[str], object]]:
         from rich.console import Console
 
-        shown = _described(name)
-        with Console(file=stderr()).status(shown) as status:
-            yield lambda now: status.update(f"{shown}  {how_far(now)}")
-    else:
-        said = monotonic()
+        with Console(file=stderr()).status(_described(name)) as status:
+            yield status.update
 
-        def show(now: SearchProgress) -> None:
-            nonlocal said
-            if monotonic() - said >= SECONDS_BETWEEN_LINES:
-                said = monotonic()
-                log = configure(log_format)
-                log.info("searching", scenario=name, so_far=how_far(now))
+    def _now_and_then(self, name: str, text: Callable[[], str]) -> None:
+        if monotonic() - self._said >= SECONDS_BETWEEN_LINES:
+            self._said = monotonic()
+            self._log(name, text())
 
-        yield show
-
-
-def _how_far(now: SearchProgress, about: int) -> str:
-    rate = now.states / now.seconds if now.seconds else 0.0
-    estimate = f" of about {about}" if about else ""
-    left = f"{now.frontier:,} left at distance {now.depth}{estimate}"
-    return f"{now.states:,} states, {left}, {rate:,.0f} states/s"
+    def _log(self, name: str, so_far: str) -> None:
+        configure(self._log_format).info("searching", scenario=name, so_far=so_far)
 
 
 def _lines(name: str, log_format: str) -> OnProgress:

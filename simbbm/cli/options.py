@@ -270,6 +270,18 @@ max_steps_option = click.option(
 jobs_option = click.option(
     "-j", "--jobs", type=click.IntRange(1, JOBS_MAX), help="Worker processes. [default: all cores]"
 )
+search_jobs_option = click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1, JOBS_MAX),
+    help="Worker processes. A search uses one core: several searches, or a sample, use more. "
+    "[default: all cores]",
+)
+cross_check_option = click.option(
+    "--cross-check",
+    is_flag=True,
+    help="Search again without reductions, as far as the limits go: two answers must not differ.",
+)
 witness_dir_option = click.option(
     "--witness-dir",
     type=click.Path(file_okay=False, path_type=Path),
@@ -277,6 +289,17 @@ witness_dir_option = click.option(
     show_default=True,
     help="Where witnesses of failing runs are written.",
 )
+
+
+def limit_options(function: F) -> F:
+    """Give a command the limits of a search."""
+    for name, kind, text in (
+        ("--max-memory", Size(), "Give up when this much memory is in use, e.g. 2g."),
+        ("--max-seconds", Duration(), "Give up after this long, e.g. 30s or 10m."),
+        ("--max-states", Count(), "Give up after this many states, e.g. 100k."),
+    ):
+        function = click.option(name, type=kind, help=text)(function)
+    return function
 
 
 def edit_options(command: F) -> F:

@@ -1,49 +1,38 @@
-"""From a result to the row that text and JSON are made of, to an exit code, and to a witness."""
+"""From a row to text, to an exit code, and to the commands that show its witness."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from textwrap import indent
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-import simbbm
 from simbbm import discovery
 from simbbm.check.verdict import Verdict, settles
 from simbbm.cli.exits import Exit
 from simbbm.core.errors import UsageError
-from simbbm.host import writing
 from simbbm.host.terminal import complain, echo, style
-from simbbm.model import Model
 from simbbm.report.rows import VerdictRow, encode
 
 if TYPE_CHECKING:
-    from simbbm.campaign.stress import StressResult
-    from simbbm.explore.runs.play import Run
-    from simbbm.explore.witness.recording import Witness
+    from simbbm.campaign.sampling import Sampled
+    from simbbm.campaign.searches import Proven
+    from simbbm.explore.witness.kept import Kept
+    from simbbm.explore.witness.record import Witness
 
-FAILURES = (Verdict.VIOLATED, Verdict.STUCK)
+
+def replay_command(kept: Kept) -> str:
+    """The command that replays a witness."""
+    return _command("replay", kept)
 
 
-class Kept(NamedTuple):
-    """A witness that was written, if it could be."""
+def show_command(kept: Kept) -> str:
+    """The command that shows a witness in columns."""
+    return _command("show", kept)
 
-    witness: Witness
-    token: str
-    path: Path | None
 
-    @property
-    def replay(self) -> str:
-        """The command that replays it."""
-        return self._command("replay")
-
-    @property
-    def show(self) -> str:
-        """The command that shows it in columns."""
-        return self._command("show")
-
-    def _command(self, verb: str) -> str:
-        named = shown(self.path) if self.path else self.token
-        return f"simbbm {verb} {named}{allowing(self.witness.scenario)}"
+def _command(verb: str, kept: Kept) -> str:
+    named = shown(kept.path) if kept.path else kept.token
+    return f"simbbm {verb} {named}{allowing(kept.witness.scenario)}"
 
 
 def allowing(scenario_id: str) -> str:
@@ -54,18 +43,22 @@ def allowing(scenario_id: str) -> str:
 
 def keep(witness: Witness, directory: Path) -> Kept:
     """Write a witness; if that fails, warn: the token says the same."""
-    from simbbm.explore.witness.recording import save, token
+    from simbbm.explore.witness.kept import keep as write
 
-    try:
-        path = save(witness, directory).absolute()
-    except OSError as error:
-        complain(f"warning: no witness written to {directory}: {writing.reason(error)}")
-        path = None
-    return Kept(witness, token(witness), path)
+    kept = write(witness, directory)
+    warn_of_unwritten(kept)
+    return kept
+
+
+def warn_of_unwritten(kept: Kept | None) -> None:
+    """Say why there is no file of a witness."""
+    if kept and kept.unwritten:
+        complain(f"warning: {kept.unwritten}")
 
 
 def keep_as(witness: Witness, path: Path) -> tuple[Kept, UsageError | None]:
     """Write a witness where a user wants it; an error is to be raised when all else is said."""
+    from simbbm.explore.witness.kept import Kept
     from simbbm.explore.witness.recording import save_as, token
 
     try:
@@ -89,68 +82,17 @@ def shown(path: Path) -> str:
     return quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
-def _basis(model: Model, kept: Kept | None) -> dict[str, Any]:
-    """What rows of every mode have."""
-    return {
-        "scenario": model.scenario.id,
-        "params": model.params,
-        "expect": str(model.scenario.expect),
-        "geometry": model.setup.geometry.name,
-        "certified": False if kept else None,
-        "witness": str(kept.path) if kept and kept.path else None,
-        "token": kept.token if kept else None,
-        "version": simbbm.__version__,
-    }
-
-
-def run_row(run: Run, kept: Kept | None, **more: Any) -> VerdictRow:
-    """The row of one run."""
-    failed = run.verdict in FAILURES
-    return VerdictRow(
-        **_basis(run.model, kept),
-        mode="run",
-        verdict=run.verdict,
-        property=run.property,
-        expected=run.expected,
-        message=run.message or run.doubt,
-        runs=1,
-        runs_requested=1,
-        failures=int(failed),
-        steps=run.steps,
-        length=run.steps if failed else None,
-        digest=run.digest,
-        **more,
-    )
-
-
-def sample_row(model: Model, result: StressResult, kept: Kept | None, **more: Any) -> VerdictRow:
-    """The row of many runs."""
-    return VerdictRow(
-        **_basis(model, kept),
-        mode="sample",
-        verdict=result.verdict,
-        property=result.property,
-        expected=model.scenario.expect.met_by(result.verdict, result.property),
-        message=result.message or None,
-        seconds=round(result.seconds, 3),
-        runs=result.runs,
-        runs_requested=result.runs_requested,
-        failures=sum(result.failures.values()),
-        first_failure=result.first_failure,
-        steps=result.steps,
-        length=result.failure.steps if result.failure else None,
-        strategy=result.strategy,
-        digest=result.failure.digest if result.failure else result.digest,
-        **more,
-    )
-
-
 def exit_of(row: VerdictRow, *, require_proof: bool = False) -> Exit:
     """The exit code that a row asks for."""
     if row.expected is False:
         return Exit.UNEXPECTED
     settled = settles(Verdict(row.verdict), proof_due=require_proof)
     return Exit.EXPECTED if settled else Exit.INCONCLUSIVE
+
+
+def exit_of_answer(answer: Proven | Sampled) -> Exit:
+    """The exit code that an answer asks for."""
+    return Exit.INTERRUPTED if answer.interrupted else exit_of(answer.row)
 
 
 def verdict_text(row: VerdictRow) -> str:
@@ -176,5 +118,5 @@ def say(row: VerdictRow, kept: Kept | None, how: str, *, as_json: bool) -> None:
         echo(indent(row.message, "  "))
     echo(f"  {how}")
     if kept:
-        echo(f"  show with:   {kept.show}")
-        echo(f"  replay with: {kept.replay}")
+        echo(f"  show with:   {show_command(kept)}")
+        echo(f"  replay with: {replay_command(kept)}")

@@ -5,5 +5,5 @@ of report needs. `trace` turns its steps into events (`inflight` those of instru
 `origins` says where entries that disagree came from, `explanation` what the counterexample needs
 and how likely it is. `forms` is the table of what a story is written as: `columns` (text), `html`
 (a page to step through), `as_json`, `ftrace`, `mermaid` and `perfetto_trace`. `rows` are the
-records that `--json` prints, from which texts are made.
+records that `--json` prints, from which texts are made, `verdict_rows` those of runs and searches.
 """

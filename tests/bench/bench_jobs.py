@@ -15,7 +15,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-from simbbm.campaign.pool import available_cpus
+from simbbm.campaign.processes import available_cpus
 from simbbm.campaign.stress import StressRequest, StressResult, stress
 
 ROUNDS = {10_000: 7, 100_000: 3}

@@ -8,19 +8,15 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simbbm.campaign.events import Done, Dropped, Interrupted, Lost, Raised, TimeUp
 from simbbm.campaign.planner import (
     LOSSES_IN_ALL,
     LOSSES_PER_CHUNK,
     OUTSTANDING_PER_WORKER,
     Chunk,
-    Done,
-    Dropped,
-    Interrupted,
-    Lost,
-    Planner,
-    TimeUp,
+    ChunkPlanner,
 )
-from simbbm.campaign.tally import Broke, Failed, Tally
+from simbbm.campaign.tally import Broke, Failed, Report, Tally
 from simbbm.check.verdict import Verdict
 from simbbm.core.choice import Polite
 from simbbm.core.errors import ScenarioError
@@ -66,7 +62,7 @@ def failure(number: int) -> Outcome:
     )
 
 
-def drive(planner: Planner, world: World, draw: Any) -> None:
+def drive(planner: ChunkPlanner, world: World, draw: Any) -> None:
     """Run a campaign; `draw(n)` says which of n chunks under way ends next, and how fast."""
     under_way = planner.handle()
     while not planner.finished:
@@ -74,14 +70,13 @@ def drive(planner: Planner, world: World, draw: Any) -> None:
         assert under_way, "nothing to wait for, and no answer"
         chunk = under_way.pop(draw(len(under_way)))
         if world.kills(chunk):
-            lost, under_way = (chunk, *under_way), []
-            under_way += planner.handle(Lost(lost))
+            under_way += planner.handle(Lost(chunk, "killed"))
         else:
             seconds = (0.001, 0.1, 3.0)[draw(3)]
-            under_way += planner.handle(Done(chunk, world.tally(chunk), seconds))
+            under_way += planner.handle(Done(chunk, Report(world.tally(chunk), seconds)))
 
 
-def summary(planner: Planner) -> tuple[Any, ...]:
+def summary(planner: ChunkPlanner) -> tuple[Any, ...]:
     total = planner.total()
     broke = total.broke.number if total.broke else None
     return (total.runs, total.steps, total.digest, total.failures, total.first, broke)
@@ -108,9 +103,9 @@ def test_any_order_of_arrival_gives_the_same_answer(
     data: st.DataObject,
 ) -> None:
     world = World(failing, broken, stop_first=stop_first)
-    planner = Planner(runs, jobs, stop_first)
+    planner = ChunkPlanner(runs, jobs, stop_first)
     drive(planner, world, lambda n: data.draw(st.integers(0, n - 1)))
-    alone = Planner(runs, 1, stop_first)
+    alone = ChunkPlanner(runs, 1, stop_first)
     drive(alone, world, lambda _: 0)
     whole = world.tally(Chunk(0, runs))
     broke = whole.broke.number if whole.broke else None
@@ -136,7 +131,7 @@ def test_a_deadly_run_is_given_up_and_nothing_else_is_lost_or_counted_twice(
     data: st.DataObject,
 ) -> None:
     world = World(failing, deadly=deadly, stop_first=False)
-    planner = Planner(runs, jobs, stop_first=False)
+    planner = ChunkPlanner(runs, jobs, stop_first=False)
     drive(planner, world, lambda n: data.draw(st.integers(0, n - 1)))
     given_up = {n for chunk in planner.given_up for n in range(*chunk)}
     done = Tally()
@@ -149,54 +144,61 @@ def test_a_deadly_run_is_given_up_and_nothing_else_is_lost_or_counted_twice(
     assert given_up >= {n for n in deadly if n < runs}
 
 
-def test_a_chunk_that_was_lost_once_is_run_again() -> None:
-    planner = Planner(100, 2, stop_first=True)
-    chunks = planner.handle()
-    (again,) = planner.handle(Lost(tuple(chunks)))
-    assert again == chunks[0]
-    assert planner.handle(Done(again, World().tally(again), 0.1)) == [chunks[1]]
+def test_a_chunk_that_was_lost_is_run_again() -> None:
+    planner = ChunkPlanner(100, 2, stop_first=True)
+    first, second, *_ = planner.handle()
+    assert planner.handle(Lost(second, "killed")) == [second]
+    for chunk in (first, second):
+        planner.handle(Done(chunk, Report(World().tally(chunk), 0.1)))
     assert planner.lost_workers == 1
+    assert planner.summed == second.stop
 
 
-def test_a_pool_that_always_dies_is_given_up() -> None:
-    planner = Planner(10_000, 1, stop_first=True)
-    chunks = planner.handle()
+def test_what_is_lost_again_and_again_ends_the_campaign() -> None:
+    planner = ChunkPlanner(100_000, 2, stop_first=True)
+    under_way = planner.handle()
     for _ in range(LOSSES_IN_ALL):
         assert not planner.finished
-        chunks = planner.handle(Lost(tuple(chunks)))
+        under_way += planner.handle(Lost(under_way.pop(0), "killed"))
     assert planner.finished
     assert not planner.complete
 
 
-def test_a_chunk_needs_several_losses_alone_to_be_given_up() -> None:
-    planner = Planner(24, 1, stop_first=True)
-    group = planner.handle()
-    waiting = planner.handle(Lost(tuple(group)))
-    alone = []
-    while waiting:
-        assert planner.handle() == [], "alone means alone"
-        (chunk,) = waiting
-        alone.append(chunk)
-        if chunk == group[0]:
-            waiting = planner.handle(Lost((chunk,)))
-        else:
-            waiting = planner.handle(Done(chunk, World().tally(chunk), 0.1))
-    assert alone.count(group[0]) == LOSSES_PER_CHUNK
-    assert sorted(set(alone)) == group
-    assert planner.given_up == group[:1]
+def test_a_chunk_needs_several_losses_to_be_given_up() -> None:
+    planner = ChunkPlanner(24, 1, stop_first=True)
+    deadly, *others = planner.handle()
+    for _ in range(LOSSES_PER_CHUNK - 1):
+        assert planner.handle(Lost(deadly, "killed")) == [deadly]
+    assert planner.handle(Lost(deadly, "killed")) == []
+    for chunk in others:
+        assert not planner.finished
+        planner.handle(Done(chunk, Report(World().tally(chunk), 0.1)))
+    assert planner.given_up == [deadly]
     assert planner.finished
     assert not planner.complete
     assert planner.total().runs == 16
 
 
+def test_what_a_chunk_raises_is_its_first_runs() -> None:
+    planner = ChunkPlanner(1000, 2, stop_first=True)
+    first, second, *_ = planner.handle()
+    planner.handle(Raised(second, ScenarioError("wrong")))
+    assert not planner.finished
+    planner.handle(Done(first, Report(World().tally(first), 0.1)))
+    assert planner.finished
+    broke = planner.total().broke
+    assert broke
+    assert broke.number == second.start
+
+
 def test_lower_chunks_are_finished_before_a_failure_is_the_answer() -> None:
-    planner = Planner(1000, 2, stop_first=True)
+    planner = ChunkPlanner(1000, 2, stop_first=True)
     world = World(frozenset({3, 20}))
     first, second, third, *others = planner.handle()
-    assert planner.handle(Done(third, world.tally(third), 0.1)) == []
+    assert planner.handle(Done(third, Report(world.tally(third), 0.1))) == []
     assert not planner.finished
-    assert planner.handle(Done(second, world.tally(second), 0.1)) == []
-    assert planner.handle(Done(first, world.tally(first), 0.1)) == []
+    assert planner.handle(Done(second, Report(world.tally(second), 0.1))) == []
+    assert planner.handle(Done(first, Report(world.tally(first), 0.1))) == []
     assert planner.finished
     assert others
     assert planner.total().first == Failed(3, failure(3))
@@ -204,65 +206,65 @@ def test_lower_chunks_are_finished_before_a_failure_is_the_answer() -> None:
 
 
 def test_a_higher_chunk_is_not_waited_for() -> None:
-    planner = Planner(1000, 2, stop_first=True)
+    planner = ChunkPlanner(1000, 2, stop_first=True)
     first, *_ = planner.handle()
-    planner.handle(Done(first, World(frozenset({0})).tally(first), 0.1))
+    planner.handle(Done(first, Report(World(frozenset({0})).tally(first), 0.1)))
     assert planner.finished
 
 
 def test_time_ends_a_campaign_without_new_chunks() -> None:
-    planner = Planner(None, 1, stop_first=True)
+    planner = ChunkPlanner(None, 1, stop_first=True)
     first, second, third, fourth = planner.handle()
     assert planner.handle(TimeUp(), Dropped(fourth), Dropped(third)) == []
     assert not planner.finished
     for chunk in (second, first):
-        assert planner.handle(Done(chunk, World().tally(chunk), 0.1)) == []
+        assert planner.handle(Done(chunk, Report(World().tally(chunk), 0.1))) == []
     assert planner.finished
     assert planner.complete
     assert planner.total().runs == second.stop
 
 
 def test_a_chunk_that_time_cut_off_leaves_the_campaign_incomplete() -> None:
-    planner = Planner(None, 1, stop_first=True)
+    planner = ChunkPlanner(None, 1, stop_first=True)
     first, second, *others = planner.handle()
-    planner.handle(TimeUp(), Done(first, World().tally(first), 0.1), *map(Dropped, others))
+    planner.handle(TimeUp(), Done(first, Report(World().tally(first), 0.1)), *map(Dropped, others))
     planner.handle(Dropped(second, begun=True))
     assert planner.finished
     assert not planner.complete
 
 
 def test_time_that_ends_before_all_runs_that_were_asked_for_is_incomplete() -> None:
-    planner = Planner(1000, 1, stop_first=True)
+    planner = ChunkPlanner(1000, 1, stop_first=True)
     first, *others = planner.handle()
-    planner.handle(TimeUp(), *map(Dropped, others), Done(first, World().tally(first), 0.1))
+    planner.handle(TimeUp(), *map(Dropped, others), Done(first, Report(World().tally(first), 0.1)))
     assert planner.finished
     assert not planner.complete
 
 
 def test_what_was_under_way_when_time_was_up_and_is_lost_is_not_run_again() -> None:
-    planner = Planner(None, 1, stop_first=True)
+    planner = ChunkPlanner(None, 1, stop_first=True)
     chunks = planner.handle()
     planner.handle(TimeUp())
-    assert planner.handle(Lost(tuple(chunks))) == []
+    assert planner.handle(*(Lost(chunk, "killed") for chunk in chunks)) == []
     assert planner.finished
     assert not planner.complete
 
 
 def test_an_interrupt_ends_everything_at_once() -> None:
-    planner = Planner(100, 2, stop_first=True)
+    planner = ChunkPlanner(100, 2, stop_first=True)
     first, *_ = planner.handle()
-    planner.handle(Done(first, World().tally(first), 0.1))
+    planner.handle(Done(first, Report(World().tally(first), 0.1)))
     assert planner.handle(Interrupted()) == []
     assert planner.finished
     assert planner.total().runs == 8
 
 
 def test_chunks_grow_to_take_a_tenth_of_a_second() -> None:
-    planner = Planner(None, 1, stop_first=True)
+    planner = ChunkPlanner(None, 1, stop_first=True)
     (chunk, *_) = planner.handle()
     for _ in range(10):
         made = chunk.stop - chunk.start
-        (chunk, *_) = planner.handle(Done(chunk, Tally(runs=made), made / 5000))
+        (chunk, *_) = planner.handle(Done(chunk, Report(Tally(runs=made), made / 5000)))
     assert planner.size == 500
-    planner.handle(Done(chunk, Tally(runs=500), 50.0))
+    planner.handle(Done(chunk, Report(Tally(runs=500), 50.0)))
     assert planner.size == 1

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from simbbm import discovery
-from simbbm.campaign.planner import Interrupted, Planner
-from simbbm.campaign.pool import available_cpus
+from simbbm.campaign.chunks import Job, run_chunk
+from simbbm.campaign.events import Interrupted
+from simbbm.campaign.planner import Chunk, ChunkPlanner
+from simbbm.campaign.processes import available_cpus
 from simbbm.campaign.stress import Progress, StressRequest, StressResult, _result, stress
-from simbbm.campaign.worker import Job, run_chunk
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.explore.runs.run import run_one
@@ -96,7 +97,8 @@ def test_every_run_done_is_sampled_and_says_what_that_means() -> None:
 def test_the_estimate_is_of_the_first_thousand_runs_whoever_makes_them() -> None:
     job = Job(TOYS, "toys::holds", (), "default", 3, 100, stop_first=True)
     counts = [
-        sum(s.runs for s in run_chunk(job, *c).tally.samples) for c in ((990, 1010), (1000, 1100))
+        sum(s.runs for s in run_chunk(job, Chunk(*c)).tally.samples)
+        for c in ((990, 1010), (1000, 1100))
     ]
     assert counts == [10, 0]
     results = [campaign("toys::holds", runs=runs, seed=3) for runs in (1000, 1500)]
@@ -226,7 +228,7 @@ def test_hash_seeds_change_nothing() -> None:
 
 
 def test_a_campaign_that_was_stopped_says_why_it_has_no_answer() -> None:
-    interrupted, short = (Planner(10, 1, stop_first=True) for _ in range(2))
+    interrupted, short = (ChunkPlanner(10, 1, stop_first=True) for _ in range(2))
     interrupted.handle(Interrupted())
 
     for planner, why in ((interrupted, "interrupted"), (short, "only 0 of 10 runs were done")):

@@ -16,14 +16,13 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import nullcontext
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from simbbm.campaign.side_by_side import SideBySide
+from simbbm.campaign.tasks import SideBySide
 from tests.cli.commandline import Cli
 
 GOOD, BAD = "linear_map_split::good", "linear_map_split::m10_no_dsb_after_tlbi"
@@ -312,11 +311,11 @@ def test_ctrl_c_keeps_what_was_found_behind_what_was_not(mine: Path, command: st
 
 
 def test_who_stops_listening_ends_the_processes() -> None:
-    sleeping = SideBySide(time.sleep, lambda *_, interrupted: interrupted, [0, 600], 2, nullcontext)
+    sleeping = SideBySide(time.sleep, lambda *_, interrupted: interrupted, [0, 600], 2)
     answers = iter(sleeping)
 
     assert next(answers) is None
-    assert 1 == len(active_children())
+    assert 2 == len(active_children()), "who has answered stays for the next"
     sleeping.stop()
 
     assert not active_children()

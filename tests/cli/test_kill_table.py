@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from multiprocessing.connection import Connection
-from multiprocessing.connection import wait as wait_for
+from itertools import count
 from pathlib import Path
+from signal import SIGINT, raise_signal
 from typing import Any
 
 import pytest
 
+from simbbm.campaign.pool import Pool
 from simbbm.explore.strategies.kill import COMPARED, CONTROL
 from tests.cli.commandline import Cli
 
@@ -133,16 +134,14 @@ def test_an_authors_mistake_does_not_stop_the_others(simbbm: Cli, mine: Path) ->
 
 
 def test_ctrl_c_keeps_what_was_found(simbbm: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    waits = 0
+    submit, begun = Pool.submit, count()
 
-    def wait(connections: list[Connection]) -> list[Any]:
-        nonlocal waits
-        waits += 1
-        if waits == 2:
-            raise KeyboardInterrupt
-        return wait_for(connections)
+    def interrupted(self: Pool, *asked: Any) -> Any:
+        if next(begun) % 2:
+            raise_signal(SIGINT)
+        return submit(self, *asked)
 
-    monkeypatch.setattr("simbbm.campaign.side_by_side.wait", wait)
+    monkeypatch.setattr(Pool, "submit", interrupted)
     given = ("check", "bbm_minimal", M10, *FEW, "-j", "1")
 
     shown = simbbm.ok(*given, code=130, COLUMNS="130")
@@ -150,7 +149,6 @@ def test_ctrl_c_keeps_what_was_found(simbbm: Cli, monkeypatch: pytest.MonkeyPatc
     assert "live_change " in shown.partition("95 %")[2]
     assert "  no_invalidation  interrupted\n" in shown
     assert "2 of 3 twins: no answer." in shown
-    waits = 0
     *found, error = simbbm.rows(*given, code=130)
     assert len(COMPARED) + 1 == len(found)
     assert "bbm_minimal::no_invalidation: interrupted" == error["message"]

@@ -22,7 +22,7 @@ from simbbm.cli.options import (
     parameters_option,
     witness_dir_option,
 )
-from simbbm.cli.verdicts import keep, shown
+from simbbm.cli.verdicts import keep, show_command, shown
 from simbbm.core.errors import UsageError
 from simbbm.explore.counterexample.ablate import Ablation, Ablator, Change
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
@@ -32,7 +32,7 @@ from simbbm.model import Model
 from simbbm.report.rows import AblationRow, encode
 
 if TYPE_CHECKING:
-    from simbbm.cli.verdicts import Kept
+    from simbbm.explore.witness.kept import Kept
     from simbbm.scenario import Scenario
 
 COLOURS = {"load-bearing": "red", "redundant": "green", "inconclusive": "yellow"}
@@ -244,7 +244,7 @@ class Page:
         if self.explain and row.why and row.result != "redundant":
             echo(f"      {row.why}")
             if kept:
-                echo(f"      show with: {kept.show}")
+                echo(f"      show with: {show_command(kept)}")
 
     def end(self, counts: Counter[str], why: str) -> None:
         """Print a summary."""

@@ -10,26 +10,36 @@ from typing import NamedTuple
 import click
 
 from simbbm import discovery
+from simbbm.campaign.sampling import Sampled, Sampling, sample
+from simbbm.campaign.searches import Bounds, Found, Proven, Wanted, searches
 from simbbm.cli.commands.kill_table import kill_options, show_kill_table, wanted_trials
 from simbbm.cli.exits import Exit, worst
+from simbbm.cli.logs import SearchView, configure, progress
 from simbbm.cli.options import (
     Count,
     Duration,
     ScenarioId,
     common,
+    cross_check_option,
     edit_options,
     examples,
+    limit_options,
     max_steps_option,
     parameters_option,
+    search_jobs_option,
     seed_option,
     strategy_option,
     witness_dir_option,
 )
-from simbbm.cli.proving import Bounds, Proven, cross_check_option, limit_options
-from simbbm.cli.sampling import Sampled, Wanted
-from simbbm.cli.searches import Found, jobs_option, searches
-from simbbm.cli.verdicts import exit_of, terminal_width, verdict_text
+from simbbm.cli.verdicts import (
+    exit_of,
+    replay_command,
+    terminal_width,
+    verdict_text,
+    warn_of_unwritten,
+)
 from simbbm.core.errors import ModelError, ScenarioError, SimbbmError, UsageError
+from simbbm.explore.runs.play import MAX_STEPS
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.strategies.named import strategy as read_strategy
 from simbbm.host.terminal import complain, echo, style
@@ -57,8 +67,9 @@ class Asked(NamedTuple):
     """What the command line asks for, whatever the scenario."""
 
     bounds: Bounds
-    runs: Wanted
+    sampling: Sampling
     require_proof: bool
+    log_format: str
 
 
 class Outcome(NamedTuple):
@@ -89,7 +100,7 @@ class Outcome(NamedTuple):
 @seed_option
 @strategy_option
 @max_steps_option
-@jobs_option
+@search_jobs_option
 @cross_check_option
 @click.option("--require-proof", is_flag=True, help="A sample is not enough: exit with 3.")
 @kill_options
@@ -148,11 +159,11 @@ def command(
             symmetry=True,
             ample=True,
             witness_dir=witness_dir,
-            log_format=log_format,
             cross_check=cross_check,
         ),
-        Wanted(runs, time, seed, name, max_steps, jobs, "first", witness_dir, log_format),
+        Sampling(runs, time, seed, name, max_steps or MAX_STEPS, jobs, "first", witness_dir),
         require_proof,
+        log_format,
     )
     return _held(named, broken, asked, jobs, as_json=as_json)
 
@@ -169,7 +180,8 @@ def _held(
     table = Table([scenario for scenario, _ in named], as_json=as_json)
     outcomes: list[Outcome] = []
     codes = _say_broken(broken, as_json=as_json)
-    searched = searches(named, asked.bounds, jobs)
+    every = [Wanted(scenario.id, params, asked.bounds) for scenario, params in named]
+    searched = searches(every, jobs, SearchView(asked.log_format))
     try:
         for (scenario, params), found in zip(named, searched, strict=False):
             outcome = _outcome(scenario, params, asked, found)
@@ -249,11 +261,13 @@ def _answer(
     """The answer of a search, or of a sample if the search hit a limit first."""
     if isinstance(found, ScenarioError | ModelError):
         raise found
-    if found.interrupted or found.lost or found.row.verdict != "INCONCLUSIVE":
-        return found
-    from simbbm.cli.sampling import sample
-
-    return sample(Model(scenario, params), asked.runs)
+    answer: Proven | Sampled = found
+    if not (found.interrupted or found.lost) and found.row.verdict == "INCONCLUSIVE":
+        configure(asked.log_format)
+        with progress(scenario.id, asked.log_format) as on_progress:
+            answer = sample(Model(scenario, params), asked.sampling, on_progress)
+    warn_of_unwritten(answer.kept)
+    return answer
 
 
 class Table:
@@ -374,5 +388,5 @@ def _show(answer: Proven | Sampled) -> None:
     witness = answer.kept.witness
     model = Model(discovery.find(witness.scenario), witness.params)
     story = tell(witness, model, explain(witness, model))
-    for line in render(story, width=terminal_width(), replay=answer.kept.replay):
+    for line in render(story, width=terminal_width(), replay=replay_command(answer.kept)):
         echo(styled(line))

@@ -7,18 +7,21 @@ from pathlib import Path
 import click
 
 from simbbm import discovery
+from simbbm.campaign.searches import Bounds, Wanted, searches
 from simbbm.cli.exits import Exit, worst
+from simbbm.cli.logs import SearchView
 from simbbm.cli.options import (
     common,
+    cross_check_option,
     edit_options,
     examples,
     ids_argument,
+    limit_options,
     parameters_option,
+    search_jobs_option,
     witness_dir_option,
 )
-from simbbm.cli.proving import Bounds, cross_check_option, limit_options
-from simbbm.cli.searches import jobs_option, searches
-from simbbm.cli.verdicts import say
+from simbbm.cli.verdicts import exit_of_answer, say, warn_of_unwritten
 from simbbm.core.errors import ModelError, ScenarioError
 from simbbm.explore.search.breadth_first import Limits
 
@@ -37,7 +40,7 @@ from simbbm.explore.search.breadth_first import Limits
 @click.option("--no-symmetry", is_flag=True, help="Tell CPUs apart that are alike.")
 @click.option("--no-ample", is_flag=True, help="Take every move in every state.")
 @cross_check_option
-@jobs_option
+@search_jobs_option
 @witness_dir_option
 @common
 @edit_options
@@ -69,17 +72,18 @@ def command(
         symmetry=not no_symmetry,
         ample=not no_ample,
         witness_dir=witness_dir,
-        log_format=log_format,
         explains=True,
         cross_check=cross_check,
     )
     codes: list[Exit] = []
-    searched = searches(zip(scenarios, every_params, strict=True), bounds, jobs)
+    every = [Wanted(s.id, p, bounds) for s, p in zip(scenarios, every_params, strict=True)]
+    searched = searches(every, jobs, SearchView(log_format))
     for found in searched:
         if isinstance(found, ScenarioError | ModelError):
             raise found
+        warn_of_unwritten(found.kept)
         say(found.row, found.kept, found.how, as_json=as_json)
-        codes.append(found.exit)
+        codes.append(exit_of_answer(found))
         if found.interrupted:
             searched.stop()
     return worst(codes)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from time import monotonic
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from simbbm import discovery
+from simbbm.campaign.trials import Found, Target, look_at_all
 from simbbm.cli import logs
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.verdicts import terminal_width
-from simbbm.core.errors import ScenarioError, UsageError
+from simbbm.core.errors import UsageError
 from simbbm.explore.runs.play import MAX_STEPS
-from simbbm.explore.strategies.kill import COMPARED, CONTROL, FEWEST_TRIALS, Kills, Trials, kills
+from simbbm.explore.strategies.kill import COMPARED, CONTROL, FEWEST_TRIALS, Kills, Trials
 from simbbm.host.terminal import complain, echo, style
-from simbbm.model import Model
 from simbbm.report.rows import ErrorRow, KillRow, encode
 from simbbm.scenario import Scenario
 
@@ -44,40 +42,13 @@ def kill_options(function: F) -> F:
     )(function)
 
 
-class Target(NamedTuple):
-    """A twin to be found, in a form that can be sent to another process."""
-
-    scenario: str
-    params: dict[str, Any]
-    strategies: tuple[str, ...]
-    trials: Trials
-
-    def __str__(self) -> str:
-        return self.scenario
-
-
-class Found(NamedTuple):
-    """A row of the table: what was found by column, or why it is not known."""
-
-    target: Target
-    by: dict[str, Kills]
-    why: str = ""
-    exit: Exit = Exit.EXPECTED
-
-
-def look(target: Target) -> Found:
-    """Make all campaigns of one twin."""
-    scenario = discovery.find(target.scenario)
-    try:
-        model = Model(scenario, target.params)
-        return Found(target, kills(model, target.strategies, target.trials))
-    except ScenarioError as error:
-        return Found(target, {}, str(error), Exit.USAGE)
-
-
-def unanswered(target: Target, why: str, *, interrupted: bool) -> Found:
-    """The row for a twin whose process ended before its campaigns."""
-    return Found(target, {}, why, Exit.INTERRUPTED if interrupted else Exit.INCONCLUSIVE)
+def exit_of(found: Found) -> Exit:
+    """The exit code that a row asks for."""
+    if found.error:
+        return Exit.USAGE
+    if found.interrupted:
+        return Exit.INTERRUPTED
+    return Exit.INCONCLUSIVE if found.why else Exit.EXPECTED
 
 
 def wanted_trials(
@@ -105,9 +76,6 @@ def show_kill_table(
     log_format: str,
 ) -> Exit:
     """Print the table of all bad twins among these scenarios, row by row."""
-    from simbbm.campaign.pool import available_cpus
-    from simbbm.campaign.side_by_side import SideBySide
-
     source = click.get_current_context().get_parameter_source("strategy")
     names = (strategy,) if source is ParameterSource.COMMANDLINE else COMPARED
     bad = [(scenario, params) for scenario, params in named if not scenario.expect.holds]
@@ -117,12 +85,11 @@ def show_kill_table(
     targets = [Target(scenario.id, dict(params), names, trials) for scenario, params in bad]
     page = JsonPage() if as_json else TextPage(targets, [*names, CONTROL])
     said, done, codes = monotonic(), 0, set[Exit]()
-    waiting = partial(logs.searching, log_format=log_format)
-    for found in SideBySide(look, unanswered, targets, jobs or available_cpus(), waiting):
+    for found in look_at_all(targets, jobs, logs.SearchView(log_format).waiting):
         page.add(found)
-        codes.add(found.exit)
+        codes.add(exit_of(found))
         done += not found.why
-        if found.exit is Exit.USAGE:
+        if found.error:
             complain(found.why)
         if monotonic() - said >= logs.SECONDS_BETWEEN_LINES:
             said = monotonic()
@@ -138,7 +105,7 @@ class JsonPage:
         """Print the entries of one twin."""
         target, trials = found.target, found.target.trials
         if found.why:
-            of = "" if found.exit is Exit.USAGE else f"{target.scenario}: "
+            of = "" if found.error else f"{target.scenario}: "
             echo(encode(ErrorRow(message=f"{of}{found.why}")))
         for column, entry in found.by.items():
             low, high = entry.interval
@@ -187,8 +154,7 @@ class TextPage:
             self._source = source
             echo(style(source, bold=True))
         if found.why:
-            usage = found.exit is Exit.USAGE
-            why = "error in the scenario" if usage else found.why
+            why = "error in the scenario" if found.error else found.why
             echo(f"  {_name(found.target)}  {why}")
             return
         entries = [found.by.get(column) for column in self._columns]

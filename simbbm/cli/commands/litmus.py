@@ -15,7 +15,7 @@ from simbbm.host.terminal import complain, echo, style
 from simbbm.report.rows import ErrorRow, encode
 
 if TYPE_CHECKING:
-    from simbbm.cli.verdicts import Kept
+    from simbbm.explore.witness.kept import Kept
     from simbbm.litmus.notation.reader import Line
     from simbbm.litmus.score import Judged
 
@@ -237,7 +237,7 @@ def _exit_of(test: Judged) -> Exit:
 
 def _show(test: Judged, wanted: Wanted) -> None:
     """Print a test; its final states if they are wanted, or the execution that should not be."""
-    from simbbm.cli.verdicts import keep
+    from simbbm.cli.verdicts import keep, show_command
     from simbbm.litmus.witness import witness_of
 
     result, kept = test.result, None
@@ -270,7 +270,7 @@ def _show(test: Judged, wanted: Wanted) -> None:
     else:
         echo(_text(row, wanted))
         for text, _, own in endings:
-            echo(f"  {text}\n  show with: {own.show}")
+            echo(f"  {text}\n  show with: {show_command(own)}")
 
 
 def _show_json(
@@ -314,6 +314,8 @@ def _text(row: LitmusRow, wanted: Wanted) -> str:
 
 def _show_outcomes(test: Judged, endings: list[tuple[str, bool, Kept]]) -> None:
     """Print the final states in herd's form."""
+    from simbbm.cli.verdicts import show_command
+
     assert test.result is not None
     positive = sum(reached for _, reached, _ in endings)
     complete = test.result.complete
@@ -321,7 +323,7 @@ def _show_outcomes(test: Judged, endings: list[tuple[str, bool, Kept]]) -> None:
     echo(f"States {len(endings)}{'' if complete else ', and perhaps more: a limit was hit'}")
     for text, reached, kept in endings:
         echo(f"{'*' if reached else ' '} {text}")
-        echo(style(f"    {kept.show}", dim=True))
+        echo(style(f"    {show_command(kept)}", dim=True))
     echo({True: "Ok", False: "No", None: "Unknown"}[test.ok])
     echo(f"Condition exists ({test.result.test.text.strip()})")
     observation = test.result.observation if complete else "Incomplete"

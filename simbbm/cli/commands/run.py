@@ -21,8 +21,9 @@ from simbbm.cli.options import (
     strategy_option,
     witness_dir_option,
 )
-from simbbm.cli.verdicts import FAILURES, exit_of, keep, keep_as, run_row, say
+from simbbm.cli.verdicts import exit_of, keep, keep_as, say
 from simbbm.core.errors import UsageError
+from simbbm.explore.counterexample.confirm import FAILURES
 from simbbm.explore.runs.play import MAX_STEPS
 from simbbm.explore.runs.run import run_one
 from simbbm.explore.strategies.named import strategy as read_strategy
@@ -72,6 +73,8 @@ def command(
 
     That says nothing of other schedules.
     """
+    from simbbm.report.verdict_rows import run_row
+
     plan = read_strategy(strategy)
     scenarios = discovery.select(ids)
     if output and len(scenarios) > 1:

@@ -19,9 +19,9 @@ from simbbm.cli.options import (
 from simbbm.host.terminal import echo, style
 
 if TYPE_CHECKING:
-    from simbbm.cli.verdicts import Kept
     from simbbm.explore.counterexample.explain import Explanation
     from simbbm.explore.counterexample.shrink import Shrunk
+    from simbbm.explore.witness.kept import Kept
 
 
 @click.command(
@@ -120,6 +120,8 @@ def _say_more(shrunk: Shrunk, kept: Kept, explained: Explanation | None, *, as_j
 
 def _say(shrunk: Shrunk, kept: Kept) -> None:
     """Print the result as soon as it is stored."""
+    from simbbm.cli.verdicts import show_command
+
     before, small = shrunk.before, shrunk.witness
     minimal = "locally minimal: leaving out any one step makes it no shorter"
     if shrunk.certified:
@@ -137,4 +139,4 @@ def _say(shrunk: Shrunk, kept: Kept) -> None:
     if shrunk.interrupted:
         echo("  interrupted: simpler parameters were not tried")
     echo(f"  token:       {kept.token}")
-    echo(f"  show with:   {kept.show}")
+    echo(f"  show with:   {show_command(kept)}")

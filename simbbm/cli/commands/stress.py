@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -22,6 +23,7 @@ from simbbm.cli.options import (
     strategy_option,
     witness_dir_option,
 )
+from simbbm.explore.runs.play import MAX_STEPS
 from simbbm.explore.strategies.named import strategy as read_strategy
 from simbbm.model import Model
 
@@ -63,7 +65,7 @@ def command(
     strategy: str,
     max_steps: int | None,
     jobs: int | None,
-    stop: str,
+    stop: Literal["first", "never"],
     witness_dir: Path,
     as_json: bool,
     log_format: str,
@@ -74,20 +76,24 @@ def command(
 
     Runs that all hold are a sample (SAMPLED), never a proof.
     """
-    from simbbm.cli.sampling import Wanted, sample
-    from simbbm.cli.verdicts import say
+    from simbbm.campaign.sampling import Sampling, sample
+    from simbbm.cli.logs import configure, progress
+    from simbbm.cli.verdicts import exit_of_answer, say, warn_of_unwritten
 
     name = read_strategy(strategy).name
     scenarios = discovery.select(ids)
     every_params = [s.parameters_from(dict(given)) for s in scenarios]
     if runs is None and time is None:
         runs = RUNS
-    wanted = Wanted(runs, time, seed, name, max_steps, jobs, stop, witness_dir, log_format)
+    wanted = Sampling(runs, time, seed, name, max_steps or MAX_STEPS, jobs, stop, witness_dir)
+    configure(log_format)
     codes: list[Exit] = []
     for scenario, params in zip(scenarios, every_params, strict=True):
-        sampled = sample(Model(scenario, params), wanted)
+        with progress(scenario.id, log_format) as on_progress:
+            sampled = sample(Model(scenario, params), wanted, on_progress)
+        warn_of_unwritten(sampled.kept)
         say(sampled.row, sampled.kept, sampled.how, as_json=as_json)
-        codes.append(sampled.exit)
+        codes.append(exit_of_answer(sampled))
         if sampled.interrupted:
             break
     return worst(codes)

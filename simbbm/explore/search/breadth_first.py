@@ -10,12 +10,10 @@ the bound on the probability that two states were taken for one: n**2 / 2**129 (
 
 from __future__ import annotations
 
-import resource
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -29,6 +27,7 @@ from simbbm.explore.search.digraph import backwards, following, reaching
 from simbbm.explore.search.fairness import Edge, Rounds, rounds
 from simbbm.explore.search.livelock import for_ever, nobody_ends
 from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.host.memory import memory_used
 
 EXACT = 1_000_000
 """Up to so many, states are kept whole."""
@@ -285,7 +284,7 @@ class Search:
             return f"--max-states {self.limits.states:,} reached"
         if self.limits.seconds is not None and seconds >= self.limits.seconds:
             return f"--max-seconds {self.limits.seconds:g} reached"
-        if self.limits.memory is not None and _memory() >= self.limits.memory:
+        if self.limits.memory is not None and memory_used() >= self.limits.memory:
             return f"--max-memory {self.limits.memory / 2**30:.3g} GiB reached"
         return None
 
@@ -319,15 +318,3 @@ class Search:
             target = self.number(after)
             assert target is not None
             yield Edge(move, target, places)
-
-
-def _memory() -> int:
-    """Bytes that this process uses now, so that memory freed by earlier searches does not count.
-
-    Where the system does not tell, its peak.
-    """
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return pages * resource.getpagesize()

@@ -1,36 +1,35 @@
-"""Many schedules of one scenario: what `stress` and `check` have in common."""
+"""Many schedules of one scenario, as a row: what `stress` and `check` have in common."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from msgspec import to_builtins
 
 from simbbm.check.verdict import Verdict
-from simbbm.cli.exits import Exit
-from simbbm.cli.logs import configure, progress
-from simbbm.cli.verdicts import Kept, exit_of, keep, sample_row
-from simbbm.explore.runs.play import MAX_STEPS
+from simbbm.explore.witness.kept import Kept, keep
+from simbbm.explore.witness.recording import witness_of
 from simbbm.model import Model
 from simbbm.report.rows import VerdictRow
+from simbbm.report.verdict_rows import basis
 
 if TYPE_CHECKING:
-    from simbbm.campaign.stress import StressResult
+    from simbbm.campaign.stress import Progress, StressResult
 
 
-class Wanted(NamedTuple):
-    """What the command line asks for, whatever the scenario."""
+class Sampling(NamedTuple):
+    """What is asked for, whatever the scenario."""
 
     runs: int | None
     time: float | None
     seed: int
     strategy: str
-    max_steps: int | None
+    max_steps: int
     jobs: int | None
-    stop: str
+    stop: Literal["first", "never"]
     witness_dir: Path
-    log_format: str
 
 
 class Sampled(NamedTuple):
@@ -41,18 +40,14 @@ class Sampled(NamedTuple):
     how: str
     interrupted: bool
 
-    @property
-    def exit(self) -> Exit:
-        """The exit code that it asks for."""
-        return Exit.INTERRUPTED if self.interrupted else exit_of(self.row)
 
-
-def sample(model: Model, wanted: Wanted) -> Sampled:
+def sample(
+    model: Model, wanted: Sampling, on_progress: Callable[[Progress], object] | None = None
+) -> Sampled:
     """Run many schedules of a model, and keep the first failing one as a witness."""
-    from simbbm.campaign.stress import StressRequest, stress
-    from simbbm.explore.witness.recording import witness_of
+    # asyncio and multiprocessing take longer to import than many a search that needs no sample.
+    from simbbm.campaign.stress import StressRequest, stress  # noqa: PLC0415
 
-    configure(wanted.log_format)
     request = StressRequest(
         scenario_id=model.scenario.id,
         params=model.params,
@@ -60,12 +55,11 @@ def sample(model: Model, wanted: Wanted) -> Sampled:
         time=wanted.time,
         seed=wanted.seed,
         strategy=wanted.strategy,
-        max_steps=wanted.max_steps or MAX_STEPS,
+        max_steps=wanted.max_steps,
         jobs=wanted.jobs,
-        stop="never" if wanted.stop == "never" else "first",
+        stop=wanted.stop,
     )
-    with progress(model.scenario.id, wanted.log_format) as on_progress:
-        result = stress(request, on_progress)
+    result = stress(request, on_progress)
     kept, interrupted = None, result.interrupted
     if result.first_failure is not None:
         plan, seed, number = wanted.strategy, wanted.seed, result.first_failure
@@ -74,16 +68,32 @@ def sample(model: Model, wanted: Wanted) -> Sampled:
             kept = keep(witness, wanted.witness_dir)
         except KeyboardInterrupt:  # the row still says which run it is
             interrupted = True
-    row = sample_row(
-        model,
-        result,
-        kept,
-        seed=wanted.seed,
+    notes = (f"note: {note}" for note in model.system.notes)
+    how = "\n  ".join((_how(result, wanted), *notes))
+    return Sampled(_row(model, result, kept, wanted.seed), kept, how, interrupted)
+
+
+def _row(model: Model, result: StressResult, kept: Kept | None, seed: int) -> VerdictRow:
+    return VerdictRow(
+        **basis(model, kept),
+        mode="sample",
+        verdict=result.verdict,
+        property=result.property,
+        expected=model.scenario.expect.met_by(result.verdict, result.property),
+        message=result.message or None,
+        seconds=round(result.seconds, 3),
+        runs=result.runs,
+        runs_requested=result.runs_requested,
+        failures=sum(result.failures.values()),
+        first_failure=result.first_failure,
+        steps=result.steps,
+        length=result.failure.steps if result.failure else None,
+        strategy=result.strategy,
+        digest=result.failure.digest if result.failure else result.digest,
+        seed=seed,
         surprises=result.surprises,
         estimate=_estimate(result) if result.verdict is Verdict.SAMPLED else None,
     )
-    notes = (f"note: {note}" for note in model.system.notes)
-    return Sampled(row, kept, "\n  ".join((_how(result, wanted), *notes)), interrupted)
 
 
 def _estimate(result: StressResult) -> dict[str, Any]:
@@ -95,7 +105,7 @@ def _estimate(result: StressResult) -> dict[str, Any]:
     return numbers
 
 
-def _how(result: StressResult, wanted: Wanted) -> str:
+def _how(result: StressResult, wanted: Sampling) -> str:
     """How the answer was found, in one line."""
     seen = f"seed {wanted.seed}, strategy {result.strategy}, {result.seconds:.1f} s"
     if result.first_failure is not None:

@@ -1,0 +1,82 @@
+"""What a campaign's workers do: find the scenario once, run chunks, and return counts.
+
+A worker keeps the machine that it built, with all states that it has judged. Traces and witnesses
+are made later, in the parent, by running one number again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from simbbm.campaign.planner import Chunk
+from simbbm.campaign.tally import Broke, Report, Tally
+from simbbm.core.errors import SimbbmError
+from simbbm.core.graph import Ended
+from simbbm.explore.runs.run import Runner
+from simbbm.explore.strategies.estimate import RUNS, Sample, Visitor
+from simbbm.model import Model
+from simbbm.scenario import Scenario
+
+
+class Job(NamedTuple):
+    """What every chunk of a campaign has in common."""
+
+    finder: str
+    scenario_id: str
+    params: tuple[tuple[str, Any], ...]
+    strategy: str
+    seed: int
+    max_steps: int
+    stop_first: bool
+
+
+_kept: dict[Job, Runner] = {}
+"""The runner of the last job."""
+
+
+def run_chunk(job: Job, chunk: Chunk) -> Report:
+    """Run the numbers of a chunk, or those up to the first failure if that is wanted."""
+    tally, sample = Tally(), Sample()
+    number = chunk.start
+    began = perf_counter()
+    try:
+        runner = _runner(job)
+        began = perf_counter()
+        for number in range(*chunk):
+            chooser = runner.chooser(number)
+            visitor = Visitor(chooser) if number < RUNS else None
+            run = runner.play(visitor or chooser)
+            tally.count(number, run, chooser)
+            if visitor:
+                sample.count(runner.model.graph, visitor, run.end)
+            if run.end.ended is not None and run.end.ended is not Ended.HOLDS:
+                tally.fail(number, run.outcome, chooser)
+                if job.stop_first:
+                    break
+    except SimbbmError as error:
+        # The exception has passed through the engine's processes, which cannot be used again.
+        _kept.clear()
+        tally.broke = Broke(number, error)
+    if sample.runs:
+        tally.samples.append(sample)
+    return Report(tally, perf_counter() - began)
+
+
+def _runner(job: Job) -> Runner:
+    runner = _kept.get(job)
+    if runner is None:
+        scenario = find_scenario(job.finder, job.scenario_id)
+        runner = Runner(Model(scenario, dict(job.params)), job.strategy, job.seed, job.max_steps)
+        _kept.clear()
+        _kept[job] = runner
+    return runner
+
+
+def find_scenario(finder: str, scenario_id: str) -> Scenario:
+    """Find a scenario by the finder's name, `module:function`."""
+    module, _, function = finder.partition(":")
+    find: Callable[[str], Scenario] = getattr(import_module(module), function)
+    return find(scenario_id)
