@@ -81,7 +81,8 @@ def _is_possible(model: Model, way: FailureKind, states: int) -> bool | None:
     failures nor cycles; otherwise all states are searched.
     """
     for ample in (True, False):
-        attempt = Attempt(model, Limits(states=states), frozenset({way}), ample=ample)
+        limits, wanted = Limits(states=states), frozenset({way})
+        attempt = Attempt(model, limits, wanted, ample=ample, system=model.system)
         if attempt.found(way):
             return True
         if not attempt.searched.complete:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from simbbm.arm64.machine import Arm64
 from simbbm.arm64.symmetry import NotAlikeError
 from simbbm.check.verdict import Verdict
 from simbbm.core.graph import Node
@@ -42,7 +43,8 @@ class Attempt:
     """One search of a model's states, and what it showed.
 
     It runs on a machine made anew: the steps that it reaches, and their order, are part of the
-    result, and its states, which may be many, are freed with it.
+    result, and its states, which may be many, are freed with it. Who asks for failures alone may
+    give it a `system` of the model that has been built already.
     """
 
     def __init__(
@@ -54,9 +56,11 @@ class Attempt:
         *,
         symmetry: bool = True,
         ample: bool = False,
+        system: Arm64 | None = None,
     ) -> None:
         self.model = model
-        self.space = ReducedSystem(model.anew().system, symmetry=symmetry, ample=ample)
+        built = system or model.anew().system
+        self.space = ReducedSystem(built, symmetry=symmetry, ample=ample)
         self.search = Search(self.space, limits, wanted, tell)
         try:
             self.searched = self._searched()
