@@ -254,7 +254,7 @@ class Arm64:
             return None
         seen = state._replace(memory=Memory(state.memory.tables, Unreadable()))
         for check in self.judged.always:
-            alone = (seen._replace(cpus=(cpu,)) for cpu in state.cpus if cpu not in fine)
+            alone = (seen._replace(cpus=(pe,)) for pe in state.cpus if pe not in fine)
             one = next((p for machine in alone if (p := check(self.shared, machine))), None)
             problem = check(self.shared, seen)
             if found := problem or one:
@@ -271,11 +271,11 @@ class Arm64:
     def unfinished(self, state: Machine) -> tuple[str, ...]:
         """Return the CPUs that have not finished, and what each waits for."""
         return tuple(
-            f"cpu{i} waits in {cpu.point.label}: {self._waits_for(cpu, i, state)}"
-            if cpu.point.op
+            f"cpu{i} waits in {pe.point.label}: {self._waits_for(pe, i, state)}"
+            if pe.point.op
             else f"cpu{i} waits with instructions in flight"
-            for i, cpu in enumerate(state.cpus)
-            if not cpu.finished
+            for i, pe in enumerate(state.cpus)
+            if not pe.finished
         )
 
     def _waits_for(self, pe: CpuState, number: int, state: Machine) -> str:
@@ -316,7 +316,7 @@ class Arm64:
 
     def digest(self, state: Machine) -> str:
         """Identify a state by content, equally on every machine."""
-        cpus = tuple(cpu.content() for cpu in state.cpus)
+        cpus = tuple(pe.content() for pe in state.cpus)
         return digest(state.memory.content(), cpus, state.failure)
 
 

@@ -49,8 +49,8 @@ class Judged:
 def owed_mask(state: Machine, by: int = -1) -> int:
     """Mask of the CPUs whose TLBIs others (of the mask `by`) have not completed."""
     mask = 0
-    for i, cpu in enumerate(state.cpus):
-        for pending in cpu.pending_tlbis:
+    for i, pe in enumerate(state.cpus):
+        for pending in pe.pending_tlbis:
             if pending.issuer != i and by >> i & 1:
                 mask |= 1 << pending.issuer
     return mask

@@ -81,8 +81,8 @@ CATALOGUE: dict[str, str] = {
 
 def _per_cpu(judge: Callable[[Shared, Machine, int, CpuState], str | None], name: str) -> Check:
     def check(shared: Shared, machine: Machine) -> Problem | None:
-        for number, cpu in enumerate(machine.cpus):
-            message = judge(shared, machine, number, cpu)
+        for number, pe in enumerate(machine.cpus):
+            message = judge(shared, machine, number, pe)
             if message:
                 return Problem(name, f"cpu{number}{message}", number)
         return None
@@ -283,10 +283,10 @@ def context_restored(regime: Regime) -> Property:
     """At the end every CPU runs under `regime`, with nothing masked."""
 
     def judge(shared: Shared, machine: Machine) -> Problem | None:  # noqa: ARG001 - a Check
-        for number, cpu in enumerate(machine.cpus):
-            now = cpu.mmu.regime
-            if now.synchronised() != regime or cpu.masked:
-                what = "its interrupts masked" if cpu.masked else "other translation registers"
+        for number, pe in enumerate(machine.cpus):
+            now = pe.mmu.regime
+            if now.synchronised() != regime or pe.masked:
+                what = "its interrupts masked" if pe.masked else "other translation registers"
                 message = f"cpu{number} ends with {what}"
                 return Problem("context_restored", message, number)
         return None

@@ -63,8 +63,8 @@ class Observer:
         """Return what a final state shows."""
         registers: list[tuple[int, int, object]] = []
         taken = []
-        for i, cpu in enumerate(state.cpus):
-            written, faults = _end_of(cpu)
+        for i, pe in enumerate(state.cpus):
+            written, faults = _end_of(pe)
             values = dict(written)
             lost = {self._stopped_by[i].get(number) for number, _ in faults}
             registers += (

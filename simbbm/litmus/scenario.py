@@ -72,7 +72,7 @@ def is_final(state: Machine) -> bool:
 
     What else hardware still does changes no outcome.
     """
-    return all(cpu.finished and not cpu.buffer.stores for cpu in state.cpus)
+    return all(pe.finished and not pe.buffer.stores for pe in state.cpus)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -115,9 +115,9 @@ def _begins(shared: Shared, steps: Sequence[RunStep], since: int | None) -> str:
     return f"since cpu{move.cpu}'s store reached {shared.name(words[0])} (step {since})"
 
 
-def _way(shared: Shared, cpu: CpuState, tables: Tables, entry: LeafEntry) -> _Way | None:
+def _way(shared: Shared, state: CpuState, tables: Tables, entry: LeafEntry) -> _Way | None:
     """The first walk, from a root or a cached table, that leads to an entry."""
-    view = shared.mmus.view(cpu.mmu, tables)
+    view = shared.mmus.view(state.mmu, tables)
     for start in view.starts(entry.va):
         place = start
         while (found := read(shared.geometry, tables, place, entry.va)) is not None:
@@ -126,17 +126,17 @@ def _way(shared: Shared, cpu: CpuState, tables: Tables, entry: LeafEntry) -> _Wa
                 leaves = leaf_entries(shared.geometry, *found)
                 if any(leaf.includes(entry, shared.geometry) for leaf in leaves):
                     index = shared.geometry.index(entry.va - place.va, place.level)
-                    return _Way(_start(shared, cpu, view, start.baddr), place.baddr + index)
+                    return _Way(_start(shared, state, view, start.baddr), place.baddr + index)
                 break
             place = Place(below.baddr, below.level + 1, below.va, below.asid)
     return None
 
 
-def _start(shared: Shared, cpu: CpuState, view: View, baddr: int) -> str:
+def _start(shared: Shared, state: CpuState, view: View, baddr: int) -> str:
     """Where a walk starts, in words: `View.starts` has roots first, then cached tables."""
     name = _table(shared, baddr)
     if any(root == baddr for _, root, *_ in view.roots):
-        *_, newest = cpu.mmu.regime.contexts()
+        *_, newest = state.mmu.regime.contexts()
         if any(root == baddr for root, *_ in newest.roots()):
             return f"a walk from {name}"
         return f"a walk from {name}, the root before (no context synchronisation yet),"

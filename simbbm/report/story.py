@@ -67,7 +67,7 @@ def tell(witness: Witness, model: Model, explained: Explanation | None = None) -
     around = [] if witness.loop is None else steps[witness.loop :]
     cpus: tuple[str, ...] = ()
     if steps:
-        features = (cpu.features for cpu in steps[0].before.state.cpus)
+        features = (pe.features for pe in steps[0].before.state.cpus)
         cpus = tuple(f"cpu{i}{_features(f)}" for i, f in enumerate(features))
     roots = {
         *_ends(steps, problem),

@@ -166,8 +166,8 @@ class _Histories:
 
     def __init__(self, steps: Sequence[RunStep]) -> None:
         self._frames: dict[int, list[_Frame]] = {}
-        for i, cpu in enumerate(steps[0].before.state.cpus if steps else ()):
-            self._frames[i] = [_Frame(p, (NO_STEPS,) * len(p.history)) for p in _stack(cpu.point)]
+        for i, pe in enumerate(steps[0].before.state.cpus if steps else ()):
+            self._frames[i] = [_Frame(p, (NO_STEPS,) * len(p.history)) for p in _stack(pe.point)]
 
     def observed(self, cpu: int) -> dict[int, int]:
         """The steps at which all was observed that the CPU's program goes by now.

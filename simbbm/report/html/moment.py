@@ -47,11 +47,11 @@ class Moments:
         found = {f"t{a}": self._table(a, table) for a, table in tables.by_address.items()}
         words = state.memory.data.items()
         found |= {f"w{a}": value(self._shared, word) for a, word in words}
-        for number, cpu in enumerate(state.cpus):
-            k = (cpu, tables, number)
+        for number, pe in enumerate(state.cpus):
+            k = (pe, tables, number)
             if k not in self._cpus:
                 self._cpus[k] = {
-                    f"c{number}.{name}": part for name, part in self._cpu(cpu, tables, number)
+                    f"c{number}.{name}": part for name, part in self._cpu(pe, tables, number)
                 }
             found |= self._cpus[k]
             if before:
@@ -72,22 +72,22 @@ class Moments:
             self._tables[k] = rows(self._shared, table, self._levels[address])
         return self._tables[k]
 
-    def _cpu(self, cpu: CpuState, tables: Tables, number: int) -> Iterator[tuple[str, Any]]:
+    def _cpu(self, pe: CpuState, tables: Tables, number: int) -> Iterator[tuple[str, Any]]:
         shared = self._shared
-        view = shared.mmus.view(cpu.mmu, tables)
-        yield "next", _next(shared, cpu)
-        yield "flight", [c.label for c in cpu.flight.code(cpu, number)] if cpu.flight else []
-        yield "roots", [*_roots(cpu)]
-        yield "regs", [*_registers(shared, cpu)]
-        k = (cpu.mmu, tables, cpu.features)
+        view = shared.mmus.view(pe.mmu, tables)
+        yield "next", _next(shared, pe)
+        yield "flight", [c.label for c in pe.flight.code(pe, number)] if pe.flight else []
+        yield "roots", [*_roots(pe)]
+        yield "regs", [*_registers(shared, pe)]
+        k = (pe.mmu, tables, pe.features)
         if k not in self._leaves:
-            self._leaves[k] = [*_leaves(shared, cpu, view, tables)]
+            self._leaves[k] = [*_leaves(shared, pe, view, tables)]
         yield "leaves", self._leaves[k]
         yield "tables", [*_cached(shared, view)]
-        yield "early", [*_early(shared, cpu)]
-        yield "stores", [*_stores(shared, cpu)]
-        yield "tlbis", [*_tlbis(shared, cpu)]
-        yield "state", [*_flags(shared, cpu)]
+        yield "early", [*_early(shared, pe)]
+        yield "stores", [*_stores(shared, pe)]
+        yield "tlbis", [*_tlbis(shared, pe)]
+        yield "state", [*_flags(shared, pe)]
 
 
 def span(shared: Shared, first: int, pages: int) -> str:
@@ -100,40 +100,40 @@ def span(shared: Shared, first: int, pages: int) -> str:
     return f"{start}..{last.removeprefix(name + plus) if plus else last}"
 
 
-def _next(shared: Shared, cpu: CpuState) -> list[str]:
+def _next(shared: Shared, state: CpuState) -> list[str]:
     """The routine that runs, and what it does next."""
-    if cpu.finished:
+    if state.finished:
         return ["", "finished"]
-    if cpu.point.op is None:
+    if state.point.op is None:
         return ["", ""]
-    return [function_of(cpu.point), instruction(shared, cpu.point.op)]
+    return [function_of(state.point), instruction(shared, state.point.op)]
 
 
-def _roots(cpu: CpuState) -> Iterator[list[Any]]:
+def _roots(state: CpuState) -> Iterator[list[Any]]:
     """Table, register and whether it is the newest value, of each that a walk may start from."""
-    regime = cpu.mmu.regime
+    regime = state.mmu.regime
     for name, values in (("TTBR0", regime.ttbr0), ("TTBR1", regime.ttbr1)):
         for ttbr in values:
             yield [ttbr.baddr, name, int(ttbr is values[-1])]
 
 
-def _registers(shared: Shared, cpu: CpuState) -> Iterator[list[Any]]:
+def _registers(shared: Shared, state: CpuState) -> Iterator[list[Any]]:
     """Each register with its values: those before the last are perhaps in effect still."""
-    regime = cpu.mmu.regime
+    regime = state.mmu.regime
     for name in ("ttbr0", "ttbr1", "tcr"):
         yield [name.upper(), *(value(shared, one) for one in getattr(regime, name))]
 
 
-def _leaves(shared: Shared, cpu: CpuState, view: View, tables: Tables) -> Iterator[list[str]]:
+def _leaves(shared: Shared, state: CpuState, view: View, tables: Tables) -> Iterator[list[str]]:
     """What the CPU may hold: pages, what kind of leaf, output with rights, what is remarkable."""
     geometry = shared.geometry
     closed = shared.hardware._replace(closure=True)
-    newest = cpu.mmu.regime.synchronised()
+    newest = state.mmu.regime.synchronised()
     now = build_view(geometry, closed, newest, (), (), tables).leaves
     for leaf in view.leaves:
         stale = without(geometry, [leaf], now)
         for entry in (*without(geometry, [leaf], stale), *stale):
-            mark = _disagrees(cpu, view, entry) or (STALE if entry in stale else "")
+            mark = _disagrees(state, view, entry) or (STALE if entry in stale else "")
             yield [*_described(shared, entry), mark]
 
 
@@ -148,7 +148,7 @@ def _described(shared: Shared, entry: LeafEntry) -> list[str]:
     return [span(shared, entry.va, entry.pages(shared.geometry)), kind, output]
 
 
-def _disagrees(cpu: CpuState, view: View, entry: LeafEntry) -> str:
+def _disagrees(state: CpuState, view: View, entry: LeafEntry) -> str:
     """Whether another entry says otherwise about an address that both match."""
     if entry.asid != GLOBAL and entry.asid not in view.asids:
         return ""
@@ -157,7 +157,7 @@ def _disagrees(cpu: CpuState, view: View, entry: LeafEntry) -> str:
     if any(view.conflicting(page) for page in pages):
         return CONFLICT
     if any(view.size_differs(page) for page in pages):
-        return TOLERATED if cpu.features.tolerates_size_change else CONFLICT
+        return TOLERATED if state.features.tolerates_size_change else CONFLICT
     return ""
 
 
@@ -177,38 +177,38 @@ def _table_span(shared: Shared, entry: TableEntry) -> str:
     return shared.page_name(entry.va) + asid
 
 
-def _early(shared: Shared, cpu: CpuState) -> Iterator[str]:
+def _early(shared: Shared, state: CpuState) -> Iterator[str]:
     """Results of translations that an access may have got in advance."""
-    for entry in cpu.mmu.early_leaves:
+    for entry in state.mmu.early_leaves:
         pages, kind, output = _described(shared, entry)
         yield f"{pages}: {kind} {output}"
-    for fault in cpu.mmu.early_faults:
+    for fault in state.mmu.early_faults:
         yield f"{span(shared, fault.va, fault.pages)}: {fault.fault}"
 
 
-def _stores(shared: Shared, cpu: CpuState) -> Iterator[list[Any]]:
+def _stores(shared: Shared, state: CpuState) -> Iterator[list[Any]]:
     """What waits to reach memory: text, and behind how many barriers."""
-    for store in cpu.buffer.stores[:STORES_MAX]:
+    for store in state.buffer.stores[:STORES_MAX]:
         words = ", ".join(value(shared, word) for word in store.words[:2])
         more = f", ... {len(store.words)} words" if len(store.words) > 2 else ""
         release = " (release)" if store.release else ""
         yield [f"{shared.name(store.address)} = {words}{more}{release}", store.group]
-    if len(cpu.buffer.stores) > STORES_MAX:
-        yield [f"and {len(cpu.buffer.stores) - STORES_MAX} more", 0]
+    if len(state.buffer.stores) > STORES_MAX:
+        yield [f"and {len(state.buffer.stores) - STORES_MAX} more", 0]
 
 
-def _tlbis(shared: Shared, cpu: CpuState) -> Iterator[str]:
-    for pending in cpu.pending_tlbis:
+def _tlbis(shared: Shared, state: CpuState) -> Iterator[str]:
+    for pending in state.pending_tlbis:
         how = "has acted, waits for older stores" if pending.acted else "has not acted yet"
         yield f"tlbi {shared.tlbi_name(pending.tlbi)} from cpu{pending.issuer}: {how}"
 
 
-def _flags(shared: Shared, cpu: CpuState) -> Iterator[str]:
-    if cpu.monitor != NOTHING:
-        yield f"exclusive monitor on {shared.name(cpu.monitor)}"
-    if cpu.event:
+def _flags(shared: Shared, state: CpuState) -> Iterator[str]:
+    if state.monitor != NOTHING:
+        yield f"exclusive monitor on {shared.name(state.monitor)}"
+    if state.event:
         yield "event register set"
-    if cpu.all_masked or cpu.masked:
-        yield "DAIF masked" if cpu.all_masked else "IRQs masked"
-    if cpu.saved:
+    if state.all_masked or state.masked:
+        yield "DAIF masked" if state.all_masked else "IRQs masked"
+    if state.saved:
         yield "in an exception handler"

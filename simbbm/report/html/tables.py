@@ -85,8 +85,8 @@ def layout(shared: Shared, states: Iterable[Machine]) -> tuple[Box, ...]:
     roots: dict[int, tuple[int, int]] = {}
     met = None
     for state in states:
-        for cpu in state.cpus:
-            for context in cpu.mmu.regime.contexts():
+        for pe in state.cpus:
+            for context in pe.mmu.regime.contexts():
                 for baddr, first, bits in sorted(context.roots(), reverse=True):
                     roots.setdefault(baddr, (shared.geometry.start_level(bits), first))
         if state.memory.tables is not met:
