@@ -31,6 +31,7 @@ from simbbm.check.verdict import Expectation
 from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.core.programs.blame import called
 from simbbm.core.programs.edits import NO_EDITS, Edits, edits
+from simbbm.host.reading import nearest
 from simbbm.parameters import CpuSet, Parameter, Range, cpu_set, parameters_of
 
 WITHOUT_DOCSTRINGS = 2
@@ -171,7 +172,9 @@ class Scenario:
         for name in given:
             if name not in known:
                 listed = ", ".join(f"{p.name}={p.allowed}" for p in self.parameters)
-                raise UsageError(f"{self.id} has no parameter {name}", f"it has {listed}")
+                close = nearest(name, known, cutoff=0.6)
+                meant = f"did you mean {close}? " if close else ""
+                raise UsageError(f"{self.id} has no parameter {name}", f"{meant}it has {listed}")
         values = {p.name: p.read(given.get(p.name, p.default)) for p in self.parameters}
         for p in self.parameters:
             if p.type == "cpus" and "cpus" in values:

@@ -121,7 +121,7 @@ class App(click.Group):
         except SimbbmError as error:
             return _fail(args, Exit.USAGE, error.message, error.hint)
         except click.UsageError as error:
-            path = error.ctx.command_path if error.ctx else prog_name
+            path = error.ctx.command_path if error.ctx else _command_path(prog_name, args)
             return _fail(args, Exit.USAGE, error.format_message(), f"see {path} --help")
         except MemoryError:
             return _fail(args, Exit.INTERNAL, "out of memory", "look at a smaller machine")
@@ -147,6 +147,11 @@ def _fail(args: Sequence[str], code: Exit, message: str, hint: str | None = None
             _mute()
     terminal.complain(f"{message}{f' ({hint})' if hint else ''}")
     return code
+
+
+def _command_path(prog_name: str, args: Sequence[str]) -> str:
+    """Whose help to look at, where click does not know: an option that lacks its argument."""
+    return " ".join((prog_name, *args[:1])) if args[:1] and args[0] in COMMANDS else prog_name
 
 
 def _line(text: str) -> str:

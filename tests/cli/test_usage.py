@@ -22,6 +22,8 @@ GOOD = "linear_map_split::good"
             "run bbm_minimal::good -p cpus=3",
             "bbm_minimal::good has no parameter cpus (it has noabort=boot|all|none|LIST, hardware=",
         ),
+        (f"check {GOOD} -p cpu=3", f"{GOOD} has no parameter cpu (did you mean cpus? it has cpus="),
+        ("check -p", "Option '-p' requires an argument. (see simbbm check --help)"),
         (f"run {GOOD} -p cpus=0", "cpus=0: not allowed (cpus is 2..16)"),
         (f"run {GOOD} -p cpus=1", "cpus=1: not allowed (cpus is 2..16)"),
         (f"run {GOOD} -p cpus=three", "cpus=three: not allowed (cpus is 2..16)"),
