@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -155,20 +156,18 @@ async def test_only_what_no_worker_has_begun_is_taken_back() -> None:
 @pytest.mark.asyncio
 async def test_a_lost_worker_costs_what_it_was_computing_and_is_replaced() -> None:
     """However it ends; what waits goes to others, and to the one that takes its place."""
-    pool = Pool(2)
-    killed = pool.submit(os.kill, 0, 0)  # begins the first worker
-    await asyncio.wrap_future(killed)
-    first, *_ = pool.pids
-    futures = [
-        pool.submit(time.sleep, 600),
-        pool.submit(os._exit, 7),
-        pool.submit(_memory_error),
-        pool.submit(divmod, 7, 2),
-    ]
-    await asyncio.wrap_future(futures[3])
-    os.kill(first, signal.SIGKILL)
-    ends = [await asyncio.wait_for(_ended(future), 60) for future in futures]
-    pool.close()
+    with closing(Pool(2)) as pool:
+        await asyncio.wrap_future(pool.submit(divmod, 7, 2))
+        (first,) = pool.pids
+        futures = [
+            pool.submit(time.sleep, 600),
+            pool.submit(os._exit, 7),
+            pool.submit(_memory_error),
+            pool.submit(divmod, 7, 2),
+        ]
+        await asyncio.wrap_future(futures[3])
+        os.kill(first, signal.SIGKILL)
+        ends = [await asyncio.wait_for(_ended(future), 60) for future in futures]
     assert ends == [
         "WorkerLost: its process was lost (killed by signal 9)",
         "WorkerLost: its process was lost (exit code 7)",
@@ -191,25 +190,23 @@ def _memory_error() -> None:
 
 @pytest.mark.asyncio
 async def test_a_worker_that_died_idle_costs_nothing() -> None:
-    pool = Pool(1)
-    assert await asyncio.wrap_future(pool.submit(divmod, 7, 2)) == (3, 1)
-    (idle,) = pool.pids
-    os.kill(idle, signal.SIGKILL)
-    time.sleep(0.5)  # noqa: ASYNC251 - the event loop shall hear nothing of it
-    assert await asyncio.wrap_future(pool.submit(divmod, 9, 2)) == (4, 1)
-    assert pool.pids
-    assert pool.pids != [idle]
-    pool.close()
+    with closing(Pool(1)) as pool:
+        assert await asyncio.wrap_future(pool.submit(divmod, 7, 2)) == (3, 1)
+        (idle,) = pool.pids
+        os.kill(idle, signal.SIGKILL)
+        time.sleep(0.5)  # noqa: ASYNC251 - the event loop shall hear nothing of it
+        assert await asyncio.wrap_future(pool.submit(divmod, 9, 2)) == (4, 1)
+        assert pool.pids
+        assert pool.pids != [idle]
 
 
 @pytest.mark.asyncio
 async def test_a_worker_stays_unless_it_has_grown() -> None:
     """Memory that one search keeps does not count against the limit of the next."""
-    pool = Pool(1)
-    pids = [await asyncio.wrap_future(pool.submit(os.getpid)) for _ in range(2)]
-    await asyncio.wrap_future(pool.submit(_grow, GROWTH_BYTES))
-    after = await asyncio.wrap_future(pool.submit(os.getpid))
-    pool.close()
+    with closing(Pool(1)) as pool:
+        pids = [await asyncio.wrap_future(pool.submit(os.getpid)) for _ in range(2)]
+        await asyncio.wrap_future(pool.submit(_grow, GROWTH_BYTES))
+        after = await asyncio.wrap_future(pool.submit(os.getpid))
     assert pids[0] == pids[1] != after
 
 

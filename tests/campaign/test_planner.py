@@ -250,6 +250,17 @@ def test_what_was_under_way_when_time_was_up_and_is_lost_is_not_run_again() -> N
     assert not planner.complete
 
 
+def test_the_last_chunk_lost_when_time_is_up_leaves_the_campaign_incomplete() -> None:
+    planner = ChunkPlanner(None, 1, stop_first=True)
+    *others, last = planner.handle()
+    planner.handle(TimeUp(), Lost(last, "killed"))
+    for chunk in others:
+        planner.handle(Done(chunk, Report(World().tally(chunk), 0.1)))
+    assert planner.finished
+    assert planner.given_up == [last]
+    assert not planner.complete
+
+
 def test_an_interrupt_ends_everything_at_once() -> None:
     planner = ChunkPlanner(100, 2, stop_first=True)
     first, *_ = planner.handle()
