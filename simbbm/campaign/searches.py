@@ -14,7 +14,6 @@ import simbbm
 from simbbm import discovery
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ModelError, ScenarioError, SimbbmError
-from simbbm.explore.counterexample.explain import explain
 from simbbm.explore.runs.run import run_one
 from simbbm.explore.search.attempt import Interrupted
 from simbbm.explore.search.breadth_first import INTERRUPTED, Limits, Progress
@@ -24,7 +23,6 @@ from simbbm.explore.witness.kept import Kept, keep
 from simbbm.explore.witness.record import Witness
 from simbbm.host.defects import defect, whole_traceback
 from simbbm.model import Model
-from simbbm.report.explanation import sentences, summary
 from simbbm.report.rows import VerdictRow
 from simbbm.report.verdict_rows import search_row, search_text
 
@@ -139,6 +137,10 @@ def _how_far(model: Model, tell: Tell) -> Callable[[Progress], object]:
 
 def _explained(row: VerdictRow, how: str, witness: Witness, model: Model) -> tuple[VerdictRow, str]:
     """Add what the counterexample needs of the hardware, and how likely it is."""
+    # Needed if something fails, by those who ask for it.
+    from simbbm.explore.counterexample.explain import explain  # noqa: PLC0415
+    from simbbm.report.explanation import sentences, summary  # noqa: PLC0415
+
     explained = explain(witness, model)
     if explained is None:
         return row, how

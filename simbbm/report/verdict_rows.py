@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -11,10 +11,12 @@ import simbbm
 from simbbm.check.verdict import Verdict
 from simbbm.explore.counterexample.confirm import FAILURES
 from simbbm.explore.runs.play import Run
-from simbbm.explore.search.prove import Proof, collision_bound
 from simbbm.explore.witness.kept import Kept
 from simbbm.model import Model
 from simbbm.report.rows import VerdictRow
+
+if TYPE_CHECKING:
+    from simbbm.explore.search.prove import Proof
 
 
 def basis(model: Model, kept: Kept | None) -> dict[str, Any]:
@@ -53,6 +55,8 @@ def run_row(run: Run, kept: Kept | None, **more: Any) -> VerdictRow:
 
 def search_row(model: Model, proof: Proof, kept: Kept | None) -> VerdictRow:
     """The row of a search of all states."""
+    from simbbm.explore.search.prove import collision_bound  # noqa: PLC0415 - not for a run's row
+
     return VerdictRow(
         **basis(model, kept) | {"certified": proof.certified},
         mode="explore",
@@ -81,6 +85,8 @@ def search_row(model: Model, proof: Proof, kept: Kept | None) -> VerdictRow:
 
 def search_text(params: Mapping[str, Any], proof: Proof) -> str:
     """How the answer was found: states visited, how they were stored, reductions."""
+    from simbbm.explore.search.prove import collision_bound  # noqa: PLC0415 - as above
+
     exact = "an exact store"
     if proof.hashed:
         exact = f"128-bit hashes, two states taken for one with p < {collision_bound(proof):.1g}"

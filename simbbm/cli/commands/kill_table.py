@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from simbbm.campaign.trials import Found, Target, look_at_all
 from simbbm.cli import logs
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.verdicts import terminal_width
@@ -19,6 +18,9 @@ from simbbm.explore.strategies.kill import COMPARED, CONTROL, FEWEST_TRIALS, Kil
 from simbbm.host.terminal import complain, echo, style
 from simbbm.report.rows import ErrorRow, KillRow, encode
 from simbbm.scenario import Scenario
+
+if TYPE_CHECKING:
+    from simbbm.campaign.trials import Found, Target
 
 MOST_TRIALS = 10_000
 
@@ -76,6 +78,8 @@ def show_kill_table(
     log_format: str,
 ) -> Exit:
     """Print the table of all bad twins among these scenarios, row by row."""
+    from simbbm.campaign.trials import Target, look_at_all
+
     source = click.get_current_context().get_parameter_source("strategy")
     names = (strategy,) if source is ParameterSource.COMMANDLINE else COMPARED
     bad = [(scenario, params) for scenario, params in named if not scenario.expect.holds]
