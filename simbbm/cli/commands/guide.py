@@ -1,7 +1,12 @@
-"""`simbbm guide`: pages that answer what a reader of a verdict asks next."""
+"""`simbbm guide`: pages that answer what a reader of a verdict asks next.
+
+On a terminal a page is set (headings, tables, code in colours) and goes through the pager; a pipe
+gets the Markdown as it is, and so does a terminal under NO_COLOR.
+"""
 
 from __future__ import annotations
 
+import os
 from importlib import resources
 
 import click
@@ -9,6 +14,7 @@ import click
 from simbbm.cli.options import examples
 from simbbm.core.errors import UsageError
 from simbbm.host.folding import reflowed
+from simbbm.host.pager import show
 from simbbm.host.reading import nearest
 from simbbm.host.terminal import echo, width
 
@@ -33,6 +39,8 @@ ORDER = (
     "changelog",
 )
 """Topics, as one would read them: what is modelled, why one may believe it, how to go on."""
+WIDTH_MAX = 104
+"""Longer lines are hard to read; code on the pages has up to 100 columns, and a margin."""
 
 
 def pages() -> dict[str, str]:
@@ -57,6 +65,20 @@ def command(topic: str | None) -> None:
         hint = f"pages are {', '.join(known)}" + (f"; nearest: {close}" if close else "")
         raise UsageError(f"no page {topic}", hint)
     text, columns = known[topic], width()
-    if columns is not None and columns < max(map(len, text.split("\n"))):
-        text = reflowed(text, columns)
-    echo(text, nl=False)
+    if columns is None:
+        echo(text, nl=False)
+    elif os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        show(reflowed(text, columns) if columns < max(map(len, text.split("\n"))) else text)
+    else:
+        show(typeset(text, columns))
+
+
+def typeset(text: str, columns: int) -> str:
+    """A page as it is shown on a terminal, with escape sequences for its colours."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console(width=min(columns, WIDTH_MAX), force_terminal=True)
+    with console.capture() as captured:
+        console.print(Markdown(text, hyperlinks=False))
+    return captured.get()
