@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar, overload
 
 import msgspec
 
@@ -214,29 +214,57 @@ def shrink(
     return made_small(*_recorded(witness, scenario), max_states)
 
 
+@overload
 def show(
     witness: Witness | str | Path,
     scenario: Scenario | str | None = None,
     *,
+    form: Literal["columns", "ftrace", "html", "json", "mermaid"] = "columns",
     width: int = 100,
     everything: bool = False,
     max_states: int = 5_000,
-) -> str:
-    """Tell a `witness` in columns, one a CPU: the text of `simbbm show`, without colours.
+) -> str: ...
 
-    Lines are at most `width` characters; steps that do not matter for the end are left out unless
-    `everything` is asked for. What the failure needs, and how likely it is, is looked for in
-    `max_states`. `scenario` as in `replay`. Raises ReplayDivergence if the witness does not fit the
-    scenario any more.
+
+@overload
+def show(
+    witness: Witness | str | Path,
+    scenario: Scenario | str | None = None,
+    *,
+    form: Literal["perfetto"],
+    width: int = 100,
+    everything: bool = False,
+    max_states: int = 5_000,
+) -> bytes: ...
+
+
+def show(
+    witness: Witness | str | Path,
+    scenario: Scenario | str | None = None,
+    *,
+    form: str = "columns",
+    width: int = 100,
+    everything: bool = False,
+    max_states: int = 5_000,
+) -> str | bytes:
+    """Tell a `witness` in a `form`: what `simbbm show --as` writes, in text without colours.
+
+    By default that is columns, one a CPU, with lines of at most `width` characters; `html` is a
+    page, `json` the whole trace, `mermaid` a diagram, `ftrace` text for other tools and `perfetto`
+    (bytes) a trace. Steps that do not matter for the end are left out unless `everything` is asked
+    for. What the failure needs, and how likely it is, is looked for in `max_states`. `scenario` as
+    in `replay`. Raises ReplayDivergence if the witness does not fit the scenario any more,
+    UsageError for a form that there is not, or that needs a package which is not installed.
     """
     from simbbm.explore.counterexample.explain import explain
-    from simbbm.report.columns import render
+    from simbbm.report.forms import FORMS, Request, require, whole, written
     from simbbm.report.story import tell
 
+    require(form)
     recorded, model = _recorded(witness, scenario)
-    story = tell(recorded, model, explain(recorded, model, max_states))
-    lines = render(story, width=width, everything=everything)
-    return "".join(f"{line.text}\n" for line in lines)
+    explained = explain(recorded, model, max_states) if FORMS[form].explained else None
+    story = tell(recorded, model, explained)
+    return whole(written(form, Request(story, everything=everything, width=width)))
 
 
 def _asked(scenario: Scenario | str, params: Parameters | None) -> Model:

@@ -119,7 +119,15 @@ def good(
         properties=(no_size_change_seen, no_tlb_conflict, terminates),
         hardware=hardware_for(hardware),
         handler=retry,
-        symbols={X: "x", PMD_VA: "pmd", PTE_VA: "pte", PMD: "pmd", PTE: "pte"},
+        symbols={
+            X: "x",
+            X + WORDS: "x+1",
+            PMD_VA: "pmd",
+            PTE_VA: "pte",
+            ROOT: "pgd",
+            PMD: "pmd",
+            PTE: "pte",
+        },
     )
 
 

@@ -109,7 +109,7 @@ def with_user_mm(
             *(p for p in setup.properties if p.name != "context_restored"),
             context_restored(regime),
         ),
-        symbols={**setup.symbols, **names},
+        symbols={**setup.symbols, **names, user.address: "user word"},
         table_names=setup.table_names | names.keys(),
     )
 

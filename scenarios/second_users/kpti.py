@@ -81,6 +81,7 @@ def good(
         ),
         symbols={**setup.symbols, **temp.names},
         table_names=setup.table_names | temp.names.keys(),
+        regions=(*temp.regions, *setup.regions),
     )
 
 

@@ -157,7 +157,11 @@ def good(
             context_restored(at.regime),
         ),
         handler=vectors if fault == "retried" else None,
-        symbols={**setup.symbols, flag: "onlined", by_idmap: "onlined"},
+        symbols={
+            **setup.symbols,
+            **dict.fromkeys((flag, by_idmap), "onlined"),
+            **dict.fromkeys((k.new_word, (first - KERNEL_PAGE) * words), "new_memory"),
+        },
     )
 
 

@@ -99,6 +99,7 @@ def realm(
     )
     words = {free: "page_alloc_available", free + 1: "cpu_on"}
     names = words | {k.physical(word): name for word, name in words.items()}
+    names[start * SCALED.page_words - 1] = "neighbour"
     others = tuple((p, start - p if p <= start < p + n else n) for p, n in at.mapped)
     changed = {
         "no_fault_on_live_map": no_fault_on_live_map(at.swapper, others),

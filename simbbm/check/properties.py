@@ -93,9 +93,10 @@ def _per_cpu(judge: Callable[[Shared, Machine, int, CpuState], str | None], name
 def _entry(shared: Shared, entry: LeafEntry) -> str:
     kind = {1: "level 1 block", 2: "level 2 block", 3: "page"}[entry.level]
     group = " of a contiguous group" if entry.contiguous else ""
-    count = f" x{entry.count}" if entry.count > 1 else ""
     va = shared.page_name(entry.va)
-    return f"{kind}{group} {va}{count} -> page {entry.page:#x}"
+    if entry.count == 1:
+        return f"{kind}{group} {va} -> page {entry.page:#x}"
+    return f"{entry.count} {kind}s{group} from {va} on -> pages from {entry.page:#x} on"
 
 
 def _met(shared: Shared, pe: CpuState, conflict: Conflict) -> str:
@@ -261,7 +262,7 @@ def all_ptes_at_end(regime: Regime, ranges: Ranges) -> Property:
         leaf = large_leaf(shared.geometry, regime, machine.memory.tables, ranges)
         if leaf is None:
             return None
-        message = f"at the end {_entry(shared, leaf)} is still there"
+        message = f"at the end there is still {_entry(shared, leaf)}"
         return Problem("all_ptes_at_end", message)
 
     return Property("all_ptes_at_end", final=judge, uniform=True)

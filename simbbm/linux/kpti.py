@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from itertools import count
 from typing import NamedTuple
 
+from simbbm.arm64.context import Region
 from simbbm.arm64.descriptor import INVALID_DESCRIPTOR, RW, TABLE, Descriptor, leaf
 from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Ttbr
-from simbbm.arm64.translation.builder import TableBuilder
+from simbbm.arm64.translation.builder import TABLE_NAMES, TableBuilder
 from simbbm.core.errors import UsageError
 from simbbm.core.program import repeat_until, routine
 from simbbm.linux.barrier import equals
@@ -45,11 +46,15 @@ class KptiKernel(Kernel):
 
 
 class TempMap(NamedTuple):
-    """KPTI's temporary map: tables and their names by physical address."""
+    """KPTI's temporary map: its tables by physical address."""
 
     kernel: KptiKernel
     tables: Mapping[int, tuple[Descriptor, ...]]
     names: Mapping[int, str]
+    """Of these tables, and of all that may be seen through a window: `window_pmd.3` is the fourth
+    table in the page that the window for level 2 tables maps."""
+    regions: tuple[Region, ...]
+    """The windows' pages."""
 
 
 def create_kpti_ng_temp_pgd(at: Layout, geometry: Geometry, k: Kernel) -> TempMap:
@@ -64,7 +69,7 @@ def create_kpti_ng_temp_pgd(at: Layout, geometry: Geometry, k: Kernel) -> TempMa
     for window in range(windows):
         builder.map(root, bits, page + window, 0, RW, allocate=allocate, invalid_as=0)
     ptes = [_pte(builder, root, bits, page + window) for window in range(windows)]
-    own = {pte // words: page + windows + i for i, pte in enumerate(ptes)}
+    own = {p: page + windows + i for i, p in enumerate(dict.fromkeys(a // words for a in ptes))}
     for physical, virtual in own.items():
         builder.map(root, bits, virtual, physical, RW, allocate=allocate)
     temp_ptes = tuple(own[pte // words] * words + pte % words for pte in ptes)
@@ -72,7 +77,13 @@ def create_kpti_ng_temp_pgd(at: Layout, geometry: Geometry, k: Kernel) -> TempMa
         k, KptiKernel, swapper=at.swapper, temp_pgd=root, temp_page=page, temp_ptes=temp_ptes
     )
     names = {a: n.replace("@", "@temp+") for a, n in builder.names.items()}
-    return TempMap(kernel, builder.contents(), names)
+    names |= {own[a // words] * words + a % words: n for a, n in names.items() if a // words in own}
+    levels = [TABLE_NAMES[level] for level in range(geometry.start_level(bits), LEAF_LEVEL + 1)]
+    for at_page, level in enumerate(levels, page):
+        first_words = range(at_page * words, (at_page + 1) * words, geometry.entries)
+        names |= {word: f"window_{level}.{i}" for i, word in enumerate(first_words)}
+    regions = tuple(Region(p, 1, f"window_{level}") for p, level in enumerate(levels, page))
+    return TempMap(kernel, builder.contents(), names, regions)
 
 
 def _pte(builder: TableBuilder, root: int, bits: int, page: int) -> int:

@@ -1,7 +1,8 @@
 """A counterexample as text: one column a CPU, one row a step, time runs down.
 
 What hardware does by itself stands in its CPU's column behind a `~`. A routine's name stands above
-its steps. Where the columns would be too narrow, it is a list with one line a step.
+its steps, the first time with the kernel's file and function that it stands for. Where the columns
+would be too narrow, it is a list with one line a step.
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ def _columns(story: Story, column: int, *, everything: bool) -> Iterator[Line]:
     heads = "".join(name.ljust(column) for name in story.cpus)
     yield Line(f"{'step':>{MARGIN - 2}}  {heads}".rstrip(), "head")
     routine: dict[int, str] = {}
+    met: set[str] = set()
     for event in _stretches(story, everything=everything):
         if isinstance(event, str):
             yield from _wrapped(event, MARGIN + column * len(story.cpus), " " * MARGIN, "elided")
@@ -104,8 +106,10 @@ def _columns(story: Story, column: int, *, everything: bool) -> Iterator[Line]:
         indent = " " * (MARGIN + event.cpu * column)
         if event.function and routine.get(event.cpu) != event.function:
             routine[event.cpu] = event.function
-            right = MARGIN + column * len(story.cpus)  # a long name may begin further to the left
-            yield Line(f"{indent[: right - len(event.function) - 1]}{event.function}:", "routine")
+            kernel = "" if event.function in met else _kernel(story, event.function)
+            met.add(event.function)
+            right = MARGIN + column * len(story.cpus)
+            yield from _routine(event.function, kernel, indent, column, right)
         lead = "" if is_hardware(event) else "  "
         cell = wrap(
             _text(story, event), column - 1, initial_indent=lead, subsequent_indent=lead + "    "
@@ -115,13 +119,35 @@ def _columns(story: Story, column: int, *, everything: bool) -> Iterator[Line]:
         yield from (Line(indent + more, style) for more in cell[1:])
 
 
+def _routine(name: str, kernel: str, indent: str, column: int, right: int) -> Iterator[Line]:
+    """A routine's name above its steps; one that is too long begins further to the left."""
+    beside = f" ({kernel})" if kernel else ""
+    if len(name + beside) < column:
+        yield Line(f"{indent}{name}{beside}:", "routine")
+        return
+    yield Line(f"{indent[: right - len(name) - 1]}{name}:", "routine")
+    if kernel:
+        yield Line(f"{indent[: right - len(kernel) - 3]} ({kernel})", "routine")
+
+
+def _kernel(story: Story, name: str) -> str:
+    """Where the kernel has a routine: file, and function where its name is another one."""
+    file, _, function = story.kernel.get(name, "").partition(":")
+    return file if function in ("", name) else f"{file}:{function}"
+
+
 def _list(story: Story, width: int, *, everything: bool) -> Iterator[Line]:
+    met: set[str] = set()
     for event in _stretches(story, everything=everything):
         if isinstance(event, str):
             yield from _wrapped(event, width, " " * MARGIN, "elided")
             continue
         who = f"cpu{event.cpu} "
         where = f"{event.function}: " if event.function else ""
+        if where and event.function not in met:
+            kernel = _kernel(story, event.function)
+            where = f"{event.function} ({kernel}): " if kernel else where
+            met.add(event.function)
         lead = _number(story, event) + who
         yield from _wrapped(
             where + _text(story, event), width, lead, _style(story, event), " " * len(lead) + "  "

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from simbbm.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from simbbm.model import Model
     from simbbm.report.columns import Line
     from simbbm.report.story import Story
 
@@ -24,7 +23,6 @@ class Request(NamedTuple):
     """What is to be written, and how."""
 
     story: Story
-    model: Model
     everything: bool = False
     """Leave out no step."""
     width: int = 100
@@ -67,7 +65,9 @@ FORMS = {
 
 
 def require(name: str) -> None:
-    """Raise UsageError if a form needs a package that is not installed."""
+    """Raise UsageError if there is no such form, or its package is not installed."""
+    if name not in FORMS:
+        raise UsageError(f"no form {name}", f"forms are {', '.join(FORMS)}")
     extra = FORMS[name].extra
     if extra and find_spec(extra) is None:
         raise UsageError(f"--as {name} needs the package {extra}", f"pip install 'simbbm[{extra}]'")
@@ -80,3 +80,10 @@ def written(name: str, request: Request) -> str | bytes | Iterable[Line]:
     form: Callable[[Request], str | bytes | Iterable[Line]]
     form = getattr(import_module(module), function)
     return form(request)
+
+
+def whole(content: str | bytes | Iterable[Line]) -> str | bytes:
+    """What was written as one text, without colours, or as bytes."""
+    if isinstance(content, str | bytes):
+        return content
+    return "".join(f"{line.text}\n" for line in content)

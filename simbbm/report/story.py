@@ -20,6 +20,7 @@ from simbbm.explore.counterexample.explain import Explanation
 from simbbm.explore.runs.exact import followed
 from simbbm.explore.runs.play import RunStep
 from simbbm.explore.witness.recording import Witness
+from simbbm.linux.kernel_names import kernel_names
 from simbbm.model import Model
 from simbbm.report.origins import Origin, described, held_since, origin
 from simbbm.report.trace import event
@@ -39,6 +40,10 @@ class Story(NamedTuple):
     """What happened, and why it is wrong."""
 
     witness: Witness
+    shared: Shared
+    """Of the machine on which it was replayed, for this story alone."""
+    steps: tuple[RunStep, ...]
+    """The replay, in states."""
     cpus: tuple[str, ...]
     """Each CPU's name, with those of its features that matter here."""
     events: tuple[TraceEvent, ...]
@@ -53,6 +58,8 @@ class Story(NamedTuple):
     """Where the conflicting entries came from, or those that keep a livelock going."""
     digest: str
     """Of the whole trace, which a token does not keep."""
+    kernel: Mapping[str, str]
+    """The kernel's `file:function` for which a routine stands, by the routine's name."""
     explained: Explanation | None = None
 
 
@@ -85,6 +92,8 @@ def tell(witness: Witness, model: Model, explained: Explanation | None = None) -
     )
     return Story(
         witness,
+        shared,
+        tuple(steps),
         cpus,
         events,
         frozenset(telling),
@@ -93,6 +102,7 @@ def tell(witness: Witness, model: Model, explained: Explanation | None = None) -
         {step.step: causes.sources(step.step) for step in steps},
         tuple(dict.fromkeys(because)),
         trace_digest(e.label for e in events),
+        kernel_names(model.automaton),
         explained,
     )
 

@@ -6,6 +6,7 @@ what lies between them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from simbbm.arm64.execution.accesses import Accesses
 from simbbm.arm64.execution.ahead import Ahead
 from simbbm.arm64.execution.decoding import bare
 from simbbm.arm64.execution.listed import Listed
+from simbbm.arm64.geometry import KERNEL_PAGE
 from simbbm.arm64.ops import Physical
 from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.arm64.state import Machine
@@ -37,6 +39,8 @@ LOADS = {"ldr", "ldar", "ldapr", "ldxr", "ldaxr"}
 NOTHING_SEEN = object()
 UNKNOWN = "?"
 """In place of a value that is not known yet: it is still in flight."""
+_RUN = re.compile(r" x(\d+)(?= )")
+"""In the label of a walk or an eviction: of how many neighbouring leaves it is."""
 
 
 def is_hardware(event: TraceEvent) -> bool:
@@ -122,7 +126,8 @@ def instruction(shared: Shared, op: Op) -> str:
             wanted = predicate.__name__ + (f"({_list(shared, more)})" if more else "")
             return f"wait {_address(shared, address)} {wanted}"
         case "fill":
-            return f"fill {_address(shared, args[0])}, {value(shared, args[1])} x{args[3]}"
+            first, number = value(shared, args[1]), args[3]
+            return f"fill {_address(shared, args[0])}, {number} entries from {first} on"
         case "br":
             return f"br {shared.page_name(args[0])}"
         case "tlbi":
@@ -162,8 +167,18 @@ def value(shared: Shared, word: Any) -> str:
     if isinstance(word, Tcr):
         return f"t0_bits={word.t0_bits}" + (" epd0" if word.epd0 else "")
     if isinstance(word, int) and not isinstance(word, bool) and word > 9:
-        return f"{word:#x}"
+        return _pointed_at(shared, word) or f"{word:#x}"
     return str(word)
+
+
+def _pointed_at(shared: Shared, word: int) -> str:
+    """What a kernel address in a word is the address of; a kernel page's name; else nothing.
+
+    Addresses below the kernel's look like other numbers, and are shown as such.
+    """
+    if word >= KERNEL_PAGE * shared.geometry.page_words:
+        return f"&{shared.name(word)}"
+    return shared.page_name(word) if word >= KERNEL_PAGE else ""
 
 
 def _bare(name: str) -> str:
@@ -190,7 +205,8 @@ def _hardware(shared: Shared, move: Move, effect: Effect) -> str:
         return f"tlbi {move.what} from cpu{move.issuer} {move.kind}"
     if move.kind == CTX:
         return f"{move.what} takes effect"
-    return f"{move.kind} {move.what}".rstrip()
+    what = _RUN.sub(r" (\1 in a row)", move.what)
+    return f"{move.kind} {what}".rstrip()
 
 
 def _observed(before: ControlPoint, after: ControlPoint) -> Any:

@@ -98,7 +98,7 @@ def test_neighbours_are_told_as_one_entry() -> None:
     problem = no_size_change_seen.check(system.shared, stored(system))
 
     assert problem is not None
-    assert "page page 0x0 x4 -> page 0x8" in problem.message
+    assert "4 pages from page 0x0 on -> pages from 0x8 on" in problem.message
     assert "level 2 block page 0x0 -> page 0x8" in problem.message
 
 
@@ -110,7 +110,10 @@ def test_pages_of_a_contiguous_group_are_told_as_such() -> None:
     problem = final(system.shared, system.initial())
 
     assert problem is not None
-    told = "at the end page of a contiguous group page 0x0 x2 -> page 0x8 is still there"
+    told = (
+        "at the end there is still "
+        "2 pages of a contiguous group from page 0x0 on -> pages from 0x8 on"
+    )
     assert told == problem.message
 
 

@@ -30,7 +30,7 @@ def request_of(name: str) -> Request:
     model = Model(discovery.find(name))
     witness = counterexample_of(model, Prover(model).prove())
     assert witness is not None
-    return Request(tell(witness, model), model)
+    return Request(tell(witness, model))
 
 
 def text_of(form: str, name: str, **more: Any) -> str:
@@ -52,7 +52,8 @@ def test_the_same_run_is_the_same_bytes(form: str) -> None:
 
 
 def _anew(request: Request) -> Any:
-    return tell(request.story.witness, request.model)
+    witness = request.story.witness
+    return tell(witness, Model(discovery.find(witness.scenario), witness.params))
 
 
 # ftrace

@@ -48,7 +48,7 @@ HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&\u2
 
 @cache
 def data_of(name: str) -> PageData:
-    return page_data(told(name).story, told(name).model)
+    return page_data(told(name).story)
 
 
 @cache
@@ -198,8 +198,8 @@ def test_of_a_long_failure_alone_steps_are_hidden_at_first() -> None:
     holds = run.story._replace(problem=None)
 
     assert data_of(NAMES[0]).short
-    assert not page_data(run.story, run.model, everything=True).short
-    assert not page_data(holds, run.model).short
+    assert not page_data(run.story, everything=True).short
+    assert not page_data(holds).short
     assert not data_of(NAMES[4]).short
 
 
@@ -234,13 +234,13 @@ class Elements(HTMLParser):
 
 @cache
 def harmless_page() -> str:
-    return page(told(NAMES[0]).story, told(NAMES[0]).model)
+    return page(told(NAMES[0]).story)
 
 
 @cache
 def hostile() -> str:
     """A page of which everything that can be named is named so as to break out."""
-    _, model, story = told(NAMES[0])
+    story = told(NAMES[0]).story
     events = tuple(
         e._replace(text=e.text + HOSTILE, function=HOSTILE, notes=(HOSTILE,)) for e in story.events
     )
@@ -251,7 +251,7 @@ def hostile() -> str:
         "meaning": HOSTILE,
         "cpus": tuple(name + HOSTILE for name in story.cpus),
     }
-    return page(story._replace(**named), model, replay=HOSTILE)
+    return page(story._replace(**named), replay=HOSTILE)
 
 
 def test_no_name_breaks_out_of_its_place() -> None:
@@ -290,7 +290,7 @@ def test_the_longest_counterexample_is_small() -> None:
     story = tell(witness, model)
 
     assert len(story.events) > 200
-    assert len(page(story, model).encode()) < 200_000  # and has to be under 1 MB
+    assert len(page(story).encode()) < 200_000  # and has to be under 1 MB
 
 
 def test_a_page_is_the_same_everywhere(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def holds(_: int, wanted: int) -> bool:
         (CPU.stlxr(X + 1, 1), "stlxr x:1, 1"),
         (CPU.str(PTE, INVALID_DESCRIPTOR), "str pte, invalid"),
         (CPU.str(PTE, leaf(1, RO)), "str pte, leaf(0x1, ro)"),
-        (CPU.fill(PTE, leaf(0, RW), 1, 512), "fill pte, leaf(0x0) x512"),
+        (CPU.fill(PTE, leaf(0, RW), 1, 512), "fill pte, 512 entries from leaf(0x0) on"),
         (CPU.svc(3), "svc 3"),
         (CPU.ldaddal(X, -1), "ldaddal x, -1"),
         (CPU.dsb("ishst"), "dsb ishst"),

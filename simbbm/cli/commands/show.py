@@ -13,7 +13,7 @@ from simbbm.core.errors import UsageError
 from simbbm.host.terminal import echo, echo_bytes, style, visible, width
 from simbbm.host.writing import reason, write
 from simbbm.report.columns import Line
-from simbbm.report.forms import FORMS, Request, require, written
+from simbbm.report.forms import FORMS, Request, require, whole, written
 
 STATES = 5_000
 """Enough for a witness that was shrunk; with any other, `show` does not take long."""
@@ -100,7 +100,6 @@ def command(
     named = witness if is_token(witness) else shown(Path(witness))
     request = Request(
         story,
-        model,
         everything=everything,
         width=100 if output else terminal_width(),
         replay=f"simbbm replay {named}{allowing(recorded.scenario)}",
@@ -125,8 +124,7 @@ def _put(content: str | bytes | Iterable[Line], output: Path | None) -> None:
             for line in content:
                 echo(styled(line))
         return
-    if not isinstance(content, str | bytes):
-        content = "".join(f"{line.text}\n" for line in content)
+    content = whole(content)
     if isinstance(content, str):
         content = visible(content).encode()
     try:

@@ -5,7 +5,6 @@ They are those that a search meets, of all states or of as many as its limit all
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from simbbm.arm64.execution.weaken import weaker_forms
@@ -13,9 +12,8 @@ from simbbm.core.programs.automaton import Automaton
 from simbbm.core.programs.labels import matches, parts
 from simbbm.explore.counterexample.ablate import NOT_STEPS, steps
 from simbbm.explore.runs.live import explored
+from simbbm.linux.kernel_names import kernel_names
 from simbbm.model import Model
-
-_KERNEL = re.compile(r"[\w-]+\.[chS]:\w+")
 
 
 class NamedStep(NamedTuple):
@@ -34,7 +32,7 @@ def named_steps(model: Model) -> tuple[list[NamedStep], bool]:
     """All steps by routine, in the order in which they were met; and whether that is all."""
     search = explored(model)
     automaton = search.space.system.spec.automaton
-    kernel = _kernel_functions(automaton)
+    kernel = kernel_names(automaton)
     labels: dict[str, list[str]] = {}
     for label, name in steps(automaton).items():
         labels.setdefault(name, []).append(label)
@@ -62,12 +60,3 @@ def _shortest(alike: list[str], automaton: Automaton) -> str:
         if [label for label in automaton.ops if matches(pattern, label)] == alike:
             return pattern
     return alike[0]
-
-
-def _kernel_functions(automaton: Automaton) -> dict[str, str]:
-    """What the docstrings of routines say that they stand for, by the routine's name."""
-    told = {}
-    for function in automaton.purity.functions:
-        if found := _KERNEL.search(function.__doc__ or ""):
-            told[function.__name__] = found[0]
-    return told

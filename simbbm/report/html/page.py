@@ -23,11 +23,7 @@ from simbbm.arm64.agents import CTX, DRAIN, DVM, EVICT, WALK
 from simbbm.arm64.context import Shared
 from simbbm.arm64.state import Machine
 from simbbm.core.system import STEP
-from simbbm.explore.runs.exact import followed
-from simbbm.explore.runs.play import RunStep
-from simbbm.explore.witness.recording import Witness
 from simbbm.host.terminal import visible
-from simbbm.model import Model
 from simbbm.report.columns import SHOWN_WHOLE
 from simbbm.report.explanation import sentences
 from simbbm.report.forms import Request
@@ -74,21 +70,20 @@ class PageData(msgspec.Struct, frozen=True, kw_only=True):
 
 def as_html(request: Request) -> str:
     """Return what was asked for as one HTML file."""
-    story, model, replay = request.story, request.model, request.replay
-    return page(story, model, everything=request.everything, replay=replay)
+    return page(request.story, everything=request.everything, replay=request.replay)
 
 
-def page(story: Story, model: Model, *, everything: bool = False, replay: str = "") -> str:
+def page(story: Story, *, everything: bool = False, replay: str = "") -> str:
     """Return a witness that was told as one HTML file.
 
     `everything`: no step is hidden at first; `replay`: the command that replays it.
     """
-    return rendered(story, page_data(story, model, everything=everything), replay)
+    return rendered(story, page_data(story, everything=everything), replay)
 
 
-def page_data(story: Story, model: Model, *, everything: bool = False) -> PageData:
-    """Replay a witness that was told, and return what its page draws."""
-    shared, steps = _replayed(story.witness, model)
+def page_data(story: Story, *, everything: bool = False) -> PageData:
+    """Return what the page of a witness that was told draws."""
+    shared, steps = story.shared, story.steps
     states = [step.before.state for step in steps[:1]] + [step.after.state for step in steps]
     boxes = layout(shared, states)
     moments, tracks = Moments(shared, boxes), Tracks()
@@ -122,11 +117,6 @@ def page_data(story: Story, model: Model, *, everything: bool = False) -> PageDa
         values=tracks.values,
         tracks=tracks.by_part,
     )
-
-
-def _replayed(witness: Witness, model: Model) -> tuple[Shared, list[RunStep]]:
-    model = model.anew()
-    return model.system.shared, [*followed(witness, model).played()]
 
 
 def _words(shared: Shared, states: list[Machine]) -> Iterator[tuple[str, str]]:
