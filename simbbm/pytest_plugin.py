@@ -298,7 +298,8 @@ def _told(witness: Any, scenario: Scenario, root: Path) -> list[str]:
         )
     except OSError as error:
         lines.append(f"not kept as a file: {error.strerror}")
-    return [*lines, f"or, anywhere: simbbm show '{token(witness)}'{allow}"]
+    page = f"simbbm show {token(witness)} --as html -o run.html{allow}"
+    return [*lines, f"or, on any machine, as a page: {page}"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

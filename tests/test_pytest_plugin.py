@@ -88,7 +88,7 @@ def test_a_failure_shows_the_columns_and_the_next_run_replays_it_first(
             "* step  cpu0",
             ">   0    ldr *",
             "show with: simbbm show .simbbm/witness/*.json --allow-file models/mine.py",
-            "or, anywhere: simbbm show 'sb*' --allow-file models/mine.py",
+            "or, on any machine, as a page: simbbm show sb* --as html -o run.html --allow-file *",
             "simbbm: *, 1 not as expected",
         ]
     )

@@ -30,6 +30,11 @@ def show_command(kept: Kept) -> str:
     return _command("show", kept)
 
 
+def page_command(kept: Kept) -> str:
+    """The command that makes a page of a witness, where its file is not."""
+    return f"simbbm show {kept.token} --as html -o run.html{allowing(kept.witness.scenario)}"
+
+
 def _command(verb: str, kept: Kept) -> str:
     named = shown(kept.path) if kept.path else kept.token
     return f"simbbm {verb} {named}{allowing(kept.witness.scenario)}"

@@ -117,8 +117,10 @@ def test_an_unexpected_counterexample_is_shown_in_columns(simbbm: Cli) -> None:
     assert "FAIL  good  VIOLATED:no_size_change_seen" in shown
     assert "0 of 1 as expected, 1 NOT as expected." in shown
     assert " step  cpu0                              cpu1 " in shown
-    *_, last = shown.splitlines()
-    assert "REPRODUCED" in simbbm.ok(*last.partition("replay with: simbbm ")[2].split())
+    *_, here, anywhere = shown.splitlines()
+    assert "REPRODUCED" in simbbm.ok(*here.partition("replay with: simbbm ")[2].split())
+    simbbm.ok(*anywhere.partition("on any machine, as a page: simbbm ")[2].split())
+    assert Path("run.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
 def test_a_twin_that_is_not_caught_is_unexpected(simbbm: Cli) -> None:

@@ -56,6 +56,10 @@ def test_pages_that_are_named_exist() -> None:
     assert set(ORDER) - {"late_cpu"} <= named <= {*ORDER}
 
 
+def test_readme_is_short() -> None:
+    assert (ROOT / "README.md").read_text().count("\n") <= 250
+
+
 def test_readme_leads_to_every_page() -> None:
     linked = re.findall(r"\]\((simbbm/[^)]+)\)", (ROOT / "README.md").read_text())
 

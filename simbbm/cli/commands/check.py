@@ -33,6 +33,7 @@ from simbbm.cli.options import (
 )
 from simbbm.cli.verdicts import (
     exit_of,
+    page_command,
     replay_command,
     terminal_width,
     verdict_text,
@@ -390,3 +391,4 @@ def _show(answer: Proven | Sampled) -> None:
     story = tell(witness, model, explain(witness, model))
     for line in render(story, width=terminal_width(), replay=replay_command(answer.kept)):
         echo(styled(line))
+    echo(f"or, on any machine, as a page: {page_command(answer.kept)}")
