@@ -63,6 +63,11 @@ class Model:
         """Its states, as far as any run has reached."""
         return Graph(self.system)
 
+    @property
+    def untouched(self) -> bool:
+        """Whether nobody has asked its machine anything: it is as good as one made anew."""
+        return "system" not in vars(self)
+
     def anew(self) -> Model:
         """The same model, with a machine of its own that has cached nothing."""
         other = copy(self)

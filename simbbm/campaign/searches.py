@@ -20,7 +20,6 @@ from simbbm.explore.search.breadth_first import INTERRUPTED, Limits, Progress
 from simbbm.explore.search.cross_check import cross_check
 from simbbm.explore.search.prove import Prover, counterexample_of
 from simbbm.explore.witness.kept import Kept, keep
-from simbbm.explore.witness.record import Witness
 from simbbm.host.defects import defect, whole_traceback
 from simbbm.model import Model
 from simbbm.report.rows import VerdictRow
@@ -115,7 +114,7 @@ def prove(model: Model, bounds: Bounds, tell: Tell | None = None) -> Proven:
         how = f"{how}\n  {crossed.told}"
     if kept and bounds.explains and not interrupted:
         try:
-            row, how = _explained(row, how, kept.witness, model)
+            row, how = _explained(row, how, kept, model)
         except KeyboardInterrupt:  # what was found stays found
             interrupted = True
     return Proven(row, kept, how, interrupted)
@@ -135,13 +134,13 @@ def _how_far(model: Model, tell: Tell) -> Callable[[Progress], object]:
     return lambda now: tell(partial(text, now))
 
 
-def _explained(row: VerdictRow, how: str, witness: Witness, model: Model) -> tuple[VerdictRow, str]:
+def _explained(row: VerdictRow, how: str, kept: Kept, model: Model) -> tuple[VerdictRow, str]:
     """Add what the counterexample needs of the hardware, and how likely it is."""
     # Needed if something fails, by those who ask for it.
-    from simbbm.explore.counterexample.explain import explain  # noqa: PLC0415
+    from simbbm.explore.counterexample.remembered import explained as found  # noqa: PLC0415
     from simbbm.report.explanation import sentences, summary  # noqa: PLC0415
 
-    explained = explain(witness, model)
+    explained = found(kept.witness, model, kept.path)
     if explained is None:
         return row, how
     row = msgspec.structs.replace(row, **summary(explained))

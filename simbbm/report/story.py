@@ -65,7 +65,7 @@ class Story(NamedTuple):
 
 def tell(witness: Witness, model: Model, explained: Explanation | None = None) -> Story:
     """Replay a witness and tell what happened."""
-    model = model.anew()
+    model = model if model.untouched else model.anew()
     shared, steps = model.system.shared, [*followed(witness, model).played()]
     events = tuple(event(shared, step) for step in steps)
     problem = steps[-1].after.problem if steps else None

@@ -380,7 +380,7 @@ def _cross_checked(row: VerdictRow) -> dict[str, bool] | None:
 def _show(answer: Proven | Sampled) -> None:
     """Print a counterexample in columns."""
     from simbbm.cli.commands.show import styled
-    from simbbm.explore.counterexample.explain import explain
+    from simbbm.explore.counterexample.remembered import explained
     from simbbm.report.columns import render
     from simbbm.report.story import tell
 
@@ -388,7 +388,7 @@ def _show(answer: Proven | Sampled) -> None:
     echo("\nThe first counterexample that was not expected:\n")
     witness = answer.kept.witness
     model = Model(discovery.find(witness.scenario), witness.params)
-    story = tell(witness, model, explain(witness, model))
+    story = tell(witness, model, explained(witness, model, answer.kept.path))
     for line in render(story, width=terminal_width(), replay=replay_command(answer.kept)):
         echo(styled(line))
     echo(f"or, on any machine, as a page: {page_command(answer.kept)}")

@@ -15,8 +15,8 @@ from simbbm.host.writing import reason, write
 from simbbm.report.columns import Line
 from simbbm.report.forms import FORMS, Request, require, whole, written
 
-STATES = 5_000
-"""Enough for a witness that was shrunk; with any other, `show` does not take long."""
+STATES = 20_000
+"""As where a counterexample is found: what was found out then is remembered."""
 STYLES = {
     "head": {"bold": True},
     "routine": {"fg": "cyan"},
@@ -85,7 +85,7 @@ def command(
         raise UsageError(f"--as {form} is no text for a terminal", "add -o FILE")
     from simbbm.cli.commands.replay import recorded_in
     from simbbm.cli.verdicts import allowing, shown, terminal_width
-    from simbbm.explore.counterexample.explain import explain
+    from simbbm.explore.counterexample.remembered import explained as explained_of
     from simbbm.explore.witness.recording import is_token
     from simbbm.report.story import tell
 
@@ -93,7 +93,8 @@ def command(
     code = Exit.EXPECTED
     try:
         wanted = FORMS[form].explained
-        explained = explain(recorded, model, max_states) if wanted else None
+        path = None if is_token(witness) else Path(witness)
+        explained = explained_of(recorded, model, path, max_states) if wanted else None
     except KeyboardInterrupt:  # the story can be told without what the failure needs
         explained, code = None, Exit.INTERRUPTED
     story = tell(recorded, model, explained)

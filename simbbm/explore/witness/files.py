@@ -40,6 +40,12 @@ def save(witness: Witness, directory: Path) -> Path:
     raise FileExistsError(path)
 
 
+def beside(path: Path) -> Path | None:
+    """Where what was found out about a witness stands; None if its folder is none of simbbm's."""
+    home = path.absolute().parent.parent
+    return home / "explained" / path.name if home.name == ".simbbm" else None
+
+
 def check_target(path: Path) -> None:
     """Raise UsageError for what no file can be written to, before there is anything to write."""
     if not reading.is_folder(path.parent):

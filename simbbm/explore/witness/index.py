@@ -6,11 +6,12 @@ somebody's notes. They are listed with what is wrong with them, and never remove
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from simbbm.core.errors import UsageError
-from simbbm.explore.witness.files import load
+from simbbm.explore.witness.files import beside, load
 from simbbm.explore.witness.record import Witness
 from simbbm.host.reading import is_file, is_folder, nearest, quoted
 from simbbm.host.writing import reason
@@ -79,3 +80,6 @@ def remove(entry: Entry) -> None:
         entry.path.unlink()
     except OSError as error:
         raise UsageError(f"cannot remove {quoted(entry.path)}: {reason(error)}") from None
+    if explained := beside(entry.path):
+        with suppress(OSError):
+            explained.unlink(missing_ok=True)
