@@ -54,7 +54,7 @@ def test_an_operation_on_the_page_can_be_read(text: str) -> None:
 
 
 def test_barriers_tlbis_flags_and_kinds_of_faults_are_those_that_are_read() -> None:
-    told = re.search(r"^Barriers: (.+?)\.\nTLBIs: (.+?), each also", PAGE, re.MULTILINE | re.DOTALL)
+    told = re.search(r"\bBarriers: (.+?)\.\s+TLBIs: (.+?),\s+each\s+also", PAGE, re.DOTALL)
     assert told
 
     assert {*BARRIERS} == {*re.findall(r"`(\w+)`", told[1])}

@@ -12,7 +12,7 @@ from mypy import api
 from simbbm.cli.app import simbbm as app
 from simbbm.cli.commands.guide import pages
 from tests.guide.places import ROOT
-from tests.guide.runner import Block, Session, agrees, blocks, inline
+from tests.guide.runner import FENCE, Block, Session, agrees, blocks, inline
 
 PAGES = {"README": (ROOT / "README.md").read_text(encoding="utf-8"), **pages()}
 BLOCKS = {name: blocks(name, text) for name, text in PAGES.items()}
@@ -167,7 +167,7 @@ def test_commands_that_are_indented_would_not_be_seen() -> None:
     indented = [
         f"{name}: {line}"
         for name, text in PAGES.items()
-        for line in text.splitlines()
+        for line in FENCE.sub("", text).splitlines()
         if line.startswith("    simbbm ")
     ]
 
