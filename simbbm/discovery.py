@@ -32,6 +32,7 @@ except ModuleNotFoundError:  # a checkout that is on the path and not installed
     import simbbm_scenarios
 from simbbm_scenarios import ROOMS, Room
 
+from simbbm.changes import CHANGES, read_change
 from simbbm.core.errors import ScenarioError, SimbbmError, UsageError
 from simbbm.host import reading
 from simbbm.host.reading import check_name, is_file, is_folder, nearest, quoted
@@ -42,7 +43,6 @@ from simbbm.scenario import Scenario
 PACKAGE = simbbm_scenarios.__name__
 USER_PACKAGE = "simbbm_user"
 ENTRY_POINTS = "simbbm.scenarios"
-_CHANGE = re.compile("~(?=remove~|delay~|weaken:)")
 
 
 Broken = Callable[[str, SimbbmError], object]
@@ -52,15 +52,12 @@ Broken = Callable[[str, SimbbmError], object]
 def find(scenario_id: str) -> Scenario:
     """Return the one scenario with this id.
 
-    What follows a `~` names a change of it that `simbbm ablate` made: so its witnesses replay.
+    What follows a `~` names a change of it (`changes`): so its witnesses replay.
     """
-    scenario_id, *changes = _CHANGE.split(scenario_id)
+    scenario_id, *changes = CHANGES.split(scenario_id)
     found = _find(scenario_id)
-    if changes:
-        from simbbm.explore.counterexample.ablate import read_change, with_change  # noqa: PLC0415 - seldom needed
-
-        for change in changes:
-            found = with_change(found, read_change(change))
+    for change in changes:
+        found = found.changed(read_change(change))
     return found
 
 
@@ -162,7 +159,7 @@ def installed(broken: Broken | None = None) -> list[Scenario]:
 
 def room_of(scenario_id: str) -> Room | None:
     """The room of a shipped scenario; None for one that is somebody else's."""
-    stem = _CHANGE.split(scenario_id)[0].rpartition("::")[0]
+    stem = CHANGES.split(scenario_id)[0].rpartition("::")[0]
     return next((room for room in ROOMS if stem in room.stems), None)
 
 
@@ -182,7 +179,7 @@ def entry_points() -> dict[str, str]:
 
 def user_file(scenario_id: str) -> Path | None:
     """The file that has to be run to find this scenario; None if nothing but what is installed."""
-    source = _CHANGE.split(scenario_id)[0].rpartition("::")[0]
+    source = CHANGES.split(scenario_id)[0].rpartition("::")[0]
     if source in shipped_stems() or not source.endswith(".py"):
         return None
     return None if _is_shipped(source) else Path(source)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 # A scenario: what it is, what it is made of, which parameters it has.
 from simbbm.scenario import CpuSetup, Scenario, Setup, hardware_for, scenario
-from simbbm.core.programs.edits import edits
+from simbbm.changes import edits
 from simbbm.parameters import CpuSet, Range, cpu_set
 
 # Programs: what a CPU does, one await a step.

@@ -25,12 +25,13 @@ from simbbm.arm64.machine import Arm64, MachineSpec
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Regime
 from simbbm.arm64.state import Judged, Landmark
+from simbbm.changes import Change, edits
 from simbbm.check.given import counted, guarded, require_sound
 from simbbm.check.kinds import Property
 from simbbm.check.verdict import Expectation
 from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.core.programs.blame import called
-from simbbm.core.programs.edits import NO_EDITS, Edits, edits
+from simbbm.core.programs.edits import NO_EDITS, Edits
 from simbbm.host.reading import nearest
 from simbbm.parameters import CpuSet, Parameter, Range, cpu_set, parameters_of
 
@@ -140,13 +141,20 @@ class Scenario:
         expect: str,
         replace: Mapping[Any, Any] | None = None,
         drop: Iterable[str] = (),
+        weaken: Mapping[str, str] | None = None,
+        delay: Iterable[str] = (),
+        insert: Mapping[str, str] | None = None,
+        swap: Mapping[str, str] | None = None,
         smallest: Mapping[str, Any] | None = None,
         **defaults: Any,
     ) -> Scenario:
         """A variant that changes one thing.
 
         `replace` swaps routines (the new one may call the old), or what is called at one place, by
-        label (`"caller/routine#2"`); `drop` leaves out steps by label,
+        label (`"caller/routine#2"`). The others change steps, named as `simbbm steps` lists them:
+        `drop` leaves out, `weaken={step: "dmb.ish"}` puts a weaker operation there, `delay` lets
+        the next step come first, `insert={step: "isb"}` adds an operation after it
+        (`"before:step"`: before it), `swap={step: later_step}` makes two change places.
         `defaults` are other default parameters, `smallest` those of the smallest machine on which
         it shows.
         """
@@ -161,9 +169,22 @@ class Scenario:
             story=story,
             expect=Expectation.parse(expect, own=True),
             parameters=changed,
-            edits=self.edits.merged(edits(replace, drop)),
+            edits=self.edits.merged(
+                edits(replace, drop, weaken=weaken, delay=delay, insert=insert, swap=swap)
+            ),
             parent=self,
             smallest=smallest or {},
+        )
+
+    def changed(self, change: Change) -> Scenario:
+        """A variant with one change, which is part of its id: it needs no variable of a file."""
+        return _replaced(
+            self,
+            id=self.id + change.name,
+            story=f"{change.change} {change.step}, of {self.id}",
+            edits=self.edits.merged(change.edits),
+            parent=self,
+            twin_of=self.id,
         )
 
     def parameters_from(self, given: Mapping[str, Any]) -> dict[str, Any]:

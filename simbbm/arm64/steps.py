@@ -66,7 +66,10 @@ class Steps:
         steps = [
             *(Edit("drops", pattern) for pattern in edits.drop),
             *(Edit("weakens", pattern) for pattern, _ in edits.weaken),
-            *(Edit("goes on after", pattern) for pattern, _ in edits.insert),
+            *(Edit("does more before", pattern) for pattern, _ in edits.before),
+            *(Edit("does more after", pattern) for pattern, _ in edits.after),
+            *(Edit("delays", later.step) for later in edits.later if not later.behind),
+            *(Edit("swaps", n) for e in edits.later if e.behind for n in (e.step, e.behind)),
         ]
         routines = self._routines()
         replaced = (

@@ -1,8 +1,8 @@
-"""Completion in bash of words with colons in them.
+"""Completion in bash of words with colons or equals signs in them.
 
-Bash takes `stem::name` for three words (COMP_WORDBREAKS has the colon), passes them on as such and
-replaces only the last of them. So the words are joined again, and an answer leaves out what is
-already on the line. Other shells need nothing of the kind.
+Bash takes `stem::name` and `STEP=OP` for three words (COMP_WORDBREAKS has both), passes them on as
+such and replaces only the last of them. So the words are joined again, and an answer leaves out
+what is already on the line. Other shells need nothing of the kind.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from click.shell_completion import (
     split_arg_string,
 )
 
+BREAKS = ":="
 
-class ColonComplete(BashComplete):
-    """Bash completion that knows about colons."""
+
+class WholeWordComplete(BashComplete):
+    """Bash completion that knows about colons and equals signs."""
 
     _typed = ""
 
@@ -30,14 +32,14 @@ class ColonComplete(BashComplete):
         joined: list[str] = []
         glue = False
         for word in [*words[1:cursor], *(words[cursor : cursor + 1] or [""])]:
-            colons = bool(word) and not word.strip(":")
-            if joined and (glue or colons):
+            breaks = bool(word) and not word.strip(BREAKS)
+            if joined and (glue or breaks):
                 joined[-1] += word
             else:
                 joined.append(word)
-            glue = colons
+            glue = breaks
         incomplete = joined.pop()
-        self._typed = incomplete[: incomplete.rfind(":") + 1]
+        self._typed = incomplete[: max(map(incomplete.rfind, BREAKS)) + 1]
         return joined, incomplete
 
     def format_completion(self, item: CompletionItem[Any]) -> str:
@@ -47,4 +49,4 @@ class ColonComplete(BashComplete):
 
 def register() -> None:
     """Put it in the place of click's own."""
-    add_completion_class(ColonComplete)
+    add_completion_class(WholeWordComplete)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from functools import wraps
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -137,6 +136,14 @@ class ScenarioId(click.ParamType[str]):
         return [CompletionItem(incomplete, type="file")]
 
 
+def ids_on_the_line(ctx: click.Context) -> list[str]:
+    """The ids that stand before the word that is completed.
+
+    While an option has no value yet, click leaves them unparsed.
+    """
+    return [*(ctx.params.get("ids") or ctx.args)]
+
+
 class Assignment(click.ParamType[tuple[str, str]]):
     """A parameter's new value, `name=value`."""
 
@@ -166,7 +173,7 @@ class Assignment(click.ParamType[tuple[str, str]]):
         from simbbm.core.errors import SimbbmError
 
         try:
-            named = discovery.select(ctx.params.get("ids") or ["linear_map_split::good"])
+            named = discovery.select(ids_on_the_line(ctx) or ["linear_map_split::good"])
         except SimbbmError:
             return []
         words = {
@@ -300,48 +307,3 @@ def limit_options(function: F) -> F:
     ):
         function = click.option(name, type=kind, help=text)(function)
     return function
-
-
-def edit_options(command: F) -> F:
-    """`--drop`, `--weaken`, `--delay`: changes of the named scenarios, which become part of ids.
-
-    So whatever is found by an id, in other processes and later, has them too.
-    """
-
-    @wraps(command)
-    def edited(
-        ids: tuple[str, ...],
-        *,
-        drop: tuple[str, ...],
-        weaken: tuple[str, ...],
-        delay: tuple[str, ...],
-        **others: Any,
-    ) -> Any:
-        changes = [f"~remove~{step}" for step in drop]
-        for text in weaken:
-            step, separator, form = text.rpartition("=")
-            if not separator:
-                raise UsageError(f"--weaken {quoted(text)}: write STEP=OP, split_pmd.dsb=dmb.ishst")
-            changes.append(f"~weaken:{form}~{step}")
-        changes += [f"~delay~{step}" for step in delay]
-        return command(tuple(_changed(ids, "".join(changes))), **others)
-
-    step = {"multiple": True, "metavar": "STEP"}
-    for option in (
-        click.option("--delay", **step, help="An ISB that comes one step later; may be repeated."),  # type: ignore[arg-type]
-        click.option("--weaken", multiple=True, metavar="STEP=OP", help="Another OP in its place."),
-        click.option("--drop", **step, help="Leave this step out (simbbm steps lists them)."),  # type: ignore[arg-type]
-    ):
-        edited = option(edited)
-    return edited  # type: ignore[return-value]
-
-
-def _changed(ids: tuple[str, ...], changes: str) -> Iterator[str]:
-    if changes and not ids:
-        raise UsageError("an edit is of a scenario", "name it: STEM::NAME or FILE.py::NAME")
-    for scenario in ids:
-        if changes and "::" not in scenario:
-            raise UsageError(
-                f"{quoted(scenario)}: an edit is of one scenario", "name it: STEM::NAME"
-            )
-        yield scenario + changes

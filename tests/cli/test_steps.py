@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.commandline import Cli
 
 GOOD = "linear_map_split::good"
+BBM = "bbm_minimal::good"
 SMALL = ("-p", "cpus=2", "-p", "layout=pmd")
 
 
@@ -58,6 +61,15 @@ def test_a_run_and_a_sample_have_them_too(simbbm: Cli) -> None:
     [
         ((GOOD, "--drop", "split_pmd.dsb"), "nearest: split_pmd.dsb.ishst"),
         ((GOOD, "--weaken", "split_pmd.dsb.ishst"), "write STEP=OP"),
+        ((GOOD, "--insert", "split_pmd.dsb.ishst"), "write [before:]STEP=OP"),
+        ((GOOD, "--insert", "split_pmd.dsb.ishst=dsb.is"), "did you mean dsb.ish?"),
+        ((GOOD, "--insert", "split_pmd.dsb=isb"), "nearest: split_pmd.dsb.ishst"),
+        ((GOOD, "--insert", "before:split_pmd.dsb=isb"), "nearest: split_pmd.dsb.ishst"),
+        ((GOOD, "--swap", "split_pmd.dsb.ishst="), "is not STEP=STEP"),
+        ((GOOD, "--swap", "split_pmd.dsb.ishst=split_pmd.dmb"), "nearest: split_pmd.dsb.ishst"),
+        ((GOOD, "--swap", "flush_tlb_all.dsb=flush_tlb_all.isb"), "nearest: flush_tlb_all.dsb.ish"),
+        ((BBM, "--swap", "change.dsb.ish=change.dsb.ishst#1"), "the two do not follow each other"),
+        ((BBM, "--delay", "change.isb"), "delays change.isb, but no step comes after it"),
         ((GOOD, "--weaken", "split_pmd.dsb.ishst=dsb.sy"), "weaker forms of it: dmb.ishst"),
         (("linear_map_split", "--drop", "x"), "an edit is of one scenario"),
     ],
@@ -68,3 +80,49 @@ def test_wrong_edits_are_refused(simbbm: Cli, given: tuple[str, ...], told: str)
 
 def test_an_edit_needs_a_scenario(simbbm: Cli) -> None:
     assert "an edit is of a scenario" in simbbm.refused("check", "--drop", "x")
+
+
+@pytest.mark.parametrize(
+    ("edit", "verdict"),
+    [
+        (("--insert", "before:change.str#2=isb"), "PROVED"),
+        (("--insert", "change.tlbi.vaae1is#2=dsb.ish"), "PROVED"),
+        (("--swap", "change.dsb.ish=change.str#2"), "VIOLATED"),
+        (("--swap", "change.tlbi.vaae1is#1=change.tlbi.vaae1is#2"), "PROVED"),
+        (("--swap", "change.str#1=change.dsb.ishst#1"), "VIOLATED"),
+    ],
+)
+def test_steps_are_added_and_change_places(
+    simbbm: Cli, edit: tuple[str, ...], verdict: str
+) -> None:
+    row = simbbm.row("explore", BBM, *edit, code=int(verdict == "VIOLATED"))
+
+    assert verdict == row["verdict"]
+    if row["witness"]:
+        assert simbbm.row("replay", row["witness"])["result"] == "REPRODUCED"
+        assert simbbm.row("shrink", row["witness"])["witness"]
+        assert "step" in simbbm.ok("show", row["witness"])
+
+
+def test_a_twin_takes_the_same_edits(simbbm: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(TWINS)
+
+    rows = simbbm.rows("check", file)
+    assert {"late": "VIOLATED", "same": "PROVED", "weak": "VIOLATED", "twice": "PROVED"} == {
+        row["scenario"].partition("::")[2]: row["verdict"]
+        for row in rows
+        if row["type"] == "verdict"
+    }
+    assert all(row["expected"] for row in rows if row["type"] == "verdict")
+
+
+TWINS = """
+from simbbm_scenarios.bbm_minimal import good
+
+BROKEN = "VIOLATED:no_size_change_seen"
+late = good.twin("Made, then waited for.", expect=BROKEN, swap={"change.dsb.ish": "change.str#2"})
+weak = good.twin("Nobody waits.", expect=BROKEN, weaken={"change.dsb.ish": "dmb.ish"})
+same = good.twin("The last DSB later.", expect="HOLDS", delay=["change.dsb.ishst#2"])
+twice = good.twin("Waits twice.", expect="HOLDS", insert={"before:change.str#2": "dsb.ish"})
+"""

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simbbm.changes import edits
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Call, Loop, Op, Request, Step, repeat_until, routine
 from simbbm.core.programs.automaton import Automaton, ControlPoint
-from simbbm.core.programs.edits import edits
 from simbbm.core.programs.labels import matches
 
 Body = tuple[Any, ...]

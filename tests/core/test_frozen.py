@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from simbbm.changes import edits
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import repeat_until, routine
 from simbbm.core.programs.automaton import Automaton
-from simbbm.core.programs.edits import edits
 from simbbm.core.values import encode, key, why_not_frozen
 from tests.core.mistakes import CPU, Handle, refusal
 

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from simbbm import discovery
+from simbbm.changes import Change
 from simbbm.core.program import Program
 from simbbm.core.programs.edits import Edits
 from simbbm.core.values import qualified_name
-from simbbm.explore.counterexample.ablate import Ablator, Change, with_change
+from simbbm.explore.counterexample.ablate import Ablator
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 
@@ -55,7 +56,7 @@ class Edited(NamedTuple):
         """The scenario with its changes."""
         scenario, singles = discovery.find(self.name), _singles(self.name)
         for number in self.changes:
-            scenario = with_change(scenario, singles[number % len(singles)])
+            scenario = scenario.changed(singles[number % len(singles)])
         swaps = _swaps(self.name)
         new = Edits(tuple(swaps[number % len(swaps)] for number in self.swaps if swaps))
         return replace(scenario, edits=scenario.edits.merged(new))

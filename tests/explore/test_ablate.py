@@ -10,11 +10,12 @@ import pytest
 from simbbm import discovery
 from simbbm.arm64.execution.weaken import As, weaker_forms
 from simbbm.arm64.translation.tlb import Tlbi
+from simbbm.changes import Change, read_change
 from simbbm.cli.ablate_columns import ABSENT
 from simbbm.core.errors import UsageError
 from simbbm.core.program import Op
-from simbbm.core.programs.labels import exact_pattern, matches
-from simbbm.explore.counterexample.ablate import Ablation, Ablator, Change, read_change, with_change
+from simbbm.core.programs.labels import matches
+from simbbm.explore.counterexample.ablate import Ablation, Ablator
 from simbbm.explore.runs.replay import Result, model_of, replay
 from simbbm.explore.runs.run import run_one
 from simbbm.explore.search.breadth_first import Limits
@@ -113,7 +114,7 @@ def test_a_limit_is_inconclusive() -> None:
 
 def test_an_isb_comes_one_step_later() -> None:
     """After the TLBI it was to come before: too late. After the last step of S7: early enough."""
-    late = with_change(GOOD, Change(f"{PARK}.isb#1", "delay"))
+    late = GOOD.changed(Change(f"{PARK}.isb#1", "delay"))
     labels = run_one(Model(late, SMALL), "polite", seed=0).labels or ()
     own = [x for x in labels if x.startswith("cpu1:") and "idmap_cpu_set_reserved_ttbr1" in x]
 
@@ -176,15 +177,6 @@ def test_weaker_forms() -> None:
         local,
         leaf,
     )
-
-
-def test_exact_patterns_name_one_occurrence() -> None:
-    first, second = "boot/stop/ack.ldaddal#1", "boot/stop/ack#2.ldaddal#1"
-
-    assert "stop#1/ack#1.ldaddal#1" == exact_pattern(first)
-    assert matches(exact_pattern(first), first)
-    assert not matches(exact_pattern(first), second)
-    assert not matches(exact_pattern(second), first)
 
 
 def snapshot() -> tuple[list[str], dict[tuple[str, str], list[str]]]:

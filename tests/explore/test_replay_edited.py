@@ -11,9 +11,9 @@ import pytest
 from simbbm import discovery
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.ops import Cpu
+from simbbm.changes import edits
 from simbbm.core.graph import Graph
 from simbbm.core.program import routine
-from simbbm.core.programs.edits import edits
 from simbbm.core.system import STEP, Footprint, Move
 from simbbm.explore.runs.goal import Goal
 from simbbm.explore.runs.marks import is_like, kind, mark

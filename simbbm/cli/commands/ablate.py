@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simbbm import discovery
+from simbbm.changes import Change
 from simbbm.cli.ablate_columns import PAIR, Columns, steps_of
 from simbbm.cli.exits import Exit
 from simbbm.cli.options import (
@@ -24,7 +25,7 @@ from simbbm.cli.options import (
 )
 from simbbm.cli.verdicts import keep, show_command, shown
 from simbbm.core.errors import UsageError
-from simbbm.explore.counterexample.ablate import Ablation, Ablator, Change
+from simbbm.explore.counterexample.ablate import Ablation, Ablator
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
 from simbbm.explore.search.prove import counterexample_of
 from simbbm.host.terminal import complain, echo, style

@@ -13,6 +13,7 @@ from simbbm import discovery
 from simbbm.campaign.sampling import Sampled, Sampling, sample
 from simbbm.campaign.searches import Bounds, Found, Proven, Wanted, searches
 from simbbm.cli.commands.kill_table import kill_options, show_kill_table, wanted_trials
+from simbbm.cli.editing import edit_options
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.logs import SearchView, configure, progress
 from simbbm.cli.options import (
@@ -21,7 +22,6 @@ from simbbm.cli.options import (
     ScenarioId,
     common,
     cross_check_option,
-    edit_options,
     examples,
     limit_options,
     max_steps_option,

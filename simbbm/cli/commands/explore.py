@@ -8,12 +8,12 @@ import click
 
 from simbbm import discovery
 from simbbm.campaign.searches import Bounds, Wanted, searches
+from simbbm.cli.editing import edit_options
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.logs import SearchView
 from simbbm.cli.options import (
     common,
     cross_check_option,
-    edit_options,
     examples,
     ids_argument,
     limit_options,

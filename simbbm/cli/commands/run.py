@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from simbbm import discovery
+from simbbm.cli.editing import edit_options
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.options import (
     common,
-    edit_options,
     examples,
     ids_argument,
     max_steps_option,

@@ -8,12 +8,12 @@ from typing import Literal
 import click
 
 from simbbm import discovery
+from simbbm.cli.editing import edit_options
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.options import (
     Count,
     Duration,
     common,
-    edit_options,
     examples,
     ids_argument,
     jobs_option,

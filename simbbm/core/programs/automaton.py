@@ -33,6 +33,7 @@ from simbbm.core.programs.edits import NO_EDITS, Edits
 from simbbm.core.programs.frames import Raised, Turn
 from simbbm.core.programs.labels import is_call, matches, matches_call, short_label
 from simbbm.core.programs.purity import Purity
+from simbbm.core.programs.reorder import Deferred, Operation, reordered
 from simbbm.core.values import digest, key, qualified_name, why_not_frozen
 
 E = TypeVar("E")
@@ -74,7 +75,9 @@ class ControlPoint:
     streak: int = 0
     """How many times in a row it has made that request."""
     onward: ControlPoint | None = None
-    """Of a step that an edit inserted: the control point that follows."""
+    """Of a step that an edit added: the control point that follows."""
+    deferred: Deferred | None = None
+    """What an edit puts in place of the operation that the program asks for here."""
     _digest: str | None = None
 
     @property
@@ -89,8 +92,8 @@ class ControlPoint:
             above = self.parent.digest if self.parent else ""
             history = tuple(v.content() if type(v) is Raised else v for v in self.history)
             name = qualified_name(self.function)
-            inserted = (self.label,) if self.onward else ()
-            self._digest = digest(above, name, self.args, history, self.finished, *inserted)
+            added = (self.label,) if self.onward else ()
+            self._digest = digest(above, name, self.args, history, self.finished, *added)
         return self._digest
 
     def after(self, value: Any = None) -> ControlPoint:
@@ -156,13 +159,20 @@ class Automaton:
             raise ScenarioError(f"{point.path} has finished")
         if point.onward:
             return point.onward
+        if point.deferred:
+            onward = self.follow(point.deferred.first, value)
+            for operation in reversed(point.deferred.behind):
+                onward = self._added(point, (*point.history, value), operation, onward)
+            return onward
         onward = self._settle(self._extend(point, value))
-        inserted = self._edited_step(self.edits.insert, point.full_label)
-        return self._insert(point, value, inserted, onward) if inserted else onward
+        if op := self._edited_step(self.edits.after, point.full_label):
+            operation = Operation(op, f"{point.label}+{op.mnemonic}", point.where)
+            return self._added(point, (*point.history, value), operation, onward)
+        return onward
 
-    def following(self, pattern: str) -> list[str]:
-        """Labels of the steps that were seen directly after steps that match this pattern."""
-        met: dict[str, None] = {}
+    def following(self, pattern: str) -> list[Op]:
+        """The operations that were seen directly after steps that match this pattern."""
+        met: dict[str, Op] = {}
         waiting, seen = list(self._points.values()), set[int]()
         while waiting:
             point = waiting.pop()
@@ -171,19 +181,22 @@ class Automaton:
             seen.add(id(point))
             waiting += [*point.extensions.values(), *point.successors.values()]
             if point.op is not None and matches(pattern, point.full_label):
-                met |= dict.fromkeys(p.full_label for p in point.successors.values() if p.op)
-        return sorted(met)
+                met |= {p.full_label: p.op for p in point.successors.values() if p.op}
+        return [met[label] for label in sorted(met)]
 
-    def _insert(
-        self, point: ControlPoint, value: Any, op: Op, onward: ControlPoint
+    def _added(
+        self,
+        point: ControlPoint,
+        history: tuple[Any, ...],
+        operation: Operation,
+        onward: ControlPoint,
     ) -> ControlPoint:
-        """Return a point that does `op` between a step that observed `value` and its successor."""
-        history = (*point.history, value)
+        """Return a point in the frame of another that does an operation and leads to `onward`."""
         added = ControlPoint(
             self, point.parent, point.function, point.args, history, point.path, next(self._serial)
         )
-        added.op, added.where, added.onward = op, point.where, onward
-        added.label = f"{point.label}+{op.mnemonic}"
+        added.op, added.label, added.where = operation
+        added.onward, added.settled = onward, added
         return added
 
     def _enter(
@@ -303,7 +316,25 @@ class Automaton:
             return self._extend(point, None)
         weaker = self._edited_step(self.edits.weaken, full)
         point.op = weaker(request.op) if weaker else request.op
+        self._reorder(point)
+        if op := self._edited_step(self.edits.before, full):
+            operation = Operation(op, f"{op.mnemonic}+{point.label}", point.where)
+            return self._added(point, point.history, operation, point)
         return point
+
+    def _reorder(self, point: ControlPoint) -> None:
+        """Let a point do what comes later, if an edit says so of its step."""
+        for later in self.edits.later:
+            if matches(later.step, point.full_label):
+                point.settled = point  # A loop leads back here.
+                onward = self._settle(self._extend(point, None))
+                if deferred := reordered(point, onward, later):
+                    self.used_edits |= {later.step, later.behind} - {""}
+                    first = deferred.first
+                    point.op, point.where = first.op, first.where
+                    point.label, point.full_label = first.label, first.full_label
+                    point.deferred = deferred
+                return
 
     def _count_streak(self, point: ControlPoint, request: Request[Any] | None) -> None:
         """Refuse a loop that makes the same request for ever."""

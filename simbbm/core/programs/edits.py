@@ -1,20 +1,41 @@
 """Edits change a program without copying it: twins and ablations are made of them.
 
 `replace` swaps one routine for another, everywhere or in the calls with a given label; `drop`
-leaves out the steps with a given label, `weaken` does something else in their place, and `insert`
-does something after them.
+leaves out the steps with a given label, `weaken` does something else in their place, `before` and
+`after` add an operation next to them, and `later` changes the order of two steps (`reorder`).
+
+How an author writes them, as texts, is in `simbbm.changes`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import NamedTuple
 
-from simbbm.core.errors import ScenarioError
-from simbbm.core.program import Op, Program, require_module_level
-from simbbm.core.programs.labels import is_call
-from simbbm.core.values import qualified_name
+from simbbm.core.program import Op, Program
+
+Replacement = tuple[str, Program]
+Weakening = tuple[str, Callable[[Op], Op]]
+Addition = tuple[str, Op]
+
+
+VALUE = "how the program goes on depends on its value"
+LEAVES = "the program does not go on after it"
+"""Why a step cannot be moved across an operation."""
+
+
+class Later(NamedTuple):
+    """A step that is done later than its program asks for it.
+
+    With `behind` empty the step comes directly after the next one; else it changes places with the
+    first step that `behind` names. `obstacle` says why no step can be moved across an operation:
+    VALUE, LEAVES, or nothing.
+    """
+
+    step: str
+    behind: str
+    obstacle: Callable[[Op], str]
 
 
 @dataclass(frozen=True)
@@ -22,52 +43,27 @@ class Edits:
     """Changes to a program, by routine and by label.
 
     `replace` maps a function's qualified name, or the label of a call (`caller/routine#2`), to the
-    function that runs instead, with the same arguments. `drop` names steps: `routine.mnemonic`, a
-    leading path of callers if it matters, `#n` for the n-th in its frame
-    (`wait_linear_map_split_to_ptes.br#1`). By the same names `weaken` gives what makes another
-    operation of a step's, and `insert` an operation that is done after it.
+    function that runs instead, with the same arguments. All others name steps:
+    `routine.mnemonic`, a leading path of callers if it matters, `#n` for the n-th in its frame
+    (`wait_linear_map_split_to_ptes.br#1`). `weaken` gives what makes another operation of a step's,
+    `before` and `after` give the operation that is added.
     """
 
-    replace: tuple[tuple[str, Program], ...] = ()
+    replace: tuple[Replacement, ...] = ()
     drop: tuple[str, ...] = ()
-    weaken: tuple[tuple[str, Callable[[Op], Op]], ...] = ()
-    insert: tuple[tuple[str, Op], ...] = ()
+    weaken: tuple[Weakening, ...] = ()
+    before: tuple[Addition, ...] = ()
+    after: tuple[Addition, ...] = ()
+    later: tuple[Later, ...] = ()
 
     def merged(self, other: Edits) -> Edits:
-        """Both sets of edits; on the same routine, call or step, `other` wins."""
-        return Edits(
-            tuple((dict(self.replace) | dict(other.replace)).items()),
-            tuple(dict.fromkeys(self.drop + other.drop)),
-            tuple((dict(self.weaken) | dict(other.weaken)).items()),
-            tuple((dict(self.insert) | dict(other.insert)).items()),
-        )
+        """Both sets of edits; where both change the same thing in the same way, `other` wins."""
+        both = {}
+        for name in (f.name for f in fields(self)):
+            every = (*getattr(self, name), *getattr(other, name))
+            by_target = {edit if isinstance(edit, str) else edit[0]: edit for edit in every}
+            both[name] = tuple(by_target.values())
+        return Edits(**both)
 
 
 NO_EDITS = Edits()
-
-
-def edits(replace: Mapping[Any, Any] | None = None, drop: Iterable[str] = ()) -> Edits:
-    """Edits as `Scenario.twin` takes them: `drop` leaves out steps by label, `replace` swaps.
-
-    What `replace` swaps is a routine, or a text: the label of a call, with the routine that calls.
-    """
-    if isinstance(drop, str):
-        raise ScenarioError(f"drop={drop!r} is a text", f"write drop=[{drop!r}]")
-    pairs = []
-    for old, new in (replace or {}).items():
-        for routine in (new,) if isinstance(old, str) else (old, new):
-            if not callable(routine):
-                raise ScenarioError(
-                    f"replace: {routine!r} is no routine",
-                    "write replace={old: new} with the functions themselves, imported by name",
-                )
-        function = getattr(new, "__wrapped__", new)
-        require_module_level(function)
-        name = old if isinstance(old, str) else qualified_name(getattr(old, "__wrapped__", old))
-        if isinstance(old, str) and not is_call(old):
-            raise ScenarioError(
-                f"replace: {old!r} names no call",
-                f"write the routine itself, or who calls it: 'caller/{old}'",
-            )
-        pairs.append((name, function))
-    return Edits(tuple(pairs), tuple(drop))

@@ -41,13 +41,6 @@ def is_inside(pattern: str, label: str) -> bool:
     return any(matches_call(pattern, "/".join(path[:n])) for n in range(2, len(path) + 1))
 
 
-def exact_pattern(label: str, callers: int = 2) -> str:
-    """The pattern that names the step with this label, in these innermost routines, alone."""
-    *routines, step = parts(label)
-    kept = [name if "#" in name else f"{name}#1" for name in routines[-callers:]]
-    return f"{'/'.join(kept)}.{step}"
-
-
 def parts(label: str) -> list[str]:
     """Routines from the outermost to the innermost, and the step."""
     *callers, last = label.split("/")

@@ -15,25 +15,21 @@ reported as such.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import combinations
 
 import msgspec
 
-from simbbm.arm64.execution.weaken import ACQUIRES, As, weaker_forms
+from simbbm.arm64.execution.weaken import ACQUIRES, weaker_forms
+from simbbm.changes import DELAY, REMOVE, WEAKEN, Change, obstacle
 from simbbm.core.errors import EditError, ScenarioError, UsageError, Where
-from simbbm.core.program import Op
 from simbbm.core.programs.automaton import Automaton
-from simbbm.core.programs.edits import Edits
-from simbbm.core.programs.labels import exact_pattern, matches
-from simbbm.explore.runs.live import LIMITS, explored
+from simbbm.core.programs.edits import LEAVES
+from simbbm.core.programs.labels import matches
 from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
 from simbbm.explore.search.prove import Proof, Prover
 from simbbm.model import Model
-from simbbm.scenario import Scenario
 
-REMOVE, DELAY, WEAKEN = "remove", "delay", "weaken:"
 WINDOW = 4
 """Operations in flight where an acquire is made relaxed: in order, it would make no difference."""
 
@@ -41,18 +37,6 @@ UNKNOWN_AS_IT_IS = "it fails, and whether it fails without the change too is not
 
 NOT_STEPS = ("nop", "forget_events")
 """Operations that do nothing."""
-
-
-class Change(msgspec.Struct, frozen=True):
-    """One thing that is changed: `remove`, `delay` (an ISB by one step) or `weaken:<mnemonic>`."""
-
-    step: str
-    change: str
-
-    @property
-    def name(self) -> str:
-        """What follows a scenario's id to name the changed one."""
-        return f"~{self.change}~{self.step}"
 
 
 class Ablation(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +83,9 @@ class Ablator:
             # Where loads are performed in order, a relaxed acquire would change nothing.
             if op.mnemonic not in ACQUIRES or "window" in self.model.params:
                 changes |= dict.fromkeys(Change(step, WEAKEN + form) for form in weaker_forms(op))
-            if op.mnemonic == "isb":
+            if op.mnemonic == "isb" and any(
+                obstacle(following) != LEAVES for following in self.automaton.following(step)
+            ):
                 changes[Change(step, DELAY)] = None
         return list(changes)
 
@@ -111,7 +97,7 @@ class Ablator:
         """Change the scenario, and search it."""
         changed, params = self.model.scenario, dict(self.model.params)
         for change in changes:
-            changed = with_change(changed, change, self.automaton)
+            changed = changed.changed(change)
             if _is_acquire(change, self.automaton) and params.get("window") == 1:
                 params["window"] = WINDOW
         model = None
@@ -171,26 +157,6 @@ def _check_holds(attempt: Attempt) -> None:
         )
 
 
-def with_change(scenario: Scenario, change: Change, automaton: Automaton | None = None) -> Scenario:
-    """The scenario with one change; its id says which."""
-    first = Edits(drop=(change.step,))
-    if change.change.startswith(WEAKEN):
-        first = Edits(weaken=((change.step, As(change.change.removeprefix(WEAKEN))),))
-    changed = replace(
-        scenario,
-        id=scenario.id + change.name,
-        story=f"{change.change} {change.step}, of {scenario.id}",
-        edits=scenario.edits.merged(first),
-        parent=scenario,
-        twin_of=scenario.id,
-    )
-    if change.change != DELAY:
-        return changed
-    Model(changed)  # Refuses a step that is not there: nothing comes after it.
-    insert = Edits(insert=_after(scenario, change.step, automaton))
-    return replace(changed, edits=changed.edits.merged(insert))
-
-
 def steps(automaton: Automaton) -> dict[str, str]:
     """What the step at each label is called: by exact pattern, without the numbers of turns.
 
@@ -224,29 +190,6 @@ def _parts(label: str, sites: tuple[Where | None, ...]) -> list[tuple[str, str, 
         base, _, number = name.partition("#")
         told.append((caller, base, f"#{number or 1}", where))
     return told[2::-1]
-
-
-def read_change(text: str) -> Change:
-    """Read `change~step`; raise UsageError if it is neither."""
-    change, separator, step = text.partition("~")
-    if not separator or not (change in (REMOVE, DELAY) or change.startswith(WEAKEN)):
-        raise UsageError(f"{text}: no such change", "it is remove~STEP, delay~STEP, weaken:OP~STEP")
-    return Change(step, change)
-
-
-def _after(scenario: Scenario, step: str, known: Automaton | None) -> tuple[tuple[str, Op], ...]:
-    """An ISB after each step that may follow one."""
-    if known is None:
-        search = explored(Model(scenario))
-        known = search.space.system.spec.automaton
-        if not search.searched.complete:
-            raise ScenarioError(
-                f"{scenario.id}: what may follow {step} is not known within "
-                f"{LIMITS.states:,} states",
-                "simbbm ablate delays steps with parameters of your choice",
-            )
-    later = dict.fromkeys(known.following(step))
-    return tuple((exact_pattern(label, callers=99), Op("isb")) for label in later)
 
 
 def _observes(step: str) -> bool:

@@ -11,7 +11,7 @@ from simbbm.arm64.execution.weaken import weaker_forms
 from simbbm.core.programs.automaton import Automaton
 from simbbm.core.programs.labels import matches, parts
 from simbbm.explore.counterexample.ablate import NOT_STEPS, steps
-from simbbm.explore.runs.live import explored
+from simbbm.explore.runs.live import explored, politely
 from simbbm.linux.kernel_names import kernel_names
 from simbbm.model import Model
 
@@ -31,7 +31,15 @@ class NamedStep(NamedTuple):
 def named_steps(model: Model) -> tuple[list[NamedStep], bool]:
     """All steps by routine, in the order in which they were met; and whether that is all."""
     search = explored(model)
-    automaton = search.space.system.spec.automaton
+    return _named(search.space.system.spec.automaton), search.searched.complete
+
+
+def steps_of_a_run(model: Model) -> list[NamedStep]:
+    """The steps of one polite run: at once, and nearly all that there are."""
+    return _named(politely(model))
+
+
+def _named(automaton: Automaton) -> list[NamedStep]:
     kernel = kernel_names(automaton)
     labels: dict[str, list[str]] = {}
     for label, name in steps(automaton).items():
@@ -45,7 +53,7 @@ def named_steps(model: Model) -> tuple[list[NamedStep], bool]:
             name, forms = _shortest(alike, automaton), weaker_forms(op)
             step = NamedStep(name, routine, forms, kernel.get(routine, ""))
             found.setdefault(routine, []).append(step)
-    return [step for of_one in found.values() for step in of_one], search.searched.complete
+    return [step for of_one in found.values() for step in of_one]
 
 
 def _shortest(alike: list[str], automaton: Automaton) -> str:

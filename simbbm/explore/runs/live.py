@@ -27,9 +27,14 @@ STEPS = 100_000
 
 def named(edits: Edits) -> dict[str, str]:
     """The steps and routines that a scenario's edits name, each with what happens to it."""
-    dropped = dict.fromkeys(edits.drop, "drops")
-    weakened = dict.fromkeys((pattern for pattern, _ in edits.weaken), "weakens")
-    return dropped | weakened | dict.fromkeys((name for name, _ in edits.replace), "replaces")
+    found = dict.fromkeys(edits.drop, "drops")
+    found |= dict.fromkeys((pattern for pattern, _ in edits.weaken), "weakens")
+    found |= dict.fromkeys((pattern for pattern, _ in edits.before), "does more before")
+    found |= dict.fromkeys((pattern for pattern, _ in edits.after), "does more after")
+    for later in edits.later:
+        found |= {later.step: "swaps", later.behind: "swaps"} if later.behind else {}
+        found |= {} if later.behind else {later.step: "delays"}
+    return found | dict.fromkeys((name for name, _ in edits.replace), "replaces")
 
 
 def require_live(
@@ -87,7 +92,11 @@ def _declared(scenario: Scenario) -> Scenario:
 def _told(scenario: Scenario, idle: set[str]) -> str:
     edit = min(idle)
     what = named(scenario.edits)[edit]
-    why = "nothing calls it" if what == "replaces" else "no schedule comes to such a step"
+    why = {
+        "replaces": "nothing calls it",
+        "delays": "no step comes after it",
+        "swaps": "the two do not follow each other",
+    }.get(what, "no schedule comes to such a step")
     return f"{scenario.id} {what} {edit}, but {why}"
 
 
@@ -105,9 +114,9 @@ def _idle(models: Sequence[Model], edits: set[str], *, early: bool) -> tuple[set
         return origins[number]
 
     for number, model in enumerate(models):
-        edits = _left(edits, scenario, _politely(model))
+        edits = _left(edits, scenario, politely(model))
         if edits and early:
-            edits = _left(edits, scenario, _politely(origin(number)))
+            edits = _left(edits, scenario, politely(origin(number)))
         if not edits:
             return edits, True
     for number, model in enumerate(models):
@@ -121,7 +130,7 @@ def _idle(models: Sequence[Model], edits: set[str], *, early: bool) -> tuple[set
     return edits, certain
 
 
-def _politely(model: Model) -> Automaton:
+def politely(model: Model) -> Automaton:
     """The programs as far as one polite run reaches."""
     alone = model.anew()
     Player(alone, STEPS).walk(Polite(), record=False)
@@ -143,7 +152,11 @@ def _left(edits: set[str], scenario: Scenario, automaton: Automaton) -> set[str]
     routines = (name for label in automaton.labels for name in parts(label)[:-1])
     met = {name.partition("#")[0] for name in routines}
 
+    moved = {step for later in automaton.edits.later for step in (later.step, later.behind)}
+
     def is_met(edit: str) -> bool:
+        if edit in moved:
+            return False  # Nothing comes after it, or it would have been used.
         if edit not in replaced:
             return any(matches(edit, label) for label in automaton.labels)
         if is_call(edit):
