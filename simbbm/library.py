@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar, overload
 import msgspec
 
 from simbbm import discovery
+from simbbm.arm64.features import Features
 from simbbm.check.verdict import Verdict, settles
 from simbbm.core.errors import (
     ModelError,
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
     from simbbm.explore.runs.replay import Replay
     from simbbm.explore.search.prove import Proof
 
-Parameters = Mapping[str, int | str]
+Parameters = Mapping[str, int | str | Features]
+"""By name; `cpu1` is what CPU 1 implements, in place of what the scenario gives it."""
 Details_co = TypeVar("Details_co", "Proof", "StressResult", "Run", covariant=True)
 MAX_STEPS = 100_000
 

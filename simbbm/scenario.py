@@ -32,8 +32,17 @@ from simbbm.check.verdict import Expectation
 from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.core.programs.blame import called
 from simbbm.core.programs.edits import NO_EDITS, Edits
-from simbbm.host.reading import nearest
-from simbbm.parameters import CpuSet, Parameter, Range, cpu_set, parameters_of
+from simbbm.host.reading import nearest, quoted
+from simbbm.parameters import (
+    CpuSet,
+    OneOf,
+    Parameter,
+    Range,
+    cpu_set,
+    features_of,
+    parameters_of,
+    with_features,
+)
 
 WITHOUT_DOCSTRINGS = 2
 """Python's -OO."""
@@ -155,14 +164,14 @@ class Scenario:
         `drop` leaves out, `weaken={step: "dmb.ish"}` puts a weaker operation there, `delay` lets
         the next step come first, `insert={step: "isb"}` adds an operation after it
         (`"before:step"`: before it), `swap={step: later_step}` makes two change places.
-        `defaults` are other default parameters, `smallest` those of the smallest machine on which
-        it shows.
+        `defaults` are other default parameters (`cpu1="bbm=3"`: that CPU's features), `smallest`
+        those of the smallest machine on which it shows.
         """
         changed = tuple(
             _redefined(parameter, defaults) if parameter.name in defaults else parameter
-            for parameter in self.parameters
+            for parameter in self.parameters_for(defaults)
         )
-        if unknown := set(defaults) - {p.name for p in self.parameters}:
+        if unknown := set(defaults) - {p.name for p in changed}:
             raise ScenarioError(f"twin: no parameter {', '.join(sorted(unknown))}")
         return _replaced(
             self,
@@ -187,16 +196,27 @@ class Scenario:
             twin_of=self.id,
         )
 
+    def parameters_for(self, given: Iterable[str]) -> tuple[Parameter, ...]:
+        """Its parameters, and those of given names that are a CPU's features (`cpu1`)."""
+        own = {p.name for p in self.parameters}
+        others = sorted((name for name in given if name not in own), key=lambda n: (len(n), n))
+        return (*self.parameters, *filter(None, map(features_of, others)))
+
     def parameters_from(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Every parameter's value, from those that were given and the defaults."""
-        known = {p.name: p for p in self.parameters}
+        every = self.parameters_for(given)
+        known = {p.name for p in every}
         for name in given:
             if name not in known:
-                listed = ", ".join(f"{p.name}={p.allowed}" for p in self.parameters)
+                shown = [f"{p.name}={p.allowed}" for p in self.parameters]
+                listed = ", ".join([*shown, "features of a CPU as cpu1=bbm=3,ets2"])
                 close = nearest(name, known, cutoff=0.6)
-                meant = f"did you mean {close}? " if close else ""
-                raise UsageError(f"{self.id} has no parameter {name}", f"{meant}it has {listed}")
-        values = {p.name: p.read(given.get(p.name, p.default)) for p in self.parameters}
+                hint = f"{f'did you mean {close}? ' if close else ''}it has {listed}"
+                raise UsageError(f"{self.id} has no parameter {quoted(name)}", hint)
+        values = {p.name: p.read(given.get(p.name, p.default)) for p in every}
+        for p in every[len(self.parameters) :]:
+            if values[p.name] == p.default:
+                del values[p.name]  # No features of its own: that is as if it were not given.
         for p in self.parameters:
             if p.type == "cpus" and "cpus" in values:
                 try:
@@ -220,11 +240,14 @@ class Scenario:
 
     def setup(self, parameters: Mapping[str, Any]) -> Setup:
         """Build the machine's description for these parameters."""
-        setup = called(self.id, self.build, **self.parameters_from(parameters))
+        values = self.parameters_from(parameters)
+        own = [p.name for p in self.parameters_for(values) if p.type == "features"]
+        features = {name: values.pop(name) for name in own}
+        setup = called(self.id, self.build, **values)
         if not isinstance(setup, Setup):
             raise ScenarioError(f"{self.id} returned a {type(setup).__name__}, not a Setup")
         require_sound(self.id, setup, CpuSetup)
-        return setup
+        return replace(setup, cpus=with_features(setup.cpus, features)) if features else setup
 
     def machine(self, spec: MachineSpec, setup: Setup) -> Arm64:
         """Make the transition system of a machine that this scenario describes."""
@@ -288,6 +311,7 @@ __all__ = [
     "NO_EDITS",
     "CpuSet",
     "CpuSetup",
+    "OneOf",
     "Parameter",
     "Range",
     "Scenario",

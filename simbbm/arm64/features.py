@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from simbbm.core.errors import UsageError
+from simbbm.host.reading import decimal, nearest, quoted
+
 
 class Features(NamedTuple):
     """One CPU's features.
@@ -33,6 +36,46 @@ class Features(NamedTuple):
     def tolerates_size_change(self) -> bool:
         """Whether Linux lets it see a live size change (R21; system_supports_bbml2_noabort)."""
         return self.noabort or self.bbm >= 3
+
+
+FIELDS = {
+    "bbm": "bbm=0..3",
+    "noabort": "noabort",
+    "ets2": "ets2",
+    "conflict": "conflict=abort|either|amalgam",
+    "tlb": "tlb=N",
+    "erratum_4118414": "erratum_4118414",
+}
+"""How each field of a CPU's features is written; one that stands alone is yes or no."""
+_YES = {"": True, "yes": True, "True": True, "no": False, "False": False}
+
+
+def read_features(features: Features, text: str) -> Features:
+    """Features with some fields changed, as `bbm=3,ets2,noabort=no`; UsageError if it is not."""
+    changed: dict[str, Any] = {}
+    for part in filter(None, text.split(",")):
+        name, equals, value = part.partition("=")
+        if name not in FIELDS:
+            close = nearest(name, FIELDS)
+            near = f"did you mean {close}? " if close else ""
+            raise UsageError(
+                f"there is no feature {quoted(name)}", f"{near}write {','.join(FIELDS.values())}"
+            )
+        known = _value(name, value if equals else "")
+        if known is None:
+            raise UsageError(f"{quoted(part)} is not allowed", f"write {FIELDS[name]}")
+        changed[name] = known
+    return features._replace(**changed)
+
+
+def _value(name: str, text: str) -> int | bool | str | None:
+    """What a field's text means; None: nothing."""
+    if name in ("bbm", "tlb"):
+        number = decimal(text)
+        return number if number is not None and (name == "tlb" or number <= 3) else None
+    if name == "conflict":
+        return text if text in ("abort", "either", "amalgam") else None
+    return _YES.get(text)
 
 
 class Hardware(NamedTuple):

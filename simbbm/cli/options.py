@@ -257,7 +257,8 @@ parameters_option = click.option(
     multiple=True,
     callback=_once,
     metavar="NAME=VALUE",
-    help="A parameter of the scenario; may be repeated. `simbbm list` shows them.",
+    help="A parameter of the scenario, or a CPU's features (cpu1=bbm=3,ets2); may be repeated. "
+    "`simbbm list` shows them.",
 )
 seed_option = click.option(
     "--seed", type=Seed(), default=0, show_default=True, help="Decimal or 0x...."

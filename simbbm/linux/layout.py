@@ -10,9 +10,10 @@ one; two halves of the TTBR1 region stand for the linear map and everything else
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import count
-from typing import Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 from simbbm.arm64.context import Region
 from simbbm.arm64.descriptor import RO, ROX, RW, Descriptor
@@ -23,27 +24,16 @@ from simbbm.core.errors import UsageError
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.pgtable import PTE_PRESENT_INVALID
 from simbbm.linux.stop_machine import MultiStop
+from simbbm.parameters import OneOf
 
-LayoutName = Literal[
-    "mixed",
-    "pmd",
-    "contpmd",
-    "pud",
-    "pud39",
-    "contpte",
-    "pages",
-    "sides",
-    "regions",
-    "invalid",
-]
-LAYOUTS: dict[LayoutName, tuple[str, ...]] = {
+LAYOUTS: dict[str, tuple[str, ...]] = {
+    "mixed": ("pud", "contpmd", "pmd", "contpte", "text", "pages"),
     "pmd": ("pmd",),
     "contpmd": ("contpmd",),
     "pud": ("pud",),
     "pud39": ("pud",),
     "contpte": ("contpte",),
     "pages": ("pages",),
-    "mixed": ("pud", "contpmd", "pmd", "contpte", "text", "pages"),
     "sides": ("pmd", "text", "far"),
     "regions": ("pmd", "hole", "far"),
     "invalid": ("pmd", "invalid"),
@@ -54,6 +44,10 @@ LAYOUTS: dict[LayoutName, tuple[str, ...]] = {
 relatives), `hole` belongs to no memblock region.
 
 Where the granule has no level 1 blocks, `mixed` goes without one."""
+
+PARTS = ("pud", "contpmd", "pmd", "contpte", "pages", "text", "far", "invalid", "hole")
+LayoutName = Annotated[str, OneOf(tuple(LAYOUTS), PARTS)]
+"""The parameter of scenarios: a layout by its name, or one of one's own (`pmd+contpte+pmd`)."""
 
 UNMAPPED = ("hole", "invalid")
 """Parts in which nothing is mapped."""
@@ -95,7 +89,7 @@ class Layout(NamedTuple):
 
 
 def layout(
-    name: LayoutName,
+    name: str,
     geometry: Geometry,
     cpus: int,
     *,
@@ -129,8 +123,9 @@ def _sizes(geometry: Geometry, part: str) -> tuple[int, int, bool]:
 
 class _Builder:
     def __init__(
-        self, name: LayoutName, geometry: Geometry, cpus: int, *, flush_by_page: bool, high: bool
+        self, name: str, geometry: Geometry, cpus: int, *, flush_by_page: bool, high: bool
     ) -> None:
+        self.name = name
         self.geometry = geometry
         self.cpus = cpus
         self.flush_by_page = flush_by_page
@@ -150,19 +145,42 @@ class _Builder:
         self.image = KERNEL_PAGE + (1 << self.bits - 1)
         """First virtual page of the kernel image."""
 
-    def _parts(self, name: LayoutName) -> tuple[str, ...]:
+    def _parts(self, name: str) -> tuple[str, ...]:
         """Return the parts; only the 4K granule has level 1 blocks (pud_sect_supported)."""
-        parts = LAYOUTS[name]
-        if self.geometry.level1_blocks:
-            return parts
-        if parts == ("pud",):
+        parts = LAYOUTS.get(name) or tuple(name.split("+"))
+        if not self.geometry.level1_blocks:
+            parts = tuple(part for part in parts if part != "pud")
+        if not parts:
             raise UsageError(
                 f"layout={name}: the {self.geometry.name} granule has no level 1 blocks",
                 "with geometry=16k and 64k take another layout",
             )
-        return tuple(part for part in parts if part != "pud")
+        if parts.count("text") > 1:
+            raise UsageError(
+                f"layout={name}: the kernel has one text",
+                "write pmd in place of the others",
+            )
+        return parts
 
-    def _region_bits(self, name: LayoutName) -> int:
+    def _require_room(self, end: int) -> None:
+        """Refuse a layout that begins with too little writable memory for all tables, up to `end`.
+
+        The CPU that splits the linear map writes its tables through it.
+        """
+        writable = 0
+        for part, first, pages in self.parts:
+            if part in ("text", *UNMAPPED) or first != writable:
+                break
+            writable = first + pages
+        if end > writable * self.geometry.page_words:
+            need = -(-end // self.geometry.page_words)
+            raise UsageError(
+                f"layout={self.name}: the tables need {need} pages, and it begins with {writable} "
+                "that are mapped and writable",
+                "let it begin with more: pmd, contpmd or pud",
+            )
+
+    def _region_bits(self, name: str) -> int:
         """Page-number bits of the TTBR1 region: 39-bit and 48-bit VAs, or as many as it takes."""
         bits = self.geometry.entry_bits * (3 if name == "pud39" else 4)
         while self.lm_pages > 1 << bits - 1:
@@ -190,6 +208,7 @@ class _Builder:
             self.builder.map(idmap, idmap_bits, page, page, attributes, allocate=fixed_tables)
         tcr = Tcr(self.bits, self.bits)
         free = -(-next(lm_tables) // words) * words
+        self._require_room(free + self._tables_needed() * geometry.entries)
         kernel = self._kernel(
             swapper=(self.image_data + 1) * words,
             free=free,
@@ -293,7 +312,7 @@ class _Builder:
             symbols=variables | tables,
             table_names=frozenset(tables),
             regions=(
-                *(Region(KERNEL_PAGE + p, n, f"lm.{part}") for part, p, n in self.parts),
+                *self._named_parts(),
                 Region(kernel.text, geometry.pages(2), "text"),
                 Region(self.image_data, 2, "data"),
                 Region(kernel.idmap_text, 1, "idmap.text"),
@@ -307,6 +326,14 @@ class _Builder:
             data=self._left_on_stack(kernel),
             leaves=tuple(KERNEL_PAGE + first for _, first, _ in self.parts),
         )
+
+    def _named_parts(self) -> Iterator[Region]:
+        """The linear map's parts by name; the second of its kind is `lm.pmd2`."""
+        seen = Counter[str]()
+        for part, first, pages in self.parts:
+            seen[part] += 1
+            number = str(seen[part]) if seen[part] > 1 else ""
+            yield Region(KERNEL_PAGE + first, pages, f"lm.{part}{number}")
 
     def _left_on_stack(self, kernel: Kernel) -> dict[int, int]:
         """What is where stop_machine() will put its msdata: another's state, and no counts.

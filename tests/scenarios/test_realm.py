@@ -118,7 +118,7 @@ def test_a_page_or_block_of_any_leaf_is_shared_and_no_other(
 ) -> None:
     params: dict[str, Any] = {"cpus": 2, "layout": layout, "pages": pages}
     k = scenario.setup(params).cpus[0].args[0]
-    at = lay_out(layout, SCALED, 2)  # type: ignore[arg-type]
+    at = lay_out(layout, SCALED, 2)
     seen = states(scenario, **params)
     ends = {m.memory.tables for m in seen if all(cpu.finished for cpu in m.cpus)}
     wanted = {"page": 1, "block": 2}[pages]

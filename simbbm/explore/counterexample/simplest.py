@@ -36,7 +36,7 @@ def simplest(model: Model, steps_to: Callable[[Model], int | None]) -> Model:
     now = first(_starts(model), model)
     while True:
         before = now
-        for parameter in model.scenario.parameters:
+        for parameter in model.scenario.parameters_for(model.params):
             values = _simpler(parameter, now)
             now = first(({parameter.name: value} for value in values), now)
         if now.params == before.params:
@@ -53,7 +53,7 @@ def _starts(model: Model) -> Iterator[Params]:
 
 def _simpler(parameter: Parameter, model: Model) -> Iterator[Any]:
     """Values that are simpler than the present one, the simplest first."""
-    value = model.params[parameter.name]
+    value = model.params.get(parameter.name, parameter.default)
     if parameter.type == "int":
         yield from range(parameter.min or 0, value)
     elif parameter.type == "choice":
@@ -62,7 +62,8 @@ def _simpler(parameter: Parameter, model: Model) -> Iterator[Any]:
             other = _changed(model, {parameter.name: choice})
             if other is not None:
                 ranks[choice] = (_size(other), choice != parameter.default, place)
-        yield from sorted((c for c in ranks if ranks[c] < ranks[value]), key=lambda c: ranks[c])
+        own = ranks.get(value, (_size(model), True, len(parameter.choices)))
+        yield from sorted((c for c in ranks if ranks[c] < own), key=lambda c: ranks[c])
     elif value != parameter.default:
         yield parameter.default
 
