@@ -20,7 +20,7 @@ from simbbm.explore.search import persistent_sets
 from simbbm.explore.search.persistent_sets import PersistentSets
 from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.explore.search.standing import Future, Standing
-from tests.differential.systems import Member, System
+from simbbm.hypothesis.systems import Member, System
 
 SELF = -1
 

@@ -19,11 +19,11 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from simbbm.core.errors import ScenarioError
+from simbbm.hypothesis import System, shown, systems
+from simbbm.hypothesis.strategies import one_of
 from tests.differential.compare import compare
 from tests.differential.edited import Edited, edited
-from tests.differential.generate import one_of, systems
 from tests.differential.oracle import TooLargeError
-from tests.differential.systems import System, shown
 
 ROUND = 11
 """Systems of a round; then another seed. After ten, Hypothesis mostly varies what it has drawn."""

@@ -7,10 +7,10 @@ from collections import Counter
 import pytest
 
 from simbbm.explore.search.breadth_first import Search
+from simbbm.hypothesis.systems import Member, System
 from tests.differential.compare import DisagreementError, compare
 from tests.differential.planted import DSB, PLANTED, POLL, TWO
 from tests.differential.run import round_of
-from tests.differential.systems import Member, System
 
 FOUND = {name: planted.shows for name, planted in PLANTED.items()} | {
     "comes back to how it started": System(

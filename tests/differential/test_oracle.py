@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from simbbm.arm64.machine import Arm64
+from simbbm.hypothesis.interpreter import Steps
+from simbbm.hypothesis.systems import Member, System
 from simbbm.model import Model
 from tests.differential.compare import permuted
 from tests.differential.oracle import STUCK, Everything, TooLargeError, explore, structure
-from tests.differential.programs import Steps
 from tests.differential.rounds import is_fair, rounds
-from tests.differential.systems import Member, System
 from tests.scenarios.everything import SHIPPED, walk
 
 

@@ -16,8 +16,8 @@ from simbbm.arm64.geometry import KERNEL_PAGE, SCALED4
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.check import properties as check
 from simbbm.check.verdict import Expectation
+from simbbm.hypothesis.interpreter import HANDLERS, Steps, program
 from simbbm.scenario import CpuSetup, Scenario, Setup
-from tests.differential.programs import HANDLERS, Steps, program
 
 W = SCALED4.page_words
 INV = INVALID_DESCRIPTOR

@@ -104,12 +104,12 @@ async def skip(cpu: Cpu, aborted: Aborted) -> None:
     await cpu.eret(retry=aborted.access == "interrupt")
 
 
-async def retry(cpu: Cpu, aborted: Aborted) -> None:
+async def retry(cpu: Cpu, aborted: Aborted) -> None:  # noqa: ARG001 - every handler gets it
     """Try again what faulted."""
     await cpu.eret(retry=True)
 
 
-async def flush(cpu: Cpu, aborted: Aborted) -> None:
+async def flush(cpu: Cpu, aborted: Aborted) -> None:  # noqa: ARG001 - every handler gets it
     """Invalidate the own TLB, and try again."""
     await cpu.tlbi("vmalle1")
     await cpu.dsb("nsh")

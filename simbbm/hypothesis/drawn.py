@@ -1,4 +1,4 @@
-"""Strategies: random systems of few states, rich in what searches may get wrong.
+"""Whole systems, drawn at random: of few states, and rich in what can go wrong.
 
 Programs are made of fragments that people write (break-before-make, parking, locks, counters,
 flags, loops) and of random steps between them; a fragment may lose a step. What is drawn first is
@@ -7,81 +7,53 @@ the plainest, so that Hypothesis shrinks towards it.
 
 from __future__ import annotations
 
-from typing import Any
-
 from hypothesis import strategies as st
 
 from simbbm.arm64.features import Features
-from tests.differential.programs import Step, Steps
-from tests.differential.systems import HARDWARE, PROPERTIES, SLOTS, WORDS, Member, System
+from simbbm.hypothesis.interpreter import Steps
+from simbbm.hypothesis.strategies import (
+    accesses,
+    barriers,
+    features,
+    invalidations,
+    of,
+    one_of,
+    sometimes,
+)
+from simbbm.hypothesis.strategies import step as make
+from simbbm.hypothesis.systems import HARDWARE, PROPERTIES, SLOTS, WORDS, Member, System
 
 STEPS_MAX = {2: 12, 3: 5, 4: 2}
 """Steps of a program, by number of CPUs."""
 
 
-def _sometimes(one_in: int) -> st.SearchStrategy[bool]:
-    return st.sampled_from((False,) * (one_in - 1) + (True,))
-
-
-def _of(*values: Any) -> st.SearchStrategy[Any]:
-    return st.sampled_from(values)
-
-
-def one_of(*strategies: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """One of them, each as often as it is named (`st.one_of` would count it once)."""
-    return st.integers(0, len(strategies) - 1).flatmap(strategies.__getitem__)
-
-
-def _step(name: str, *operands: st.SearchStrategy[Any]) -> st.SearchStrategy[Step]:
-    return st.tuples(_of(*name.split()), *operands)
-
-
-word = _of("flag", "flag", "flag2", "count")
-place = _of("x", "x", "y", "b")
-pte = _of("old", "new", "inv", "third", "ro", "private", "cold", "cont x")
+word = of("flag", "flag", "flag2", "count")
+place = of("x", "x", "y", "b")
+pte = of("old", "new", "inv", "third", "ro", "private", "cold", "cont x")
 change = one_of(
-    st.tuples(_of("pte x"), pte),
-    st.tuples(_of("pte y"), _of("new", "inv", "cont y")),
-    st.tuples(_of("pblock"), _of("spare", "inv", "old")),
-    st.tuples(_of("ptable"), _of("inv", "spare", "ptes", "old")),
-    st.tuples(_of("ptop"), _of("inv", "root")),
+    st.tuples(of("pte x"), pte),
+    st.tuples(of("pte y"), of("new", "inv", "cont y")),
+    st.tuples(of("pblock"), of("spare", "inv", "old")),
+    st.tuples(of("ptable"), of("inv", "spare", "ptes", "old")),
+    st.tuples(of("ptop"), of("inv", "root")),
 )
-tlbi = one_of(
-    _step("tlbi", _of("vmalle1is", "vmalle1")),
-    _step("tlbi", _of("vaae1is", "vaale1is", "vaae1"), _of("page x", "page b")),
-    _step("tlbi", _of("vae1is", "vale1"), _of("page x"), _of(1, 2)),
-    _step("tlbi", _of("aside1is"), _of(None), _of(1, 2)),
-)
-barrier = one_of(
-    _step("dsb", _of("ish", "nsh", "ishst", "ishld")),
-    _step("isb"),
-    _step("dmb", _of("ish", "ishst", "ishld")),
-)
-load = _step("ldr", one_of(word, place))
-access = one_of(
-    load,
-    _step("str", word, _of(1, 2)),
-    _step("str", place, _of(1)),
-    _step("stlr", word, _of(1, 2)),
-    _step("ldar ldapr", word),
-    _step("ldaddal", word, _of(1)),
-    _step("ldxr", word),
-    _step("stxr stlxr", word, _of(1)),
-    change.map(lambda at: ("str", *at)),
-)
+tlbi = invalidations(("page x", "page b"))
+barrier = barriers()
+load = make("ldr", one_of(word, place))
+access = accesses(("flag", "flag", "flag2", "count"), ("x", "x", "y", "b"), change)
 register = one_of(
-    _step("msr", _of("ttbr"), _of("away", "here", "here alone", "here as 2", "away as 2")),
-    _step("nop daifset daifclr sev sevl wfe"),
+    make("msr", of("ttbr"), of("away", "here", "here alone", "here as 2", "away as 2")),
+    make("nop daifset daifclr sev sevl wfe"),
 )
 step = one_of(access, barrier, tlbi, register)
-flag = _of("flag", "flag", "flag", "flag2")
+flag = of("flag", "flag", "flag", "flag2")
 awaiting = one_of(
-    _step("await", flag, _of(1)),
-    _step("until", _of(1), flag.map(lambda name: (("ldr", name),))),
-    _step("doze", flag, _of(1)),
+    make("await", flag, of(1)),
+    make("until", of(1), flag.map(lambda name: (("ldr", name),))),
+    make("doze", flag, of(1)),
 )
 AWAITING = ("await", "until", "doze")
-telling = _step("str stlr", flag, _of(1))
+telling = make("str stlr", flag, of(1))
 TICKET = ("ticket", "count", "turn")
 EVERYBODY = "everybody"
 """In place of the number of CPUs."""
@@ -91,7 +63,7 @@ LEAVE: Steps = (("msr", "ttbr", "away"), ISB, ("tlbi", "vmalle1"), ("dsb", "nsh"
 
 
 steps = st.lists(step, min_size=1, max_size=3).map(tuple)
-flush = one_of(_of(FLUSH), st.tuples(tlbi, _of(DSB)))
+flush = one_of(of(FLUSH), st.tuples(tlbi, of(DSB)))
 inner = one_of(
     st.lists(step, min_size=1, max_size=2).map(tuple),
     flush,
@@ -114,17 +86,17 @@ def _park(draw: st.DrawFn) -> Steps:
     """Leave the live map, forget it, wait somewhere else, and perhaps come back."""
     steps: Steps = LEAVE
     if draw(st.booleans()):
-        steps += (draw(one_of(telling, _of(("ldaddal", "count", 1), ("add", "count")))),)
-    steps += (draw(one_of(awaiting, awaiting, load, _of(("wfe",), TICKET))),)
+        steps += (draw(one_of(telling, of(("ldaddal", "count", 1), ("add", "count")))),)
+    steps += (draw(one_of(awaiting, awaiting, load, of(("wfe",), TICKET))),)
     if draw(st.booleans()):
-        steps += (("msr", "ttbr", draw(_of("here", "here alone"))), ISB)
+        steps += (("msr", "ttbr", draw(of("here", "here alone"))), ISB)
     return steps
 
 
 @st.composite
 def _meet(draw: st.DrawFn) -> Steps:
     """A rendezvous: count in, and wait for everybody."""
-    count = draw(_of(("ldaddal", "count", 1), ("add", "count")))
+    count = draw(of(("ldaddal", "count", 1), ("add", "count")))
     return count, ("await", "count", EVERYBODY)
 
 
@@ -140,16 +112,16 @@ def _exclude(draw: st.DrawFn) -> Steps:
 @st.composite
 def _first(draw: st.DrawFn) -> Steps:
     """Who comes first does something else than the others."""
-    taken = draw(_of(("ldaddal", "count", 1), ("ldaddal", "count", 1), ("ldr", "flag")))
-    return taken, ("if", draw(_of(0, 1)), draw(inner), draw(inner))
+    taken = draw(of(("ldaddal", "count", 1), ("ldaddal", "count", 1), ("ldr", "flag")))
+    return taken, ("if", draw(of(0, 1)), draw(inner), draw(inner))
 
 
 @st.composite
 def _look(draw: st.DrawFn) -> Steps:
     """Loads, and a panic for what they might give."""
-    one = _step("ldr", one_of(flag, word, place))
+    one = make("ldr", one_of(flag, word, place))
     loads = draw(st.lists(one, min_size=1, max_size=2))
-    values = [draw(_of(*((1, 0) if at in WORDS else (8, 9, 1, None)))) for _, at in loads]
+    values = [draw(of(*((1, 0) if at in WORDS else (8, 9, 1, None)))) for _, at in loads]
     wanted = enumerate(reversed(values), 1)
     return *loads, ("panic_if", *wanted)
 
@@ -173,7 +145,7 @@ fragment = one_of(
 def _damaged(draw: st.DrawFn) -> Steps:
     """A fragment, which has perhaps lost a step."""
     whole: Steps = draw(fragment)
-    if len(whole) > 1 and draw(_sometimes(4)):
+    if len(whole) > 1 and draw(sometimes(4)):
         lost = draw(st.integers(0, len(whole) - 1))
         return whole[:lost] + whole[lost + 1 :]
     return whole
@@ -191,22 +163,22 @@ def _short(draw: st.DrawFn) -> Steps:
     return sum(draw(st.lists(one, min_size=1, max_size=2)), ())
 
 
-waking = _of((), (), (("sev",),))
+waking = of((), (), (("sev",),))
 
 
 @st.composite
 def _changer(draw: st.DrawFn) -> Steps:
     """A descriptor changes, and others are told so before and after."""
     before = (draw(telling), DSB) if draw(st.booleans()) else ()
-    usual = _of((("str", "pte x", "inv"), DSB, ("tlbi", "vmalle1is"), DSB, ("str", "pte x", "new")))
+    usual = of((("str", "pte x", "inv"), DSB, ("tlbi", "vmalle1is"), DSB, ("str", "pte x", "new")))
     changed = draw(one_of(usual, usual, _change()))
-    return (*before, *changed, *draw(_of((DSB,), (DSB,), ())), draw(telling), *draw(waking))
+    return (*before, *changed, *draw(of((DSB,), (DSB,), ())), draw(telling), *draw(waking))
 
 
 @st.composite
 def _leaver(draw: st.DrawFn) -> Steps:
     """Out of the live map, and then a look at who has come how far."""
-    leave = draw(one_of(_of(LEAVE), _of(LEAVE), _park(), steps))
+    leave = draw(one_of(of(LEAVE), of(LEAVE), _park(), steps))
     return (*leave, *draw(one_of(_look(), _look(), load.map(lambda one: (one,)))))
 
 
@@ -224,14 +196,6 @@ ANYTHING = (_program(), _program(), _program())
 CROWD = (_short(), _short(), _short())
 """Many CPUs, each of which does little."""
 
-features = st.builds(
-    Features,
-    bbm=_of(0, 0, 0, 1, 2, 3),
-    noabort=_sometimes(6),
-    ets2=_sometimes(4),
-    conflict=_of("abort", "abort", "either", "amalgam"),
-    erratum_4118414=_sometimes(8),
-)
 CASTS = (
     *((0, 1),) * 4,
     (0, 0),
@@ -272,12 +236,12 @@ def _answered(programs: tuple[Steps, ...]) -> tuple[Steps, ...]:
 def _entries(draw: st.DrawFn) -> tuple[tuple[str, str], ...]:
     """What the live map starts as where it is not as usual."""
     entries = {}
-    if draw(_sometimes(3)):
+    if draw(sometimes(3)):
         entries["pte x"], entries["pte y"] = draw(
-            _of(("inv", "new"), ("cont x", "cont y"), ("private", "inv"), ("old", "new"))
+            of(("inv", "new"), ("cont x", "cont y"), ("private", "inv"), ("old", "new"))
         )
-    if draw(_sometimes(2)):
-        entries["pblock"] = draw(_of("old", "spare"))
+    if draw(sometimes(2)):
+        entries["pblock"] = draw(of("old", "spare"))
     return tuple(entries.items())
 
 
@@ -288,35 +252,35 @@ def systems(draw: st.DrawFn) -> System:
     most = STEPS_MAX[len(cast)] if len(cast) == 2 else draw(st.integers(1, STEPS_MAX[len(cast)]))
     roles = draw(st.sampled_from((ANYTHING, PROTOCOL, PROTOCOL, CROWD)))
     programs = tuple(draw(_piece(roles[n], most)) for n in range(max(cast) + 1))
-    if not draw(_sometimes(6)):
+    if not draw(sometimes(6)):
         programs = _answered(programs)
-    cnp = draw(_sometimes(5))
-    has = [draw(features) if draw(_sometimes(2)) else Features()] * len(programs)
-    if draw(_sometimes(4)):
-        has[0] = draw(features)  # The others are made otherwise.
-    named = st.dictionaries(_of(*WORDS, *SLOTS), _of(*CALLED), max_size=4)
-    symbols = draw(named) | {"flag": draw(_of(*CALLED))} if draw(_sometimes(2)) else {}
-    hardware = draw(_sometimes(6))
+    cnp = draw(sometimes(5))
+    has = [draw(features()) if draw(sometimes(2)) else Features()] * len(programs)
+    if draw(sometimes(4)):
+        has[0] = draw(features())  # The others are made otherwise.
+    named = st.dictionaries(of(*WORDS, *SLOTS), of(*CALLED), max_size=4)
+    symbols = draw(named) | {"flag": draw(of(*CALLED))} if draw(sometimes(2)) else {}
+    hardware = draw(sometimes(6))
     entries = draw(_entries())
     # What is to stay mapped has to be so at the start.
     mapped = ("pte x", "inv") not in entries
     known = [name for name in PROPERTIES[:-1] if mapped or name != "fault"]
-    checked = st.lists(_of(*known), max_size=2)
-    always = draw(_of(("conflict",), ("conflict",), ()))
+    checked = st.lists(of(*known), max_size=2)
+    always = draw(of(("conflict",), ("conflict",), ()))
     return System(
         programs,
         tuple(Member(n, has[n]._replace(tlb=int(cnp))) for n in cast),
-        upper=draw(_sometimes(2)),
-        deep=draw(_sometimes(5)),
+        upper=draw(sometimes(2)),
+        deep=draw(sometimes(5)),
         cnp=cnp,
         entries=entries,
         hardware=draw(st.sampled_from(sorted(HARDWARE))) if hardware else "delayed",
-        window=draw(_of(2, 3)) if draw(_sometimes(12)) else 1,
-        interrupts=draw(_of("irq", "nmi", "serror")) if draw(_sometimes(12)) else "",
-        handler=draw(_of("skip", "skip", "retry", "flush", "panic", "none")),
-        fetches=draw(_sometimes(8)),
+        window=draw(of(2, 3)) if draw(sometimes(12)) else 1,
+        interrupts=draw(of("irq", "nmi", "serror")) if draw(sometimes(12)) else "",
+        handler=draw(of("skip", "skip", "retry", "flush", "panic", "none")),
+        fetches=draw(sometimes(8)),
         properties=tuple(
-            dict.fromkeys((*always, *draw(checked), *("one table",) * draw(_sometimes(15))))
+            dict.fromkeys((*always, *draw(checked), *("one table",) * draw(sometimes(15))))
         ),
         symbols=tuple(symbols.items()),
     )
