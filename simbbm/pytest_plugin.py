@@ -63,12 +63,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known, and refuse settings that cannot be meant."""
+    config.stash[SETTINGS] = Settings(config)
     config.addinivalue_line(
         "markers",
         f"{MARK}(**params): parameters for the scenarios of a file: pytestmark = "
         f"pytest.mark.{MARK}(cpus=2)",
     )
-    _Settings(config)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -76,12 +76,14 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     if file_path.suffix != ".py":
         return None
     config = parent.config
-    named = any(file_path in config.rootpath.glob(p) for p in config.getini("simbbm_files"))
-    tests = any(file_path.match(pattern) for pattern in config.getini("python_files"))
-    if named or (parent.session.isinitpath(file_path) and not tests and _is_like_it(file_path)):
-        file: pytest.Collector = ScenarioFile.from_parent(parent, path=file_path)
-        return file
-    return None
+    wanted = file_path in config.stash[SETTINGS].files
+    if not wanted and parent.session.isinitpath(file_path):
+        tests = any(file_path.match(pattern) for pattern in config.getini("python_files"))
+        wanted = not tests and _is_like_it(file_path)
+    if not wanted:
+        return None
+    file: pytest.Collector = ScenarioFile.from_parent(parent, path=file_path)
+    return file
 
 
 def _is_like_it(path: Path) -> bool:
@@ -90,8 +92,8 @@ def _is_like_it(path: Path) -> bool:
     return is_like_a_scenario(path)
 
 
-class _Settings:
-    """What is to be done with each scenario."""
+class Settings:
+    """What is to be done with each scenario: read once, when pytest starts."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.mode: str = config.getoption("simbbm_mode") or config.getini("simbbm_mode")
@@ -105,6 +107,17 @@ class _Settings:
             if not separator:
                 raise pytest.UsageError(f"simbbm parameter {text!r}: write NAME=VALUE")
             self.params[name] = value
+        self.files = {
+            path
+            for pattern in config.getini("simbbm_files")
+            for path in config.rootpath.glob(pattern)
+        }
+        """The scenario files that the ini names."""
+        self.known: set[str] = set()
+        """Every parameter that a collected scenario has."""
+
+
+SETTINGS = pytest.StashKey[Settings]()
 
 
 def _number(config: pytest.Config, name: str, *, least: int) -> int:
@@ -124,12 +137,14 @@ class ScenarioFile(pytest.File):
         from simbbm.core.errors import SimbbmError  # noqa: PLC0415
 
         source = _relative(self.path)
+        settings = self.config.stash[SETTINGS]
         try:
             scenarios = discovery.select([source])
         except SimbbmError as error:
             yield Broken.from_parent(self, name=self.path.stem, error=error)
             return
         for scenario in scenarios:
+            settings.known |= {p.name for p in scenario.parameters_for(settings.params)}
             item: ScenarioItem = ScenarioItem.from_parent(
                 self, name=scenario.name, scenario=scenario
             )
@@ -205,9 +220,16 @@ class ScenarioItem(pytest.Item):
 
     def _params(self) -> dict[str, Any]:
         """The parameters that were asked for; a marker's win, and must be the scenario's."""
-        wanted = _Settings(self.config).params
-        known = {parameter.name for parameter in self.scenario.parameters}
-        params: dict[str, Any] = {k: v for k, v in wanted.items() if k in known}
+        from simbbm.core.errors import UsageError  # noqa: PLC0415
+
+        settings = self.config.stash[SETTINGS]
+        if unknown := settings.params.keys() - settings.known:
+            raise UsageError(
+                f"--simbbm-param {min(unknown)}: no scenario has such a parameter",
+                f"they have {', '.join(sorted(settings.known))}",
+            )
+        own = {parameter.name for parameter in self.scenario.parameters_for(settings.params)}
+        params: dict[str, Any] = {k: v for k, v in settings.params.items() if k in own}
         for mark in reversed([*self.iter_markers(MARK)]):
             params |= mark.kwargs
         return params
@@ -215,7 +237,7 @@ class ScenarioItem(pytest.Item):
     def _answer(self, params: dict[str, Any]) -> Answer[Any]:
         from simbbm import library  # noqa: PLC0415
 
-        settings = _Settings(self.config)
+        settings = self.config.stash[SETTINGS]
         if settings.mode == "explore":
             return library.explore(self.scenario, params)
         sample: dict[str, Any] = {"runs": settings.runs, "seed": settings.seed, "jobs": 1}
