@@ -1,6 +1,7 @@
-"""Shipped scenarios with a step taken away, weakened or put off, or one routine in another's place.
+"""Shipped scenarios with a step taken away, weakened, put off or added, or another routine.
 
-Steps are changed as `ablate` does; routines as a twin does, by any other that asks for as much.
+Steps are changed as on the command line; routines as a twin does, by any other that asks for as
+much.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from inspect import signature
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
@@ -43,7 +44,7 @@ class Edited(NamedTuple):
 
     name: str
     changes: tuple[int, ...] = ()
-    """Which of all changes that can be made (`Ablator.singles`)."""
+    """Which of all changes that can be made (`_singles`)."""
     swaps: tuple[int, ...] = ()
     """Which of all pairs of routines that can be swapped."""
 
@@ -75,7 +76,12 @@ def _ablator(name: str) -> Ablator:
 
 @cache
 def _singles(name: str) -> list[Change]:
-    return _ablator(name).singles()
+    """What ablate tries, and an operation more at each step, and steps that change places."""
+    singles = _ablator(name).singles()
+    steps = [*dict.fromkeys(change.step for change in singles)]
+    more = (Change(s, change) for s in steps for change in ("after:dsb.ish", "before:isb"))
+    swapped = (Change(one, f"swap:{other}") for one, other in pairwise(steps))
+    return [*singles, *more, *swapped]
 
 
 @cache
