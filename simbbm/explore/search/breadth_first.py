@@ -14,6 +14,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -95,6 +96,8 @@ class Searched(NamedTuple):
     """How many states end a run that holds."""
     rounds: Rounds | None
     """The cycles of the state graph; None if not every state was visited."""
+    layers: tuple[int, ...]
+    """How many states are first reached at each distance; not all of them if it was cut short."""
 
     @property
     def complete(self) -> bool:
@@ -127,6 +130,8 @@ class Search:
         self._failed: dict[tuple[Verdict, str], Failure] = {}
         self._failing: list[tuple[int, tuple[Verdict, str]]] = []
         self._depth = 0
+        self._layer_ends = array("I")
+        """How many states were known before each layer was expanded."""
         self._hashed = 0
         self._transitions = 0
         self._counts = Counter[str]()
@@ -147,6 +152,7 @@ class Search:
 
     def so_far(self, stopped: str | None) -> Searched:
         """The result so far; `stopped` says why the search ended early."""
+        ends = (*self._layer_ends, len(self._parents))
         return Searched(
             tuple(sorted(self._failed.values(), key=lambda failure: len(failure.walk))),
             stopped,
@@ -157,6 +163,7 @@ class Search:
             self._counts,
             self._ends,
             self.rounds,
+            tuple(after - before for before, after in pairwise((0, *ends)) if after > before),
         )
 
     def _layers(self) -> str | None:
@@ -167,6 +174,7 @@ class Search:
         stopped = self._judge(number, initial)
         layer = [] if self._ended else [(number, initial)]
         while layer and not stopped:
+            self._layer_ends.append(len(self._parents))
             following: list[tuple[int, Machine]] = []
             for i, (number, state) in enumerate(layer):
                 if i % LOOK_EVERY == 0 and (limit := self._limit(len(layer) - i)):

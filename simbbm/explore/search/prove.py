@@ -68,6 +68,8 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     states: int
     transitions: int
     depth: int
+    layers: tuple[int, ...]
+    """How many states are first reached at each distance from the start."""
     hashed: int
     seconds: float
     reductions: tuple[str, ...]
@@ -206,6 +208,7 @@ class Prover:
             states=searched.states,
             transitions=searched.transitions,
             depth=searched.depth,
+            layers=searched.layers,
             hashed=searched.hashed,
             seconds=monotonic() - self.began,
             reductions=space.reductions,
