@@ -26,7 +26,7 @@ def sentences(explained: Explanation) -> Iterator[str]:
         )
     if explained.curve is None:
         yield (
-            f"how likely it is was not found out: more than {explained.states:,} states "
+            f"how likely it is was not found out: more than {explained.curve_states:,} states "
             "(simbbm shrink makes it smaller)"
         )
         return

@@ -139,3 +139,19 @@ def test_too_many_states_are_no_answer() -> None:
     assert explained is not None
     assert explained.curve is None
     assert any("more than 50 states" in sentence for sentence in sentences(explained))
+
+
+def test_the_curve_may_have_a_limit_of_its_own() -> None:
+    """It is one search, and the others are many."""
+    scenario = twin("m10_no_dsb_after_tlbi")
+    proof = Prover(Model(scenario, TWO)).prove()
+    assert proof.run is not None
+    w = witness_along(Model(scenario, TWO), proof.run)
+    far = explain(w, model_of(w, scenario), 50, 20_000)
+    near = explain(w, model_of(w, scenario), 50, 60)
+
+    assert far is not None
+    assert far.curve is not None
+    assert near is not None
+    assert near.curve is None
+    assert any("more than 60 states" in sentence for sentence in sentences(near))

@@ -26,19 +26,28 @@ class Explanation(NamedTuple):
     curve: Curve | None
     surprises: int | None
     """The fewest with which it fails like this (`fewest`); None: a limit was hit, or a livelock."""
+    curve_states: int
+    """The limit of the search for the curve, which is one and needs all states."""
 
 
-def explain(witness: Witness, model: Model, states: int = STATES) -> Explanation | None:
-    """Explain a counterexample that replays exactly; None if it is a run of another kind."""
+def explain(
+    witness: Witness, model: Model, states: int = STATES, curve_states: int | None = None
+) -> Explanation | None:
+    """Explain a counterexample that replays exactly; None if it is a run of another kind.
+
+    `states` limits each search, `curve_states` (None: the same) that for the probabilities.
+    """
     if witness.verdict not in COUNTEREXAMPLES:
         return None
     assert witness.property is not None
     run = followed(witness, model).moves
+    curve_states = curve_states or states
     return Explanation(
         states,
         allowances(witness, model, run, states),
-        curve(witness, model, run, states),
+        curve(witness, model, run, curve_states),
         None
         if witness.loop is not None
         else fewest_surprises(model.system, Ended(witness.verdict.value), witness.property, states),
+        curve_states,
     )
