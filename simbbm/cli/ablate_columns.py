@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
-from simbbm.explore.counterexample.ablate import Ablation
 from simbbm.host.terminal import echo
-from simbbm.scenario import Scenario
+from simbbm.report.rows import AblationRow
 
-PAIR = " + "
-"""Between the two steps of a pair."""
 ABSENT = "-"
 """Instead of a result: this machine never reaches the step."""
 
@@ -22,11 +19,10 @@ class Columns:
         self.markdown = markdown
         self.results: dict[tuple[str, str], dict[str, str]] = {}
 
-    def add(self, scenario: Scenario, ablation: Ablation, _kept: object) -> None:
+    def add(self, row: AblationRow, _kept: object) -> None:
         """Note one result: `redundant`, or what goes wrong."""
-        step = steps_of(ablation)
-        change = " + ".join(change.change for change in ablation.changes)
-        self.results.setdefault((step, change), {})[scenario.id] = _told(ablation)
+        told = row.wrong() if row.result == "load-bearing" else ""
+        self.results.setdefault((row.step, row.change), {})[row.scenario] = told or row.result
 
     def end(self, counts: Counter[str], why: str) -> None:
         """Print the table and a summary."""
@@ -42,16 +38,6 @@ class Columns:
         echo(f"\n{counts.total()} changes: {listed}{f'; {why}' if why else ''}.")
 
 
-def shown(step: str) -> str:
-    """A step's name without the numbers of what occurs once."""
-    return step.replace("#1", "")
-
-
-def steps_of(ablation: Ablation) -> str:
-    """The steps that were changed, as text."""
-    return PAIR.join(shown(change.step) for change in ablation.changes)
-
-
 def _markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     echo(f"| {' | '.join(header)} |")
     echo("|" + "---|" * len(header))
@@ -64,11 +50,3 @@ def _plain(rows: list[tuple[str, ...]]) -> None:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         echo("  ".join(cells).rstrip())
-
-
-def _told(ablation: Ablation) -> str:
-    if ablation.result != "load-bearing":
-        return ablation.result
-    if ablation.proof is None:
-        return "its value is used" if "its value" in ablation.why else "needed to go on"
-    return ablation.proof.property or ablation.result

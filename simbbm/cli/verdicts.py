@@ -100,11 +100,6 @@ def exit_of_answer(answer: Proven | Sampled) -> Exit:
     return Exit.INTERRUPTED if answer.interrupted else exit_of(answer.row)
 
 
-def verdict_text(row: VerdictRow) -> str:
-    """Verdict and property, as expectations are written."""
-    return f"{row.verdict}:{row.property}" if row.property else row.verdict
-
-
 def judgement(row: VerdictRow) -> str:
     """Say how the verdict compares with the expectation."""
     if row.expected is None:
@@ -118,7 +113,7 @@ def say(row: VerdictRow, kept: Kept | None, how: str, *, as_json: bool) -> None:
         echo(encode(row))
         return
     colour = {True: "green", False: "red", None: "yellow"}[row.expected]
-    echo(f"{row.scenario}: {style(verdict_text(row), fg=colour)} ({judgement(row)})")
+    echo(f"{row.scenario}: {style(row.answer(), fg=colour)} ({judgement(row)})")
     if row.message:
         echo(indent(row.message, "  "))
     echo(f"  {how}")

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 SCHEMA = "simbbm/1"
+PAIR = " + "
+"""Between the two steps of a pair, in rows of `ablate`."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +64,8 @@ class VerdictRow(Row, tag="verdict", tag_field="type", frozen=True, kw_only=True
     first_failure: int | None = None
     states: int | None = None
     transitions: int | None = None
+    layers: list[int] | None = None
+    """Of a search of every state: how many are first reached at each distance from the start."""
     steps: int | None = None
     """Steps of the run, or of all runs."""
     length: int | None = None
@@ -90,6 +94,18 @@ class VerdictRow(Row, tag="verdict", tag_field="type", frozen=True, kw_only=True
     """Of SAMPLED: what its runs say of unseen states, and its PCT runs of unseen bugs."""
     digest: str | None = None
     version: str
+
+    def answer(self) -> str:
+        """Verdict and property, as expectations are written."""
+        return f"{self.verdict}:{self.property}" if self.property else self.verdict
+
+    def seen(self) -> str:
+        """How many states or runs were looked at, or the length of the counterexample."""
+        if self.states is None and self.runs is None:
+            return "nothing"
+        if self.length is not None:
+            return f"{self.length:,} steps{'' if self.certified else ' or less'}"
+        return f"{self.states:,} states" if self.mode == "explore" else f"{self.runs:,} runs"
 
 
 class ReplayRow(Row, tag="replay", tag_field="type", frozen=True, kw_only=True):
@@ -181,6 +197,70 @@ class AblationRow(Row, tag="ablation", tag_field="type", frozen=True, kw_only=Tr
     why: str | None = None
     states: int | None = None
 
+    def wrong(self) -> str:
+        """What goes wrong: a property that is broken, or that the program cannot continue."""
+        if self.property or self.verdict is not None:
+            return self.property or ""
+        return "its value is used" if "its value" in (self.why or "") else "needed to go on"
+
+
+class LitmusRow(Row, tag="litmus", tag_field="type", frozen=True, kw_only=True):
+    """One litmus test."""
+
+    name: str
+    verdict: str | None
+    reached: bool | None
+    ok: bool | None
+    inconclusive: str | None = None
+    unsupported: str | None = None
+    states: int | None = None
+    seconds: float | None = None
+    feature: str | None = None
+    window: int | None = None
+    source: str | None = None
+    """`program` if its threads were run as programs."""
+    witness: str | None = None
+    """Absolute path, of an execution that ends in the condition."""
+    token: str | None = None
+
+
+class OutcomeRow(Row, tag="litmus-outcome", tag_field="type", frozen=True, kw_only=True):
+    """One final state of a litmus test."""
+
+    name: str
+    outcome: str
+    reached: bool
+    witness: str | None
+    token: str | None
+
+
+class ObservationRow(Row, tag="litmus-observation", tag_field="type", frozen=True, kw_only=True):
+    """How often the condition holds in the final states of a litmus test."""
+
+    name: str
+    observation: str
+    positive: int
+    negative: int
+    complete: bool
+
+
+class SummaryRow(Row, tag="litmus-summary", tag_field="type", frozen=True, kw_only=True):
+    """All litmus tests of one way to run them."""
+
+    total: int
+    forbidden_ok: int
+    forbidden: int
+    allowed_ok: int
+    allowed: int
+    unsupported: int
+    inconclusive: int
+    malformed: int
+    """Lines that are no test; `total` does not count them."""
+    states: int
+    seconds: float | None
+    feature: str | None = None
+    source: str | None = None
+
 
 class KillRow(Row, tag="kill", tag_field="type", frozen=True, kw_only=True):
     """How many runs a strategy takes to find a bad twin, over campaigns of different seeds."""
@@ -202,6 +282,21 @@ class KillRow(Row, tag="kill", tag_field="type", frozen=True, kw_only=True):
     """How many a campaign makes at most."""
     seed: int
     """Of the first campaign; each other has the next."""
+
+    def middle(self) -> str:
+        """The median; `-` if no campaign found the twin, `> 1,000` if fewer than half did."""
+        if not self.found:
+            return "-"
+        return self._beyond() if self.median is None else f"{self.median:,.1f}".removesuffix(".0")
+
+    def interval(self) -> str:
+        """The 95 % interval of the median; `5+`: from 5 to beyond the cap."""
+        if self.low is None:
+            return self._beyond() if self.found else "-"
+        return f"{self.low:,}+" if self.high is None else f"{self.low:,}-{self.high:,}"
+
+    def _beyond(self) -> str:
+        return f"> {self.runs:,}"
 
 
 class StepRow(Row, tag="step", tag_field="type", frozen=True, kw_only=True):

@@ -67,6 +67,7 @@ def search_row(model: Model, proof: Proof, kept: Kept | None) -> VerdictRow:
         seconds=round(proof.seconds, 3),
         states=proof.states,
         transitions=proof.transitions,
+        layers=list(proof.layers),
         length=len(proof.run) if proof.run is not None else None,
         loop=proof.loop,
         termination=msgspec.to_builtins(proof.termination),

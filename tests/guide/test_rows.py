@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from simbbm.cli import litmus_rows
 from simbbm.cli.commands.guide import pages
 from simbbm.report import as_json, rows
 
@@ -19,8 +18,8 @@ FIRST = {"schema"}
 
 
 def every_row() -> Iterator[type[rows.Row]]:
-    """All kinds of rows that the three modules define."""
-    for module in (rows, as_json, litmus_rows):
+    """All kinds of rows that the two modules define."""
+    for module in (rows, as_json):
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, rows.Row) and kind is not rows.Row:
                 yield kind
@@ -49,7 +48,7 @@ def test_every_field_is_there_in_its_order(tag: str) -> None:
 
 def test_every_module_with_rows_is_looked_at() -> None:
     assert {kind.__module__ for kind in rows.Row.__subclasses__()} == {
-        module.__name__ for module in (rows, as_json, litmus_rows)
+        module.__name__ for module in (rows, as_json)
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from simbbm.cli.litmus_rows import LitmusRow, SummaryRow
+from simbbm.report.rows import LitmusRow, SummaryRow
 from tests.cli.commandline import Cli
 from tests.litmus.rows import OWN, row
 

@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from functools import cache
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ from simbbm.report.html.page import PageData, page, page_data
 from simbbm.report.html.tables import HEAD, UNLINKED, layout, rows
 from simbbm.report.html.tracks import Tracks
 from simbbm.report.story import tell
+from tests.report.elements import Elements
 from tests.report.told import told
 
 CORPUS = Path(__file__).parent.parent / "explore" / "corpus"
@@ -213,23 +213,6 @@ def test_real_tables_fold_what_continues() -> None:
         folded = rows(shared, table, box.level)
         assert sum(row.number for row in folded) == len(table.entries) == 512
         assert len(folded) == box.rows < 16
-
-
-class Elements(HTMLParser):
-    """What a browser would make of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: list[tuple[str, str]] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        self.texts.append((self.tags[-1][0] if self.tags else "", data))
 
 
 @cache

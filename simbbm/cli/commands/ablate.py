@@ -12,8 +12,9 @@ import click
 
 from simbbm import discovery
 from simbbm.changes import Change
-from simbbm.cli.ablate_columns import PAIR, Columns, steps_of
-from simbbm.cli.exits import Exit
+from simbbm.cli.ablate_columns import Columns
+from simbbm.cli.exits import Exit, worst
+from simbbm.cli.html_report import HtmlReport, html_option
 from simbbm.cli.options import (
     WITNESS_DIR,
     Duration,
@@ -30,12 +31,13 @@ from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
 from simbbm.explore.search.prove import counterexample_of
 from simbbm.host.terminal import complain, echo, style
 from simbbm.model import Model
-from simbbm.report.rows import AblationRow, encode
+from simbbm.report.rows import PAIR, AblationRow, encode
 
 if TYPE_CHECKING:
     from simbbm.explore.witness.kept import Kept
     from simbbm.scenario import Scenario
 
+NO_TIME = "there was no time to find all of its steps"
 COLOURS = {"load-bearing": "red", "redundant": "green", "inconclusive": "yellow"}
 
 
@@ -62,6 +64,7 @@ COLOURS = {"load-bearing": "red", "redundant": "green", "inconclusive": "yellow"
 )
 @click.option("--max-seconds", type=Duration(), help="Give up on what is left after this long.")
 @witness_dir_option
+@html_option
 @common
 def command(
     ids: tuple[str, ...],
@@ -72,8 +75,9 @@ def command(
     form: str,
     max_seconds: float | None,
     witness_dir: Path,
+    html: Path | None,
     as_json: bool,
-    log_format: str,  # noqa: ARG001 - nothing is logged here
+    log_format: str,
 ) -> int:
     """Take away each step of a scenario, or make it weaker, and search what is left.
 
@@ -94,22 +98,24 @@ def command(
         if several
         else Page(form, explain=explain, as_json=as_json)
     )
+    report = HtmlReport(html, "ablate", log_format=log_format)
     counts = Counter[str]()
     kept = Counterexamples(witness_dir)
     try:
         for ablator in ablators:
             for ablation in _ablations(ablator, end, pairs=pairs):
                 counts[ablation.result] += 1
-                page.add(ablator.model.scenario, ablation, kept.of(ablation))
+                own = kept.of(ablation)
+                row = _row(ablator.model.scenario, ablation, own)
+                page.add(row, own)
+                report.add(row, own)
+        missing = "" if all(ablator.complete for ablator in ablators) else NO_TIME
+        code = Exit.INCONCLUSIVE if counts["inconclusive"] or missing else Exit.EXPECTED
     except KeyboardInterrupt:
-        page.end(counts, "interrupted: the rest was not looked at")
-        kept.say(as_json=as_json)
-        return Exit.INTERRUPTED
-    complete = all(ablator.complete for ablator in ablators)
-    page.end(counts, "" if complete else "there was no time to find all of its steps")
+        missing, code = "interrupted: the rest was not looked at", Exit.INTERRUPTED
+    page.end(counts, missing)
     kept.say(as_json=as_json)
-    inconclusive = counts["inconclusive"] or not complete
-    return Exit.INCONCLUSIVE if inconclusive else Exit.EXPECTED
+    return worst([code, *report.write(missing)])
 
 
 def _found(scenario_id: str) -> Scenario:
@@ -186,6 +192,24 @@ def _left(end: float | None) -> Limits:
     return NO_LIMITS if end is None else Limits(seconds=max(0.0, end - monotonic()))
 
 
+def _row(scenario: Scenario, ablation: Ablation, kept: Kept | None) -> AblationRow:
+    proof = ablation.proof
+    return AblationRow(
+        scenario=scenario.id,
+        params=ablation.params,
+        step=PAIR.join(change.step.replace("#1", "") for change in ablation.changes),
+        change=PAIR.join(change.change for change in ablation.changes),
+        result=ablation.result,
+        verdict=proof.verdict if proof else None,
+        property=proof.property if proof else None,
+        length=len(proof.run) if proof and proof.run is not None else None,
+        witness=str(kept.path) if kept and kept.path else None,
+        token=kept.token if kept else None,
+        why=ablation.why or None,
+        states=proof.states if proof else None,
+    )
+
+
 class Page:
     """The answer, row by row."""
 
@@ -199,23 +223,8 @@ class Page:
             echo(f"| step | change | result | property | steps |{why}")
             echo("|---|---|---|---|---:|" + ("---|" if explain else ""))
 
-    def add(self, scenario: Scenario, ablation: Ablation, kept: Kept | None) -> None:
+    def add(self, row: AblationRow, kept: Kept | None) -> None:
         """Print one row; `kept` is its counterexample."""
-        proof = ablation.proof
-        row = AblationRow(
-            scenario=scenario.id,
-            params=ablation.params,
-            step=steps_of(ablation),
-            change=" + ".join(change.change for change in ablation.changes),
-            result=ablation.result,
-            verdict=proof.verdict if proof else None,
-            property=proof.property if proof else None,
-            length=len(proof.run) if proof and proof.run is not None else None,
-            witness=str(kept.path) if kept and kept.path else None,
-            token=kept.token if kept else None,
-            why=ablation.why or None,
-            states=proof.states if proof else None,
-        )
         if self.as_json:
             echo(encode(row))
         elif self.markdown:
@@ -224,7 +233,7 @@ class Page:
             self._table(row, kept)
 
     def _markdown(self, row: AblationRow) -> None:
-        what = row.property or _needed(row)
+        what = row.wrong()
         length = "" if row.length is None else str(row.length)
         why = f" {row.why or ''} |" if self.explain else ""
         echo(f"| `{row.step}` | {row.change} | {row.result} | {what} | {length} |{why}")
@@ -236,7 +245,7 @@ class Page:
         if routine != self.routine:
             self.routine = routine
             echo(style(routine, bold=True))
-        what = row.property or _needed(row)
+        what = row.wrong()
         length = f"{row.length} steps" if row.length is not None else ""
         why = f"  {what:<22} {length}".rstrip()
         result = style(f"{row.result:<12}" if why else row.result, fg=COLOURS[row.result])
@@ -259,10 +268,3 @@ class Page:
                 "Redundant: proved for these parameters, on this machine; see what it does not "
                 "model before leaving a step out."
             )
-
-
-def _needed(row: AblationRow) -> str:
-    """The text for a step without which the program cannot continue."""
-    if row.verdict is not None:
-        return ""
-    return "its value is used" if "its value" in (row.why or "") else "needed to go on"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,9 +11,11 @@ import click
 from simbbm import discovery
 from simbbm.campaign.sampling import Sampled, Sampling, sample
 from simbbm.campaign.searches import Bounds, Found, Proven, Wanted, searches
+from simbbm.cli.check_table import Outcome, Table
 from simbbm.cli.commands.kill_table import kill_options, show_kill_table, wanted_trials
 from simbbm.cli.editing import edit_options
-from simbbm.cli.exits import Exit, worst
+from simbbm.cli.exits import Exit
+from simbbm.cli.html_report import HtmlReport, html_option
 from simbbm.cli.logs import SearchView, configure, progress
 from simbbm.cli.options import (
     Count,
@@ -36,7 +37,6 @@ from simbbm.cli.verdicts import (
     page_command,
     replay_command,
     terminal_width,
-    verdict_text,
     warn_of_unwritten,
 )
 from simbbm.core.errors import ModelError, ScenarioError, SimbbmError, UsageError
@@ -55,13 +55,6 @@ MAX_SECONDS = 60.0
 SAMPLE_IS_NO_PROOF = (
     "SAMPLED: so many schedules were tried and none failed. That is evidence, not a proof."
 )
-NOT_KNOWN = "  whether hardware can keep runs from ending is not known"
-MARKS = {
-    Exit.EXPECTED: ("ok", "green"),
-    Exit.UNEXPECTED: ("FAIL", "red"),
-    Exit.USAGE: ("ERR", "red"),
-    Exit.INTERNAL: ("ERR", "red"),
-}
 
 
 class Asked(NamedTuple):
@@ -71,15 +64,6 @@ class Asked(NamedTuple):
     sampling: Sampling
     require_proof: bool
     log_format: str
-
-
-class Outcome(NamedTuple):
-    """The outcome for one scenario: an answer, or an error of its author or of simbbm."""
-
-    scenario: Scenario
-    answer: Proven | Sampled | None
-    error: ScenarioError | ModelError | None
-    exit: Exit
 
 
 @click.command(
@@ -106,6 +90,7 @@ class Outcome(NamedTuple):
 @click.option("--require-proof", is_flag=True, help="A sample is not enough: exit with 3.")
 @kill_options
 @witness_dir_option
+@html_option
 @common
 @edit_options
 def command(
@@ -128,6 +113,7 @@ def command(
     kill_table: bool,
     trials: int | None,
     witness_dir: Path,
+    html: Path | None,
     as_json: bool,
     log_format: str,
 ) -> int:
@@ -145,10 +131,13 @@ def command(
     every_params = _parameters(scenarios, dict(given), named=bool(ids))
     named = list(zip(scenarios, every_params, strict=True))
     name = read_strategy(strategy).name
+    report = HtmlReport(html, "kill-table" if kill_table else "check", jobs, log_format)
     if kill_table or trials:
         wanted = wanted_trials(trials, runs, seed, max_steps, table=kill_table)
-        code = show_kill_table(named, name, wanted, jobs, as_json=as_json, log_format=log_format)
-        return worst([code, *_say_broken(broken, as_json=as_json)])
+        code = show_kill_table(
+            named, name, wanted, jobs, report, as_json=as_json, log_format=log_format
+        )
+        return report.ended([code, *_say_broken(broken, report, as_json=as_json)])
     if runs is None and time is None:
         runs = RUNS
     limits = Limits(
@@ -166,7 +155,7 @@ def command(
         require_proof,
         log_format,
     )
-    return _held(named, broken, asked, jobs, as_json=as_json)
+    return _held(named, broken, asked, jobs, report, as_json=as_json)
 
 
 def _held(
@@ -174,13 +163,14 @@ def _held(
     broken: dict[str, SimbbmError],
     asked: Asked,
     jobs: int | None,
+    report: HtmlReport,
     *,
     as_json: bool,
 ) -> Exit:
     """Check one scenario after the other, and print each outcome."""
     table = Table([scenario for scenario, _ in named], as_json=as_json)
     outcomes: list[Outcome] = []
-    codes = _say_broken(broken, as_json=as_json)
+    codes = _say_broken(broken, report, as_json=as_json)
     every = [Wanted(scenario.id, params, asked.bounds) for scenario, params in named]
     searched = searches(every, jobs, SearchView(asked.log_format))
     try:
@@ -188,6 +178,7 @@ def _held(
             outcome = _outcome(scenario, params, asked, found)
             outcomes.append(outcome)
             table.add(outcome)
+            _note(report, outcome)
             if outcome.exit is Exit.INTERRUPTED:
                 searched.stop()
         if not as_json:
@@ -196,7 +187,15 @@ def _held(
         codes = [Exit.INTERRUPTED]
         if not as_json:
             _count(outcomes, len(named), len(broken))
-    return worst(codes + [outcome.exit for outcome in outcomes])
+    return report.ended(codes + [outcome.exit for outcome in outcomes])
+
+
+def _note(report: HtmlReport, outcome: Outcome) -> None:
+    """Take an outcome into the report."""
+    if answer := outcome.answer:
+        report.add(answer.row, answer.kept, passed=outcome.exit)
+    elif error := outcome.error:
+        report.add(ErrorRow(message=error.message, hint=error.hint))
 
 
 def _chosen(
@@ -221,11 +220,13 @@ def _chosen(
     return found
 
 
-def _say_broken(broken: dict[str, SimbbmError], *, as_json: bool) -> list[Exit]:
+def _say_broken(broken: dict[str, SimbbmError], report: HtmlReport, *, as_json: bool) -> list[Exit]:
     """Say what could not be loaded, and what that does to the exit code."""
     for error in broken.values():
+        row = ErrorRow(message=error.message, hint=error.hint)
+        report.add(row)
         if as_json:
-            echo(encode(ErrorRow(message=error.message, hint=error.hint)))
+            echo(encode(row))
         complain(str(error))
     return [Exit.USAGE] * len(broken)
 
@@ -269,65 +270,6 @@ def _answer(
             answer = sample(Model(scenario, params), asked.sampling, on_progress)
     warn_of_unwritten(answer.kept)
     return answer
-
-
-class Table:
-    """A line for each scenario as soon as there is an answer, under the name of its file."""
-
-    def __init__(self, scenarios: Sequence[Scenario], *, as_json: bool) -> None:
-        self.as_json = as_json
-        self.width = max(len(s.name) for s in scenarios)
-        self.source = ""
-
-    def add(self, outcome: Outcome) -> None:
-        """Print the line of one scenario."""
-        if outcome.answer is None:
-            assert outcome.error is not None
-            self._error(outcome, outcome.error)
-            return
-        row = outcome.answer.row
-        if self.as_json:
-            echo(encode(row))
-            return
-        told = f"{verdict_text(row):<30} {_seen(row):>15} {row.seconds or 0:6.1f} s"
-        if bound := (row.coverage or {}).get("collision"):
-            told += f"  two states taken for one: p < {bound:.1g}"
-        if (known := row.termination) and known["cpus"] != row.params.get("cpus", known["cpus"]):
-            told += f"  termination up to cpus={known['cpus']}" if known["cpus"] else NOT_KNOWN
-        if outcome.exit is Exit.UNEXPECTED:
-            told += f"  expected {row.expect}"
-        elif row.message and row.verdict == "INCONCLUSIVE":
-            told += f"  {row.message}"
-        self._line(outcome, told)
-
-    def _error(self, outcome: Outcome, error: ScenarioError | ModelError) -> None:
-        if self.as_json:
-            echo(encode(ErrorRow(message=error.message, hint=error.hint)))
-        else:
-            whose = "the scenario" if outcome.exit is Exit.USAGE else "simbbm"
-            self._line(outcome, f"error in {whose}")
-        complain(str(error))
-
-    def _line(self, outcome: Outcome, told: str) -> None:
-        source, _, name = outcome.scenario.id.rpartition("::")
-        if source != self.source:
-            self.source = source
-            echo(style(source, bold=True))
-        mark, colour = MARKS.get(outcome.exit, ("?", "yellow"))
-        head = f"  {style(f'{mark:<4}', fg=colour)}  "
-        if self.width + 64 <= terminal_width():
-            echo(f"{head}{name:<{self.width}}  {told}")
-        else:
-            echo(f"{head}{name}\n        {told}")
-
-
-def _seen(row: VerdictRow) -> str:
-    """How many states or runs were looked at, or the length of the counterexample."""
-    if row.states is None and row.runs is None:
-        return "nothing"
-    if row.length is not None:
-        return f"{row.length:,} steps{'' if row.certified else ' or less'}"
-    return f"{row.states:,} states" if row.mode == "explore" else f"{row.runs:,} runs"
 
 
 def _conclude(outcomes: list[Outcome], asked: int, broken: int, *, require_proof: bool) -> None:

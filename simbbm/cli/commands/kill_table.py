@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,10 +11,11 @@ from click.core import ParameterSource
 
 from simbbm.cli import logs
 from simbbm.cli.exits import Exit, worst
+from simbbm.cli.html_report import HtmlReport
 from simbbm.cli.verdicts import terminal_width
 from simbbm.core.errors import UsageError
 from simbbm.explore.runs.play import MAX_STEPS
-from simbbm.explore.strategies.kill import COMPARED, CONTROL, FEWEST_TRIALS, Kills, Trials
+from simbbm.explore.strategies.kill import COMPARED, CONTROL, FEWEST_TRIALS, Trials
 from simbbm.host.terminal import complain, echo, style
 from simbbm.report.rows import ErrorRow, KillRow, encode
 from simbbm.scenario import Scenario
@@ -73,6 +74,7 @@ def show_kill_table(
     strategy: str,
     trials: Trials,
     jobs: int | None,
+    report: HtmlReport,
     *,
     as_json: bool,
     log_format: str,
@@ -90,7 +92,12 @@ def show_kill_table(
     page = JsonPage() if as_json else TextPage(targets, [*names, CONTROL])
     said, done, codes = monotonic(), 0, set[Exit]()
     for found in look_at_all(targets, jobs, logs.SearchView(log_format).waiting):
-        page.add(found)
+        rows = [*_rows(found)]
+        page.add(found, rows)
+        if found.why:
+            report.add(_error(found))
+        for row in rows:
+            report.add(row)
         codes.add(exit_of(found))
         done += not found.why
         if found.error:
@@ -102,30 +109,40 @@ def show_kill_table(
     return worst(codes)
 
 
+def _rows(found: Found) -> Iterator[KillRow]:
+    """The entries of one twin."""
+    target, trials = found.target, found.target.trials
+    for column, entry in found.by.items():
+        low, high = entry.interval
+        eager = {"hardware": "eager"} if column == CONTROL else {}
+        yield KillRow(
+            strategy=column,
+            scenario=target.scenario,
+            params=target.params | eager,
+            median=entry.median,
+            low=low,
+            high=high,
+            trials=entry.trials,
+            found=len(entry.runs),
+            runs=trials.cap,
+            seed=trials.seed,
+        )
+
+
+def _error(found: Found) -> ErrorRow:
+    """Why there are no entries of a twin."""
+    of = "" if found.error else f"{found.target.scenario}: "
+    return ErrorRow(message=f"{of}{found.why}")
+
+
 class JsonPage:
     """The table as rows, one an entry."""
 
-    def add(self, found: Found) -> None:
+    def add(self, found: Found, rows: Sequence[KillRow]) -> None:
         """Print the entries of one twin."""
-        target, trials = found.target, found.target.trials
         if found.why:
-            of = "" if found.error else f"{target.scenario}: "
-            echo(encode(ErrorRow(message=f"{of}{found.why}")))
-        for column, entry in found.by.items():
-            low, high = entry.interval
-            eager = {"hardware": "eager"} if column == CONTROL else {}
-            row = KillRow(
-                strategy=column,
-                scenario=target.scenario,
-                params=target.params | eager,
-                median=entry.median,
-                low=low,
-                high=high,
-                trials=entry.trials,
-                found=len(entry.runs),
-                runs=trials.cap,
-                seed=trials.seed,
-            )
+            echo(encode(_error(found)))
+        for row in rows:
             echo(encode(row))
 
     def end(self, left: int) -> None:
@@ -143,16 +160,16 @@ class TextPage:
         heads = [_head(column) for column in columns]
         self._widths = [max(len(self._above), *map(len, head)) for head in heads]
         self._source = ""
-        self._rows: list[Found] = []
+        self._rows: list[tuple[Found, Sequence[KillRow]]] = []
         for line in zip(*heads, strict=True):
             echo(self._line("", line))
 
-    def add(self, found: Found) -> None:
+    def add(self, found: Found, rows: Sequence[KillRow]) -> None:
         """Print the medians of one twin."""
-        self._row(found, self._median)
-        self._rows.append(found)
+        self._row(found, {row.strategy: row.middle() for row in rows})
+        self._rows.append((found, rows))
 
-    def _row(self, found: Found, text: Callable[[Kills], str]) -> None:
+    def _row(self, found: Found, texts: Mapping[str, str]) -> None:
         source = found.target.scenario.rpartition("::")[0]
         if source != self._source:
             self._source = source
@@ -161,9 +178,7 @@ class TextPage:
             why = "error in the scenario" if found.error else found.why
             echo(f"  {_name(found.target)}  {why}")
             return
-        entries = [found.by.get(column) for column in self._columns]
-        texts = ["" if entry is None else text(entry) for entry in entries]
-        echo(self._line(_name(found.target), texts))
+        echo(self._line(_name(found.target), [texts.get(column, "") for column in self._columns]))
 
     def _line(self, name: str, texts: Iterable[str]) -> str:
         entries = "".join(f"  {t:>{w}}" for t, w in zip(texts, self._widths, strict=True))
@@ -171,33 +186,21 @@ class TextPage:
             return f"  {name:<{self._width}}{entries}".rstrip()
         return f"  {name}\n{entries}".rstrip() if name else entries
 
-    def _median(self, entry: Kills) -> str:
-        if not entry.runs:
-            return "-"
-        median = entry.median
-        return self._above if median is None else f"{median:,.1f}".removesuffix(".0")
-
-    def _interval(self, entry: Kills) -> str:
-        low, high = entry.interval
-        if low is None:
-            return self._above if entry.runs else "-"
-        return f"{low:,}+" if high is None else f"{low:,}-{high:,}"
-
     def end(self, left: int) -> None:
         """Print the intervals, and say what all that means."""
-        done = [found for found in self._rows if not found.why]
+        done = [(found, rows) for found, rows in self._rows if not found.why]
         if done:
             echo(style("\n95 % intervals of these medians", bold=True))
         self._source = ""
-        for found in done:
-            self._row(found, self._interval)
+        for found, rows in done:
+            self._row(found, {row.strategy: row.interval() for row in rows})
         trials = self._trials
         echo(
             f"\nRuns to the first expected failure: {trials.campaigns} campaigns each, of up to "
             f"{trials.cap:,} runs, seeds {trials.seed} to {trials.seeds[-1]}.\n"
             f"-: none of them found it. {self._above}: fewer than half did. 5+: 5 or more."
         )
-        controls = [found.by[CONTROL] for found in done if CONTROL in found.by]
+        controls = [found.by[CONTROL] for found, _ in done if CONTROL in found.by]
         if controls:
             unseen = sum(not entry.runs for entry in controls)
             echo(

@@ -9,10 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from simbbm.cli.exits import Exit, worst
-from simbbm.cli.litmus_rows import LitmusRow, ObservationRow, OutcomeRow, SummaryRow
+from simbbm.cli.html_report import HtmlReport, html_option
 from simbbm.cli.options import Count, Duration, common, examples, witness_dir_option
 from simbbm.host.terminal import complain, echo, style
-from simbbm.report.rows import ErrorRow, encode
+from simbbm.report.rows import (
+    ErrorRow,
+    LitmusRow,
+    ObservationRow,
+    OutcomeRow,
+    SummaryRow,
+    encode,
+)
 
 if TYPE_CHECKING:
     from simbbm.explore.witness.kept import Kept
@@ -29,7 +36,8 @@ class Wanted(NamedTuple):
     outcomes: bool
     as_json: bool
     witness_dir: Path
-    width: int
+    html: HtmlReport
+    width: int = 0
     """Of the longest name."""
     programs: bool = False
     """Threads are run as programs."""
@@ -77,6 +85,7 @@ class Wanted(NamedTuple):
 @click.option("--outcomes", is_flag=True, help="Show every final state, with a witness each.")
 @click.option("--report", is_flag=True, help="The score as markdown, with and without FEAT_ETS2.")
 @witness_dir_option
+@html_option
 @common
 def command(
     files: tuple[str, ...],
@@ -90,28 +99,31 @@ def command(
     outcomes: bool,
     report: bool,
     witness_dir: Path,
+    html: Path | None,
     as_json: bool,
-    log_format: str,  # noqa: ARG001 - nothing is logged here
+    log_format: str,
 ) -> int:
     """Run litmus tests of virtual memory, one JSON object a line.
 
     Every execution of each is looked at. A forbidden outcome must never be reached, an allowed one
     must be.
     """
-    lines, codes = _read(files, as_json=as_json)
+    pages = HtmlReport(html, "litmus", log_format=log_format)
+    wanted = Wanted(window, max_states, max_seconds, outcomes, as_json, witness_dir, pages)
+    lines, codes = _read(files, wanted)
     lines = _chosen(lines, only)
-    width = max((len(line.name) for line in lines), default=0)
-    wanted = Wanted(window, max_states, max_seconds, outcomes, as_json, witness_dir, width)
-    if report:
-        return worst([*codes, _report(files, lines, wanted, feature)])
+    wanted = wanted._replace(width=max((len(line.name) for line in lines), default=0))
     malformed = sum(line.test is None and not line.unsupported for line in lines)
-    codes.append(_all(lines, wanted, malformed, feature))
-    if as_programs and codes[-1] is not Exit.INTERRUPTED:
-        codes.append(_all(lines, wanted._replace(programs=True), malformed, feature))
-    return worst(codes)
+    if report:
+        codes.append(_report(files, lines, wanted, feature))
+    else:
+        codes.append(_all(lines, wanted, malformed, feature))
+        if as_programs and codes[-1] is not Exit.INTERRUPTED:
+            codes.append(_all(lines, wanted._replace(programs=True), malformed, feature))
+    return pages.ended(codes)
 
 
-def _read(files: tuple[str, ...], *, as_json: bool) -> tuple[list[Line], list[Exit]]:
+def _read(files: tuple[str, ...], wanted: Wanted) -> tuple[list[Line], list[Exit]]:
     """Read all files; complain about each that cannot be read, and about each bad line."""
     from simbbm.core.errors import UsageError
     from simbbm.litmus.notation.reader import read_file
@@ -122,18 +134,20 @@ def _read(files: tuple[str, ...], *, as_json: bool) -> tuple[list[Line], list[Ex
         try:
             lines += read_file(Path(file))
         except UsageError as error:
-            _complain(error.message, error.hint, as_json=as_json)
+            _complain(error.message, error.hint, wanted)
             codes.append(Exit.USAGE)
     for line in lines:
         if line.error and not line.unsupported:
-            _complain(line.error.message, line.error.hint, as_json=as_json)
+            _complain(line.error.message, line.error.hint, wanted)
             codes.append(Exit.USAGE)
     return lines, codes
 
 
-def _complain(message: str, hint: str | None, *, as_json: bool) -> None:
-    if as_json:
-        echo(encode(ErrorRow(message=message, hint=hint)))
+def _complain(message: str, hint: str | None, wanted: Wanted) -> None:
+    row = ErrorRow(message=message, hint=hint)
+    wanted.html.add(row)
+    if wanted.as_json:
+        echo(encode(row))
     complain(f"{message}{f' ({hint})' if hint else ''}")
 
 
@@ -177,11 +191,11 @@ def _judged(
             if whole_traceback():
                 raise
             told = defect(error)
-            _complain(f"{line.name}: {told.message}", told.hint, as_json=wanted.as_json)
+            _complain(f"{line.name}: {told.message}", told.hint, wanted)
             codes.append(Exit.INTERNAL)
             continue
         if test.malformed:
-            _complain(test.malformed.message, test.malformed.hint, as_json=wanted.as_json)
+            _complain(test.malformed.message, test.malformed.hint, wanted)
             codes.append(Exit.USAGE)
         else:
             yield test
@@ -210,6 +224,7 @@ def _all(lines: list[Line], wanted: Wanted, malformed: int, feature: str | None)
         feature=feature,
         source=_source(wanted),
     )
+    wanted.html.add(row)
     if wanted.as_json:
         echo(encode(row))
     else:
@@ -235,9 +250,9 @@ def _exit_of(test: Judged) -> Exit:
     return Exit.INCONCLUSIVE if test.inconclusive else Exit.EXPECTED
 
 
-def _show(test: Judged, wanted: Wanted) -> None:
-    """Print a test; its final states if they are wanted, or the execution that should not be."""
-    from simbbm.cli.verdicts import keep, show_command
+def _answer(test: Judged, wanted: Wanted) -> tuple[LitmusRow, list[tuple[str, bool, Kept]]]:
+    """A test's row, and its final states if they are wanted, or the one that should not be."""
+    from simbbm.cli.verdicts import keep
     from simbbm.litmus.witness import witness_of
 
     result, kept = test.result, None
@@ -263,9 +278,18 @@ def _show(test: Judged, wanted: Wanted) -> None:
         witness=str(kept.path) if kept and kept.path else None,
         token=kept.token if kept else None,
     )
+    wanted.html.add(row, kept)
+    return row, endings
+
+
+def _show(test: Judged, wanted: Wanted) -> None:
+    """Print a test; its final states if they are wanted, or the execution that should not be."""
+    from simbbm.cli.verdicts import show_command
+
+    row, endings = _answer(test, wanted)
     if wanted.as_json:
         _show_json(test, row, endings, wanted)
-    elif wanted.outcomes and result:
+    elif wanted.outcomes and test.result:
         _show_outcomes(test, endings)
     else:
         echo(_text(row, wanted))
@@ -352,6 +376,9 @@ def _report(files: tuple[str, ...], lines: list[Line], wanted: Wanted, feature: 
         ets2.extend(_judged(lines, wanted, codes, ets2=True))
     except KeyboardInterrupt:
         interrupted = True
+    if wanted.html.asked:
+        for test in base + ets2:
+            _answer(test, wanted)
     echo(report([Path(file).name for file in files], base, ets2), nl=False)
     if interrupted:
         echo("\nInterrupted: tests that are not counted here were not run.")

@@ -9,7 +9,8 @@ import click
 
 from simbbm import discovery
 from simbbm.cli.editing import edit_options
-from simbbm.cli.exits import Exit, worst
+from simbbm.cli.exits import Exit
+from simbbm.cli.html_report import HtmlReport, html_option
 from simbbm.cli.options import (
     Count,
     Duration,
@@ -53,6 +54,7 @@ RUNS = 10_000
     help="Stop at the first failing run, or count them all.",
 )
 @witness_dir_option
+@html_option
 @common
 @edit_options
 def command(
@@ -67,6 +69,7 @@ def command(
     jobs: int | None,
     stop: Literal["first", "never"],
     witness_dir: Path,
+    html: Path | None,
     as_json: bool,
     log_format: str,
 ) -> int:
@@ -86,6 +89,7 @@ def command(
     if runs is None and time is None:
         runs = RUNS
     wanted = Sampling(runs, time, seed, name, max_steps or MAX_STEPS, jobs, stop, witness_dir)
+    report = HtmlReport(html, "stress", jobs, log_format)
     configure(log_format)
     codes: list[Exit] = []
     for scenario, params in zip(scenarios, every_params, strict=True):
@@ -93,7 +97,9 @@ def command(
             sampled = sample(Model(scenario, params), wanted, on_progress)
         warn_of_unwritten(sampled.kept)
         say(sampled.row, sampled.kept, sampled.how, as_json=as_json)
-        codes.append(exit_of_answer(sampled))
+        code = exit_of_answer(sampled)
+        codes.append(code)
+        report.add(sampled.row, sampled.kept, passed=code)
         if sampled.interrupted:
             break
-    return worst(codes)
+    return report.ended(codes)

@@ -27,8 +27,8 @@ _HINT = "a witness is written by run or stress"
 
 def save(witness: Witness, directory: Path) -> Path:
     """Write a witness under the name of its content; return where."""
-    content = _content(witness)
-    name = blake2b(content, digest_size=32).hexdigest()
+    content = as_file(witness)
+    name = _digest(content)
     _make(directory)
     for length in range(_NAME_CHARACTERS, len(name) + 1):
         path = directory / f"{name[:length]}.json"
@@ -46,6 +46,15 @@ def beside(path: Path) -> Path | None:
     return home / "explained" / path.name if home.name == ".simbbm" else None
 
 
+def name_of(witness: Witness) -> str:
+    """The name that a witness has, in a folder where no other content has it."""
+    return _digest(as_file(witness))[:_NAME_CHARACTERS]
+
+
+def _digest(content: bytes) -> str:
+    return blake2b(content, digest_size=32).hexdigest()
+
+
 def check_target(path: Path) -> None:
     """Raise UsageError for what no file can be written to, before there is anything to write."""
     if not reading.is_folder(path.parent):
@@ -55,13 +64,14 @@ def check_target(path: Path) -> None:
 def save_as(witness: Witness, path: Path) -> Path:
     """Write a witness where a user wants it; return its absolute path. UsageError if that fails."""
     try:
-        write(path, _content(witness))
+        write(path, as_file(witness))
     except OSError as error:
         raise UsageError(f"cannot write {quoted(path)}: {reason(error)}") from None
     return path.absolute()
 
 
-def _content(witness: Witness) -> bytes:
+def as_file(witness: Witness) -> bytes:
+    """The content of a witness's file."""
     content = msgspec.json.format(msgspec.json.encode(witness), indent=1) + b"\n"
     if len(content) > FILE_MAX:
         raise UsageError(f"a witness of {witness.steps:,} steps is too large for a file")

@@ -1,40 +1,35 @@
-"""The page: its data, and the one file that it becomes.
+"""The page: its data, and the one file that it becomes (`document`).
 
-The file fetches nothing. Everything that comes from a scenario is text in it: the template escapes
-what it puts in, and data stands in a script element that is not run, without a `<` in it.
+Its data stands in a script element that is not run, without a `<` in it.
 """
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Iterator
-from functools import cache
-from hashlib import sha256
-from importlib.resources import files
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-import simbbm
 from simbbm.arm64.agents import CTX, DRAIN, DVM, EVICT, WALK
 from simbbm.arm64.context import Shared
 from simbbm.arm64.state import Machine
 from simbbm.core.system import STEP
-from simbbm.host.terminal import visible
 from simbbm.report.columns import SHOWN_WHOLE
 from simbbm.report.explanation import sentences
 from simbbm.report.forms import Request
 from simbbm.report.html.arrows import DELIVERS, Arrow, arrows
+from simbbm.report.html.document import document, shown
 from simbbm.report.html.moment import Moments
+from simbbm.report.html.plots import likelihood
 from simbbm.report.html.tables import Box, layout
 from simbbm.report.html.tracks import Tracks
 from simbbm.report.story import Story
 from simbbm.report.trace import HARDWARE
 
-SCRIPTS = ("data.js", "timeline.js", "tables.js", "cpus.js", "page.js")
+STYLES = ("base.css", "plots.css", "page.css")
+SCRIPTS = ("theme.js", "data.js", "timeline.js", "tables.js", "cpus.js", "page.js")
 """In the order in which they need one another."""
 KINDS = {
     STEP: "step",
@@ -73,12 +68,19 @@ def as_html(request: Request) -> str:
     return page(request.story, everything=request.everything, replay=request.replay)
 
 
-def page(story: Story, *, everything: bool = False, replay: str = "") -> str:
+def page(
+    story: Story,
+    *,
+    everything: bool = False,
+    replay: str = "",
+    beside: Sequence[tuple[str, str]] = (),
+) -> str:
     """Return a witness that was told as one HTML file.
 
-    `everything`: no step is hidden at first; `replay`: the command that replays it.
+    `everything`: no step is hidden at first; `replay`: the command that replays it; `beside`:
+    files that it links to, each with the words for the link.
     """
-    return rendered(story, page_data(story, everything=everything), replay)
+    return rendered(story, page_data(story, everything=everything), replay, beside)
 
 
 def page_data(story: Story, *, everything: bool = False) -> PageData:
@@ -132,50 +134,37 @@ def _words(shared: Shared, states: list[Machine]) -> Iterator[tuple[str, str]]:
     yield from ((f"w{address}", shared.name(address)) for address in sorted(changed))
 
 
-def rendered(story: Story, data: PageData, replay: str = "") -> str:
+def rendered(
+    story: Story, data: PageData, replay: str = "", beside: Sequence[tuple[str, str]] = ()
+) -> str:
     """The page with that data."""
     witness = story.witness
-    script = "(() => {\n" + "\n".join(map(_asset, SCRIPTS)) + "})();\n"
     told = story.problem.message if story.problem else witness.message
     explained = sentences(story.explained) if story.explained else ()
+    curve = story.explained.curve if story.explained else None
     steps = f"{len(story.events)} steps"
     if witness.loop is not None:
         steps += f", the last {len(story.events) - witness.loop} of them over and over"
-    return (
-        _environment()
-        .from_string(_asset("page.html.j2"))
-        .render(
-            scenario=_shown(witness.scenario),
-            params=[_shown(f"{name}={value}") for name, value in witness.params.items()],
-            failed=story.problem is not None,
-            verdict=_shown(f"{witness.verdict} {witness.property or ''}".strip()),
-            steps=steps,
-            told=[_shown(part) for part in told.split("; ") if part],
-            because=[_shown(text) for text in story.because],
-            explained=[_shown(text) for text in explained],
-            meaning=_shown(story.meaning),
-            replay=_shown(replay),
-            version=simbbm.__version__,
-            digest=story.digest,
-            style=Markup(_asset("page.css")),  # noqa: S704 - ours
-            script=Markup(script),  # noqa: S704 - ours
-            script_hash=base64.b64encode(sha256(script.encode()).digest()).decode(),
-            data=_embedded(data),
-        )
+    return document(
+        "page.html.j2",
+        STYLES,
+        SCRIPTS,
+        scenario=shown(witness.scenario),
+        params=[shown(f"{name}={value}") for name, value in witness.params.items()],
+        failed=story.problem is not None,
+        verdict=shown(f"{witness.verdict} {witness.property or ''}".strip()),
+        steps=steps,
+        told=[shown(part) for part in told.split("; ") if part],
+        because=[shown(text) for text in story.because],
+        explained=[shown(text) for text in explained],
+        chances=likelihood(curve.chances) if curve else None,
+        meaning=shown(story.meaning),
+        replay=shown(replay),
+        beside=shown(beside),
+        digest=story.digest,
+        with_links=_with_links,
+        data=_embedded(data),
     )
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["links"] = _with_links
-    return environment
-
-
-def _asset(name: str) -> str:
-    return (files(__package__) / "assets" / name).read_text(encoding="utf-8")
 
 
 def _with_links(text: str) -> Markup:
@@ -186,21 +175,10 @@ def _with_links(text: str) -> Markup:
 
 def _embedded(data: PageData) -> Markup:
     """Data as JSON that no parser of HTML takes for an end of anything."""
-    text = msgspec.json.encode(_shown(msgspec.to_builtins(data))).decode()
+    text = msgspec.json.encode(shown(msgspec.to_builtins(data))).decode()
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)  # noqa: S704 - it has been escaped
-
-
-def _shown(value: Any) -> Any:
-    """A value with those characters of its texts shown that turn or hide what is beside them."""
-    if isinstance(value, str):
-        return visible(value)
-    if isinstance(value, dict):
-        return {name: _shown(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_shown(part) for part in value]
-    return value
 
 
 __all__ = ["PageData", "page", "page_data", "rendered"]

@@ -1,6 +1,4 @@
 // The data of the page, and how elements are made of it. Texts only ever become text nodes.
-"use strict";
-
 const data = JSON.parse(document.getElementById("data").textContent);
 
 const EVENT = { cpu: 0, kind: 1, text: 2, routine: 3, notes: 4, label: 5 };

@@ -1,6 +1,5 @@
 // What the reader does: steps, filters, the theme, and the step that a link names.
 
-const byId = (id) => document.getElementById(id);
 const slider = byId("slider");
 const whose = new Set(data.cpus.map((_, cpu) => cpu));
 const telling = new Set(data.telling);
@@ -32,6 +31,7 @@ function go(step) {
   tables.draw(current + 1);
   drawCpus(byId("cpus"), current + 1, (cpu) => whose.has(cpu));
   drawWords(byId("words"), current + 1);
+  byId("cursor")?.setAttribute("x", current + 1);
   timeline.select(current);
   slider.value = current;
   byId("where").textContent = current < 0 ? `start, ${data.steps} steps` : `step ${current} of ${data.steps - 1}`;
@@ -102,31 +102,6 @@ function named(hash) {
   return hash === "#start" ? -1 : null;
 }
 
-const THEMES = ["auto", "light", "dark"];
-
-function theme(name) {
-  document.documentElement.dataset.theme = name;
-  byId("theme").textContent = `theme: ${name}`;
-  try {
-    localStorage.setItem("simbbm-theme", name);
-  } catch {
-    // A browser may keep nothing for a file.
-  }
-}
-
-function nextTheme() {
-  theme(THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % THEMES.length]);
-}
-
-function rememberedTheme() {
-  try {
-    const name = localStorage.getItem("simbbm-theme");
-    return THEMES.includes(name) ? name : "auto";
-  } catch {
-    return "auto";
-  }
-}
-
 function toggle(id) {
   byId(id).checked = !byId(id).checked;
   refilter();
@@ -171,20 +146,25 @@ for (const [id, does] of [
   ["back", () => move(-1)],
   ["forward", () => move(1)],
   ["last", () => KEYS.End()],
-  ["theme", nextTheme],
 ])
   byId(id).addEventListener("click", does);
 slider.min = -1;
 slider.max = data.steps - 1;
 slider.addEventListener("input", () => go(nearest(Number(slider.value))));
-addEventListener("hashchange", (event) => {
-  const step = named(new URL(event.newURL).hash); // the address may have changed since, by a step
+function follow(hash) {
+  const step = named(hash);
   if (step === null || step === current) return;
   go(step);
   byId("step").scrollIntoView({ block: "nearest" });
+}
+
+addEventListener("hashchange", (event) => follow(new URL(event.newURL).hash));
+// A link to the step that the address names still, since it is noted a little later, changes nothing.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href^='#']");
+  if (link) follow(link.getAttribute("href"));
 });
 
-theme(rememberedTheme());
 byId("telling").checked = data.short;
 byId("memory").hidden = !data.words.length;
 filter();
