@@ -123,15 +123,18 @@ class Arm64:
         """Return what can happen next: CPU by CPU, its program first and then its hardware."""
         owed = owed_mask(state)
         moves: list[Move] = []
-        for number in range(len(state.cpus)):
-            moves += self.moves_of(state, number, owed)
+        for number, cpu in enumerate(state.cpus):
+            moves += self.moves_of(cpu, state.memory, number, owed=bool(owed >> number & 1))
         return tuple(moves)
 
-    def moves_of(self, state: Machine, number: int, owed_by_others: int) -> tuple[Move, ...]:
-        """Return what one CPU, program and hardware, can do next; `owed_mask` of the state."""
-        own = state.cpus[number]
-        owed = bool(owed_by_others >> number & 1)
-        k = (own, state.memory, number, owed)
+    def moves_of(
+        self, own: CpuState, memory: Memory, number: int, *, owed: bool
+    ) -> tuple[Move, ...]:
+        """Return what one CPU, program and hardware, can do next.
+
+        `owed`: others have not completed TLBIs of this CPU (`owed_mask`).
+        """
+        k = (own, memory, number, owed)
         moves = self._local.get(k)
         if moves is None:
             if len(self._local) >= MAX_REMEMBERED:
@@ -139,12 +142,12 @@ class Arm64:
                     self.forget_moves()
                 else:
                     self.forget()
-            local = instruction_moves(self.shared, own, state.memory, number, owed=owed)
+            local = instruction_moves(self.shared, own, memory, number, owed=owed)
             if not self.judged.step:
                 local = [self._without_history(move) for move in local]
-            local += hardware_moves(self.shared, own, state.memory, number)
+            local += hardware_moves(self.shared, own, memory, number)
             moves = self._local[k] = tuple(
-                _named(move, number, footprint(self.shared, own, state.memory, move, number))
+                _named(move, number, footprint(self.shared, own, memory, move, number))
                 for move in local
             )
         return moves
@@ -176,28 +179,49 @@ class Arm64:
         """Return the state after a move."""
         effect = move.effect
         assert isinstance(effect, Effect)
-        cpus = list(state.cpus)
+        cpus, memory = list(state.cpus), state.memory
         cpus[move.cpu] = effect.cpu
-        memory = state.memory
-        if effect.write:
-            address, words = effect.write
-            memory = self.shared.memories.write(memory, address, words)
+        if effect.write or effect.tlbi or effect.sev:
+            memory = self.memory_after(memory, move)
             cpus = [
-                self._observe(cpu, state.memory, memory, effect.write, own=i == move.cpu)
-                for i, cpu in enumerate(cpus)
+                self.reacted(cpu, i, move, state.memory, memory) for i, cpu in enumerate(cpus)
             ]
-        if effect.sev:
-            cpus = [self.shared.cpus.change(cpu, event=True) for cpu in cpus]
-        if effect.tlbi:
-            pending = Pending(move.cpu, effect.tlbi)
-            everywhere = effect.tlbi.broadcast and not self.shared.ablated("broadcast")
-            targets = range(len(cpus)) if everywhere else (move.cpu,)
-            for i in targets:
-                cpus[i] = self._deliver(cpus[i], memory, pending, i)
         if self.common:
             pools = self.shared.mmus, self.shared.cpus
             cpus = share(*pools, cpus, memory.tables, self.common)
-        return Machine(memory, tuple(cpus), effect.problem or self._step_problem(move))
+        return Machine(memory, tuple(cpus), self.failure_of(move))
+
+    def memory_after(self, memory: Memory, move: Move) -> Memory:
+        """Memory after a move."""
+        effect = move.effect
+        assert isinstance(effect, Effect)
+        return self.shared.memories.write(memory, *effect.write) if effect.write else memory
+
+    def reacted(
+        self, pe: CpuState, number: int, move: Move, before: Memory, after: Memory
+    ) -> CpuState:
+        """CPU `number` once it has noticed what a move does to memory and to other CPUs.
+
+        The CPU that moves notices it too, once it has its new value (`Effect.cpu`).
+        """
+        effect = move.effect
+        assert isinstance(effect, Effect)
+        own = number == move.cpu
+        if effect.write:
+            pe = self._observe(pe, before, after, effect.write, own=own)
+        if effect.sev:
+            pe = self.shared.cpus.change(pe, event=True)
+        if effect.tlbi and (
+            own or (effect.tlbi.broadcast and not self.shared.ablated("broadcast"))
+        ):
+            pe = self._deliver(pe, after, Pending(move.cpu, effect.tlbi), number)
+        return pe
+
+    def failure_of(self, move: Move) -> Problem | None:
+        """What is wrong with a move: its own problem, else the first *step* property it violates."""
+        effect = move.effect
+        assert isinstance(effect, Effect)
+        return effect.problem or self._step_problem(move)
 
     def _step_problem(self, move: Move) -> Problem | None:
         """The first *step* property that a move violates."""

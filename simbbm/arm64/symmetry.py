@@ -12,11 +12,11 @@ that run listings, each of which is a thread of its own (`flight.Thread`).
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import groupby
 
 from simbbm.arm64.cpu import CpuState
-from simbbm.arm64.machine import Arm64
-from simbbm.arm64.state import Machine
+from simbbm.arm64.rows import CPUS, Memo, Rows, State
 from simbbm.core.values import digest
 
 ALL = -1
@@ -32,9 +32,9 @@ class NotAlikeError(Exception):
 class Symmetry:
     """The classes of like CPUs of one machine, and a representative of every state."""
 
-    def __init__(self, system: Arm64, *, wanted: bool = True) -> None:
-        self.system = system
-        cpus = system.initial().cpus if wanted else ()
+    def __init__(self, rows: Rows, *, wanted: bool = True) -> None:
+        self.rows = rows
+        cpus = rows.system.initial().cpus if wanted else ()
         order = sorted(range(len(cpus)), key=lambda i: (cpus.index(cpus[i]), i))
         groups = (tuple(g) for _, g in groupby(order, key=lambda i: cpus.index(cpus[i])))
         self.classes = tuple(g for g in groups if len(g) > 1)
@@ -42,40 +42,62 @@ class Symmetry:
         self._keys: dict[tuple[CpuState, int], str] = {}
         """Sort keys by CPU value and class: a program may tell apart the members of one class
         only."""
+        self._ranks = {i: Memo(partial(self._rank, i)) for i in self._class_of}
+        """By CPU number, its sort key as a number, by the number of its value."""
+        self._places = tuple(
+            tuple((CPUS + i, self._ranks[i]) for i in group) for group in self.classes
+        )
+        self._renames: dict[tuple[int, tuple[int, ...]], int] = {}
 
-    def arrangement(self, state: Machine, active: int = ALL) -> list[int]:
+    def canonical(self, state: State) -> State:
+        """Return the representative of a state."""
+        for group in self._places:
+            last = -1
+            for place, ranks in group:
+                rank = ranks[state[place]]
+                if rank < last:
+                    return self.arranged(state, self.arrangement(state))
+                last = rank
+        return state
+
+    def arrangement(self, state: State, active: int = ALL) -> tuple[int, ...]:
         """Which CPU goes to which place in the representative: numbers by place.
 
         Members of a class are sorted by content, those that are not active (a mask) last.
         """
-        numbers = list(range(len(state.cpus)))
-        cpus, keys = state.cpus, self._keys
-        for c, group in enumerate(self.classes):
-            # Usually all keys are known and in order.
-            known = [keys.get((cpus[i], c)) for i in group]
-            if active == ALL and None not in known and known == sorted(known):  # type: ignore[type-var]
-                continue
-            ordered = sorted(group, key=lambda i: self._rank(cpus[i], i, active))
+        numbers = list(range(len(state) - CPUS))
+        for group in self.classes:
+            ordered = sorted(
+                group,
+                key=lambda i: (
+                    (0, self._ranks[i][state[CPUS + i]]) if active >> i & 1 else (1, 0)
+                ),
+            )
             for place, i in zip(group, ordered, strict=True):
                 numbers[place] = i
-        return numbers
+        return tuple(numbers)
 
-    def arranged(self, state: Machine, numbers: list[int]) -> Machine:
+    def arranged(self, state: State, numbers: tuple[int, ...]) -> State:
         """Return the state with CPU `numbers[place]` at each place."""
-        if numbers == list(range(len(numbers))):
-            return state
-        cpus = tuple(state.cpus[i] for i in numbers)
-        if any(cpu.pending_tlbis for cpu in cpus):
+        cpus = [state[CPUS + i] for i in numbers]
+        issuers = self.rows.issuers
+        cpus = [self._renamed(cpu, numbers) if issuers(cpu) else cpu for cpu in cpus]
+        return [*state[:CPUS], *cpus]
+
+    def _renamed(self, cpu: int, numbers: tuple[int, ...]) -> int:
+        """The value of a CPU after a permutation: pending TLBIs name their issuers."""
+        k = cpu, numbers
+        renamed = self._renames.get(k)
+        if renamed is None:
             new = {i: place for place, i in enumerate(numbers)}
-            cpus = tuple(self._renamed(cpu, new) for cpu in cpus)
-        return state._replace(cpus=cpus)
+            pe = self.rows.cpus.parts[cpu]
+            pending = (p._replace(issuer=new[p.issuer]) for p in pe.pending_tlbis)
+            changed = self.rows.system.shared.cpus.change(pe, pending_tlbis=tuple(sorted(pending)))
+            renamed = self._renames[k] = self.rows.cpu(changed)
+        return renamed
 
-    def canonical(self, state: Machine) -> Machine:
-        """Return the representative of a state."""
-        return self.arranged(state, self.arrangement(state))
-
-    def _rank(self, pe: CpuState, number: int, active: int) -> tuple[bool, str]:
-        return (False, self.key(pe, number)) if active >> number & 1 else (True, "")
+    def _rank(self, number: int, cpu: int) -> int:
+        return int(self.key(self.rows.cpus.parts[cpu], number), 16)
 
     def key(self, pe: CpuState, number: int) -> str:
         """Sort key of a class's members: a digest of what does not depend on the CPU's number.
@@ -103,10 +125,6 @@ class Symmetry:
             return SELF
         group = self._class_of.get(issuer)
         return issuer if group is None else SELF - 1 - group
-
-    def _renamed(self, pe: CpuState, new: dict[int, int]) -> CpuState:
-        pending_tlbis = tuple(sorted(p._replace(issuer=new[p.issuer]) for p in pe.pending_tlbis))
-        return self.system.shared.cpus.change(pe, pending_tlbis=pending_tlbis)
 
     def _require_alike(self, pe: CpuState, number: int) -> None:
         """Refuse a program that is about to tell the members of its class apart."""

@@ -125,4 +125,6 @@ def guarded(name: str, check: Callable[..., Any]) -> Callable[..., Any]:
 
 def counted(name: str, holds: Callable[..., Any]) -> Callable[[Any], bool]:
     """Wrap an author's landmark: an exception is a ScenarioError."""
+    if getattr(holds, "__module__", "").startswith("simbbm."):
+        return holds
     return lambda state: bool(called(f"landmark {name}", holds, state))

@@ -34,13 +34,13 @@ def counterexample(search: Search, failure: Failure) -> Counterexample:
     stem = canonical_counterexample(search, failure)
     if not failure.goes_round:
         return Counterexample(stem, failure.problem.message)
-    machine, canonical = search.space.system, search.space.symmetry.canonical
+    machine = search.space.system
     start = machine.initial()
     for k in stem:
         start = machine.apply(start, machine.moves(start)[k])
     assert search.rounds is not None
-    number = search.number(canonical(start))
+    number = search.number_of(start)
     part = next(part for part in search.rounds.fair or () if number in part)
-    loop = loop_from(machine, start, lambda state: search.number(canonical(state)) in part)
+    loop = loop_from(machine, start, lambda state: search.number_of(state) in part)
     problem = may_stay(machine, nodes_along(machine, start, loop))
     return Counterexample((*stem, *loop), problem.message, len(stem))

@@ -20,7 +20,7 @@ from simbbm.check.verdict import Verdict
 from simbbm.core.system import Move
 from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import Limits, Search
-from simbbm.explore.search.digraph import backwards, following, postorder, reaching
+from simbbm.explore.search.digraph import Following, backwards, following, postorder, reaching
 from simbbm.explore.witness.record import Witness
 from simbbm.model import Model
 
@@ -55,10 +55,10 @@ def curve(witness: Witness, model: Model, run: Sequence[Move], states: int) -> C
 
 def _numbers(search: Search, run: Sequence[Move]) -> Iterable[int]:
     """The number of each state of a run, on the machine whose states the search has numbered."""
-    machine, canonical = search.space.system, search.space.symmetry.canonical
+    machine = search.space.system
     state = machine.initial()
     for step in (*run, None):
-        number = search.number(canonical(state))
+        number = search.number_of(state)
         assert number is not None
         yield number
         if step:
@@ -66,7 +66,7 @@ def _numbers(search: Search, run: Sequence[Move]) -> Iterable[int]:
             state = machine.apply(state, move)
 
 
-def _chances(graph: list[list[int]], goals: set[int]) -> list[float]:
+def _chances(graph: Following, goals: set[int]) -> list[float]:
     """The probability of each state that one of the goals is reached from it.
 
     `graph` has the states that the moves of each lead to, one entry a move.

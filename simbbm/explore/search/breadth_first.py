@@ -4,8 +4,8 @@ States are visited in order of their distance, so that the first failure of a ki
 (the shortest of all if persistent sets are off). The search continues past failures of kinds that
 were not asked for.
 
-A state is kept as it is up to `EXACT` states; beyond that only 128 bits of it, and the result gives
-the bound on the probability that two states were taken for one: n**2 / 2**129 (as TLC does).
+Every state is kept, as the numbers of its parts (`arm64.rows`), packed: two states are never taken
+for one.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
+from simbbm.arm64.rows import CPUS, Row, State
 from simbbm.arm64.state import Machine
 from simbbm.check.verdict import Verdict
 from simbbm.core.graph import judge
@@ -27,11 +28,9 @@ from simbbm.core.system import Problem
 from simbbm.explore.search.digraph import backwards, following, reaching
 from simbbm.explore.search.fairness import Edge, Rounds, rounds
 from simbbm.explore.search.livelock import for_ever, nobody_ends
+from simbbm.explore.search.met import Edges, Met
 from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.host.memory import memory_used
-
-EXACT = 1_000_000
-"""Up to so many, states are kept whole."""
 
 INTERRUPTED = "interrupted"
 
@@ -88,8 +87,6 @@ class Searched(NamedTuple):
     states: int
     transitions: int
     depth: int
-    hashed: int
-    """How many states were kept as 128 bits only."""
     counts: Counter[str]
     """How many states each landmark holds in."""
     ends: int
@@ -103,6 +100,14 @@ class Searched(NamedTuple):
     def complete(self) -> bool:
         """Whether every reachable state was visited."""
         return self.stopped is None
+
+
+class _LimitReached(Exception):
+    """A limit was hit inside a look-ahead; says which."""
+
+
+_Visited = tuple[int, State, list[Row]]
+"""A state with its index and its rows."""
 
 
 class Search:
@@ -121,24 +126,25 @@ class Search:
         self.landmarks = space.system.landmarks
         self.tell = tell
         self.began = monotonic()
-        self._met: dict[Machine | bytes, int] = {}
+        self._met = Met(len(space.system.spec.cpus) + CPUS)
         self._parents = array("I")
         self._moves = array("H")
-        self._edges = array("I")
-        """Source and target of every move to a state that was known already."""
+        self._edges = Edges()
+        """Every move to a state that was known already."""
         self._ended = array("I")
         self._failed: dict[tuple[Verdict, str], Failure] = {}
         self._failing: list[tuple[int, tuple[Verdict, str]]] = []
         self._depth = 0
         self._layer_ends = array("I")
         """How many states were known before each layer was expanded."""
-        self._hashed = 0
         self._transitions = 0
         self._counts = Counter[str]()
         self._ends = 0
         self.rounds: Rounds | None = None
         self.lost: list[int] = []
         """States from which no end can be reached."""
+        if space.ample:
+            space.ample.look = self._look
 
     def run(self) -> Searched:
         """Search until all states are visited, or there is a reason to stop."""
@@ -146,6 +152,8 @@ class Search:
             stopped = self._layers()
             if not stopped:
                 self._find_livelock()
+        except _LimitReached as reached:
+            stopped = str(reached)
         except MemoryError:
             stopped = "out of memory"
         return self.so_far(stopped)
@@ -159,7 +167,6 @@ class Search:
             len(self._parents),
             self._transitions,
             self._depth,
-            self._hashed,
             self._counts,
             self._ends,
             self.rounds,
@@ -168,44 +175,61 @@ class Search:
 
     def _layers(self) -> str | None:
         """Visit the states layer by layer; return why the search ended early, or None."""
-        self.space.system.keeps_values = True
         initial = self.space.initial()
-        number = self._add(initial, 0, 0)
-        stopped = self._judge(number, initial)
-        layer = [] if self._ended else [(number, initial)]
+        self._add(initial, 0, 0)
+        rows = self.space.rows.rows(initial)
+        stopped = self._judge(0, initial, rows)
+        layer = [] if self._ended else [(0, initial, rows)]
         while layer and not stopped:
             self._layer_ends.append(len(self._parents))
-            following: list[tuple[int, Machine]] = []
-            for i, (number, state) in enumerate(layer):
+            following: list[_Visited] = []
+            for i, visited in enumerate(layer):
                 if i % LOOK_EVERY == 0 and (limit := self._limit(len(layer) - i)):
                     return stopped or limit
                 # The layer is finished first, so that all nearest failures are known.
-                stopped = self._expand(number, state, following) or stopped
+                stopped = self._expand(visited, following) or stopped
             layer = following
             self._depth += 1
         return stopped
 
-    def _expand(
-        self, number: int, state: Machine, following: list[tuple[int, Machine]]
-    ) -> str | None:
+    def _expand(self, visited: _Visited, following: list[_Visited]) -> str | None:
         """Visit the successors of a state; return a reason to stop, or None."""
-        after, stopped = self.space.after, None
-        for k, move in self.space.moves(state):
-            self._transitions += 1
-            new = after(state, move)
-            known = self.number(new)
-            if known is not None:
-                self._edges.extend((number, known))
+        number, state, rows = visited
+        known, stopped = self._edges.targets, None
+        successors = self.space.successors(state, rows)
+        self._transitions += len(successors)
+        before, number_or_add = len(known), self._met.number_or_add
+        for k, new in successors:
+            index = number_or_add(new)
+            if index < len(self._parents):
+                known.append(index)
                 continue
-            index = self._add(new, number, k)
-            stopped = self._judge(index, new) or stopped
+            self._parents.append(number)
+            self._moves.append(k)
+            rows = self.space.rows.rows(new)
+            stopped = self._judge(index, new, rows) or stopped
             if not self._ended or self._ended[-1] != index:
-                following.append((index, new))
+                following.append((index, new, rows))
+        self._edges.leave(number, len(known) - before)
         return stopped
 
-    def number(self, state: Machine) -> int | None:
+    def _add(self, state: State, parent: int, k: int) -> None:
+        self._met.number_or_add(state)
+        self._parents.append(parent)
+        self._moves.append(k)
+
+    def number(self, state: State) -> int | None:
         """The index of a state in the order of visits; None if it was not visited."""
-        return self._met.get(self.space.fingerprint(state) if self._hashed else state)
+        return self._met.number(state)
+
+    def number_of(self, machine: Machine) -> int | None:
+        """The index of the representative of a state of the machine."""
+        return self._met.number(self.space.canonical(machine))
+
+    @property
+    def states(self) -> Iterator[State]:
+        """The states in the order of visits."""
+        return iter(self._met)
 
     @property
     def met(self) -> int:
@@ -215,7 +239,7 @@ class Search:
     def pairs(self) -> Iterator[tuple[int, int]]:
         """Source and target index of every move that was taken."""
         yield from ((parent, i) for i, parent in enumerate(self._parents) if i)
-        yield from zip(self._edges[::2], self._edges[1::2], strict=True)
+        yield from self._edges
 
     def failing(self, way: tuple[Verdict, str]) -> list[int]:
         """The indices of all visited states with this kind of failure."""
@@ -226,10 +250,12 @@ class Search:
         depth = len(failure.walk)
         goals = self.failing(failure.kind)
         distances = self._distances()
-        before: list[list[int]] = [[] for _ in self._parents]
-        for source, target in self.pairs():
-            if distances[target] == distances[source] + 1:
-                before[target].append(source)
+        nearer = (
+            (target, source)
+            for source, target in self.pairs()
+            if distances[target] == distances[source] + 1
+        )
+        before = following(len(self._met), nearer)
         found = reaching(before, (i for i in goals if distances[i] == depth))
         return {i: distances[i] for i in found}
 
@@ -239,25 +265,16 @@ class Search:
             distances[child] = distances[self._parents[child]] + 1
         return distances
 
-    def _add(self, state: Machine, parent: int, k: int) -> int:
-        index = len(self._parents)
-        if index == EXACT:
-            self._hashed = index
-            self.space.system.keeps_values = False
-            self._met = {self.space.fingerprint(s): i for s, i in self._met.items()}  # type: ignore[arg-type]
-        if self._hashed:
-            self._hashed += 1
-        self._met[self.space.fingerprint(state) if self._hashed else state] = index
-        self._parents.append(parent)
-        self._moves.append(k)
-        return index
-
-    def _judge(self, index: int, state: Machine) -> str | None:
+    def _judge(self, index: int, state: State, rows: list[Row]) -> str | None:
         """Judge a new state: count landmarks, record how the run ends there if it does."""
-        machine = self.space.system
-        for name, holds in self.landmarks.items():
-            self._counts[name] += holds(state)
-        judged = judge(machine, state)
+        space = self.space
+        if self.landmarks:
+            machine = space.rows.machine(state)
+            for name, holds in self.landmarks.items():
+                self._counts[name] += holds(machine)
+        if space.rows.fine(state) and any([row.due for row in rows]):
+            return None
+        judged = judge(space.system, space.rows.machine(state))
         if judged.ended is None:
             return None
         self._ended.append(index)
@@ -283,6 +300,11 @@ class Search:
             index = self._parents[index]
         return reversed(walk)
 
+    def _look(self) -> None:
+        """Raise _LimitReached if a limit is hit: a look-ahead may take long."""
+        if limit := self._limit(0):
+            raise _LimitReached(limit)
+
     def _limit(self, left: int) -> str | None:
         """The limit that is hit, if any."""
         seconds = monotonic() - self.began
@@ -302,9 +324,9 @@ class Search:
         For fair cycles, and for states from which no end can be reached. The nearest is the
         failure, unless a STUCK failure was found already.
         """
+        keeps_fairness = self.space.ample is None
         graph = following(len(self._met), self.pairs())
-        states = [] if self._hashed else list(self._met)
-        keeps_fairness = self.space.ample is None and not self._hashed
+        states = self._met.packed()
         self.rounds = rounds(graph, partial(self._edges_of, states) if keeps_fairness else None)
         if self.rounds.components == 0:
             return
@@ -317,12 +339,12 @@ class Search:
         walk = tuple(self._walk_to(failing[0]))
         state = self.space.initial()
         for k in walk:
-            state = self.space.after(state, self.space.system.moves(state)[k])
-        problem = for_ever(self.space.system, state)
+            state = self.space.follow(state, k)
+        problem = for_ever(self.space.system, self.space.rows.machine(state))
         self._failed[way] = Failure(Verdict.STUCK, problem, walk, bool(fair))
 
-    def _edges_of(self, states: list[Any], number: int) -> Iterator[Edge]:
-        for move, after, places in self.space.steps(states[number]):
+    def _edges_of(self, states: list[bytes], number: int) -> Iterator[Edge]:
+        for move, after, places in self.space.steps(self._met.unpacked(states[number])):
             target = self.number(after)
             assert target is not None
             yield Edge(move, target, places)

@@ -25,7 +25,7 @@ class _Prefix(NamedTuple):
 
 def canonical_counterexample(search: Search, failure: Failure) -> tuple[int, ...]:
     """The canonical shortest run to a failure, as indices of the machine's own moves."""
-    machine, canonical = search.space.system, search.space.symmetry.canonical
+    machine = search.space.system
     wanted = search.on_the_way(failure)
     ways: dict[tuple[Machine, int], _Prefix] = {(machine.initial(), 0): _Prefix(0, ())}
     for distance in range(1, len(failure.walk) + 1):
@@ -35,7 +35,7 @@ def canonical_counterexample(search: Search, failure: Failure) -> tuple[int, ...
             default = Polite(cpu).default(node)
             for k, move in enumerate(node.moves):
                 after = machine.apply(state, move)
-                number = search.number(canonical(after))
+                number = search.number_of(after)
                 if number is None or wanted.get(number) != distance:
                     continue  # Not on the way, or no step further: who polls may go round.
                 polite = Polite(cpu)

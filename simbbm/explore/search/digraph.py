@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
 
-Following = Sequence[Sequence[int]]
-"""By node the nodes that its edges lead to."""
+
+class Following:
+    """By node the nodes that its edges lead to, one entry an edge; four bytes an edge and node."""
+
+    def __init__(self, starts: array[int], targets: array[int]) -> None:
+        self._starts = starts
+        """Where the entries of each node begin, and the last ones end."""
+        self._targets = targets
+
+    def __len__(self) -> int:
+        """How many nodes there are."""
+        return len(self._starts) - 1
+
+    def __getitem__(self, node: int) -> array[int]:
+        """The nodes that the edges of one lead to."""
+        return self._targets[self._starts[node] : self._starts[node + 1]]
+
+    def __iter__(self) -> Iterator[array[int]]:
+        """The same, node by node."""
+        return map(self.__getitem__, range(len(self)))
 
 
-def following(nodes: int, edges: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """The nodes that follow each, one entry an edge."""
-    found: list[list[int]] = [[] for _ in range(nodes)]
+def following(nodes: int, edges: Iterable[tuple[int, int]]) -> Following:
+    """The graph with these edges; those of one node keep their order."""
+    sources, targets, counts = array("I"), array("I"), array("I", bytes(4 * nodes))
     for source, target in edges:
-        found[source].append(target)
-    return found
+        sources.append(source)
+        targets.append(target)
+        counts[source] += 1
+    starts = array("I", [0, *accumulate(counts)])
+    free, placed = starts[:-1], array("I", bytes(4 * len(targets)))
+    for source, target in zip(sources, targets, strict=True):
+        placed[free[source]] = target
+        free[source] += 1
+    return Following(starts, placed)
 
 
-def backwards(graph: Following) -> list[list[int]]:
+def backwards(graph: Following) -> Following:
     """The graph with every edge the other way round."""
     return following(len(graph), ((t, s) for s, targets in enumerate(graph) for t in targets))
 
@@ -33,9 +60,9 @@ def reaching(before: Following, goals: Iterable[int]) -> set[int]:
     return found
 
 
-def postorder(graph: Following) -> list[int]:
+def postorder(graph: Following) -> array[int]:
     """All nodes, each after those that follow it but for cycles."""
-    order: list[int] = []
+    order = array("I")
     met = bytearray(len(graph))
     for root in range(len(graph)):
         open_ = [] if met[root] else [(root, iter(graph[root]))]
@@ -60,7 +87,7 @@ def cyclic_components(graph: Following) -> Iterator[list[int]]:
     Computers & Mathematics with Applications 7(1), 1981.
     """
     order = postorder(graph)
-    place = [0] * len(graph)
+    place = array("I", bytes(4 * len(graph)))
     for i, node in enumerate(order):
         place[node] = i
     if all(place[target] < place[node] for node in order for target in graph[node]):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from simbbm.core.graph import Ended, Graph, Node
 from simbbm.core.system import Problem, System
-from simbbm.explore.search.digraph import following, reaching
+from simbbm.explore.search.digraph import Following, following, reaching
 from simbbm.explore.search.fairness import Edge, kept_waiting, loop_from, obligation, rounds
 
 ROUND = 50_000
@@ -131,7 +131,7 @@ def into_round(graph: Graph[Any], node: Node[Any], limit: int = ROUND) -> Lasso 
     return Lasso(ways[first], loop)
 
 
-def nobody_ends(before: Sequence[Sequence[int]], ended: Iterable[int]) -> list[int]:
+def nobody_ends(before: Following, ended: Iterable[int]) -> list[int]:
     """The states from which no state of `ended` can be reached, the nearest first."""
     found = reaching(before, ended)
     return [state for state in range(len(before)) if state not in found]

@@ -52,14 +52,13 @@ look at several CPUs at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.footprints import EVERY_PENDING_TLBIS, cpu_footprint, is_own
-from simbbm.arm64.machine import Arm64
-from simbbm.arm64.state import Machine, owed_mask
+from simbbm.arm64.rows import CPUS, MEMORY, Row, Rows, State, Step
 from simbbm.arm64.symmetry import Symmetry
-from simbbm.arm64.translation.memory import Memory
 from simbbm.core.system import Cell, Move
 from simbbm.explore.search.standing import Future, Standing
 
@@ -70,6 +69,9 @@ Where more are needed, looking ahead costs more than it saves (unordered stores,
 stops): it is given up then.
 """
 
+LOOK_EVERY = 512
+"""States of look-aheads between two looks at the limits of the search."""
+
 Cells = tuple[int, int]
 """Cells that are read, and cells that are written, as bit masks."""
 
@@ -77,10 +79,9 @@ ANYTHING: Cells = (-1, -1)
 """Every cell: conflicts with everything."""
 
 
-class Step(NamedTuple):
-    """The moves of a CPU, and whether they may be taken alone."""
+class Notes(NamedTuple):
+    """What is known of a row (`arm64.rows.Row`): its cells, and whether it may be taken alone."""
 
-    moves: tuple[Move, ...]
     cells: Cells
     free: bool
     """Whether its moves may be taken alone, if they are independent of the other CPUs' futures."""
@@ -89,59 +90,63 @@ class Step(NamedTuple):
 class PersistentSets:
     """Chooses, state by state, the CPU whose moves are a persistent set."""
 
-    def __init__(self, system: Arm64, symmetry: Symmetry) -> None:
-        self.system = system
-        self.standing = Standing(system, symmetry)
-        cpus = len(system.spec.cpus)
+    def __init__(self, rows: Rows, symmetry: Symmetry) -> None:
+        self.rows = rows
+        self.system = rows.system
+        self.standing = Standing(rows, symmetry)
+        cpus = len(self.system.spec.cpus)
         self.everybody = (1 << cpus) - 1
         self.most = MAX_LOOKAHEAD << max(0, cpus - 3)
-        self._steps: dict[tuple[CpuState, Memory, int, int], Step] = {}
         self._futures: dict[Future, Cells] = {}
         self._bits: dict[Cell, int] = {}
         self.given_up = False
+        self.look: Callable[[], object] | None = None
+        """Called from time to time inside a look-ahead; what it raises ends the search."""
+        self._looked = 0
 
-    def cpu(self, state: Machine) -> int | None:
+    def cpu(self, state: State) -> int | None:
         """The CPU whose moves are enough here; None if all moves have to be taken."""
         return None if self.given_up else self._choose(state, self.everybody)
 
-    def _choose(self, state: Machine, active: int) -> int | None:
+    def _choose(self, state: State, active: int) -> int | None:
         """The CPU whose moves are enough while only the `active` ones move.
 
         CPUs whose programs are furthest are tried first, the boot CPU last: it finds the others
         parked.
         """
-        owed = owed_mask(state)
-        members = [i for i in range(len(state.cpus)) if active >> i & 1]
-        steps = {i: self._step(state, i, owed) for i in members}
-        for i in sorted(members, key=lambda i: (i == 0, -state.cpus[i].point.serial)):
-            step = steps[i]
-            if not step.free:
+        owed = self.rows.owed(state)
+        members = [i for i in range(len(state) - CPUS) if active >> i & 1]
+        notes = {i: self._notes(state, i, owed) for i in members}
+        parts = self.rows.cpus.parts
+        for i in sorted(members, key=lambda i: (i == 0, -parts[state[CPUS + i]].point.serial)):
+            cells, free = notes[i]
+            if not free:
                 continue
-            if any(_conflict(step.cells, steps[j].cells) for j in members if j != i):
+            if any(_conflict(cells, notes[j].cells) for j in members if j != i):
                 continue
-            if not _conflict(step.cells, self._future(state, active & ~(1 << i))):
+            if not _conflict(cells, self._future(state, active & ~(1 << i))):
                 return i
         return None
 
-    def _step(self, state: Machine, i: int, owed: int) -> Step:
-        k = (state.cpus[i], state.memory, i, owed >> i & 1)
-        step = self._steps.get(k)
-        if step is None:
-            step = self._steps[k] = self._new_step(state, i, owed)
-        return step
+    def _notes(self, state: State, i: int, owed: int) -> Notes:
+        row = self.rows.row(state, i, owed)
+        if row.notes is None:
+            row.notes = self._new_notes(state, i, row, owes=bool(owed >> i & 1))
+        notes: Notes = row.notes
+        return notes
 
-    def _new_step(self, state: Machine, i: int, owed: int) -> Step:
-        own = state.cpus[i]
-        moves = self.system.moves_of(state, i, owed)
-        found = cpu_footprint(self.system.shared, own, state.memory, moves, i)
+    def _new_notes(self, state: State, i: int, row: Row, *, owes: bool) -> Notes:
+        own = self.rows.cpus.parts[state[CPUS + i]]
+        memory = self.rows.memories.parts[state[MEMORY]]
+        found = cpu_footprint(self.system.shared, own, memory, row.moves, i)
         # TLBIs that other CPUs complete may end its DSB: that would enable another move.
-        waits = owed >> i & 1 and own.mnemonic.startswith("dsb")
-        again = any(move.optional or _returns(own, move) for move in moves)
-        free = bool(moves) and not waits and not again
+        waits = owes and own.mnemonic.startswith("dsb")
+        again = any(move.optional or _returns(own, move) for move in row.moves)
+        free = bool(row.moves) and not waits and not again
         reads = found.reads
-        if all(is_quiet(cpu) for cpu in (own, *(_after(move) for move in moves))):
+        if all(is_quiet(cpu) for cpu in (own, *(_after(move) for move in row.moves))):
             reads -= {EVERY_PENDING_TLBIS}
-        return Step(moves, (self._mask(reads), self._mask(found.writes)), free)
+        return Notes((self._mask(reads), self._mask(found.writes)), free)
 
     def _mask(self, cells: frozenset[Cell]) -> int:
         mask = 0
@@ -150,7 +155,7 @@ class PersistentSets:
                 mask |= self._bits.setdefault(cell, 1 << len(self._bits))
         return mask
 
-    def _future(self, state: Machine, active: int) -> Cells:
+    def _future(self, state: State, active: int) -> Cells:
         """Cells of all moves that the active CPUs can reach, and of what they hold then."""
         if not active:
             return 0, 0
@@ -171,7 +176,7 @@ class PersistentSets:
                 return ANYTHING
             future, visit = next(reversed(open_.items()))
             if visit.left:
-                after = self.standing.after(future, visit.left.pop())
+                after = self.standing.after(future, *visit.left.pop())
                 if (found := self._futures.get(after)) is not None:
                     visit.add(found)
                 elif after in open_:
@@ -191,27 +196,30 @@ class PersistentSets:
         return self._futures[root]
 
     def _visit(self, future: Future) -> _Visit:
-        state, active = future
+        self._looked += 1
+        if self.look and self._looked % LOOK_EVERY == 0:
+            self.look()
+        state, active = future[:-1], future[-1]
         visit = _Visit()
-        owed = owed_mask(state)
-        members = [i for i in range(len(state.cpus)) if active >> i & 1]
+        owed = self.rows.owed(state)
+        members = [i for i in range(len(state) - CPUS) if active >> i & 1]
         for i in members:
-            visit.add(self._step(state, i, owed).cells)
-        if self.standing.problem(future):
+            visit.add(self._notes(state, i, owed).cells)
+        if self.standing.fails(future):
             return visit  # A run ends here.
         chosen = self._choose(state, active)
         for i in members if chosen is None else [chosen]:
-            visit.left += self._step(state, i, owed).moves
+            visit.left += [(i, step) for step in self.rows.row(state, i, owed).steps]
         return visit
 
 
 class _Visit:
-    """A state on the stack of a look-ahead: moves that are left, and cells so far."""
+    """A state on the stack of a look-ahead: steps that are left, and cells so far."""
 
     __slots__ = ("cells", "left")
 
     def __init__(self) -> None:
-        self.left: list[Move] = []
+        self.left: list[tuple[int, Step]] = []
         self.cells: Cells = (0, 0)
 
     def add(self, cells: Cells) -> None:

@@ -70,7 +70,6 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     depth: int
     layers: tuple[int, ...]
     """How many states are first reached at each distance from the start."""
-    hashed: int
     seconds: float
     reductions: tuple[str, ...]
     landmarks: dict[str, int]
@@ -82,11 +81,6 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """Awaits in functions that ran which were not (`coverage`)."""
     notes: tuple[str, ...] = ()
     """What to know of the machine that was searched."""
-
-
-def collision_bound(proof: Proof) -> float:
-    """Bound on the probability that two states were taken for one."""
-    return proof.states**2 / 2**129 if proof.hashed else 0.0
 
 
 class Prover:
@@ -209,7 +203,6 @@ class Prover:
             transitions=searched.transitions,
             depth=searched.depth,
             layers=searched.layers,
-            hashed=searched.hashed,
             seconds=monotonic() - self.began,
             reductions=space.reductions,
             landmarks=dict(searched.counts),

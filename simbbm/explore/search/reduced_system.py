@@ -1,14 +1,15 @@
 """The transition system that a search explores: the machine's, with the reductions that apply.
 
-The reductions are `arm64.symmetry` and `explore.search.persistent_sets`; this file decides whether
-they are sound here and asked for.
+It works on rows (`arm64.rows`): a state is a tuple of numbers. The reductions are `arm64.symmetry`
+and `explore.search.persistent_sets`; this file decides whether they are sound here and asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from simbbm.arm64.machine import Arm64
+from simbbm.arm64.rows import Row, Rows, State
 from simbbm.arm64.state import Machine
 from simbbm.arm64.symmetry import Symmetry
 from simbbm.core.system import Move
@@ -20,9 +21,10 @@ class ReducedSystem:
 
     def __init__(self, system: Arm64, *, symmetry: bool = True, ample: bool = True) -> None:
         self.system = system
-        self.symmetry = Symmetry(system, wanted=symmetry and system.judged.uniform)
+        self.rows = Rows(system)
+        self.symmetry = Symmetry(self.rows, wanted=symmetry and system.judged.uniform)
         self.ample = (
-            PersistentSets(system, self.symmetry) if ample and _can_reduce(system) else None
+            PersistentSets(self.rows, self.symmetry) if ample and _can_reduce(system) else None
         )
 
     @property
@@ -31,39 +33,61 @@ class ReducedSystem:
         names = {"symmetry": self.symmetry.classes, "ample": self.ample}
         return tuple(name for name, applies in names.items() if applies)
 
-    def initial(self) -> Machine:
+    def initial(self) -> State:
         """The state in which every run starts."""
-        return self.symmetry.canonical(self.system.initial())
+        return self.symmetry.canonical(self.rows.state(self.system.initial()))
 
-    def moves(self, state: Machine) -> Sequence[tuple[int, Move]]:
-        """The moves to take in this state, each with its index among all its moves."""
-        moves = self.system.moves(state)
-        cpu = self.ample.cpu(state) if self.ample and len(moves) > 1 else None
-        if cpu is None:
-            return tuple(enumerate(moves))
-        return [(k, move) for k, move in enumerate(moves) if move.cpu == cpu]
+    def chosen(self, state: State, rows: list[Row]) -> int | None:
+        """The number of the CPU whose moves are enough here; None if all have to be taken."""
+        if self.ample is None or sum([len(row.steps) for row in rows]) <= 1:
+            return None
+        return self.ample.cpu(state)
 
-    def after(self, state: Machine, move: Move) -> Machine:
-        """Apply the move; return the representative of the successor."""
-        return self.symmetry.canonical(self.system.apply(state, move))
+    def successors(self, state: State, rows: list[Row]) -> list[tuple[int, State]]:
+        """The representatives of the states that follow; `rows` are those of the state.
 
-    def steps(self, state: Machine) -> Iterator[tuple[Move, Machine, tuple[int, ...] | None]]:
+        Each with the index of its move among all moves of the state.
+        """
+        chosen = self.chosen(state, rows)
+        after, found, k = self.rows.after, [], 0
+        for cpu, row in enumerate(rows):
+            if chosen is None or chosen == cpu:
+                for step in row.steps:
+                    found.append((k, after(state, cpu, step)))
+                    k += 1
+            else:
+                k += len(row.steps)
+        if self.symmetry.classes:
+            canonical = self.symmetry.canonical
+            return [(k, canonical(after)) for k, after in found]
+        return found
+
+    def follow(self, state: State, k: int) -> State:
+        """The representative of the state after the k-th of all moves."""
+        for cpu, row in enumerate(self.rows.rows(state)):
+            if k < len(row.steps):
+                return self.symmetry.canonical(self.rows.after(state, cpu, row.steps[k]))
+            k -= len(row.steps)
+        raise IndexError(k)
+
+    def steps(self, state: State) -> Iterator[tuple[Move, State, tuple[int, ...] | None]]:
         """All moves of a state, with the representatives of their successors.
 
         And the permutation that leads there: by CPU number its place; None: no CPU is moved.
         """
-        for move in self.system.moves(state):
-            after = self.system.apply(state, move)
-            numbers = self.symmetry.arrangement(after)
-            if numbers == sorted(numbers):
-                yield move, after, None
-                continue
-            places = tuple(numbers.index(cpu) for cpu in range(len(numbers)))
-            yield move, self.symmetry.arranged(after, numbers), places
+        for cpu, row in enumerate(self.rows.rows(state)):
+            for move, step in zip(row.moves, row.steps, strict=True):
+                after = self.rows.after(state, cpu, step)
+                numbers = self.symmetry.arrangement(after)
+                if numbers == tuple(sorted(numbers)):
+                    yield move, after, None
+                    continue
+                places = tuple(numbers.index(i) for i in range(len(numbers)))
+                yield move, self.symmetry.arranged(after, numbers), places
 
-    def fingerprint(self, state: Machine) -> bytes:
-        """128 bits that identify a state by content: its digest, which covers the whole state."""
-        return bytes.fromhex(self.system.digest(state))
+    def canonical(self, machine: Machine) -> State:
+        """The representative of a state of the machine."""
+        return self.symmetry.canonical(self.rows.state(machine))
 
 
 def _can_reduce(system: Arm64) -> bool:

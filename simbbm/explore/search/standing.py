@@ -8,19 +8,16 @@ and cannot depend on anything that the key leaves out.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from simbbm.arm64.cpu import NOTHING, CpuState, Pending
 from simbbm.arm64.execution.storebuffer import StoreBuffer
 from simbbm.arm64.features import Features
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
-from simbbm.arm64.state import Machine, owed_mask
+from simbbm.arm64.rows import CPUS, Rows, State, Step
 from simbbm.arm64.symmetry import Symmetry
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.programs.automaton import ControlPoint
-from simbbm.core.system import Move, Problem
 
 WALKS_NOTHING = Regime((Ttbr(0),), (Ttbr(0),), (Tcr(0, 0, epd0=True, epd1=True),))
 SOME_TLBI = Tlbi("vmalle1", broadcast=True)
@@ -31,78 +28,83 @@ async def stand_still(cpu: Cpu) -> None:
     """The program of a CPU that does nothing."""
 
 
-class Future(NamedTuple):
-    """A machine in which only the `active` CPUs (a mask) move; the others are placeholders."""
-
-    state: Machine
-    active: int
+Future = tuple[int, ...]
+"""A state (`arm64.rows.State`) in which only the active CPUs move, the others are placeholders; and
+after it the mask of the active CPUs."""
 
 
 class Standing:
     """Replaces CPUs by placeholders that stand still, and moves the others."""
 
-    def __init__(self, system: Arm64, symmetry: Symmetry) -> None:
-        self.system = system
+    def __init__(self, rows: Rows, symmetry: Symmetry) -> None:
+        self.rows = rows
         self.symmetry = symmetry
-        self._blank = _blank(system)
+        self._blank = _blank(rows.system)
+        rows.placeholder = self._blank.point
+        self._placeholders: dict[int, int] = {}
 
-    def future(self, state: Machine, active: int) -> Future:
+    def future(self, state: State, active: int) -> Future:
         """What the future of the active CPUs depends on.
 
         Their states, memory, and placeholders of the others. It is a representative under symmetry.
         """
-        owed = owed_mask(state, by=~active) & active
-        cpus = tuple(
-            cpu if active >> i & 1 else self._statue(cpu, owed) for i, cpu in enumerate(state.cpus)
-        )
-        return self._arranged(state._replace(cpus=cpus), active)
+        owed = self.rows.owed(state, by=~active) & active
+        cpus = [
+            cpu if active >> i & 1 else self.placeholder(cpu, owed)
+            for i, cpu in enumerate(state[CPUS:])
+        ]
+        return self._arranged((*state[:CPUS], *cpus), active)
 
-    def after(self, future: Future, move: Move) -> Future:
+    def after(self, future: Future, cpu: int, step: Step) -> Future:
         """The successor.
 
         TLBIs complete at once on CPUs that stand still: that is exact for quiet ones
         (`persistent_sets.is_quiet`), and the moves of others do not commute with a TLBI anyway.
         """
-        state, active = future
-        after = self.system.apply(state, move)
-        cpus = tuple(
-            new if active >> i & 1 else self._as_before(old, new)
-            for i, (old, new) in enumerate(zip(state.cpus, after.cpus, strict=True))
-        )
-        return self._arranged(after._replace(cpus=cpus), active)
+        return self._arranged(self.rows.after(future[:-1], cpu, step), future[-1])
 
-    def problem(self, future: Future) -> Problem | None:
-        """The first property that fails on an active CPU.
+    def fails(self, future: Future) -> bool:
+        """Whether a property fails on an active CPU.
 
         Placeholders are not judged: TLBIs are never delivered to them, so a failure may not be
         real.
         """
-        state, active = future
-        cpus = tuple(cpu for i, cpu in enumerate(state.cpus) if active >> i & 1)
-        return self.system.problem(state._replace(cpus=cpus))
+        *state, active = future
+        cpus = (cpu for i, cpu in enumerate(state[CPUS:]) if active >> i & 1)
+        judged = (*state[:CPUS], *cpus)
+        return not self.rows.fine(judged)
 
-    def _arranged(self, state: Machine, active: int) -> Future:
+    def _arranged(self, state: State, active: int) -> Future:
         numbers = self.symmetry.arrangement(state, active)
-        mask = sum(1 << place for place, i in enumerate(numbers) if active >> i & 1)
-        return Future(self.symmetry.arranged(state, numbers), mask)
+        mask = 0
+        for place, i in enumerate(numbers):
+            mask |= (active >> i & 1) << place
+        return (*self.symmetry.arranged(state, numbers), mask)
 
-    def _statue(self, pe: CpuState, owed: int) -> CpuState:
+    def placeholder(self, cpu: int, owed: int) -> int:
         """The placeholder of a CPU.
 
         `owed`: the CPUs of which one that stands still has a pending TLBI.
         """
-        cpus = self.system.shared.cpus
-        if self.system.common:
-            return cpus.change(
-                self._blank, mmu=pe.mmu, pending_tlbis=pe.pending_tlbis, features=pe.features
-            )
+        common = self.rows.system.common
+        k = cpu if common else owed
+        found = self._placeholders.get(k)
+        if found is None:
+            pe = self.rows.cpus.parts[cpu]
+            found = self.rows.cpu(self._shares(pe) if common else self._owes(owed))
+            self._placeholders[k] = found
+        return found
+
+    def _shares(self, pe: CpuState) -> CpuState:
+        change = self.rows.system.shared.cpus.change
+        return change(
+            self._blank, mmu=pe.mmu, pending_tlbis=pe.pending_tlbis, features=pe.features
+        )
+
+    def _owes(self, owed: int) -> CpuState:
         issuers = (i for i in range(owed.bit_length()) if owed >> i & 1)
         pending_tlbis = tuple(Pending(issuer, SOME_TLBI) for issuer in issuers)
-        return cpus.change(self._blank, pending_tlbis=pending_tlbis)
-
-    def _as_before(self, old: CpuState, new: CpuState) -> CpuState:
-        """A placeholder after a move of others: the entries of its shared TLB may have changed."""
-        return self.system.shared.cpus.change(old, mmu=new.mmu)
+        return self.rows.system.shared.cpus.change(self._blank, pending_tlbis=pending_tlbis)
 
 
 def _blank(system: Arm64) -> CpuState:
