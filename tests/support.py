@@ -17,11 +17,14 @@ from simbbm.arm64.geometry import SCALED4, Geometry
 from simbbm.arm64.machine import Arm64, MachineSpec
 from simbbm.arm64.ops import CPU, Aborted, Cpu
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.rows import State
 from simbbm.arm64.state import Judged, Machine
+from simbbm.arm64.symmetry import Symmetry
 from simbbm.core.program import Program
 from simbbm.core.programs.automaton import Automaton
 from simbbm.core.programs.edits import Edits
 from simbbm.core.system import Move
+from simbbm.explore.search.reduced_system import ReducedSystem
 
 WORDS = SCALED4.page_words
 
@@ -177,3 +180,14 @@ def explore(system: Arm64, limit: int = 100_000) -> Explored:
 def outcomes(*threads: tuple[Step, ...], **more: Any) -> set[tuple[Any, ...]]:
     """Everything that threads on the little machine can return."""
     return explore(little(*threads, **more)).outcomes
+
+
+def representative(symmetry: Symmetry, state: Machine) -> Machine:
+    """The state that stands for this one and its permutations."""
+    rows = symmetry.rows
+    return rows.machine(symmetry.canonical(rows.state(state)))
+
+
+def searched_next(space: ReducedSystem, state: State) -> list[tuple[int, ...]]:
+    """The states with which a search goes on, one for each move that it takes."""
+    return [tuple(after) for _, after in space.successors(state, space.rows.rows(state))]

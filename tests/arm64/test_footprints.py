@@ -262,7 +262,12 @@ def test_a_tlbi_that_acts_is_read_by_who_waits_for_it() -> None:
     """The issuer's DSB writes what is owed to it; on the issuer itself nothing is owed."""
     system = little((("tlbi", "vmalle1is"), ("dsb", "ish")), (("nop",),), x=leaf(OLD))
     state = program(system, 1)
-    mine, other = (m for cpu in (0, 1) for m in system.moves_of(state, cpu, 0) if "dvm" in m.agent)
+    mine, other = (
+        m
+        for i, cpu in enumerate(state.cpus)
+        for m in system.moves_of(cpu, state.memory, i, owed=False)
+        if "dvm" in m.agent
+    )
 
     assert OWED in other.footprint.reads
     assert other.footprint.conflicts(Footprint(writes=frozenset({OWED})))
@@ -286,8 +291,9 @@ def test_moves_of_what_has_several_instructions_in_flight_share_a_cell(source: s
 
 def whole(system: Arm64, state: Machine, cpu: int = 0) -> tuple[Cells, Cells]:
     """The cells of all that a CPU can do, and of what could give it more."""
-    moves = system.moves_of(state, cpu, 0)
-    found = cpu_footprint(system.shared, state.cpus[cpu], state.memory, moves, cpu)
+    own = state.cpus[cpu]
+    moves = system.moves_of(own, state.memory, cpu, owed=False)
+    found = cpu_footprint(system.shared, own, state.memory, moves, cpu)
     reads, writes = cells(found, cpu)
     assert EVERY_PENDING_TLBIS in reads
     return reads - {EVERY_PENDING_TLBIS}, writes

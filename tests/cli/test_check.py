@@ -1,7 +1,6 @@
 """`simbbm check` and `simbbm stress`: verdicts against expectations, and what a sample may say."""
 
 import json
-from importlib import import_module
 from pathlib import Path
 
 import msgspec
@@ -296,14 +295,3 @@ def test_a_typo_among_several_edits_is_an_error_with_any_parameters(
     error = simbbm.row("explore", f"{mine}::no_tlbi", "-p", "readers=2", code=2)
 
     assert error["message"].endswith("drops move.nothing, but no step is called that")
-
-
-def test_a_proof_by_hashes_says_its_bound(simbbm: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "taken for one" not in simbbm.ok(
-        "check", "linear_map_split::good", "-p", "cpus=2", "-j", "1"
-    )
-    monkeypatch.setattr(import_module("simbbm.explore.search.breadth_first"), "EXACT", 100)
-
-    assert "two states taken for one: p < 1e-33" in simbbm.ok(
-        "check", "linear_map_split::good", "-p", "cpus=2", "-j", "1"
-    )

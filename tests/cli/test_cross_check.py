@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import import_module
 
 import pytest
 
-from simbbm.arm64.state import Machine
-from simbbm.core.system import Move
+from simbbm.arm64.rows import Row, State
 from simbbm.explore.search.reduced_system import ReducedSystem
 from tests.cli.commandline import Cli
 
@@ -31,13 +29,13 @@ def test_what_it_came_to_is_said(simbbm: Cli) -> None:
 
 def test_a_contradiction_is_an_internal_error(simbbm: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reduction to states in which hardware comes first loses the failure."""
-    moves = ReducedSystem.moves
+    successors = ReducedSystem.successors
 
-    def one(space: ReducedSystem, state: Machine) -> Sequence[tuple[int, Move]]:
-        found = moves(space, state)
+    def one(space: ReducedSystem, state: State, rows: list[Row]) -> list[tuple[int, State]]:
+        found = successors(space, state, rows)
         return found[-1:] if space.ample else found
 
-    monkeypatch.setattr(ReducedSystem, "moves", one)
+    monkeypatch.setattr(ReducedSystem, "successors", one)
     monkeypatch.setattr(import_module("simbbm.explore.search.prove"), "NEAR", 1)
     found = simbbm("explore", "linear_map_split::m10_no_dsb_after_tlbi", *SMALL)
 

@@ -13,16 +13,12 @@ import pytest
 from simbbm.arm64 import footprints
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.footprints import Kind, is_own
-from simbbm.arm64.state import Machine, owed_mask
-from simbbm.core.system import Cell, Move, Problem
-from simbbm.core.values import digest
+from simbbm.arm64.rows import CPUS, MEMORY, Rows, Step
+from simbbm.core.system import Cell, Move
 from simbbm.explore.search import persistent_sets
 from simbbm.explore.search.persistent_sets import PersistentSets
-from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.explore.search.standing import Future, Standing
 from simbbm.hypothesis.systems import Member, System
-
-SELF = -1
 
 
 class Planted(NamedTuple):
@@ -35,11 +31,14 @@ class Planted(NamedTuple):
 class _Forgetful(dict[Hashable, Any]):
     """Looks ahead remembered by memory and those that move, and not by who stands still."""
 
-    @staticmethod
-    def _short(future: Future) -> Hashable:
-        state, active = future
-        cpus = tuple(cpu for i, cpu in enumerate(state.cpus) if active >> i & 1)
-        return state.memory, cpus, owed_mask(state) & active, active
+    def __init__(self, rows: Rows) -> None:
+        super().__init__()
+        self._rows = rows
+
+    def _short(self, future: Future) -> Hashable:
+        state, active = future[:-1], future[-1]
+        cpus = tuple(cpu for i, cpu in enumerate(state[CPUS:]) if active >> i & 1)
+        return state[MEMORY], cpus, self._rows.owed(state) & active, active
 
     def get(self, future: Any, default: Any = None) -> Any:
         return super().get(self._short(future), default)
@@ -57,21 +56,28 @@ def ends_where_a_statue_fails(patch: pytest.MonkeyPatch) -> None:
 
     def init(self: PersistentSets, *args: Any) -> None:
         made(self, *args)
-        self._futures = _Forgetful()  # type: ignore[assignment]
+        self._futures = _Forgetful(self.rows)  # type: ignore[assignment]
 
-    def statue(self: Standing, cpu: CpuState, owed: int) -> CpuState:
+    def statue(self: Standing, cpu: int, owed: int) -> int:
         return cpu
 
-    def problem(self: Standing, future: Future) -> Problem | None:
-        return self.system.problem(future.state)
+    def fails(self: Standing, future: Future) -> bool:
+        return not self.rows.fine(future[:-1])
 
-    def as_before(self: Standing, old: CpuState, new: CpuState) -> CpuState:
-        return self.system.shared.cpus.change(new, pending_tlbis=old.pending_tlbis)
+    def after(self: Standing, future: Future, cpu: int, step: Step) -> Future:
+        """TLBIs act at once on who stands still, and are not pending there."""
+        parts, change = self.rows.cpus.parts, self.rows.system.shared.cpus.change
+        active, state = future[-1], [*self.rows.after(future[:-1], cpu, step)]
+        for i, old in enumerate(future[CPUS:-1]):
+            if not active >> i & 1:
+                new = change(parts[state[CPUS + i]], pending_tlbis=parts[old].pending_tlbis)
+                state[CPUS + i] = self.rows.cpu(new)
+        return self._arranged(state, active)
 
     patch.setattr(PersistentSets, "__init__", init)
-    patch.setattr(Standing, "_statue", statue)
-    patch.setattr(Standing, "problem", problem)
-    patch.setattr(Standing, "_as_before", as_before)
+    patch.setattr(Standing, "placeholder", statue)
+    patch.setattr(Standing, "fails", fails)
+    patch.setattr(Standing, "after", after)
 
 
 def goes_by_spelling(patch: pytest.MonkeyPatch) -> None:
@@ -90,24 +96,18 @@ def goes_by_spelling(patch: pytest.MonkeyPatch) -> None:
 
 
 def forgets_the_issuer(patch: pytest.MonkeyPatch) -> None:
-    """A fingerprint tells of a pending TLBI's issuer only of which class it is."""
+    """The number of a CPU's value tells of a pending TLBI's issuer only of which class it is."""
+    number = Rows.cpu
 
-    def fingerprint(self: ReducedSystem, state: Machine) -> bytes:
-        classes = {i: -2 - c for c, group in enumerate(self.symmetry.classes) for i in group}
-        parts = []
-        for number, cpu in enumerate(state.cpus):
-            roles = (
-                p._replace(issuer=SELF if p.issuer == number else classes.get(p.issuer, p.issuer))
-                for p in cpu.pending_tlbis
-            )
-            pending_tlbis = tuple(sorted(roles))
-            parts.append(
-                tuple(pending_tlbis if part is cpu.pending_tlbis else part for part in cpu.parts())
-            )
-        memory = state.memory.tables.digest, tuple(state.memory.data.items())
-        return bytes.fromhex(digest(memory, tuple(parts), state.failure))
+    def cpu(self: Rows, pe: CpuState) -> int:
+        cpus = self.system.initial().cpus
+        roles = (p._replace(issuer=cpus.index(cpus[p.issuer])) for p in pe.pending_tlbis)
+        pending_tlbis = tuple(sorted(roles))
+        told = tuple(pending_tlbis if part is pe.pending_tlbis else part for part in pe.parts())
+        first: dict[Hashable, CpuState] = self.__dict__.setdefault("first", {})
+        return number(self, first.setdefault(told, pe))
 
-    patch.setattr(ReducedSystem, "fingerprint", fingerprint)
+    patch.setattr(Rows, "cpu", cpu)
 
 
 def forgets_who_walks(patch: pytest.MonkeyPatch) -> None:

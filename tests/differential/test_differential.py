@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -45,8 +46,8 @@ def test_a_search_that_overlooks_states_shows(monkeypatch: pytest.MonkeyPatch) -
     """The comparison is of states, ends and ways to fail: each is seen to be missing."""
     following = Search._expand
 
-    def lazy(self: Search, number: int, state: object, after: list[object]) -> str | None:
-        return None if number == 3 else following(self, number, state, after)  # type: ignore[arg-type]
+    def lazy(self: Search, visited: Any, after: list[Any]) -> str | None:
+        return None if visited[0] == 3 else following(self, visited, after)
 
     monkeypatch.setattr(Search, "_expand", lazy)
     with pytest.raises(DisagreementError, match="are missing"):

@@ -23,7 +23,7 @@ from simbbm.arm64.translation.mmu import EarlyFault
 from simbbm.arm64.translation.tlb import LeafEntry, TableEntry
 from simbbm.arm64.translation.walks import TRANSLATION, Fault
 from simbbm.core.program import repeat_until
-from simbbm.explore.search.persistent_sets import PersistentSets, is_quiet
+from simbbm.explore.search.persistent_sets import Cells, PersistentSets, is_quiet
 from simbbm.explore.search.reduced_system import ReducedSystem
 from tests.explore.test_persistent_sets import assert_all_persistent
 from tests.support import (
@@ -56,6 +56,16 @@ def ample_of(system: Arm64, *, symmetry: bool = False) -> PersistentSets:
     return ample
 
 
+def taken(ample: PersistentSets, state: Machine) -> int | None:
+    """Whose moves are enough in a state."""
+    return ample.cpu(ample.rows.state(state))
+
+
+def ahead_of(ample: PersistentSets, state: Machine, active: int) -> Cells:
+    """The cells of all that the active CPUs can reach."""
+    return ample._future(ample.rows.state(state), active)
+
+
 def after(system: Arm64, *agents: str) -> Machine:
     """The state after one move of each of these agents; `cpu1.drain` stands for its only store."""
     state = system.initial()
@@ -73,7 +83,7 @@ def after(system: Arm64, *agents: str) -> Machine:
 def chosen(*threads: Any, at: tuple[str, ...] = (), **more: Any) -> int | None:
     """Whose moves are enough in a state."""
     system = little(*threads, uniform=True, **more)
-    return ample_of(system).cpu(after(system, *at))
+    return taken(ample_of(system), after(system, *at))
 
 
 STORE = (("str", FLAG, 1),)
@@ -161,7 +171,7 @@ def test_who_may_come_back_to_the_same_step_is_not_taken_alone() -> None:
     state = system.apply(system.initial(), next(m for m in system.moves(system.initial()) if m.cpu))
     state = system.apply(state, next(m for m in system.moves(state) if m.cpu))
 
-    assert ample_of(system).cpu(state) == 0
+    assert taken(ample_of(system), state) == 0
 
 
 def test_all_of_a_round_is_ahead_from_each_of_its_states() -> None:
@@ -170,10 +180,10 @@ def test_all_of_a_round_is_ahead_from_each_of_its_states() -> None:
     ample = ample_of(system)
     last = after(system, "cpu1", "cpu1", "cpu1")
 
-    ahead = ample._future(system.initial(), 0b10)
+    ahead = ahead_of(ample, system.initial(), 0b10)
     assert last.cpus[1].mnemonic == "nop"
-    assert ample._future(last, 0b10) == ahead
-    assert ample.cpu(last) is None
+    assert ahead_of(ample, last, 0b10) == ahead
+    assert taken(ample, last) is None
     assert assert_all_persistent(system)
 
 
@@ -182,8 +192,8 @@ def test_what_is_over_is_not_ahead() -> None:
     system = little((("ldr", FLAG),), (NOP, *STORE), uniform=True)
     ample = ample_of(system)
 
-    assert ample._future(system.initial(), 0b10)[1]
-    assert ample.cpu(after(system, "cpu1", "cpu1", "cpu1.drain")) == 0
+    assert ahead_of(ample, system.initial(), 0b10)[1]
+    assert taken(ample, after(system, "cpu1", "cpu1", "cpu1.drain")) == 0
 
 
 def test_what_comes_after_a_violation_is_not_ahead() -> None:
@@ -197,8 +207,8 @@ def test_what_waits_for_who_stands_still_is_not_ahead() -> None:
     system = little((FLUSH, ("dsb", "ish"), *STORE), (NOP,), uniform=True)
     ample = ample_of(system)
 
-    assert ample._future(after(system, "cpu0", "dvm.cpu0", "dvm.cpu1"), 0b01)[1]
-    assert not ample._future(after(system, "cpu0", "dvm.cpu0"), 0b01)[1]
+    assert ahead_of(ample, after(system, "cpu0", "dvm.cpu0", "dvm.cpu1"), 0b01)[1]
+    assert not ahead_of(ample, after(system, "cpu0", "dvm.cpu0"), 0b01)[1]
 
 
 def test_what_who_stands_still_touches_is_not_ahead() -> None:
@@ -212,7 +222,7 @@ def test_what_who_stands_still_touches_is_not_ahead() -> None:
         uniform=True,
     )
     ample = ample_of(system)
-    reads, _ = ample._future(system.initial(), 0b01)
+    reads, _ = ahead_of(ample, system.initial(), 0b01)
 
     assert reads & ample._mask(frozenset({(Kind.TABLE, ROOT)}))
     assert not reads & ample._mask(frozenset({(Kind.TABLE, OTHER)}))
@@ -222,7 +232,7 @@ def test_cells_that_are_a_cpus_own_are_nobody_elses() -> None:
     """Of like CPUs those that move are numbered anew in a look ahead: 0 and 1, whoever they are."""
     system = little((NOP,), (NOP,), (NOP,), uniform=True)
 
-    assert ample_of(system, symmetry=True).cpu(system.initial()) == 1
+    assert taken(ample_of(system, symmetry=True), system.initial()) == 1
 
 
 LEAF = LeafEntry(3, 0, 1, OLD, RW, contiguous=False, group=False, asid=1)

@@ -11,10 +11,9 @@ import pytest
 from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.footprints import cpu_footprint
 from simbbm.arm64.machine import Arm64
-from simbbm.core.system import Problem
 from simbbm.explore.search.persistent_sets import MAX_LOOKAHEAD, PersistentSets
 from simbbm.explore.search.standing import WALKS_NOTHING, Future
-from tests.explore.test_ample import NOP, STORE, TABLES, ample_of, is_one
+from tests.explore.test_ample import NOP, STORE, TABLES, ahead_of, ample_of, is_one, taken
 from tests.support import (
     FLAG,
     FLAG2,
@@ -38,7 +37,7 @@ def test_nothing_is_looked_at_where_the_next_steps_tell(monkeypatch: pytest.Monk
         system = little(*threads, uniform=True)
         ample = ample_of(system)
         monkeypatch.setattr(ample.standing, "future", none_is_looked_at)
-        assert ample.cpu(system.initial()) == expected
+        assert taken(ample, system.initial()) == expected
 
 
 def search(system: Arm64, ample: PersistentSets) -> int:
@@ -47,7 +46,7 @@ def search(system: Arm64, ample: PersistentSets) -> int:
     met = set(waiting)
     while waiting:
         state = waiting.pop()
-        cpu = ample.cpu(state)
+        cpu = taken(ample, state)
         for move in system.moves(state):
             following = system.apply(state, move)
             if cpu in (None, move.cpu) and following not in met:
@@ -70,9 +69,9 @@ def test_each_future_and_each_step_is_found_out_once(
 ) -> None:
     system, ample = three(symmetry=symmetry)
     looked, stepped = Counter[Future](), Counter[Any]()
-    judge = ample.standing.problem
+    judge = ample.standing.fails
 
-    def problem(future: Future) -> Problem | None:
+    def fails(future: Future) -> bool:
         looked[future] += 1
         return judge(future)
 
@@ -80,7 +79,7 @@ def test_each_future_and_each_step_is_found_out_once(
         stepped[args[1:]] += 1
         return cpu_footprint(*args)
 
-    monkeypatch.setattr(ample.standing, "problem", problem)
+    monkeypatch.setattr(ample.standing, "fails", fails)
     monkeypatch.setattr(
         import_module("simbbm.explore.search.persistent_sets"), "cpu_footprint", footprint
     )
@@ -95,9 +94,9 @@ def test_a_look_ahead_is_reduced_itself() -> None:
     steps = (NOP,) * 8
     system = little(steps, (("wait", FLAG, is_one), ("ldr", X)), steps, uniform=True)
     ample = ample_of(system)
-    ample._future(system.initial(), 0b101)
+    ahead_of(ample, system.initial(), 0b101)
 
-    assert len([f for f in ample._futures if f.active == 0b101]) == 17
+    assert len([f for f in ample._futures if f[-1] == 0b101]) == 17
 
 
 def test_a_look_ahead_gives_up_beyond_its_limit() -> None:
@@ -106,7 +105,7 @@ def test_a_look_ahead_gives_up_beyond_its_limit() -> None:
         system = little((NOP,) * 3, (NOP,), uniform=True)
         ample = ample_of(system)
         ample.most = most
-        assert ample.cpu(system.initial()) == expected
+        assert taken(ample, system.initial()) == expected
         assert ample.given_up == (expected is None)
 
 
@@ -144,6 +143,6 @@ def test_once_given_up_all_moves_are_taken() -> None:
         uniform=True,
     )
     ample = ample_of(system)
-    assert ample.cpu(system.initial()) == 1
+    assert taken(ample, system.initial()) == 1
     ample.given_up = True
-    assert ample.cpu(system.initial()) is None
+    assert taken(ample, system.initial()) is None

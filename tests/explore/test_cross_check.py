@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import import_module
 
 import pytest
 
-from simbbm.arm64.state import Machine
+from simbbm.arm64.rows import Row, State
 from simbbm.core.errors import ModelError
-from simbbm.core.system import Move
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
 from simbbm.explore.search.cross_check import cross_check
 from simbbm.explore.search.prove import Prover
@@ -39,13 +37,13 @@ def test_a_limit_is_no_answer_and_is_said() -> None:
 
 def test_a_proof_of_what_fails_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where sets are reduced, hardware comes first in each state: the failure is lost."""
-    moves = ReducedSystem.moves
+    successors = ReducedSystem.successors
 
-    def one(space: ReducedSystem, state: Machine) -> Sequence[tuple[int, Move]]:
-        found = moves(space, state)
+    def one(space: ReducedSystem, state: State, rows: list[Row]) -> list[tuple[int, State]]:
+        found = successors(space, state, rows)
         return found[-1:] if space.ample else found
 
-    monkeypatch.setattr(ReducedSystem, "moves", one)
+    monkeypatch.setattr(ReducedSystem, "successors", one)
     monkeypatch.setattr(import_module("simbbm.explore.search.prove"), "NEAR", 1)
     proof = Prover(Model(M10, SMALL)).prove()
     with pytest.raises(ModelError, match=r"says \w+.*, one without reductions found VIOLATED"):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import product
 
 import pytest
 
 from simbbm.explore.search import digraph
 from simbbm.explore.search.digraph import (
+    Following,
     backwards,
     cyclic_components,
     following,
@@ -24,7 +24,7 @@ GRAPHS = [
 ]
 
 
-def reached(graph: Sequence[Sequence[int]], start: int) -> set[int]:
+def reached(graph: Following, start: int) -> set[int]:
     """The nodes to which one edge or more leads."""
     found: set[int] = set()
     for _ in NODES:

@@ -55,8 +55,9 @@ def test_edges_say_where_each_cpu_goes() -> None:
     state, tape, turned = space.initial(), Tape(b"places"), 0
     for _ in range(120):
         steps = list(space.steps(state))
-        for move, after, places in steps:
-            plain = space.system.apply(state, move)
+        for move, arranged, places in steps:
+            plain = space.system.apply(space.rows.machine(state), move)
+            after = space.rows.machine(arranged)
             for cpu, place in enumerate(places or range(4)):
                 assert plain.cpus[cpu].point is after.cpus[place].point
                 assert plain.cpus[cpu].mmu is after.cpus[place].mmu

@@ -44,6 +44,7 @@ from tests.support import (
     X,
     little,
     machine,
+    searched_next,
     thread,
 )
 
@@ -57,21 +58,20 @@ def _little(*threads: tuple[tuple[object, ...], ...], common: bool = False, **mo
 
 def assert_all_persistent(system: Arm64, limit: int = 3_000) -> int:
     """Try the definition on every state of a reduced search; say how often one CPU was enough."""
-    system.keeps_values = True
     space = ReducedSystem(system, symmetry=False)
     assert space.ample is not None
-    times, waiting = 0, [space.initial()]
+    times, waiting = 0, [tuple(space.initial())]
     met = set(waiting)
     while waiting:
         state = waiting.pop()
-        if system.problem(state):
+        here = space.rows.machine(state)
+        if system.problem(here):
             continue
         cpu = space.ample.cpu(state)
         if cpu is not None:
             times += 1
-            assert_persistent(system, state, cpu)
-        for _, move in space.moves(state):
-            after = space.after(state, move)
+            assert_persistent(system, here, cpu)
+        for after in searched_next(space, state):
             if after not in met and len(met) < limit:
                 met.add(after)
                 waiting.append(after)
@@ -310,11 +310,11 @@ def test_words_may_have_any_name() -> None:
 
 def _found(system: Arm64) -> set[object]:
     space = ReducedSystem(system, symmetry=False)
-    waiting, values = [space.initial()], set[object]()
+    waiting, values = [tuple(space.initial())], set[object]()
     while waiting:
         state = waiting.pop()
-        moves = space.moves(state)
-        waiting += [space.after(state, move) for _, move in moves]
-        if not moves:
-            values |= set(state.cpus[1].point.value)
+        following = searched_next(space, state)
+        waiting += following
+        if not following:
+            values |= set(space.rows.machine(state).cpus[1].point.value)
     return values

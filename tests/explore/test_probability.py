@@ -14,6 +14,7 @@ from simbbm.arm64.state import Machine
 from simbbm.explore.counterexample.explain import explain
 from simbbm.explore.counterexample.probability import Curve, _chances
 from simbbm.explore.runs.replay import model_of
+from simbbm.explore.search.digraph import Following, following
 from simbbm.explore.search.prove import Prover, witness_along
 from simbbm.model import Model
 from simbbm.report.explanation import no_return, sentences
@@ -79,19 +80,24 @@ def test_like_cpus_are_not_told_apart_by_chance() -> None:
     assert certain.no_return == -1
 
 
+def graph_of(*targets: list[int]) -> Following:
+    """The graph in which the moves of each node lead to these."""
+    return following(len(targets), ((i, t) for i, to in enumerate(targets) for t in to))
+
+
 def test_cycles_are_solved() -> None:
     """From 0 to 1; from 1 back to 0, round in place, to the goal 2 or to the end 3."""
-    following = [[1, 1], [0, 1, 2, 2, 3], [], []]
+    graph = graph_of([1, 1], [0, 1, 2, 2, 3], [], [])
 
-    chances = _chances(following, {2})
+    chances = _chances(graph, {2})
 
     assert pytest.approx([2 / 3, 2 / 3, 1, 0], rel=1e-8) == chances
 
 
 def test_certainty_is_exact_though_it_takes_for_ever() -> None:
     """A round that is left with probability one is no way out."""
-    assert [1.0, 1.0, 1.0] == _chances([[0] * 9 + [1], [0] * 99 + [2], []], {2})
-    assert [0.0, 0.0, 1.0] == _chances([[1], [0], []], {2})
+    assert [1.0, 1.0, 1.0] == _chances(graph_of([0] * 9 + [1], [0] * 99 + [2], []), {2})
+    assert [0.0, 0.0, 1.0] == _chances(graph_of([1], [0], []), {2})
 
 
 def test_nothing_can_prevent_what_no_schedule_avoids() -> None:

@@ -14,16 +14,16 @@ from simbbm.arm64.descriptor import leaf, table
 from simbbm.arm64.geometry import SCALED
 from simbbm.arm64.machine import Arm64, MachineSpec
 from simbbm.arm64.ops import Cpu
+from simbbm.arm64.rows import Rows, State, Step
 from simbbm.check.verdict import Expectation, Verdict
 from simbbm.core.choice import Polite
 from simbbm.core.graph import Graph, Node
 from simbbm.core.program import repeat_until
 from simbbm.explore.runs.replay import Result, model_of, replay
-from simbbm.explore.search import breadth_first as searching
 from simbbm.explore.search.attempt import Interrupted, failure_kind
 from simbbm.explore.search.breadth_first import INTERRUPTED, Limits, Progress, Search
 from simbbm.explore.search.coverage import never_awaited
-from simbbm.explore.search.prove import Prover, collision_bound, witness_along
+from simbbm.explore.search.prove import Prover, witness_along
 from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.model import Model
 from simbbm.scenario import Scenario, Setup
@@ -214,14 +214,14 @@ def test_what_was_searched_in_vain_is_said_in_steps() -> None:
 def test_ctrl_c_and_no_memory_are_no_proof(
     monkeypatch: pytest.MonkeyPatch, error: type[BaseException], told: str
 ) -> None:
-    calls, apply = count(), Arm64.apply
+    calls, after = count(), Rows._after
 
-    def fails(self: Arm64, state: Any, move: Any) -> Any:
+    def fails(self: Rows, state: State, cpu: int, step: Step) -> State:
         if next(calls) == 500:
             raise error
-        return apply(self, state, move)
+        return after(self, state, cpu, step)
 
-    monkeypatch.setattr(Arm64, "apply", fails)
+    monkeypatch.setattr(Rows, "_after", fails)
     prover = Prover(Model(GOOD))
     if error is KeyboardInterrupt:
         with pytest.raises(Interrupted) as cut:
@@ -252,22 +252,6 @@ def test_ctrl_c_while_the_nearest_is_looked_for_is_not_lost(
     proof = prover.proof(cut.value.attempt)
 
     assert (Verdict.VIOLATED, False) == (proof.verdict, proof.certified)
-
-
-def test_hashes_instead_of_states_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    exact = Prover(Model(GOOD)).prove(), Prover(Model(twin("m09_no_tlbi"))).prove()
-    monkeypatch.setattr(searching, "EXACT", 100)
-    hashed = Prover(Model(GOOD)).prove(), Prover(Model(twin("m09_no_tlbi"))).prove()
-
-    for one, other in zip(exact, hashed, strict=True):
-        assert (one.states, one.transitions, one.run) == (
-            other.states,
-            other.transitions,
-            other.run,
-        )
-        assert (0, 0.0) == (one.hashed, collision_bound(one))
-        assert other.hashed > 100
-        assert 0 < collision_bound(other) < 1e-25
 
 
 def test_progress_is_told() -> None:

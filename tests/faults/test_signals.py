@@ -37,10 +37,10 @@ def nth_search(monkeypatch: pytest.MonkeyPatch) -> Any:
     def interrupt(n: int) -> None:
         calls, expand = count(), Search._expand
 
-        def interrupted(self: Search, number: int, *rest: Any) -> Any:
-            if number == 0 and next(calls) == n:
+        def interrupted(self: Search, visited: Any, *rest: Any) -> Any:
+            if visited[0] == 0 and next(calls) == n:
                 raise KeyboardInterrupt
-            return expand(self, number, *rest)
+            return expand(self, visited, *rest)
 
         monkeypatch.setattr(Search, "_expand", interrupted)
 

@@ -44,6 +44,7 @@ REDUCTIONS = (
     "tests/explore/test_reductions.py",
     "tests/differential",
 )
+ROWS = ("tests/explore/test_rows.py", "tests/explore/test_states_kept.py", *REDUCTIONS)
 ROUNDS = (
     "tests/explore/test_digraph.py",
     "tests/explore/test_fairness.py",
@@ -57,10 +58,12 @@ ROUNDS = (
 TESTS: dict[str, tuple[str, ...]] = {
     "simbbm/explore/search/persistent_sets.py": REDUCTIONS,
     "simbbm/explore/search/standing.py": REDUCTIONS,
+    "simbbm/arm64/rows.py": ROWS,
+    "simbbm/explore/search/met.py": ROWS,
     "simbbm/arm64/symmetry.py": (
         "tests/explore/test_symmetry.py",
         "tests/explore/test_standing.py",
-        "tests/explore/test_fingerprints.py",
+        "tests/explore/test_states_kept.py",
         *REDUCTIONS,
     ),
     "simbbm/arm64/footprints.py": (
