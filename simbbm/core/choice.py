@@ -6,14 +6,14 @@ methods one would use, and a tape is the same on every Python.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b, shake_128
 from itertools import chain, count
 from struct import unpack, unpack_from
 from typing import Any, Protocol
 
 from simbbm.core.graph import Node
-from simbbm.core.system import LAST_RESORT, STEP
+from simbbm.core.system import LAST_RESORT, STEP, Move
 
 _BLOCK, _SHORT = 256, 64
 
@@ -75,22 +75,27 @@ class Polite:
 
     def default(self, node: Node[Any]) -> int:
         """Return the polite choice without taking it."""
-        best, best_rank = 0, (9, 0)
-        for k, move in enumerate(node.moves):
-            if move.optional:
-                rank = (4, k)
-            elif move.kind == LAST_RESORT:
-                rank = (3, k)
-            elif move.kind != STEP:
-                rank = (0, k)
-            else:
-                rank = (1 if move.cpu == self.cpu else 2, k)
-            if rank < best_rank:
-                best, best_rank = k, rank
-        return best
+        return default_move(node.moves, self.cpu)
 
     def observe(self, node: Node[Any], k: int) -> int:
         """Record that move `k` is taken, whichever chooser decided it; return `k`."""
         if node.moves[k].kind == STEP:
             self.cpu = node.moves[k].cpu
         return k
+
+
+def default_move(moves: Iterable[Move], cpu: int) -> int:
+    """The index of the polite choice among some moves; `cpu` is the CPU that moved last."""
+    best, best_rank = 0, (9, 0)
+    for k, move in enumerate(moves):
+        if move.optional:
+            rank = (4, k)
+        elif move.kind == LAST_RESORT:
+            rank = (3, k)
+        elif move.kind != STEP:
+            rank = (0, k)
+        else:
+            rank = (1 if move.cpu == cpu else 2, k)
+        if rank < best_rank:
+            best, best_rank = k, rank
+    return best

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from copy import copy
 from typing import Any
 
-from simbbm.core.choice import Polite
+from simbbm.core.choice import Polite, default_move
 from simbbm.core.graph import Graph, Node
 from simbbm.core.system import Move
 
@@ -94,7 +94,7 @@ class Walk:
         these = [k for k, move in enumerate(moves) if not move.optional and allowed(move)]
         if not these:
             return None
-        return these[self.default_schedule.default(Node(None, tuple(moves[k] for k in these)))]
+        return these[default_move((moves[k] for k in these), self.default_schedule.cpu)]
 
 
 def enabled(walk: Walk, label: str) -> int | None:
