@@ -11,9 +11,17 @@ import pytest
 from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.footprints import cpu_footprint
 from simbbm.arm64.machine import Arm64
-from simbbm.explore.search.persistent_sets import MAX_LOOKAHEAD, PersistentSets
+from simbbm.arm64.ops import Cpu
+from simbbm.check.verdict import Verdict
+from simbbm.explore.search import breadth_first
+from simbbm.explore.search.breadth_first import Limits, Progress
+from simbbm.explore.search.persistent_sets import LOOK_EVERY, MAX_LOOKAHEAD, PersistentSets
+from simbbm.explore.search.prove import Prover
 from simbbm.explore.search.standing import WALKS_NOTHING, Future
+from simbbm.model import Model
+from simbbm.scenario import Scenario
 from tests.explore.test_ample import NOP, STORE, TABLES, ahead_of, ample_of, is_one, taken
+from tests.explore.test_prove import little as programs
 from tests.support import (
     FLAG,
     FLAG2,
@@ -146,3 +154,50 @@ def test_once_given_up_all_moves_are_taken() -> None:
     assert taken(ample, system.initial()) == 1
     ample.given_up = True
     assert taken(ample, system.initial()) is None
+
+
+async def adds_nothing(cpu: Cpu) -> None:
+    """Many steps, none of which commutes with another CPU's, and which lead to few states."""
+    for _ in range(30):
+        await cpu.ldaddal(FLAG, 0)
+
+
+def long_look_ahead() -> Scenario:
+    """The boot CPU's step touches nothing that others do in the thousand states that follow."""
+    return programs((thread, NOP), (adds_nothing,), (adds_nothing,), (thread, NOP))
+
+
+class Looked:
+    """How many states of look-aheads there were; since the first of them a limit is hit."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.states = 0
+        visit = PersistentSets._visit
+
+        def visited(ample: PersistentSets, future: Future) -> Any:
+            self.states += 1
+            return visit(ample, future)
+
+        monkeypatch.setattr(PersistentSets, "_visit", visited)
+        for name in ("monotonic", "_memory"):
+            monkeypatch.setattr(breadth_first, name, lambda: 2 if self.states else 0)
+
+
+@pytest.mark.parametrize("limits", [Limits(seconds=1), Limits(memory=1)], ids=["seconds", "memory"])
+def test_limits_are_looked_at_inside_a_look_ahead(
+    limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends there, however long it would be; without limits, and up to others, it goes on."""
+    looked = Looked(monkeypatch)
+    told: list[Progress] = []
+    proof = Prover(Model(long_look_ahead()), limits, tell=told.append).prove()
+
+    assert Verdict.INCONCLUSIVE is proof.verdict
+    assert proof.message.startswith("--max-")
+    assert "not every state was visited" in proof.message
+    assert (1, LOOK_EVERY) == (proof.states, looked.states)
+    assert [progress.states for progress in told] == [1, 1]
+
+    looked.states = 0
+    assert Verdict.PROVED is Prover(Model(long_look_ahead()), Limits(states=10_000)).prove().verdict
+    assert looked.states > 3 * LOOK_EVERY / 2

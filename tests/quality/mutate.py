@@ -44,7 +44,6 @@ REDUCTIONS = (
     "tests/explore/test_reductions.py",
     "tests/differential",
 )
-ROWS = ("tests/explore/test_rows.py", "tests/explore/test_states_kept.py", *REDUCTIONS)
 ROUNDS = (
     "tests/explore/test_digraph.py",
     "tests/explore/test_fairness.py",
@@ -58,8 +57,15 @@ ROUNDS = (
 TESTS: dict[str, tuple[str, ...]] = {
     "simbbm/explore/search/persistent_sets.py": REDUCTIONS,
     "simbbm/explore/search/standing.py": REDUCTIONS,
-    "simbbm/arm64/rows.py": ROWS,
-    "simbbm/explore/search/met.py": ROWS,
+    "simbbm/arm64/rows.py": (
+        "tests/explore/test_rows.py",
+        "tests/explore/test_states_kept.py",
+        *REDUCTIONS,
+    ),
+    "simbbm/explore/search/met.py": (
+        "tests/explore/test_met.py",
+        "tests/explore/test_states_kept.py",
+    ),
     "simbbm/arm64/symmetry.py": (
         "tests/explore/test_symmetry.py",
         "tests/explore/test_standing.py",

@@ -1,0 +1,170 @@
+"""Rows say what the machine says, along random walks; also if they were dropped and made again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from simbbm import discovery
+from simbbm.arm64 import rows as rows_module
+from simbbm.arm64.descriptor import leaf
+from simbbm.arm64.features import Features
+from simbbm.arm64.machine import Arm64
+from simbbm.arm64.rows import Rows
+from simbbm.arm64.state import Machine, owed_mask
+from simbbm.core.choice import Tape
+from simbbm.explore.search.breadth_first import Search, Searched
+from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.litmus.scenario import scenario_of
+from simbbm.model import Model
+from tests.explore.test_reductions import COMMON
+from tests.litmus.rows import made
+from tests.support import FLAG, FLAG2, NEW, OLD, PX, X, little
+
+WALKS, STEPS = 4, 120
+
+
+def shipped(name: str, **params: Any) -> Callable[[], Arm64]:
+    """The machine of a scenario of the project."""
+    return lambda: Model(discovery.find(name), params).system
+
+
+def listing() -> Arm64:
+    """Two threads that store and load, one of which changes the map."""
+    changes = ["st pte(x) = INV", "dsb ish", "tlbi vae1is x", "dsb ish", "st y = 1"]
+    test = made(
+        changes,
+        ["r0 = ld y", "r1 = ld x"],
+        condition="1:r0=1",
+        map={"x": "leaf(pa1)", "y": "leaf(pa2)"},
+    )
+    return Model(scenario_of(test), {}).system
+
+
+def everything_that_others_notice() -> Arm64:
+    """Stores, broadcast TLBIs, SEV, monitors and events, on CPUs that differ."""
+    writes = (("str", PX, leaf(NEW)), ("tlbi", "vmalle1is"), ("dsb", "ish"), ("str", FLAG, 1))
+    waits = (("ldxr", FLAG), ("wfe",), ("ldr", X), ("tlbi", "vmalle1is"), ("dsb", "ish"))
+    wakes = (("sevl",), ("wfe",), ("ldaddal", FLAG, 2), ("sev",), ("stxr", FLAG2, 1))
+    return little(writes, waits, waits, wakes, x=leaf(OLD), uniform=True, features=Features())
+
+
+def in_common() -> Arm64:
+    """Like CPUs that change what they hold together."""
+    steps = (("str", PX, leaf(NEW)), ("tlbi", "vmalle1is"))
+    return little(steps, steps, x=leaf(OLD), uniform=True, regime=COMMON, features=Features(tlb=1))
+
+
+SYSTEMS: dict[str, Callable[[], Arm64]] = {
+    "the protocol": shipped("linear_map_split::good", cpus=3, layout="mixed"),
+    "one that fails": shipped("linear_map_split::m12_ttbr1_not_switched", cpus=2, layout="pmd"),
+    "kpti": shipped("kpti::good"),
+    "TLBs in common": shipped("smt::good"),
+    "a little TLB in common": in_common,
+    "two CPUs are looked at together": shipped("smt::cnp_for_reserved_table"),
+    "concrete TLBs": shipped("linear_map_split::good", cpus=2, layout="pmd", tlb="concrete"),
+    "a window": shipped("linear_map_split::good", cpus=2, layout="pmd", window=3),
+    "the erratum": shipped("erratum_4118414::reused_page"),
+    "interrupts": shipped("interrupts::good"),
+    "a listing": listing,
+    "a little machine": everything_that_others_notice,
+}
+
+
+def assert_as_the_machine(rows: Rows, machine: Machine) -> list[Machine]:
+    """Hold all that is known of one state against the machine; return the successors."""
+    system, state = rows.system, rows.state(machine)
+    assert rows.machine(state) == machine
+
+    masks = range(1 << len(machine.cpus))
+    assert rows.owed(state) == owed_mask(machine)
+    assert [rows.owed(state, by) for by in masks] == [owed_mask(machine, by) for by in masks]
+
+    problem = system.problem(machine)
+    uniform = system.judged.uniform
+    assert rows.fine(state) == (problem is None) if uniform else not rows.fine(state)
+    assert rows.problem(state) == problem
+
+    moves, found = system.moves(machine), rows.rows(state)
+    assert tuple(move for row in found for move in row.moves) == moves
+    due = {move.cpu for move in moves if not move.optional}
+    assert [row.due for row in found] == [cpu in due for cpu in range(len(found))]
+
+    successors = []
+    for cpu, row in enumerate(found):
+        assert rows.row(state, cpu, rows.owed(state)).moves == row.moves
+        for move, step in zip(row.moves, row.steps, strict=True):
+            successors.append(system.apply(machine, move))
+            assert tuple(rows.after(state, cpu, step)) == tuple(rows.state(successors[-1]))
+    return successors
+
+
+def walked(system: Arm64, each: Callable[[Rows, Machine], list[Machine]], *, steps: int) -> int:
+    """Random walks over the same rows; how many states were looked at."""
+    rows, looked = Rows(system), 0
+    for seed in range(WALKS):
+        tape, state = Tape(b"%d" % seed), system.initial()
+        for _ in range(steps):
+            looked += 1
+            following = each(rows, state)
+            if not following or state.failure:
+                break
+            state = following[tape.below(len(following))]
+    return looked
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_rows_say_what_the_machine_says(name: str) -> None:
+    assert walked(SYSTEMS[name](), assert_as_the_machine, steps=STEPS) > 30
+
+
+@pytest.mark.parametrize("name", ["the protocol", "TLBs in common", "a little machine"])
+def test_rows_that_were_dropped_are_made_again(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows_module, "MAX_ROWS", 7)
+
+    def each(rows: Rows, machine: Machine) -> list[Machine]:
+        following = assert_as_the_machine(rows, machine)
+        assert sum(map(len, (*rows._free, *rows._owed))) <= 7
+        return following
+
+    assert walked(SYSTEMS[name](), each, steps=40) > 30
+
+
+def test_walks_come_to_all_that_rows_tell_apart() -> None:
+    """Some walk meets TLBIs that are owed, a failure, and what each kind of event does."""
+    met = set[str]()
+
+    def each(rows: Rows, machine: Machine) -> list[Machine]:
+        met.update(["owed"] if owed_mask(machine) else [])
+        met.update(["failure"] if rows.system.problem(machine) else [])
+        for move in rows.system.moves(machine):
+            effect: Any = move.effect
+            met.update(name for name in ("write", "tlbi", "sev") if getattr(effect, name))
+        return assert_as_the_machine(rows, machine)
+
+    walked(SYSTEMS["one that fails"](), each, steps=STEPS)
+    walked(SYSTEMS["a little machine"](), each, steps=STEPS)
+    assert met == {"owed", "failure", "write", "tlbi", "sev"}
+
+
+def searched(name: str, *, ample: bool) -> tuple[Searched, list[tuple[int, ...]]]:
+    search = Search(ReducedSystem(SYSTEMS[name](), ample=ample), wanted=frozenset())
+    found = search.run()
+    return found, list(map(tuple, search.states))
+
+
+@pytest.mark.parametrize("ample", [True, False])
+@pytest.mark.parametrize("name", ["one that fails", "a little TLB in common", "a listing"])
+def test_a_search_that_drops_rows_finds_the_same(
+    name: str, ample: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The very numbers: what a part was called is not dropped."""
+    kept = searched(name, ample=ample)
+    monkeypatch.setattr(rows_module, "MAX_ROWS", 10)
+    dropped = searched(name, ample=ample)
+
+    assert kept[0].complete
+    assert len(kept[1]) > 30
+    assert kept == dropped
