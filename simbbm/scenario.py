@@ -258,6 +258,7 @@ class Scenario:
             step=tuple(guarded(p.name, p.step) for p in properties if p.step),
             sometimes={name: counted(name, holds) for name, holds in setup.landmarks.items()},
             uniform=all(p.uniform for p in properties),
+            monotone=all(p.monotone or not (p.check or p.step) for p in properties),
         )
         return Arm64(spec, judged)
 

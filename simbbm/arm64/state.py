@@ -44,6 +44,8 @@ class Judged:
     sometimes: Mapping[str, Landmark] = field(default_factory=dict)
     uniform: bool = False
     """All properties judge CPUs alike, one at a time (`check/kinds.py:Property.uniform`)."""
+    monotone: bool = False
+    """All that is judged on states and moves is monotone (`check/kinds.py:Property.monotone`)."""
 
 
 def owed_mask(state: Machine, by: int = -1) -> int:

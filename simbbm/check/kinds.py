@@ -55,6 +55,11 @@ class Property(NamedTuple):
     reach, `step` a move by what it does, not by the number of the CPU that takes it.
 
     Searches reduce the states of a scenario only if all its properties say so."""
+    monotone: bool = False
+    """If `check` fails for what a CPU may hold, it fails if that may hold more, and it looks at
+    tables through what is held and walked alone. `step` judges accesses alone, by what they get.
+
+    Where all say so, one order of independent stores is searched (`explore/search/drains.py`)."""
 
     @property
     def kind(self) -> Kind:

@@ -135,7 +135,7 @@ def _output(shared: Shared, machine: Machine, number: int, pe: CpuState) -> str 
 
 
 def _each_cpu(name: str, judge: Callable[[Shared, Machine, int, CpuState], str | None]) -> Property:
-    return Property(name, _per_cpu(judge, name), uniform=True)
+    return Property(name, _per_cpu(judge, name), uniform=True, monotone=True)
 
 
 no_size_change_seen = _each_cpu("no_size_change_seen", _size)
@@ -184,7 +184,9 @@ def _stale_access(shared: Shared, move: Move) -> Problem | None:  # noqa: ARG001
     return Problem("no_stale_translation", told, move.cpu)
 
 
-no_stale_translation = Property("no_stale_translation", step=_stale_access, uniform=True)
+no_stale_translation = Property(
+    "no_stale_translation", step=_stale_access, uniform=True, monotone=True
+)
 terminates = Property("terminates", uniform=True)
 """Judged of every run: a scenario that promises it says so, and expectations can name it."""
 

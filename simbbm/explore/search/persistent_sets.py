@@ -52,14 +52,15 @@ look at several CPUs at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from simbbm.arm64.cpu import CpuState
-from simbbm.arm64.footprints import EVERY_PENDING_TLBIS, cpu_footprint, is_own
+from simbbm.arm64.footprints import EVERY_PENDING_TLBIS, Kind, cpu_footprint, is_own
 from simbbm.arm64.rows import CPUS, MEMORY, Row, Rows, State, Step
 from simbbm.arm64.symmetry import Symmetry
 from simbbm.core.system import Cell, Move
+from simbbm.explore.search import drains
 from simbbm.explore.search.standing import Future, Standing
 
 MAX_LOOKAHEAD = 10_000
@@ -85,6 +86,8 @@ class Notes(NamedTuple):
     cells: Cells
     free: bool
     """Whether its moves may be taken alone, if they are independent of the other CPUs' futures."""
+    enough: tuple[int, ...]
+    """The indices of those of its moves that are enough then (`drains`)."""
 
 
 class PersistentSets:
@@ -108,6 +111,11 @@ class PersistentSets:
         """The CPU whose moves are enough here; None if all moves have to be taken."""
         return None if self.given_up else self._choose(state, self.everybody)
 
+    def enough(self, row: Row) -> Sequence[int]:
+        """The indices of the moves that are enough of a CPU whose moves are, in `row`."""
+        notes: Notes = row.notes
+        return notes.enough
+
     def _choose(self, state: State, active: int) -> int | None:
         """The CPU whose moves are enough while only the `active` ones move.
 
@@ -119,7 +127,7 @@ class PersistentSets:
         notes = {i: self._notes(state, i, owed) for i in members}
         parts = self.rows.cpus.parts
         for i in sorted(members, key=lambda i: (i == 0, -parts[state[CPUS + i]].point.serial)):
-            cells, free = notes[i]
+            cells, free, _ = notes[i]
             if not free:
                 continue
             if any(_conflict(cells, notes[j].cells) for j in members if j != i):
@@ -146,7 +154,16 @@ class PersistentSets:
         reads = found.reads
         if all(is_quiet(cpu) for cpu in (own, *(_after(move) for move in row.moves))):
             reads -= {EVERY_PENDING_TLBIS}
-        return Notes((self._mask(reads), self._mask(found.writes)), free)
+        writes, every = found.writes, tuple(range(len(row.moves)))
+        enough = None
+        if free and self.system.judged.monotone:
+            enough = drains.enough(self.system.shared, own, memory, row.moves)
+        if enough:
+            table = self.system.spec.geometry.table
+            writes |= {(Kind.WORD, word) for word in enough.later}
+            writes |= {(Kind.TABLE, table(word)) for word in enough.later}
+        cells = self._mask(reads), self._mask(writes)
+        return Notes(cells, free, enough.moves if enough else every)
 
     def _mask(self, cells: frozenset[Cell]) -> int:
         mask = 0
@@ -209,7 +226,9 @@ class PersistentSets:
             return visit  # A run ends here.
         chosen = self._choose(state, active)
         for i in members if chosen is None else [chosen]:
-            visit.left += [(i, step) for step in self.rows.row(state, i, owed).steps]
+            row = self.rows.row(state, i, owed)
+            enough = range(len(row.steps)) if chosen is None else self.enough(row)
+            visit.left += [(i, row.steps[k]) for k in enough]
         return visit
 
 

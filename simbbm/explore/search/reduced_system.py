@@ -51,12 +51,12 @@ class ReducedSystem:
         chosen = self.chosen(state, rows)
         after, found, k = self.rows.after, [], 0
         for cpu, row in enumerate(rows):
-            if chosen is None or chosen == cpu:
-                for step in row.steps:
-                    found.append((k, after(state, cpu, step)))
-                    k += 1
-            else:
-                k += len(row.steps)
+            if chosen is None:
+                found += [(k + i, after(state, cpu, step)) for i, step in enumerate(row.steps)]
+            elif chosen == cpu:
+                assert self.ample is not None
+                found = [(k + i, after(state, cpu, row.steps[i])) for i in self.ample.enough(row)]
+            k += len(row.steps)
         if self.symmetry.classes:
             canonical = self.symmetry.canonical
             return [(k, canonical(after)) for k, after in found]
