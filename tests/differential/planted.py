@@ -5,7 +5,7 @@ Each is a patch of the code as it is now; with it a small system is given that s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -13,12 +13,15 @@ import pytest
 from simbbm.arm64 import footprints
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.footprints import Kind, is_own
-from simbbm.arm64.rows import CPUS, MEMORY, Rows, Step
+from simbbm.arm64.rows import CPUS, FAILURE, MEMORY, Row, Rows, State, Step
 from simbbm.core.system import Cell, Move
 from simbbm.explore.search import persistent_sets
 from simbbm.explore.search.persistent_sets import PersistentSets
+from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.explore.search.standing import Future, Standing
 from simbbm.hypothesis.systems import Member, System
+
+SELF = -1
 
 
 class Planted(NamedTuple):
@@ -96,18 +99,34 @@ def goes_by_spelling(patch: pytest.MonkeyPatch) -> None:
 
 
 def forgets_the_issuer(patch: pytest.MonkeyPatch) -> None:
-    """The number of a CPU's value tells of a pending TLBI's issuer only of which class it is."""
-    number = Rows.cpu
+    """States are one if they differ in pending TLBIs' issuers of one class alone."""
+    successors, steps = ReducedSystem.successors, ReducedSystem.steps
 
-    def cpu(self: Rows, pe: CpuState) -> int:
-        cpus = self.system.initial().cpus
-        roles = (p._replace(issuer=cpus.index(cpus[p.issuer])) for p in pe.pending_tlbis)
-        pending_tlbis = tuple(sorted(roles))
-        told = tuple(pending_tlbis if part is pe.pending_tlbis else part for part in pe.parts())
-        first: dict[Hashable, CpuState] = self.__dict__.setdefault("first", {})
-        return number(self, first.setdefault(told, pe))
+    def first(space: ReducedSystem, state: State) -> State:
+        """The first state that was met of those that are taken for this one."""
+        classes = {i: -2 - c for c, group in enumerate(space.symmetry.classes) for i in group}
+        told = []
+        for number, cpu in enumerate(space.rows.machine(state).cpus):
+            roles = (
+                p._replace(issuer=SELF if p.issuer == number else classes.get(p.issuer, p.issuer))
+                for p in cpu.pending_tlbis
+            )
+            pending_tlbis = tuple(sorted(roles))
+            told.append(
+                tuple(pending_tlbis if part is cpu.pending_tlbis else part for part in cpu.parts())
+            )
+        k = state[MEMORY], state[FAILURE], tuple(told)
+        met: dict[Hashable, State] = space.__dict__.setdefault("met", {})
+        return met.setdefault(k, state)
 
-    patch.setattr(Rows, "cpu", cpu)
+    def these(space: ReducedSystem, state: State, rows: list[Row]) -> list[tuple[int, State]]:
+        return [(k, first(space, after)) for k, after in successors(space, state, rows)]
+
+    def all_steps(space: ReducedSystem, state: State) -> Iterator[Any]:
+        return ((move, first(space, after), to) for move, after, to in steps(space, state))
+
+    patch.setattr(ReducedSystem, "successors", these)
+    patch.setattr(ReducedSystem, "steps", all_steps)
 
 
 def forgets_who_walks(patch: pytest.MonkeyPatch) -> None:
