@@ -55,12 +55,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from simbbm.arm64.agents import DRAIN
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.footprints import EVERY_PENDING_TLBIS, Kind, cpu_footprint, is_own
 from simbbm.arm64.rows import CPUS, MEMORY, Row, Rows, State, Step
 from simbbm.arm64.symmetry import Symmetry
 from simbbm.core.system import Cell, Move
-from simbbm.explore.search import drains
+from simbbm.explore.search.drains import Drains
 from simbbm.explore.search.standing import Future, Standing
 
 MAX_LOOKAHEAD = 10_000
@@ -97,6 +98,7 @@ class PersistentSets:
         self.rows = rows
         self.system = rows.system
         self.standing = Standing(rows, symmetry)
+        self.drains = Drains(self.system.shared)
         cpus = len(self.system.spec.cpus)
         self.everybody = (1 << cpus) - 1
         self.most = MAX_LOOKAHEAD << max(0, cpus - 3)
@@ -154,16 +156,17 @@ class PersistentSets:
         reads = found.reads
         if all(is_quiet(cpu) for cpu in (own, *(_after(move) for move in row.moves))):
             reads -= {EVERY_PENDING_TLBIS}
-        writes, every = found.writes, tuple(range(len(row.moves)))
-        enough = None
+        writes, enough = found.writes, tuple(range(len(row.moves)))
         if free and self.system.judged.monotone:
-            enough = drains.enough(self.system.shared, own, memory, row.moves)
-        if enough:
-            table = self.system.spec.geometry.table
-            writes |= {(Kind.WORD, word) for word in enough.later}
-            writes |= {(Kind.TABLE, table(word)) for word in enough.later}
-        cells = self._mask(reads), self._mask(writes)
-        return Notes(cells, free, enough.moves if enough else every)
+            path = self.drains.path(own, memory, row.moves)
+            if path is not None:
+                first = next(k for k, move in enumerate(row.moves) if move.kind == DRAIN)
+                enough = (first,)
+                table = self.system.spec.geometry.table
+                reads |= {(Kind.WORD, word) for word, _ in path.loads}
+                writes |= {(Kind.WORD, word) for word in path.stored}
+                writes |= {(Kind.TABLE, table(word)) for word in path.stored}
+        return Notes((self._mask(reads), self._mask(writes)), free, enough)
 
     def _mask(self, cells: frozenset[Cell]) -> int:
         mask = 0
