@@ -183,9 +183,7 @@ class Arm64:
         cpus[move.cpu] = effect.cpu
         if effect.write or effect.tlbi or effect.sev:
             memory = self.memory_after(memory, move)
-            cpus = [
-                self.reacted(cpu, i, move, state.memory, memory) for i, cpu in enumerate(cpus)
-            ]
+            cpus = [self.reacted(cpu, i, move, state.memory, memory) for i, cpu in enumerate(cpus)]
         if self.common:
             pools = self.shared.mmus, self.shared.cpus
             cpus = share(*pools, cpus, memory.tables, self.common)

@@ -69,9 +69,7 @@ class Symmetry:
         for group in self.classes:
             ordered = sorted(
                 group,
-                key=lambda i: (
-                    (0, self._ranks[i][state[CPUS + i]]) if active >> i & 1 else (1, 0)
-                ),
+                key=lambda i: (0, self._ranks[i][state[CPUS + i]]) if active >> i & 1 else (1, 0),
             )
             for place, i in zip(group, ordered, strict=True):
                 numbers[place] = i

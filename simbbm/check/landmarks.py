@@ -29,7 +29,7 @@ def parked_amid_split(geometry: Geometry, at: Layout) -> dict[str, Landmark]:
     def holds(machine: Machine) -> bool:
         if not half_split(machine.memory.tables):
             return False
-        parked = [all(t.baddr == reserved for t in cpu.mmu.regime.ttbr1) for cpu in machine.cpus]
+        parked = [all(t.baddr == reserved for t in pe.mmu.regime.ttbr1) for pe in machine.cpus]
         return sum(parked) == len(parked) - 1
 
     return {"others parked, map half split": holds}

@@ -55,8 +55,6 @@ def run_row(run: Run, kept: Kept | None, **more: Any) -> VerdictRow:
 
 def search_row(model: Model, proof: Proof, kept: Kept | None) -> VerdictRow:
     """The row of a search of all states."""
-    from simbbm.explore.search.prove import collision_bound  # noqa: PLC0415 - not for a run's row
-
     return VerdictRow(
         **basis(model, kept) | {"certified": proof.certified},
         mode="explore",
@@ -77,7 +75,6 @@ def search_row(model: Model, proof: Proof, kept: Kept | None) -> VerdictRow:
             "never": list(proof.never),
             "landmarks": proof.landmarks,
             "also": [f"{verdict}:{name}" for verdict, name in proof.also],
-            "collision": collision_bound(proof),
             "notes": list(proof.notes),
         },
         digest=kept.witness.digest if kept else None,
@@ -86,15 +83,10 @@ def search_row(model: Model, proof: Proof, kept: Kept | None) -> VerdictRow:
 
 def search_text(params: Mapping[str, Any], proof: Proof) -> str:
     """How the answer was found: states visited, how they were stored, reductions."""
-    from simbbm.explore.search.prove import collision_bound  # noqa: PLC0415 - as above
-
-    exact = "an exact store"
-    if proof.hashed:
-        exact = f"128-bit hashes, two states taken for one with p < {collision_bound(proof):.1g}"
     reduced = " and ".join(proof.reductions)
     lines = [
         f"{proof.states:,} states, {proof.transitions:,} transitions, {proof.seconds:.1f} s; "
-        f"{exact}; " + (f"reduced by {reduced}" if reduced else "no reductions")
+        "an exact store; " + (f"reduced by {reduced}" if reduced else "no reductions")
     ]
     if proof.run is not None:
         lines.append(_length(proof.run, proof.loop, certified=proof.certified is True))

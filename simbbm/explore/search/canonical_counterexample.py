@@ -15,7 +15,6 @@ from simbbm.core.choice import default_move
 from simbbm.core.system import STEP
 from simbbm.explore.search.breadth_first import Failure, Search
 
-
 _Place = tuple[tuple[int, ...], int]
 """A state, not its representative, and the number of the CPU that moved last."""
 

@@ -13,14 +13,14 @@ The argument, and the test that is false if a sentence is (tests/explore/test_dr
    alone. So a store that somebody polls does not drain early. `test_a_store_that_is_polled_...`
 2. Of a store the program knows nothing while it is pending: a load of its word is forwarded, and
    another store to its word stays behind it. `test_a_load_of_a_pending_word_...`
-3. Each of the stores, pending ones and later ones, is to data, or to a table that none of this CPU's
-   walks can reach, or it replaces a leaf by a leaf (both valid, with the access flag set). So it
-   ends no walk and begins none, and what faults is the same before and after.
+3. Each of the stores, pending ones and later ones, is to data, or to a table that none of this
+   CPU's walks can reach, or it replaces a leaf by a leaf (both valid, with the access flag set). So
+   it ends no walk and begins none, and what faults is the same before and after.
    `test_links_and_breaks_...`
 4. A walk comes to one leaf descriptor at most, so what the CPU may hold of a page depends on one
-   store, and not on the order of several. It may hold the old leaf and, once that store has drained,
-   the new one. Nothing takes entries away meanwhile: a TLBI is another kind of step, and one that
-   arrives is another kind of move. `test_a_tlbi_...`
+   store, and not on the order of several. It may hold the old leaf and, once that store has
+   drained, the new one. Nothing takes entries away meanwhile: a TLBI is another kind of step, and
+   one that arrives is another kind of move. `test_a_tlbi_...`
 5. What the program's accesses and fetches get is the same before and after each drain. That is so
    for pages that no such store maps (pages of a contiguous group are mapped by each of its leaves),
    and for pages of which a store changes only the size, if the CPU tolerates that. A store through
@@ -202,7 +202,9 @@ def _differs_by(before: Memory, after: Memory, stored: dict[int, tuple[Word, ...
         return True
     if before.data is not after.data:
         words = before.data.keys() | after.data.keys()
-        changed = [(w, after.data.get(w, 0)) for w in words if before.data.get(w) != after.data.get(w)]
+        changed = [
+            (w, after.data.get(w, 0)) for w in words if before.data.get(w) != after.data.get(w)
+        ]
         if not all(value in stored.get(word, ()) for word, value in changed):
             return False
     for base, table in after.tables.by_address.items():

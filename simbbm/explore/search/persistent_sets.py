@@ -113,10 +113,9 @@ class PersistentSets:
         """The CPU whose moves are enough here; None if all moves have to be taken."""
         return None if self.given_up else self._choose(state, self.everybody)
 
-    def enough(self, row: Row) -> Sequence[int]:
-        """The indices of the moves that are enough of a CPU whose moves are, in `row`."""
-        notes: Notes = row.notes
-        return notes.enough
+    def enough(self, state: State, cpu: int) -> Sequence[int]:
+        """The indices of the moves that are enough of a CPU that was chosen."""
+        return self._notes(state, cpu, self.rows.owed(state)).enough
 
     def _choose(self, state: State, active: int) -> int | None:
         """The CPU whose moves are enough while only the `active` ones move.
@@ -230,7 +229,7 @@ class PersistentSets:
         chosen = self._choose(state, active)
         for i in members if chosen is None else [chosen]:
             row = self.rows.row(state, i, owed)
-            enough = range(len(row.steps)) if chosen is None else self.enough(row)
+            enough = range(len(row.steps)) if chosen is None else self.enough(state, i)
             visit.left += [(i, row.steps[k]) for k in enough]
         return visit
 

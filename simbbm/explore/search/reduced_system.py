@@ -55,7 +55,9 @@ class ReducedSystem:
                 found += [(k + i, after(state, cpu, step)) for i, step in enumerate(row.steps)]
             elif chosen == cpu:
                 assert self.ample is not None
-                found = [(k + i, after(state, cpu, row.steps[i])) for i in self.ample.enough(row)]
+                found = [
+                    (k + i, after(state, cpu, row.steps[i])) for i in self.ample.enough(state, cpu)
+                ]
             k += len(row.steps)
         if self.symmetry.classes:
             canonical = self.symmetry.canonical

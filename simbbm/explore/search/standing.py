@@ -97,9 +97,7 @@ class Standing:
 
     def _shares(self, pe: CpuState) -> CpuState:
         change = self.rows.system.shared.cpus.change
-        return change(
-            self._blank, mmu=pe.mmu, pending_tlbis=pe.pending_tlbis, features=pe.features
-        )
+        return change(self._blank, mmu=pe.mmu, pending_tlbis=pe.pending_tlbis, features=pe.features)
 
     def _owes(self, owed: int) -> CpuState:
         issuers = (i for i in range(owed.bit_length()) if owed >> i & 1)
