@@ -216,7 +216,7 @@ class Arm64:
         return pe
 
     def failure_of(self, move: Move) -> Problem | None:
-        """What is wrong with a move: its own problem, else the first *step* property it violates."""
+        """What is wrong with a move: its own problem, else a *step* property that it violates."""
         effect = move.effect
         assert isinstance(effect, Effect)
         return effect.problem or self._step_problem(move)

@@ -179,7 +179,7 @@ class Looked:
             return visit(ample, future)
 
         monkeypatch.setattr(PersistentSets, "_visit", visited)
-        for name in ("monotonic", "_memory"):
+        for name in ("monotonic", "memory_used"):
             monkeypatch.setattr(breadth_first, name, lambda: 2 if self.states else 0)
 
 
