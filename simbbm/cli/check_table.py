@@ -51,8 +51,6 @@ class Table:
             echo(encode(row))
             return
         told = f"{row.answer():<30} {row.seen():>15} {row.seconds or 0:6.1f} s"
-        if bound := (row.coverage or {}).get("collision"):
-            told += f"  two states taken for one: p < {bound:.1g}"
         if (known := row.termination) and known["cpus"] != row.params.get("cpus", known["cpus"]):
             told += f"  termination up to cpus={known['cpus']}" if known["cpus"] else NOT_KNOWN
         if outcome.exit is Exit.UNEXPECTED:
