@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from simbbm.arm64.features import FIELDS, Features, read_features
 from simbbm.core.errors import ScenarioError, UsageError
+from simbbm.core.programs.everyone import cpu_numbers
+from simbbm.core.programs.symbols import N
 from simbbm.host.reading import decimal, quoted
 
 
@@ -48,8 +50,13 @@ def cpu_set(text: str, cpus: int) -> frozenset[int]:
     `text` is `boot`, `all`, `none` or a list like `0,2`. UsageError if it names one that is not
     there.
     """
-    named = {"boot": {0}, "all": set(range(cpus)), "none": set[int]()}
+    numbered = cpu_numbers(cpus)
+    named = {"boot": {0}, "all": set(numbered), "none": set[int]()}
     numbers = named[text] if text in named else {decimal(n) or 0 for n in text.split(",")}
+    if type(cpus) is not int:
+        if numbers - {0} and text != "all":
+            raise UsageError(f"{text}: CPUs but the first are alike", "take boot, all or none")
+        return frozenset(numbers)
     if outside := sorted(n for n in numbers if n >= cpus):
         raise UsageError(f"{text}: there is no cpu{outside[0]}", f"the last is cpu{cpus - 1}")
     return frozenset(numbers)
@@ -82,6 +89,8 @@ class Parameter:
         """Check a value, given as text or as what it means; UsageError if it is not allowed."""
         if self.type == "features":
             return self._features(value)
+        if value is N and self.name == "cpus":
+            return value  # every number of CPUs
         if not self._fits(value):
             raise UsageError(
                 f"{self.name}={quoted(value)}: not allowed", f"{self.name} is {self.allowed}"

@@ -14,6 +14,7 @@ from __future__ import annotations
 from simbbm.scenario import CpuSetup, Scenario, Setup, hardware_for, scenario
 from simbbm.changes import edits
 from simbbm.parameters import CpuSet, Range, cpu_set
+from simbbm.core.programs.everyone import Counter, cpu_numbers, each_other
 
 # Programs: what a CPU does, one await a step.
 from simbbm.arm64.ops import INTERRUPT, Aborted, Cpu
@@ -84,6 +85,7 @@ __all__ = [
     "TRANSLATION",
     "Aborted",
     "Attributes",
+    "Counter",
     "Cpu",
     "CpuSet",
     "CpuSetup",
@@ -107,7 +109,9 @@ __all__ = [
     "Ttbr",
     "all_ptes_at_end",
     "context_restored",
+    "cpu_numbers",
     "cpu_set",
+    "each_other",
     "edits",
     "hardware_for",
     "leaf",

@@ -32,6 +32,7 @@ from simbbm.check.verdict import Expectation
 from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.core.programs.blame import called
 from simbbm.core.programs.edits import NO_EDITS, Edits
+from simbbm.core.programs.everyone import Counter
 from simbbm.host.reading import nearest, quoted
 from simbbm.parameters import (
     CpuSet,
@@ -99,6 +100,9 @@ class Setup(Description):
     tables: Mapping[int, tuple[Descriptor, ...]]
     properties: tuple[Property, ...]
     data: Mapping[int, int] = field(default_factory=dict)
+    counters: Mapping[int, Counter] = field(default_factory=dict)
+    """Words, by physical address, that all CPUs count in: a proof for every number of CPUs keeps
+    track of who has been counted (`simbbm guide every_n`)."""
     landmarks: Mapping[str, Landmark] = field(default_factory=dict)
     """*Sometimes* properties by name: how many states are of that kind says whether a proof has
     content (`check.kinds`)."""

@@ -17,6 +17,7 @@ from simbbm import (
     Ttbr,
     all_ptes_at_end,
     context_restored,
+    cpu_numbers,
     cpu_set,
     hardware_for,
     no_fault_on_live_map,
@@ -69,7 +70,7 @@ def good(
     sizes = GEOMETRIES[geometry]
     at = lay_out(layout, sizes, cpus, flush_by_page=flush == "pages", high=image == "high")
     able, k = cpu_set(noabort, cpus), at.kernel
-    features = [Features(bbm=2, noabort=n in able, ets2=ets2 == "yes") for n in range(cpus)]
+    features = [Features(bbm=2, noabort=n in able, ets2=ets2 == "yes") for n in cpu_numbers(cpus)]
     return Setup(
         geometry=sizes,
         cpus=tuple(
@@ -78,6 +79,7 @@ def good(
         ),
         tables=at.tables,
         data=at.data,
+        counters=at.counters,
         properties=(
             no_tlb_conflict,
             no_size_change_seen,

@@ -17,7 +17,7 @@ from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Op, Step
 from simbbm.core.programs.code import NO_OPERAND, UNKNOWN
-from simbbm.core.unknown import Dependent, is_known
+from simbbm.core.unknown import Dependent, is_known, is_symbol
 
 Text = str
 """`str` under a name that the method of the same name does not hide."""
@@ -48,7 +48,7 @@ def depending(operand: T, *on: Any) -> T:
 
 def _plain(word: Word) -> Word:
     """Return what memory keeps of a word: an enum's member or a bool is the int that it equals."""
-    if not is_known(word):
+    if not is_known(word) or is_symbol(word):
         return word
     return int(word) if isinstance(word, int) else word
 

@@ -19,12 +19,18 @@ class Verdict(StrEnum):
     SAMPLED = "SAMPLED"
     VIOLATED = "VIOLATED"
     STUCK = "STUCK"
+    POSSIBLE = "POSSIBLE"
+    """A view for every number of CPUs shows a failure, which may be unreal (`explore/every_n/`)."""
     INCONCLUSIVE = "INCONCLUSIVE"
 
 
 def settles(verdict: Verdict, *, proof_due: bool) -> bool:
-    """Whether a verdict is an answer: INCONCLUSIVE is none, nor is SAMPLED where a proof is due."""
-    return verdict is not Verdict.INCONCLUSIVE and not (proof_due and verdict is Verdict.SAMPLED)
+    """Whether a verdict is an answer.
+
+    INCONCLUSIVE and POSSIBLE are none, nor is SAMPLED where a proof is due.
+    """
+    open_ = (Verdict.INCONCLUSIVE, Verdict.POSSIBLE)
+    return verdict not in open_ and not (proof_due and verdict is Verdict.SAMPLED)
 
 
 class Expectation(NamedTuple):

@@ -30,6 +30,7 @@ COMMANDS = {
     "run": "simbbm.cli.commands.run:command",
     "stress": "simbbm.cli.commands.stress:command",
     "explore": "simbbm.cli.commands.explore:command",
+    "prove": "simbbm.cli.commands.prove:command",
     "ablate": "simbbm.cli.commands.ablate:command",
     "replay": "simbbm.cli.commands.replay:command",
     "shrink": "simbbm.cli.commands.shrink:command",

@@ -69,10 +69,17 @@ class Dependent(NamedTuple):
     on: tuple[Any, ...]
 
 
+def is_symbol(operand: Any) -> bool:
+    """Whether it stands for a value of every number of CPUs (`core/programs/everyone.py`)."""
+    return getattr(type(operand), "is_symbol", False)
+
+
 def is_known(operand: Any) -> bool:
     """Whether an operand contains no unknown value."""
     if type(operand) is Token:
         return False
+    if is_symbol(operand):
+        return True
     if isinstance(operand, tuple):
         return all(map(is_known, operand))
     if dataclasses.is_dataclass(operand) and not isinstance(operand, type):

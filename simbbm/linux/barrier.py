@@ -25,14 +25,14 @@ async def cmpwait_relaxed(cpu: Cpu, address: int, value: int) -> None:
     """
     await cpu.sevl()
     await cpu.wfe()
-    if int(await cpu.ldxr(address)) == value:
+    if await cpu.ldxr(address) == value:
         await cpu.wfe()
 
 
 @routine
 async def load_acquire_or_wait(cpu: Cpu, address: int, predicate: Predicate, wanted: int) -> bool:
     """One turn: look at the word, and wait if it is not as wanted."""
-    value = int(await cpu.ldar(address))
+    value = await cpu.ldar(address)
     if predicate(value, wanted):
         return True
     await cmpwait_relaxed(cpu, address, value)

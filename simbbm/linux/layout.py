@@ -21,6 +21,7 @@ from simbbm.arm64.geometry import KERNEL_PAGE, LEAF_LEVEL, Geometry
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.translation.builder import TableBuilder
 from simbbm.core.errors import UsageError
+from simbbm.core.programs.everyone import Counter
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.pgtable import PTE_PRESENT_INVALID
 from simbbm.linux.stop_machine import MultiStop
@@ -84,6 +85,8 @@ class Layout(NamedTuple):
     """What must consist of pages in the end."""
     data: dict[int, int]
     """What memory holds at the start, where it is not 0."""
+    counters: dict[int, Counter]
+    """The words that all CPUs count in, by physical address."""
     leaves: tuple[int, ...]
     """One page of every leaf, or group, of the linear map: what walkers speculate on."""
 
@@ -324,6 +327,7 @@ class _Builder:
                 (KERNEL_PAGE + first, pages) for part, first, pages in self.parts if part != "text"
             ),
             data=self._left_on_stack(kernel),
+            counters=self._counters(kernel),
             leaves=tuple(KERNEL_PAGE + first for _, first, _ in self.parts),
         )
 
@@ -343,6 +347,20 @@ class _Builder:
         """
         state = kernel.msdata_state - kernel.flag + kernel.flag_idmap
         return {state: int(MultiStop.EXIT)}
+
+    def _counters(self, kernel: Kernel) -> dict[int, Counter]:
+        """The flag, and stop_machine()'s counts; a state of msdata is announced by the last ack."""
+        at = kernel.flag_idmap - kernel.flag
+        return {
+            kernel.flag + at: Counter("flag"),
+            kernel.msdata_thread_ack + at: Counter(
+                "thread_ack", announces=kernel.msdata_state + at
+            ),
+            kernel.stop_done + at: Counter("stop_done"),
+            kernel.works_taken + at: Counter("works_taken"),
+            kernel.stop_work + at: Counter("stop_work", calls=kernel.works_taken + at),
+            kernel.scratch + at: Counter("scratch"),
+        }
 
     def _tables_needed(self) -> int:
         """Tables that a repaint allocates."""

@@ -25,6 +25,7 @@ from typing import Any
 
 from simbbm.arm64.ops import Cpu
 from simbbm.core.program import Request, routine
+from simbbm.core.programs.everyone import each_other
 from simbbm.linux.barrier import equals
 from simbbm.linux.kernel import Kernel
 
@@ -136,7 +137,7 @@ async def stop_machine(cpu: Cpu, k: Kernel, fn: StopFn) -> None:
     await cpu.str(k.stop_done, k.num_online_cpus)
     await cpu.str(k.work_arg, k.msdata_fn)
     queued = await cpu.ldr(k.stop_work)
-    for n in range(1, k.num_online_cpus):
+    for n in each_other(k.num_online_cpus):
         await cpu.stlr(k.stop_work, queued + n)
     await cpu_stopper_work(cpu, k, fn)
     await wait_for_completion(cpu, k)

@@ -76,6 +76,19 @@ class VerdictRow(Row, tag="verdict", tag_field="type", frozen=True, kw_only=True
     termination: dict[str, Any] | None = None
     """Of PROVED: `cycles` (components of states), and up to how many `cpus` none can be stayed in,
     whatever hardware chooses; null: that is not known."""
+    cpus: str | int | None = None
+    """Of `prove`: `all`, or the smallest number of CPUs that has a counterexample."""
+    views: int | None = None
+    """Of a proof for every number of CPUs: its views, the states of what all share, those of one
+    CPU, and the configurations that they were glued to."""
+    shared_states: int | None = None
+    local_states: int | None = None
+    glued: int | None = None
+    counters: list[str] | None = None
+    certificate: str | None = None
+    """Absolute path."""
+    not_proved: list[str] | None = None
+    """What is promised and stays open."""
     reductions: list[str] | None = None
     coverage: dict[str, Any] | None = None
     seed: int | None = None

@@ -8,6 +8,7 @@ from typing import Any
 from simbbm.arm64.context import Shared
 from simbbm.arm64.translation.memory import Memory
 from simbbm.core.errors import ScenarioError
+from simbbm.core.programs.symbols import RUNNING
 
 
 def check_address(where: object, mnemonic: str, address: object) -> None:
@@ -43,6 +44,7 @@ def satisfied(
 ) -> bool:
     """Whether an author's predicate holds; an exception in it is a ScenarioError."""
     try:
-        return bool(predicate(value, *args))
+        with RUNNING:
+            return bool(predicate(value, *args))
     except Exception as error:  # noqa: BLE001 - the author's function
         raise ScenarioError(f"{where}: {predicate.__name__}({value}): {error}") from None

@@ -9,10 +9,11 @@ fewer behaviours), mixed-size accesses.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
 from simbbm.core.errors import ScenarioError
+from simbbm.core.programs.symbols import Symbol
 from simbbm.core.values import Encoded, digest, encode
 
 
@@ -129,7 +130,7 @@ class MemoryPool:
 
     def memory(self, tables: Tables, data: dict[int, int]) -> Memory:
         """Make a memory; words that are not in `data` are 0."""
-        data = {a: v for a, v in sorted(data.items()) if v}
+        data = {a: v for a, v in sorted(data.items()) if type(v) is not int or v}
         k = (tables, tuple(data.items()))
         memory = self._memories.get(k)
         if memory is None:
@@ -151,8 +152,9 @@ class MemoryPool:
 
     def unfit(self, memory: Memory, address: int, words: tuple[Descriptor | int, ...]) -> bool:
         """Whether words of the wrong kind would be written: ints to tables, descriptors to data."""
-        kind = int if memory.tables.by_address.get(address & -self.entries) is None else Descriptor
-        across = kind is Descriptor and (address & (self.entries - 1)) + len(words) > self.entries
+        in_table = memory.tables.by_address.get(address & -self.entries) is not None
+        kind: Any = Descriptor if in_table else (int, Symbol)
+        across = in_table and (address & (self.entries - 1)) + len(words) > self.entries
         return across or not all(isinstance(word, kind) for word in words)
 
     def write(self, memory: Memory, address: int, words: tuple[Descriptor | int, ...]) -> Memory:
@@ -162,7 +164,7 @@ class MemoryPool:
         if table is None:
             data = dict(memory.data)
             for offset, word in enumerate(words):
-                assert isinstance(word, int)
+                assert isinstance(word, int | Symbol)
                 data[address + offset] = word
             return self.memory(memory.tables, data)
         start = address - base

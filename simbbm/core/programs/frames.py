@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 from simbbm.core import program
 from simbbm.core.errors import ScenarioError, Where
 from simbbm.core.program import Call, Op, Program, Request, Step
+from simbbm.core.programs.everyone import sends
+from simbbm.core.programs.symbols import RUNNING
 from simbbm.core.unknown import NeedsValueError
 from simbbm.core.values import key, qualified_name, why_not_frozen
 
@@ -113,17 +115,15 @@ def _replay(
         raise ScenarioError(f"{start_of(function)}: {function.__name__} is not an async function")
     counts: Counter[str] = Counter()
     program.created.clear()
+    sends.open.clear()
     previous = sys.gettrace()
     if guarded:
         sys.settrace(_Watchdog(function, len(history)))
     try:
-        request = _checked(coroutine, coroutine.send(None))
+        request = _checked(coroutine, _sent(coroutine, None))
         for value in history:
             counts[kind(request)] += 1
-            if type(value) is Raised:
-                request = _checked(coroutine, coroutine.throw(value.rebuilt()))
-            else:
-                request = _checked(coroutine, coroutine.send(value))
+            request = _checked(coroutine, _sent(coroutine, value))
         awaiting = tuple(_awaiting(coroutine))
     except StopIteration as stop:
         _check_all_awaited(None)
@@ -151,6 +151,21 @@ def _replay(
             sys.settrace(previous)
         _close(coroutine, function)
     return Turn(request, counts[kind(request)] + 1, None, request._where_, awaiting)
+
+
+def _sent(coroutine: Coroutine[Any, Any, Any], value: Any) -> Any:
+    """What a program asks for next, when it has observed a value."""
+    request = None
+    sends.before()
+    try:
+        with RUNNING:
+            thrown = type(value) is Raised
+            request = coroutine.throw(value.rebuilt()) if thrown else coroutine.send(value)
+    except StopIteration:
+        sends.after(None)
+        raise
+    sends.after(request)
+    return request
 
 
 def _outcome(error: Exception, where: Where) -> Raised:
