@@ -31,6 +31,7 @@ COMMANDS = {
     "stress": "simbbm.cli.commands.stress:command",
     "explore": "simbbm.cli.commands.explore:command",
     "prove": "simbbm.cli.commands.prove:command",
+    "verify": "simbbm.cli.commands.verify:command",
     "ablate": "simbbm.cli.commands.ablate:command",
     "replay": "simbbm.cli.commands.replay:command",
     "shrink": "simbbm.cli.commands.shrink:command",

@@ -121,6 +121,19 @@ class VerdictRow(Row, tag="verdict", tag_field="type", frozen=True, kw_only=True
         return f"{self.states:,} states" if self.mode == "explore" else f"{self.runs:,} runs"
 
 
+class CertificateRow(Row, tag="certificate", tag_field="type", frozen=True, kw_only=True):
+    """Whether a certificate holds."""
+
+    file: str
+    """Absolute path."""
+    ok: bool
+    scenario: str
+    views: int | None = None
+    steps: int | None = None
+    """Steps of the machine that were looked at."""
+    message: str
+
+
 class ReplayRow(Row, tag="replay", tag_field="type", frozen=True, kw_only=True):
     """Whether a witness still shows what it showed."""
 

@@ -25,6 +25,8 @@ from simbbm.cli.options import (
 from simbbm.cli.proving import limit_options
 from simbbm.cli.verdicts import Kept, exit_of, keep, say
 from simbbm.core.errors import UsageError
+from simbbm.explore.certificate.file import pack
+from simbbm.explore.every_n.certify import certificate_of
 from simbbm.explore.every_n.prove import VIEWS, EveryN, ProverForAll
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.prove import counterexample_of
@@ -46,6 +48,12 @@ from simbbm.scenario import Scenario
 @click.option(
     "--views", "k", type=click.IntRange(2, 4), default=VIEWS, help="CPUs of a view. [default: 2]"
 )
+@click.option(
+    "--certificate",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write what was proved, for `simbbm verify`.",
+)
 @witness_dir_option
 @common
 @edit_options
@@ -57,6 +65,7 @@ def command(
     max_seconds: float | None,
     max_memory: int | None,
     k: int,
+    certificate: Path | None,
     witness_dir: Path,
     as_json: bool,
     log_format: str,
@@ -70,17 +79,34 @@ def command(
     params = dict(given)
     if "cpus" in params:
         raise UsageError("prove is for every number of CPUs", "leave out -p cpus")
+    scenarios = discovery.select(ids)
+    if certificate and len(scenarios) > 1:
+        raise UsageError("one certificate is for one scenario", "name one")
     limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
     codes = []
-    for scenario in discovery.select(ids):
+    for scenario in scenarios:
         every = scenario.parameters_from(params)
         with counting(scenario.id, log_format) as tell:
             answer = ProverForAll(scenario, every, limits, k=k, tell=tell).prove()
         kept = _kept(scenario, every, answer, witness_dir)
         row = _row(scenario, every, answer, kept)
+        if certificate and row.verdict == Verdict.PROVED:
+            written = _written(scenario, every, answer, certificate)
+            row = msgspec.structs.replace(row, certificate=str(written))
         say(row, kept, _how(row, answer), as_json=as_json)
         codes.append(Exit.INCONCLUSIVE if row.not_proved else exit_of(row))
     return worst(codes)
+
+
+def _written(scenario: Scenario, params: Mapping[str, Any], answer: EveryN, path: Path) -> Path:
+    """Write the certificate; returns where it is."""
+    assert answer.closed is not None
+    content = pack(certificate_of(answer.closed, scenario.id, params))
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+    return path.absolute()
 
 
 def _kept(
@@ -150,6 +176,8 @@ def _how(row: VerdictRow, answer: EveryN) -> str:
     if searched:
         few = len(answer.few) + 1
         lines.append(f"2 to {few} CPUs searched whole: {searched} states")
+    if row.certificate:
+        lines.append(f"certificate: {row.certificate}; check it with simbbm verify")
     if answer.terminates is False:
         lines.append(f"not proved: termination; may come again: {', '.join(answer.rounds[:5])}")
     return "\n  ".join(lines) or f"{answer.seconds:.1f} s"

@@ -71,7 +71,7 @@ class Action:
         after = self._others.get(number)
         if after is None:
             abstraction = self.actions.abstraction
-            before = self.actions.parts.locals.parts[number]
+            before = self.actions.parts.locals[number]
             seat = len(self._there.cpus)
             cpu = abstraction.numbered(before.cpu, seat, FIRST)
             there = self._there._replace(cpus=(*self._there.cpus, cpu))
@@ -86,7 +86,7 @@ class Action:
         """The same by number."""
         after = self._numbers.get(number)
         if after is None:
-            after = self._numbers[number] = self.actions.parts.locals.number(self.other(number))
+            after = self._numbers[number] = self.actions.parts.local_number(self.other(number))
         return after
 
     def others(self) -> set[tuple[int, int]]:
@@ -95,29 +95,29 @@ class Action:
 
     def boot(self) -> Local:
         """The boot CPU afterwards, its shares left as they are."""
-        boot = self.actions.parts.shared.parts[self.shared].boot
+        boot = self.actions.parts.shared[self.shared].boot
         if self.local == ALONE:
             boot = boot._replace(armed=self.armed, fresh=self.fresh)
         return boot._replace(cpu=self.cpus[BOOT])
 
     def own(self) -> Local:
         """Another CPU that moves, afterwards, its shares left as they are."""
-        before = self.actions.parts.locals.parts[self.local]
+        before = self.actions.parts.locals[self.local]
         after = before._replace(cpu=self.cpus[FIRST], armed=self.armed, fresh=self.fresh)
         return self.actions.abstraction.kept(after, FIRST)
 
     def shared_number(self) -> int:
         """The shared state afterwards, if nothing is counted."""
         if self._shared_after < 0:
-            counts = self.actions.parts.shared.parts[self.shared].counts
+            counts = self.actions.parts.shared[self.shared].counts
             shared = Shared(self.memory, self.boot(), counts)
-            self._shared_after = self.actions.parts.shared.number(shared)
+            self._shared_after = self.actions.parts.shared_number(shared)
         return self._shared_after
 
     def own_number(self) -> int:
         """The local state of the CPU that moves, afterwards, if nothing is counted."""
         if self._own_after < 0:
-            self._own_after = self.actions.parts.locals.number(self.own())
+            self._own_after = self.actions.parts.local_number(self.own())
         return self._own_after
 
 
@@ -161,8 +161,8 @@ class Actions:
 
     def mover(self, shared: int, local: int) -> Local:
         """The CPU that moves."""
-        return self.parts.shared.parts[shared].boot if local == ALONE else (
-            self.parts.locals.parts[local]
+        return self.parts.shared[shared].boot if local == ALONE else (
+            self.parts.locals[local]
         )  # fmt: skip
 
     def concerns_counters(self, address: int, words: tuple[object, ...]) -> bool:
@@ -175,7 +175,7 @@ class Actions:
 
     def _asked(self, shared: int, local: int, owed: bool) -> Iterator[Action]:  # noqa: FBT001
         own = self.mover(shared, local)
-        part = self.parts.shared.parts[shared]
+        part = self.parts.shared[shared]
         cpus = (part.boot.cpu,) if local == ALONE else (part.boot.cpu, own.cpu)
         state, number = Machine(part.memory, cpus), len(cpus) - 1
         self._require_no_tlbi_in_batch(part)

@@ -43,8 +43,9 @@ class Count(NamedTuple):
     """The last absolute value."""
     answers: tuple[bool, ...]
     """Whether the value is each of the targets."""
-    duty: bool = False
-    """It came to 0, and who brought it there has not announced that yet."""
+    duty: tuple[int, ...] = ()
+    """It came to 0, and who brought it there has not announced that yet: what that CPU has added
+    to each counter. It may be one that is not looked at. Empty: nobody has to."""
     batches: int = 0
     """How often it has called all CPUs."""
 
@@ -129,11 +130,17 @@ class Counting(NamedTuple):
                 if min(terms) < 0 < max(terms):
                     raise self._depends(c, target)
 
-    def after(self, c: int, count: Count, shares: Sequence[Share]) -> Iterator[tuple[bool, ...]]:
-        """The answers that are possible when these, and others, have been counted."""
+    def after(
+        self, c: int, count: Count, shares: Sequence[Share], absent: Sequence[int]
+    ) -> Iterator[tuple[bool, ...]]:
+        """The answers that are possible when these, and others, have been counted.
+
+        `absent` is what others have added that are known to be there.
+        """
         every: list[tuple[bool, ...]] = []
         for target in self.targets[c]:
             terms = self.terms(count, target, shares)
+            terms += [count.base[1] - target[1] + added for added in absent]
             every.append((False,) if any(terms) else (True, False))
         for answers in product(*every):
             true = [t for t, holds in zip(self.targets[c], answers, strict=True) if holds]

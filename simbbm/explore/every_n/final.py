@@ -13,12 +13,12 @@ def final_problem(views: Views) -> Problem | None:
     """What is wrong in a view of the end; properties judge CPUs one at a time, and tables."""
     abstraction, parts = views.abstraction, views.parts
     for shared, known in enumerate(views.of):
-        part = parts.shared.parts[shared]
+        part = parts.shared[shared]
         if not part.boot.cpu.finished:
             continue
         memory = Memory(part.memory.tables, Unreadable())
         for members in known:
-            others = [parts.locals.parts[m].cpu for m in members]
+            others = [parts.locals[m].cpu for m in members]
             if not all(cpu.finished for cpu in others):
                 continue
             seated = (abstraction.numbered(cpu, FIRST + n, FIRST) for n, cpu in enumerate(others))

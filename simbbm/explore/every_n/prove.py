@@ -213,7 +213,7 @@ class ProverForAll:
             figures = {
                 "views": views.count,
                 "shared_states": len(views.of),
-                "local_states": len(parts.locals.parts),
+                "local_states": len(parts.locals),
                 "glued": views.glued,
                 "counters": tuple(
                     counter.name

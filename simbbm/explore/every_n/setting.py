@@ -8,6 +8,7 @@ seats there are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from itertools import pairwise, zip_longest
 from types import CodeType
@@ -141,5 +142,7 @@ def _content(name: str, value: Any) -> Iterator[tuple[str, object]]:
         yield name, len(value)
         for item in value:
             yield from _content(name, item)
+    elif isinstance(value, AbstractSet):
+        yield name, sorted(map(encode, value))
     else:
         yield name, None if value is None else encode(value)

@@ -52,7 +52,7 @@ class Steps:
         """Whether a CPU has not completed a TLBI of the boot CPU."""
         known = self._owes.get(member)
         if known is None:
-            pending = self.parts.locals.parts[member].cpu.pending_tlbis
+            pending = self.parts.locals[member].cpu.pending_tlbis
             known = self._owes[member] = any(p.issuer == BOOT for p in pending)
         return known
 
@@ -80,11 +80,11 @@ class Steps:
 
     def _counted(self, action: Action, others: Members) -> Iterator[Step]:
         """A step that stores to a counter."""
-        before = self.parts.shared.parts[action.shared]
+        before = self.parts.shared[action.shared]
         alone = action.local == ALONE
         members = others if alone else (action.local, *others)
-        rest = [self.parts.locals.parts[member].shares for member in members]
-        local = before.boot if alone else self.parts.locals.parts[action.local]
+        rest = [self.parts.locals[member].shares for member in members]
+        local = before.boot if alone else self.parts.locals[action.local]
         taken = Taken(BOOT if alone else 1, local, action.move, action.world)
         first = Written(before.counts, (before.boot.shares, *rest))
         for result in written(self.abstraction, first, taken):
@@ -103,8 +103,8 @@ class Steps:
             ]
             self.abstraction.counting.require_one_sign(result.counts, result.shares)
             shared = Shared(action.memory, boot.changed(result.stored), result.counts)
-            number = self.parts.shared.number(shared)
-            numbers = [self.parts.locals.number(one) for one in seated]
+            number = self.parts.shared_number(shared)
+            numbers = [self.parts.local_number(one) for one in seated]
             pairs = list(zip(members, numbers, strict=True))
             if result.called is None:
                 own = (ALONE, ALONE) if alone else pairs.pop(0)

@@ -62,23 +62,23 @@ def _stuck_in(views: Views, shared: int, *, owed: bool) -> Stuck | None:
         if all(actions.may_be_blocked(shared, m, owed=False) for m in members)
         and (owed or not any(map(views.steps.owes, members)))
     ]
-    finished = parts.shared.parts[shared].boot.cpu.finished
+    finished = parts.shared[shared].boot.cpu.finished
     facts = list(_facts(views, shared, owed=owed))
     if not waiting or _excluded(views, waiting, facts):
         return None
     for members in waiting:
-        here = [parts.locals.parts[m] for m in members]
+        here = [parts.locals[m] for m in members]
         if finished and all(one.cpu.finished for one in here):
             continue
         labels = (one.cpu.point.label or "finished" for one in here)
-        boot = parts.shared.parts[shared].boot.cpu.point.label or "finished"
+        boot = parts.shared[shared].boot.cpu.point.label or "finished"
         return Stuck(shared, members, (boot, *labels))
     return None
 
 
 def _excluded(views: Views, waiting: list[Members], facts: list[Fact]) -> bool:
     """Whether some facts, at most k, have no witnesses in any of these views."""
-    locals_ = views.parts.locals.parts
+    locals_ = views.parts.locals
     told = [
         {n for n, fact in enumerate(facts) if any(fact.witness(locals_[m]) for m in members)}
         for members in waiting
@@ -92,7 +92,7 @@ def _excluded(views: Views, waiting: list[Members], facts: list[Fact]) -> bool:
 
 def _facts(views: Views, shared: int, *, owed: bool) -> Iterator[Fact]:
     """Who must be there, beside the boot CPU."""
-    part, counting = views.parts.shared.parts[shared], views.abstraction.counting
+    part, counting = views.parts.shared[shared], views.abstraction.counting
     for c, count in enumerate(part.counts):
         name = counting.counters[c].name
         for target, holds in zip(counting.targets[c], count.answers, strict=True):

@@ -48,6 +48,7 @@ class Views:
     def __init__(self, abstraction: Abstraction, guesses: Guesses, k: int) -> None:
         self.abstraction = abstraction
         self.k = k
+        self.guesses = guesses
         self.parts = Parts()
         self.steps = Steps(abstraction, self.parts, Actions(abstraction, self.parts, guesses))
         self.of: list[dict[Members, None]] = []
@@ -94,6 +95,7 @@ class Views:
 
     def _expand(self, shared: int, members: Members) -> None:
         """All steps of a configuration."""
+        self.parts.origin = (shared, *members)
         for step in self.steps.of(shared, members):
             if step.problem:
                 self.bad.setdefault(BadView(step.problem, step.action.move.label))

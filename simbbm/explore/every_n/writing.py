@@ -64,7 +64,7 @@ def written(abstraction: Abstraction, result: Written, taken: Taken) -> Iterator
         raise Refused(f"{taken.move.label}: a counter is stored to together with other words")
     if touched:
         for each in _stored(abstraction.counting, touched[0], result, taken, words[0]):
-            yield each._replace(stored=touched[0])
+            yield _with_duties(each._replace(stored=touched[0]))
         return
     if any(isinstance(word, Symbol) and type(word) is not Linear for word in words):
         raise Refused(f"{taken.move.label}: what was read from a counter is stored elsewhere")
@@ -76,7 +76,7 @@ def _announced(c: int, result: Written, number: int) -> Written:
     if not result.shares[number][c].duty:
         return result
     share = result.shares[number][c]._replace(duty=False)
-    counts = _with(result.counts, c, result.counts[c]._replace(duty=False))
+    counts = _with(result.counts, c, result.counts[c]._replace(duty=()))
     return Written(counts, _share(result.shares, number, c, share))
 
 
@@ -93,7 +93,8 @@ def _stored(
                 f"{label}: {counter.name} gives tickets, or calls their holders (only so)"
             )
         value = (word, 0) if isinstance(word, int) else (word.constant, word.everyone)
-        counts = _with(result.counts, c, counting.stored(c, result.counts[c], value))
+        counts = tuple(_forgotten(count, c) for count in result.counts)
+        counts = _with(counts, c, counting.stored(c, counts[c], value))
         shares = tuple(_with(s, c, s[c]._replace(added=0)) for s in result.shares)
         yield Written(counts, shares)
     elif type(word) is Batch and taken.number == BOOT and counter.name == word.counter:
@@ -134,7 +135,12 @@ def _added(
             f"{label}: {name} calls CPUs, and is counted in (only the boot CPU stores it)"
         )
     shares = _share(result.shares, number, c, share)
-    ways = counting.after(c, result.counts[c], [s[c] for s in shares])
+    absent = [
+        count.duty[c]
+        for other, count in enumerate(result.counts)
+        if count.duty and not any(s[other].duty for s in shares)
+    ]
+    ways = counting.after(c, result.counts[c], [s[c] for s in shares], absent)
     for answers in ways:
         if taken.world.answers not in (None, answers):
             continue  # the CPU has observed something else
@@ -143,11 +149,27 @@ def _added(
             if count.duty:
                 raise Refused(f"{label}: {name} is 0 again before that was announced")
             yield Written(
-                _with(result.counts, c, count._replace(duty=True)),
+                _with(result.counts, c, count),
                 _share(shares, number, c, share._replace(duty=True)),
             )
         else:
             yield Written(_with(result.counts, c, count), shares)
+
+
+def _with_duties(result: Written) -> Written:
+    """What all know of those who have to announce something, if these are among the CPUs."""
+    counts = result.counts
+    for shares in result.shares:
+        for c, share in enumerate(shares):
+            if share.duty:
+                duty = tuple(each.added for each in shares)
+                counts = _with(counts, c, counts[c]._replace(duty=duty))
+    return result._replace(counts=counts)
+
+
+def _forgotten(count: Count, c: int) -> Count:
+    """What is known of who has to announce something, after a counter was stored to."""
+    return count._replace(duty=_with(count.duty, c, 0)) if count.duty else count
 
 
 def _require_in_turn(c: int, result: Written, number: int, by: int, label: str) -> None:

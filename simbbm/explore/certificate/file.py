@@ -1,0 +1,89 @@
+"""What a certificate consists of, in a file: an inductive invariant, by content.
+
+A shared state is what all CPUs share, a local one a CPU that is not the boot CPU, each with its
+history (`counted`): both are written as digests. How to get at such a state is told by the
+configuration from which a step leads to it. A view is a shared state and k local ones.
+"""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from simbbm.core.errors import UsageError
+
+VERSION = 1
+BEGINS = b"simbbm certificate\n"
+BYTES_MAX = 64 << 20
+"""Of a certificate that is read, packed or not."""
+
+Index = Annotated[int, msgspec.Meta(ge=0, lt=1 << 24)]
+Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+Configuration = tuple[Index, ...]
+"""A shared state and local ones, by their places in the lists."""
+
+
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """A shared or local state, and a configuration from which a step leads to it."""
+
+    digest: Digest
+    origin: Configuration
+    """Empty: it is part of the initial state."""
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An inductive invariant of one scenario, for every number of CPUs."""
+
+    version: int
+    simbbm: str
+    """The version of simbbm that made it."""
+    scenario: str
+    params: dict[str, Any]
+    k: Annotated[int, msgspec.Meta(ge=2, le=8)]
+    targets: dict[str, list[tuple[int, int]]]
+    """What counters are compared with: a and b of a + b N."""
+    readings: dict[str, list[str]]
+    """Steps that read a counter, and those with whose readings they are compared."""
+    shared: list[Part]
+    locals: list[Part]
+    met: list[tuple[bool, Index]]
+    """The order in which the states can be got at: whether it is a shared one, and which."""
+    views: list[Configuration]
+
+
+def pack(certificate: Certificate) -> bytes:
+    """The same bytes for the same certificate."""
+    return BEGINS + zlib.compress(msgspec.json.encode(certificate, order="deterministic"), 9)
+
+
+def read(path: Path) -> Certificate:
+    """Read a certificate; UsageError, with the reason, if it is none."""
+    hint = "simbbm prove ID --certificate FILE writes one"
+    try:
+        with path.open("rb") as file:
+            packed = file.read(BYTES_MAX + 1)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+    if not packed.startswith(BEGINS):
+        raise UsageError(f"{path}: no certificate of simbbm", hint)
+    unpacker = zlib.decompressobj()
+    try:
+        content = unpacker.decompress(packed[len(BEGINS) :], BYTES_MAX)
+    except zlib.error as error:
+        raise UsageError(f"{path}: damaged: {error}", hint) from None
+    if len(packed) > BYTES_MAX or not unpacker.eof or unpacker.unused_data:
+        raise UsageError(f"{path}: cut off, too large, or followed by something", hint)
+    try:
+        version = msgspec.json.decode(content, type=_Version).version
+        if version != VERSION:
+            raise UsageError(f"{path}: certificate of version {version}", f"this reads {VERSION}")
+        return msgspec.json.decode(content, type=Certificate)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise UsageError(f"{path}: no certificate of simbbm: {error}", hint) from None
+
+
+class _Version(msgspec.Struct):
+    version: int

@@ -1,0 +1,328 @@
+"""Steps for the checker: the machine's own moves, from a shared state and some local ones.
+
+What a move does to one CPU depends on no third one (`Arm64.apply` goes CPU by CPU), so each move is
+applied to the boot CPU, the one that moves, and one other at a time, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.execution.decoding import decoded
+from simbbm.arm64.machine import Arm64
+from simbbm.arm64.state import Machine
+from simbbm.arm64.translation.memory import Memory
+from simbbm.arm64.translation.view import Hit
+from simbbm.core.programs.symbols import (
+    Batch,
+    Held,
+    Linear,
+    OwnNumber,
+    Symbol,
+    asked,
+    compared,
+    refusals,
+)
+from simbbm.core.system import STEP, Move
+from simbbm.core.unknown import NeedsValueError
+from simbbm.core.values import digest
+from simbbm.explore.certificate.counted import (
+    After,
+    Count,
+    Counters,
+    Fault,
+    History,
+    Share,
+    Store,
+    World,
+    stored,
+)
+
+BOOT, OTHER = 0, 1
+
+
+class Local(NamedTuple):
+    """One CPU with its history."""
+
+    cpu: CpuState
+    history: History
+    armed: str = ""
+    fresh: tuple[tuple[int, str], ...] = ()
+
+    def digest(self) -> str:
+        """Identifies it by content."""
+        return digest(self.cpu.content(), *self[1:])
+
+
+class Shared(NamedTuple):
+    """What all CPUs share, and the boot CPU."""
+
+    memory: Memory
+    boot: Local
+    counts: tuple[Count, ...]
+
+    def digest(self) -> str:
+        """Identifies it by content."""
+        return digest(self.memory.content(), self.boot.digest(), self.counts)
+
+
+class Act:
+    """A move of one CPU in a shared state, in one world."""
+
+    def __init__(self, on: Steps, shared: Shared, own: Local | None, move: Move, world: World,
+                 there: Machine) -> None:  # fmt: skip
+        self.on, self.shared, self.own, self.move, self.world = on, shared, own, move, world
+        self.there = there
+        self.effect: Any = move.effect
+        self.machine = on.judged(on.system.apply(there, move))
+        self.memory = on.without_counters(self.machine.memory)
+        self.others: dict[Local, Local] = {}
+
+    def mover(self) -> Local:
+        """The CPU that moves, before."""
+        return self.own if self.own is not None else self.shared.boot
+
+    def moved(self) -> Local:
+        """The CPU that moved, with its history as it was."""
+        before, cpu = self.mover(), self.machine.cpus[-1]
+        armed, fresh = before.armed, {*before.fresh}
+        if self.move.kind == STEP and cpu.point is not before.cpu.point:
+            armed = before.cpu.point.full_label if self.world.loaded else ""
+            if armed in self.on.kept:
+                fresh.add((self.world.counter, armed))
+        return Local(cpu, before.history, armed, tuple(sorted(fresh)))
+
+    def other(self, local: Local) -> Local:
+        """Another CPU afterwards."""
+        if local not in self.others:
+            seat = len(self.there.cpus)
+            cpus = (*self.there.cpus, self.on.seated(local.cpu, OTHER, seat))
+            after = self.on.judged(self.on.system.apply(self.there._replace(cpus=cpus), self.move))
+            cpu = self.on.seated(after.cpus[-1], seat, OTHER)
+            self.others[local] = local._replace(cpu=cpu)
+        return self.others[local]
+
+
+class Steps:
+    """The steps of configurations."""
+
+    def __init__(self, system: Arm64, counters: Counters, readings: dict[str, list[str]]) -> None:
+        self.system, self.counters, self.readings = system, counters, readings
+        self.kept = {label for labels in readings.values() for label in labels}
+        self._acts: dict[tuple[Shared, Local | None, bool], tuple[list[Act], bool]] = {}
+        self._fit: set[Any] = set()
+
+    def initial(self) -> tuple[Shared, list[Local]]:
+        """The initial state."""
+        state = self.system.initial()
+        counts = tuple(
+            self.counters.set_to(c, (state.memory.data.get(a, 0), 0))
+            for c, a in enumerate(self.counters.at)
+        )
+        for c, declared in enumerate(self.counters.declared):
+            if declared.calls is not None:
+                tickets = counts[self.counters.at.index(declared.calls)]
+                if counts[c].base != (0, 0) or tickets.base != (0, 0):
+                    raise Fault(f"{declared.name} does not start at 0")
+        none = (Share(),) * len(counts)
+        boot, *others = (Local(cpu, none) for cpu in state.cpus)
+        if any(other != others[0] for other in others):
+            raise Fault("the CPUs but the first are not alike")
+        return Shared(self.without_counters(state.memory), boot, counts), others
+
+    def without_counters(self, memory: Memory) -> Memory:
+        """Memory with nothing known of what counters hold."""
+        held: dict[int, Any] = {
+            a: Held(d.name) for a, d in zip(self.counters.at, self.counters.declared, strict=True)
+        }
+        return self.system.shared.memories.memory(memory.tables, memory.data | held)
+
+    def judged(self, state: Machine) -> Machine:
+        """A state, if nothing is wrong with it."""
+        if problem := state.failure or self.system.problem(state):
+            raise Fault(f"a bad view: {problem.message}")
+        return state
+
+    def seated(self, cpu: CpuState, old: int, new: int) -> CpuState:
+        """A CPU under another number; its TLBIs are its own, or the boot CPU's."""
+        for pending in cpu.pending_tlbis:
+            if pending.issuer not in (BOOT, old):
+                raise Fault("a broadcast TLBI of another CPU than the boot CPU")
+        renamed = [p._replace(issuer=new) if p.issuer == old else p for p in cpu.pending_tlbis]
+        if old == BOOT or not renamed:
+            return cpu
+        return self.system.shared.cpus.change(cpu, pending_tlbis=tuple(sorted(renamed)))
+
+    def acts(self, shared: Shared, own: Local | None, *, owed: bool) -> tuple[list[Act], bool]:
+        """What a CPU can do (the boot CPU: None), and whether it may have no move that is due."""
+        k = shared, own, owed
+        if k not in self._acts:
+            self._acts[k] = self._asked(shared, own, owed=owed)
+        return self._acts[k]
+
+    def _asked(self, shared: Shared, own: Local | None, *, owed: bool) -> tuple[list[Act], bool]:
+        cpus = (shared.boot.cpu,) if own is None else (shared.boot.cpu, own.cpu)
+        mover = shared.boot if own is None else own
+        state, number = Machine(shared.memory, cpus), len(cpus) - 1
+        self._check(mover.cpu)
+        acts, blocked, due = [], False, False
+        for n, world in enumerate(self._worlds(shared, mover, state, number)):
+            there = state
+            if world.value is not None:
+                data: dict[int, Any] = state.memory.data | {
+                    self.counters.at[world.counter]: world.value
+                }
+                memory = self.system.shared.memories.memory(state.memory.tables, data)
+                there = state._replace(memory=memory)
+            moves = self._moves(there, number, owed=owed and own is None)
+            blocked |= not any(m.kind == STEP and not m.optional for m in moves)
+            due |= any(m.kind != STEP and not m.optional for m in moves)
+            for move in moves:
+                if move.kind == STEP or n == 0:
+                    taken = self._as_any(mover, number, move, world, shared)
+                    acts.append(Act(self, shared, own, taken, world, there))
+        return acts, blocked and not due
+
+    def _moves(self, state: Machine, number: int, *, owed: bool) -> tuple[Move, ...]:
+        try:
+            moves = self.system.moves_of(state, number, int(owed) << number)
+        except NeedsValueError:
+            moves = ()
+        if refusals or asked or compared:
+            told = refusals[0] if refusals else "a comparison that the certificate does not name"
+            raise Fault(told)
+        return moves
+
+    def _as_any(self, own: Local, number: int, move: Move, world: World, shared: Shared) -> Move:
+        """A step as any CPU would take it: it learns of its number that it is not 0."""
+        op, effect = own.cpu.point.op, move.effect
+        assert op is not None or move.kind != STEP
+        if number and getattr(effect, "tlbi", None) and effect.tlbi.broadcast:  # type: ignore[attr-defined]
+            raise Fault("a broadcast TLBI of another CPU than the boot CPU")
+        words = [w for s in shared.boot.cpu.buffer.stores for w in s.words]
+        if shared.boot.cpu.pending_tlbis and any(isinstance(w, Batch) for w in words):
+            raise Fault("a TLBI while CPUs are called")
+        if move.kind != STEP or op is None:
+            return move
+        if op.mnemonic in ("str", "stlr") and type(op.args[1]) is Batch:
+            batch = op.args[1]
+            calls = world.counter >= 0 and self.counters.declared[world.counter]
+            if number or not calls or calls.calls is None or calls.name != batch.counter:
+                raise Fault("a loop of stores to something that calls nobody")
+            if shared.boot.armed != batch.at:
+                raise Fault("a loop of stores that does not begin with what was just loaded")
+        if number and op.mnemonic == "mrs.mpidr_el1":
+            try:
+                point = own.cpu.point.after(OwnNumber())
+            except NeedsValueError:
+                raise Fault(refusals[0]) from None
+            cpu = self.system.shared.cpus.change(effect.cpu, point=point)  # type: ignore[attr-defined]
+            return move._replace(effect=effect._replace(cpu=cpu))  # type: ignore[attr-defined]
+        return move
+
+    def _worlds(self, shared: Shared, own: Local, state: Machine, number: int) -> Iterator[World]:
+        """What the next step of a CPU may find in the counters."""
+        pe = state.cpus[number]
+        instruction = decoded(pe.point) if pe.point.op is not None else None
+        words: set[int] = set()
+        if instruction is not None and instruction.rule.access:
+            words = {instruction.address}
+            if not instruction.physical:
+                page, word = divmod(instruction.address, self.system.spec.geometry.page_words)
+                found = self.system.shared.view(pe, state.memory).lookup(page)
+                pages = {hit.page for hit in found if isinstance(hit, Hit)}
+                words = {p * self.system.spec.geometry.page_words + word for p in pages}
+        counters = [c for c, a in enumerate(self.counters.at) if a in words]
+        if not counters:
+            yield World()
+            return
+        if len(words) > 1:
+            raise Fault("an access to one of several words, one of them a counter")
+        (c,), at = counters, pe.point.full_label
+        near = [(n, (c, n) in own.fresh) for n in sorted(self.readings.get(at, ()))]
+        yield from self.counters.worlds(c, shared.counts[c], own.history, pe.point.op, at, near)
+
+    def _check(self, cpu: CpuState) -> None:
+        """No operand is made of a symbol but what is stored, or waited for."""
+        op = cpu.point.op
+        if op is None or cpu.point in self._fit:
+            return
+        head = op.mnemonic.partition(".")[0]
+        for n, operand in enumerate(op.args):
+            plain = head in ("str", "stlr", "stxr", "stlxr") and n == 1
+            plain |= head == "wait" and n == 2
+            if not plain and _symbolic(operand):
+                raise Fault(f"{cpu.point.label}: an operand is made of a symbol")
+        self._fit.add(cpu.point)
+
+    def of(self, shared: Shared, others: list[Local]) -> Iterator[tuple[Shared, list[Local]]]:
+        """What every step of a configuration leads to."""
+        owed = any(p.issuer == BOOT for one in others for p in one.cpu.pending_tlbis)
+        for n in range(len(others) + 1):
+            own = others[n - 1] if n else None
+            rest = [one for m, one in enumerate(others, 1) if m != n]
+            for act in self.acts(shared, own, owed=owed)[0]:
+                yield from self._after(act, rest)
+
+    def _after(self, act: Act, rest: list[Local]) -> Iterator[tuple[Shared, list[Local]]]:
+        boot, counts = act.shared.boot, act.shared.counts
+        before = [*([act.own] if act.own is not None else []), *rest]
+        cpus = [*([act.moved()] if act.own is not None else []), *(act.other(one) for one in rest)]
+        new_boot = act.moved() if act.own is None else boot._replace(cpu=act.machine.cpus[BOOT])
+        for after, c in self._written(
+            act, counts, [boot.history, *(one.history for one in before)]
+        ):
+            then = new_boot
+            if after.left:
+                buffer = boot.cpu.buffer
+                then = then._replace(cpu=self.system.shared.cpus.change(then.cpu, buffer=buffer))
+            known = [
+                one._replace(history=tuple(h), fresh=tuple(f for f in one.fresh if f[0] != c))
+                for one, h in zip((then, *cpus), after.histories, strict=True)
+            ]
+            self.counters.check_signs(tuple(after.counts), [one.history for one in known])
+            self._check(known[0].cpu)
+            shared = Shared(act.memory, known[0], tuple(after.counts))
+            yield (
+                shared,
+                [one._replace(cpu=self.seated(one.cpu, OTHER, OTHER)) for one in known[1:]],
+            )
+
+    def _written(
+        self, act: Act, counts: tuple[Count, ...], histories: list[History]
+    ) -> Iterator[tuple[After, int]]:
+        """The counters after a move, and which was stored to."""
+        if act.effect.write is None:
+            yield After(list(counts), [list(h) for h in histories]), -1
+            return
+        (address, words), by = act.effect.write, BOOT if act.own is None else OTHER
+        for c, declared in enumerate(self.counters.declared):
+            announced = declared.announces is not None and address <= declared.announces
+            if announced and declared.announces < address + len(words) and histories[by][c].duty:
+                h = list(histories[by])
+                h[c] = h[c]._replace(duty=False)
+                histories = [*histories[:by], tuple(h), *histories[by + 1 :]]
+                counts = (*counts[:c], counts[c]._replace(duty=()), *counts[c + 1 :])
+        at = [c for c, a in enumerate(self.counters.at) if address <= a < address + len(words)]
+        if not at:
+            if any(isinstance(w, Symbol) and type(w) is not Linear for w in words):
+                raise Fault("what was read from a counter is stored elsewhere")
+            yield After(list(counts), [list(h) for h in histories]), -1
+            return
+        if len(words) > 1:
+            raise Fault("a counter is stored to together with other words")
+        mover, (c,) = act.mover(), at
+        point, drain = mover.cpu.point, act.move.kind != STEP
+        store = Store(c, words[0], by, point.op, point.full_label, mover.armed, drain)
+        for after in stored(self.counters, store, act.world, counts, histories):
+            yield after, c
+
+
+def _symbolic(value: Any) -> bool:
+    if isinstance(value, Symbol):
+        return True
+    if isinstance(value, tuple):
+        return any(map(_symbolic, value))
+    return any(_symbolic(getattr(value, n)) for n in getattr(value, "__dataclass_fields__", ()))
