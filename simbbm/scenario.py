@@ -33,6 +33,7 @@ from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.core.programs.blame import called
 from simbbm.core.programs.edits import NO_EDITS, Edits
 from simbbm.core.programs.everyone import Counter
+from simbbm.core.programs.symbols import BUILDING
 from simbbm.host.reading import nearest, quoted
 from simbbm.parameters import (
     CpuSet,
@@ -247,7 +248,8 @@ class Scenario:
         values = self.parameters_from(parameters)
         own = [p.name for p in self.parameters_for(values) if p.type == "features"]
         features = {name: values.pop(name) for name in own}
-        setup = called(self.id, self.build, **values)
+        with BUILDING:
+            setup = called(self.id, self.build, **values)
         if not isinstance(setup, Setup):
             raise ScenarioError(f"{self.id} returned a {type(setup).__name__}, not a Setup")
         require_sound(self.id, setup, CpuSetup)

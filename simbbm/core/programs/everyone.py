@@ -100,9 +100,9 @@ def _stores_batch(request: Any) -> bool:
 
 def cpu_numbers(cpus: Any) -> range:
     """The numbers of all `cpus`, to build a Setup; for every number of CPUs those of a few."""
-    if isinstance(cpus, int):
+    if type(cpus) is not Linear:
         return range(cpus)
-    if is_running() or type(cpus) is not Linear:
+    if is_running():
         refuse("cpu_numbers() in a program", "a program is the same for every number of CPUs")
     return range(_seats[0])
 

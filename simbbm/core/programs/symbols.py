@@ -12,7 +12,8 @@ the program. So a program cannot act on the number of CPUs without the proof's k
 that waits for the literal 4 would be "proved" on a machine on which N happens to be 4.
 
 A refusal is a BaseException, and is kept (`refusals`): a program that catches it is refused too.
-Not trapped: `type(value)` and `value is 4`, which the proof looks for in the code (`setting.py`).
+Not trapped: `type(value)`, which the proof looks for in the code (`every_n/setting.py`), and
+`value is 4`, which no program may ask (`purity`).
 """
 
 # ruff: noqa: SLF001 - symbols look into one another; programs may not
@@ -27,8 +28,11 @@ from simbbm.core.errors import Where
 from simbbm.core.unknown import NeedsValueError
 from simbbm.core.values import key
 
+_BESIDE = "simbbm.core.programs.everyone"
 _running = [0]
-"""How many calls deep a program's own code is running: only then do symbols refuse."""
+"""How many calls deep a program's own code is running."""
+_guarding = [0]
+"""The same, or the code that builds a Setup: only then do symbols refuse."""
 refusals: list[str] = []
 """What programs did with symbols that they may not, since a proof last looked."""
 asked: list[tuple[str, Linear]] = []
@@ -48,12 +52,24 @@ class Running:
 
     def __enter__(self) -> None:
         _running[0] += 1
+        _guarding[0] += 1
 
     def __exit__(self, *_: object) -> None:
         _running[0] -= 1
+        _guarding[0] -= 1
 
 
-RUNNING = Running()
+class Building:
+    """While a scenario's own code builds a Setup."""
+
+    def __enter__(self) -> None:
+        _guarding[0] += 1
+
+    def __exit__(self, *_: object) -> None:
+        _guarding[0] -= 1
+
+
+RUNNING, BUILDING = Running(), Building()
 
 
 def is_running() -> bool:
@@ -64,7 +80,7 @@ def is_running() -> bool:
 def refuse(what: str, hint: str) -> NoReturn:
     """Refuse what a program does, with its line."""
     frame = sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename == __file__:
+    while frame.f_back and frame.f_globals["__name__"] in (__name__, _BESIDE):
         frame = frame.f_back
     where = Where(frame.f_code.co_filename.rpartition("/")[2], frame.f_lineno)
     told = f"{where}: {what} ({hint})"
@@ -82,7 +98,7 @@ class Symbol:
     )
 
     def _refused(self, *_: object) -> NoReturn:
-        refuse(f"{self._said()} is used as a number", self._HINT)
+        shielded(self, "used as a number")
 
     def _said(self) -> str:
         raise NotImplementedError
@@ -91,14 +107,14 @@ class Symbol:
         shielded(self, "compared")
 
     def __getattribute__(self, name: str) -> Any:
-        if _running[0] and not name.startswith("_"):
+        if _guarding[0] and not name.startswith("_"):
             shielded(self, f"asked for its {name}")
-        if _running[0] and name in ("__class__", "__dict__", "__doc__", "__reduce__"):
+        if _guarding[0] and name in ("__class__", "__dict__", "__doc__", "__reduce__"):
             shielded(self, f"asked for its {name}")
         return object.__getattribute__(self, name)
 
     def __eq__(self, other: object) -> bool:
-        if _running[0]:
+        if _guarding[0]:
             return self._equals(other)
         return type(self) is type(other) and bool(key(self) == key(other))
 
@@ -106,31 +122,32 @@ class Symbol:
         return not self == other
 
     def __bool__(self) -> bool:
-        return not self._equals(0) if _running[0] else True
+        return not self._equals(0) if _guarding[0] else True
 
     def __hash__(self) -> int:
-        if _running[0]:
+        if _guarding[0]:
             self._refused()
         return hash(key(self))
 
     def __str__(self) -> str:
-        return self._refused() if _running[0] else self._said()
+        return self._refused() if _guarding[0] else self._said()
 
     def __repr__(self) -> str:
-        return self._refused() if _running[0] else f"<{self._said()}>"
+        return self._refused() if _guarding[0] else f"<{self._said()}>"
 
     def __format__(self, how: str) -> str:
-        return self._refused() if _running[0] else self._said()
+        return self._refused() if _guarding[0] else self._said()
 
 
 def shielded(value: Symbol, what: str) -> NoReturn:
     """Refuse what is done with a symbol, without being refused while saying with which."""
-    depth, _running[0] = _running[0], 0
+    depth, _guarding[0] = _guarding[0], 0
     try:
         said = value._said()
     finally:
-        _running[0] = depth
-    refuse(f"{said} is {what}", Symbol._HINT)
+        _guarding[0] = depth
+    hint = Symbol._HINT if _running[0] else "a Setup counts its CPUs by cpu_numbers(cpus)"
+    refuse(f"{said} is {what}", hint)
 
 
 _NUMERIC = """

@@ -15,6 +15,9 @@ from typing import Any, NamedTuple
 from simbbm.core.programs.everyone import Counter
 from simbbm.core.programs.symbols import Added, Batch, Linear, Seen
 
+MOST = 3
+"""What the checker follows of one CPU's counting, and of calls."""
+
 
 class Fault(Exception):
     """The certificate does not hold, or has something in it that the checker does not know."""
@@ -158,71 +161,97 @@ def stored(
     histories: list[History],
 ) -> Iterator[After]:
     """What a store means, in each way that is possible."""
-    c, word, by, op, at, armed, drain = store
-    declared, count = counters.declared[c], counts[c]
-    tickets = any(other.calls == counters.at[c] for other in counters.declared)
-
-    def fresh() -> After:
-        return After(list(counts), [list(h) for h in histories])
-
-    if isinstance(word, int | Linear) and drain and declared.calls is None and not tickets:
-        after = fresh()
-        value = (word, 0) if isinstance(word, int) else (word.constant, word.everyone)
-        after.counts[c] = counters.set_to(c, value)._replace(duty=count.duty, batches=count.batches)
-        for h in after.histories:
-            h[c] = h[c]._replace(added=0)
-        for other, known in enumerate(after.counts):
-            if known.duty:
-                duty = tuple(0 if n == c else added for n, added in enumerate(known.duty))
-                after.counts[other] = known._replace(duty=duty)
-        yield _with_duties(after)
-    elif type(word) is Added and word.seen.counter == declared.name and not drain:
-        add = op.args[1] if op.mnemonic == "ldaddal" else word.by
-        exclusive = op.mnemonic in ("stxr", "stlxr") and armed == word.seen.at
-        fits = word.by == 0 if op.mnemonic == "ldaddal" else exclusive
-        earlier = histories[by][c].added
-        if declared.calls is not None or not fits or not add or abs(earlier + add) > 3:
-            raise Fault(f"{declared.name} is added to in a way that the checker does not know")
-        if tickets and (
-            by == 0
-            or add != 1
-            or any(h[c].added < earlier for n, h in enumerate(histories) if n not in (0, by))
-        ):
-            raise Fault(f"{declared.name}: a ticket out of turn")
-        adds = [h[c].added + (add if n == by else 0) for n, h in enumerate(histories)]
-        for other, known in enumerate(counts):  # who is known to be there, and is not looked at
-            if known.duty and not any(h[other].duty for h in histories):
-                adds.append(known.duty[c])
-        for answers in product((True, False), repeat=len(counters.targets[c])):
-            if op.mnemonic == "ldaddal" and answers != world.answers:
-                continue
-            if not counters.possible(c, count, adds, answers):
-                continue
-            after = fresh()
-            zero = declared.announces is not None and answers[counters.targets[c].index((0, 0))]
-            if zero and count.duty:
-                raise Fault(f"{declared.name} is 0 again before that was announced")
-            after.counts[c] = count._replace(answers=answers)
-            share = histories[by][c]._replace(added=earlier + add)
-            share = share._replace(duty=True) if zero else share
-            after.histories[by][c] = share._replace(ticket=at) if tickets else share
-            yield _with_duties(after)
-    elif type(word) is Batch and word.counter == declared.name and by == 0 and drain:
-        waiting = [n for n, h in enumerate(histories) if n and h[c].called == count.batches]
-        if count.batches >= 3:
-            raise Fault(f"{declared.name} calls CPUs more often than the checker follows")
-        for n in (*waiting, None):
-            last = waiting == ([] if n is None else [n])
-            for left in (True, False) if last else (True,):
-                after = fresh()._replace(left=left)
-                if n is not None:
-                    share = histories[n][c]
-                    after.histories[n][c] = share._replace(called=share.called + 1)
-                if not left:
-                    after.counts[c] = count._replace(batches=count.batches + 1)
-                yield _with_duties(after)
+    declared, word, name = counters.declared[store.c], store.word, counters.declared[store.c].name
+    tickets = any(other.calls == counters.at[store.c] for other in counters.declared)
+    if isinstance(word, int | Linear) and store.drain and declared.calls is None and not tickets:
+        yield _set(counters, store, counts, histories)
+    elif type(word) is Added and word.seen.counter == name and not store.drain:
+        yield from _counted(counters, store, world, counts, histories, tickets=tickets)
+    elif type(word) is Batch and word.counter == name and store.by == 0 and store.drain:
+        yield from _called(store, counts, histories, name)
     else:
-        raise Fault(f"{declared.name} is stored to in a way that the checker does not know")
+        raise Fault(f"{name} is stored to in a way that the checker does not know")
+
+
+def _copy(counts: tuple[Count, ...], histories: list[History]) -> After:
+    return After(list(counts), [list(h) for h in histories])
+
+
+def _set(
+    counters: Counters, store: Store, counts: tuple[Count, ...], histories: list[History]
+) -> After:
+    """An absolute value: who was counted is forgotten."""
+    after, c, word = _copy(counts, histories), store.c, store.word
+    value = (word, 0) if isinstance(word, int) else (word.constant, word.everyone)
+    kept = counts[c]
+    after.counts[c] = counters.set_to(c, value)._replace(duty=kept.duty, batches=kept.batches)
+    for h in after.histories:
+        h[c] = h[c]._replace(added=0)
+    for other, known in enumerate(after.counts):
+        if known.duty:
+            duty = tuple(0 if n == c else added for n, added in enumerate(known.duty))
+            after.counts[other] = known._replace(duty=duty)
+    return _with_duties(after)
+
+
+def _counted(
+    counters: Counters,
+    store: Store,
+    world: World,
+    counts: tuple[Count, ...],
+    histories: list[History],
+    *,
+    tickets: bool,
+) -> Iterator[After]:
+    """One CPU adds something."""
+    c, word, by, op, at, armed, _ = store
+    declared, count, atomic = counters.declared[c], counts[c], op.mnemonic == "ldaddal"
+    add = op.args[1] if atomic else word.by
+    exclusive = op.mnemonic in ("stxr", "stlxr") and armed == word.seen.at
+    fits = word.by == 0 if atomic else exclusive
+    earlier = histories[by][c].added
+    if declared.calls is not None or not fits or not add or abs(earlier + add) > MOST:
+        raise Fault(f"{declared.name} is added to in a way that the checker does not know")
+    before = [h[c].added for n, h in enumerate(histories) if n not in (0, by)]
+    if tickets and (by == 0 or add != 1 or any(other < earlier for other in before)):
+        raise Fault(f"{declared.name}: a ticket out of turn")
+    adds = [h[c].added + (add if n == by else 0) for n, h in enumerate(histories)]
+    for other, known in enumerate(counts):  # who is known to be there, and is not looked at
+        if known.duty and not any(h[other].duty for h in histories):
+            adds.append(known.duty[c])
+    for answers in product((True, False), repeat=len(counters.targets[c])):
+        observed = not atomic or answers == world.answers
+        if not observed or not counters.possible(c, count, adds, answers):
+            continue
+        after = _copy(counts, histories)
+        zero = declared.announces is not None and answers[counters.targets[c].index((0, 0))]
+        if zero and count.duty:
+            raise Fault(f"{declared.name} is 0 again before that was announced")
+        after.counts[c] = count._replace(answers=answers)
+        share = histories[by][c]._replace(added=earlier + add)
+        share = share._replace(duty=True) if zero else share
+        after.histories[by][c] = share._replace(ticket=at) if tickets else share
+        yield _with_duties(after)
+
+
+def _called(
+    store: Store, counts: tuple[Count, ...], histories: list[History], name: str
+) -> Iterator[After]:
+    """The boot CPU calls one CPU, of those that are looked at, or another; perhaps the last."""
+    c, count = store.c, counts[store.c]
+    waiting = [n for n, h in enumerate(histories) if n and h[c].called == count.batches]
+    if count.batches >= MOST:
+        raise Fault(f"{name} calls CPUs more often than the checker follows")
+    for n in (*waiting, None):
+        last = waiting == ([] if n is None else [n])
+        for left in (True, False) if last else (True,):
+            after = _copy(counts, histories)._replace(left=left)
+            if n is not None:
+                share = histories[n][c]
+                after.histories[n][c] = share._replace(called=share.called + 1)
+            if not left:
+                after.counts[c] = count._replace(batches=count.batches + 1)
+            yield _with_duties(after)
 
 
 def _with_duties(after: After) -> After:

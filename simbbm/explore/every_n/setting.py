@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
-from itertools import pairwise, zip_longest
-from types import CodeType
+from itertools import zip_longest
+from types import FunctionType
 from typing import Any
 
 from simbbm.core.errors import ScenarioError, UsageError
-from simbbm.core.programs.bytecode import instructions_of
 from simbbm.core.programs.code import scan
 from simbbm.core.programs.everyone import seated
 from simbbm.core.programs.symbols import Linear, N, refusals
 from simbbm.core.unknown import NeedsValueError
-from simbbm.core.values import encode
+from simbbm.core.values import encode, why_not_frozen
 from simbbm.explore.every_n.counting import Refused
 from simbbm.model import Model
 from simbbm.scenario import Scenario, Setup
@@ -92,22 +91,11 @@ def _require_supported(model: Model) -> None:
         if counter.calls is not None and counter.calls not in setup.counters:
             raise Refused(f"{counter.name} calls holders of tickets of no counter (declare both)")
     for function in model.automaton.purity.functions:
-        code = function.__code__
-        if any(name.path[0] == BY_TYPE for name in scan(code).names) or _compares_objects(code):
+        if any(name.path[0] == BY_TYPE for name in scan(function.__code__).names):
             raise Refused(
-                f"{function.__name__} asks for the type() of something, or whether it is the same "
-                "object (of a symbol that is not what it is of an int; compare by ==)"
+                f"{function.__name__} asks for the type() of something (a symbol has another type "
+                "than an int; use isinstance)"
             )
-
-
-def _compares_objects(code: CodeType) -> bool:
-    """Whether code asks of anything but None whether it is the same object."""
-    instructions = instructions_of(code)
-    for before, here in pairwise(instructions):
-        none = before.opname == "LOAD_CONST" and before.argval is None
-        if here.opname == "IS_OP" and not none:
-            return True
-    return any(_compares_objects(c) for c in code.co_consts if isinstance(c, CodeType))
 
 
 def _require_same(said: str, one: Setup, other: Setup) -> None:
@@ -129,7 +117,20 @@ def _parts(setup: Setup) -> Iterator[tuple[str, object]]:
     for field in fields(setup):
         if field.name not in ("cpus", "properties", "landmarks", "symbols", "regions"):
             yield from _content(field.name, getattr(setup, field.name))
-    yield "properties", [p.name for p in setup.properties]
+    for held in setup.properties:
+        for judge in (held.check, held.final, held.step):
+            yield f"property {held.name}", list(_enclosed(judge))
+
+
+def _enclosed(function: Any) -> Iterator[object]:
+    """What a property was made of: the values that its predicate encloses."""
+    yield function is None
+    for cell in getattr(function, "__closure__", None) or ():
+        held = cell.cell_contents
+        if isinstance(held, FunctionType):
+            yield from _enclosed(held)
+        elif why_not_frozen(held) is None:
+            yield encode(held)
 
 
 def _content(name: str, value: Any) -> Iterator[tuple[str, object]]:

@@ -1,0 +1,198 @@
+"""A certificate is checked by somebody else's code: what is planted in one is found."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from functools import cache
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from simbbm.core.errors import UsageError
+from simbbm.explore.certificate.file import BEGINS, Certificate, pack, read
+from simbbm.explore.certificate.verify import Checked, verify
+from simbbm.explore.every_n.certify import certificate_of
+from simbbm.scenario import Scenario
+from tests.explore.every_n.gathering import (
+    adds,
+    called,
+    calls,
+    counts,
+    gathers,
+    of,
+    proved,
+)
+
+GATHERING = of(gathers, counts)
+CALLING = of(calls, called)
+
+
+@cache
+def certificate(calling: bool = False) -> Certificate:
+    it = CALLING if calling else GATHERING
+    answer = proved(it)
+    assert answer.closed is not None
+    return certificate_of(answer.closed, it.id, {})
+
+
+def check(changed: Certificate, it: Scenario = GATHERING) -> Checked:
+    return verify(changed, it)
+
+
+def edited(**changes: Any) -> Certificate:
+    return msgspec.structs.replace(certificate(), **changes)
+
+
+@pytest.mark.parametrize("calling", [False, True])
+def test_a_certificate_holds(calling: bool) -> None:
+    it = CALLING if calling else GATHERING
+    checked = check(certificate(calling), it)
+
+    assert not checked.fault
+    assert checked.views == len(certificate(calling).views)
+    assert len(checked.few) == 2
+
+
+def test_bytes_are_the_same_each_time(tmp_path: Path) -> None:
+    again = proved(GATHERING)
+    assert again.closed is not None
+    packed = pack(certificate_of(again.closed, GATHERING.id, {}))
+
+    assert packed == pack(certificate())
+    file = tmp_path / "it.certificate"
+    file.write_bytes(packed)
+    assert read(file) == certificate()
+
+
+# Twenty faults.
+
+
+def without_view(n: int) -> Callable[[], Certificate]:
+    def change() -> Certificate:
+        views = list(certificate().views)
+        del views[n]
+        return edited(views=views)
+
+    return change
+
+
+def with_view(*view: int) -> Callable[[], Certificate]:
+    return lambda: edited(views=[*certificate().views, view])
+
+
+def with_digest(shared: bool) -> Callable[[], Certificate]:
+    def change() -> Certificate:
+        parts = list(certificate().shared if shared else certificate().locals)
+        parts[-1] = msgspec.structs.replace(parts[-1], digest="0" * 32)
+        return edited(**{"shared" if shared else "locals": parts})
+
+    return change
+
+
+def with_origin(origin: tuple[int, ...]) -> Callable[[], Certificate]:
+    def change() -> Certificate:
+        parts = list(certificate().locals)
+        parts[-1] = msgspec.structs.replace(parts[-1], origin=origin)
+        return edited(locals=parts)
+
+    return change
+
+
+def without_part(shared: bool) -> Callable[[], Certificate]:
+    def change() -> Certificate:
+        known = certificate()
+        parts = known.shared if shared else known.locals
+        return edited(**{"shared" if shared else "locals": parts[:-1]})
+
+    return change
+
+
+def target(name: str, *targets: tuple[int, int]) -> Callable[[], Certificate]:
+    return lambda: edited(targets={**certificate().targets, name: list(targets)})
+
+
+def not_a_view() -> tuple[int, ...]:
+    known = {*map(tuple, certificate().views)}
+    locals_ = range(len(certificate().locals))
+    shared = range(len(certificate().shared))
+    return next(v for v in product(shared, locals_, locals_) if v[1] <= v[2] and v not in known)
+
+
+FAULTS: dict[str, Callable[[], Certificate]] = {
+    "the first view is missing": without_view(0),
+    "a view is missing": without_view(7),
+    "the last view is missing": without_view(-1),
+    "no view is left": lambda: edited(views=[]),
+    "a view is named twice": lambda: edited(views=[*certificate().views, certificate().views[0]]),
+    "a view of no state": with_view(0, 0, 10_000),
+    "a view of no shared state": with_view(10_000, 0, 0),
+    "a view of one": with_view(0, 0),
+    "a view of three": with_view(0, 0, 0, 0),
+    "a view in another order": with_view(0, 1, 0),
+    "a view that is never reached": lambda: edited(views=[*certificate().views, not_a_view()]),
+    "another shared state": with_digest(True),
+    "another local state": with_digest(False),
+    "a state from another place": with_origin((0, 0, 0, 0)),
+    "a state from nowhere": with_origin((10_000, 0)),
+    "a shared state is missing": without_part(True),
+    "a local state is missing": without_part(False),
+    "a state twice": lambda: edited(locals=[*certificate().locals, certificate().locals[0]]),
+    "states in another order": lambda: edited(met=certificate().met[::-1]),
+    "a state that is not got at": lambda: edited(met=certificate().met[:-1]),
+    "a comparison less": target("flag"),
+    "another comparison": target("flag", (4, 0)),
+    "a comparison twice": target("flag", (0, 1), (0, 1)),
+    "a counter less": lambda: edited(targets={}),
+    "views of three": lambda: edited(k=3),
+    "another parameter": lambda: edited(params={"layout": "pmd"}),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found(name: str) -> None:
+    try:
+        checked = check(FAULTS[name]())
+    except UsageError:
+        assert name == "another parameter"
+    else:
+        assert checked.fault
+
+
+def test_a_changed_scenario_leaves_the_invariant() -> None:
+    assert "leads" in check(certificate(), of(gathers, adds)).fault
+
+
+def test_a_certificate_of_a_bad_scenario_is_refused() -> None:
+    """Not even views that somebody made up are believed of a scenario that fails."""
+    assert check(certificate(calling=True), GATHERING).fault
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "no certificate"),
+        (b"something else", "no certificate"),
+        (BEGINS, "cut off"),
+        (BEGINS + b"nothing", "damaged"),
+        (BEGINS + zlib.compress(b"[]"), "no certificate"),
+        (BEGINS + zlib.compress(b'{"version": 2}'), "version 2"),
+        (BEGINS + zlib.compress(b'{"version": 1}'), "no certificate"),
+        (BEGINS + zlib.compress(b" " * (65 << 20)), "too large"),
+        (BEGINS + zlib.compress(b'{"version": 1}') + b"more", "followed"),
+    ],
+)
+def test_what_is_no_certificate_is_refused(content: bytes, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "it.certificate"
+    file.write_bytes(content)
+
+    with pytest.raises(UsageError, match=told):
+        read(file)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        read(tmp_path / "nothing")
