@@ -87,6 +87,7 @@ class Asked(NamedTuple):
 @max_steps_option
 @search_jobs_option
 @cross_check_option
+@click.option("--every-n", is_flag=True, help="Prove it for every number of CPUs: `simbbm prove`.")
 @click.option("--require-proof", is_flag=True, help="A sample is not enough: exit with 3.")
 @kill_options
 @witness_dir_option
@@ -109,6 +110,7 @@ def command(
     max_steps: int | None,
     jobs: int | None,
     cross_check: bool,
+    every_n: bool,
     require_proof: bool,
     kill_table: bool,
     trials: int | None,
@@ -130,6 +132,10 @@ def command(
     scenarios = _chosen(ids, broken, everything=everything, twins=twins)
     every_params = _parameters(scenarios, dict(given), named=bool(ids))
     named = list(zip(scenarios, every_params, strict=True))
+    if every_n:
+        limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
+        code = _for_all(scenarios, dict(given), limits, witness_dir, log_format, as_json=as_json)
+        return worst([code, *_say_broken(broken, as_json=as_json)])
     name = read_strategy(strategy).name
     report = HtmlReport(html, "kill-table" if kill_table else "check", jobs, log_format)
     if kill_table or trials:
@@ -156,6 +162,29 @@ def command(
         log_format,
     )
     return _held(named, broken, asked, jobs, report, as_json=as_json)
+
+
+def _for_all(
+    scenarios: Sequence[Scenario],
+    given: dict[str, str],
+    limits: Limits,
+    witness_dir: Path,
+    log_format: str,
+    *,
+    as_json: bool,
+) -> Exit:
+    """Prove them for every number of CPUs."""
+    from simbbm.cli.commands.prove import prove_each
+
+    given.pop("cpus", None)
+    return prove_each(
+        scenarios,
+        given,
+        limits,
+        witness_dir=witness_dir,
+        as_json=as_json,
+        log_format=log_format,
+    )
 
 
 def _held(

@@ -62,11 +62,23 @@ def command(
     """Visit every state that any schedule can lead to.
 
     PROVED says that no schedule fails, for these parameters. A counterexample is the shortest one
-    there is, if it says so. A search that hits a limit says INCONCLUSIVE, and proves nothing.
+    there is, if it says so. A search that hits a limit says INCONCLUSIVE, and proves nothing. With
+    -p cpus=all it is `simbbm prove`.
     """
     scenarios = discovery.select(ids)
-    every_params = [s.parameters_from(dict(given)) for s in scenarios]
     limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
+    if dict(given).get("cpus") == "all":
+        from simbbm.cli.commands.prove import prove_each
+
+        return prove_each(
+            scenarios,
+            {name: value for name, value in given if name != "cpus"},
+            limits,
+            witness_dir=witness_dir,
+            as_json=as_json,
+            log_format=log_format,
+        )
+    every_params = [s.parameters_from(dict(given)) for s in scenarios]
     bounds = Bounds(
         limits,
         symmetry=not no_symmetry,

@@ -35,6 +35,7 @@ ORDER = (
     "mutants",
     "rules",
     "trust",
+    "every_n",
     "late_cpu",
     "design",
     "contributing",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +76,36 @@ def command(
     number that has it. POSSIBLE says that a proof fails, and no machine was found that does: it is
     no answer. What a proof cannot be about is refused, with what to change.
     """
-    params = dict(given)
-    if "cpus" in params:
+    if any(name == "cpus" for name, _ in given):
         raise UsageError("prove is for every number of CPUs", "leave out -p cpus")
+    limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
     scenarios = discovery.select(ids)
+    return prove_each(
+        scenarios,
+        dict(given),
+        limits,
+        k=k,
+        certificate=certificate,
+        witness_dir=witness_dir,
+        as_json=as_json,
+        log_format=log_format,
+    )
+
+
+def prove_each(
+    scenarios: Sequence[Scenario],
+    params: Mapping[str, Any],
+    limits: Limits,
+    *,
+    k: int = VIEWS,
+    certificate: Path | None = None,
+    witness_dir: Path,
+    as_json: bool,
+    log_format: str,
+) -> Exit:
+    """Prove scenarios one after another, and say what came of it."""
     if certificate and len(scenarios) > 1:
         raise UsageError("one certificate is for one scenario", "name one")
-    limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
     codes = []
     for scenario in scenarios:
         every = scenario.parameters_from(params)
@@ -174,8 +197,8 @@ def _how(row: VerdictRow, answer: EveryN) -> str:
             f"{answer.seconds:.1f} s"
         )
     if searched:
-        few = len(answer.few) + 1
-        lines.append(f"2 to {few} CPUs searched whole: {searched} states")
+        few = " and ".join(str(n) for n in range(2, len(answer.few) + 2))
+        lines.append(f"{few} CPUs searched whole: {searched} states")
     if row.certificate:
         lines.append(f"certificate: {row.certificate}; check it with simbbm verify")
     if answer.terminates is False:
