@@ -133,8 +133,10 @@ def command(
     every_params = _parameters(scenarios, dict(given), named=bool(ids))
     named = list(zip(scenarios, every_params, strict=True))
     if every_n:
+        from simbbm.cli.commands.prove import Shown, prove_each
+
         limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
-        code = _for_all(scenarios, dict(given), limits, witness_dir, log_format, as_json=as_json)
+        code = prove_each(scenarios, given, limits, Shown(witness_dir, log_format, as_json))
         return worst([code, *_say_broken(broken, as_json=as_json)])
     name = read_strategy(strategy).name
     report = HtmlReport(html, "kill-table" if kill_table else "check", jobs, log_format)
@@ -162,29 +164,6 @@ def command(
         log_format,
     )
     return _held(named, broken, asked, jobs, report, as_json=as_json)
-
-
-def _for_all(
-    scenarios: Sequence[Scenario],
-    given: dict[str, str],
-    limits: Limits,
-    witness_dir: Path,
-    log_format: str,
-    *,
-    as_json: bool,
-) -> Exit:
-    """Prove them for every number of CPUs."""
-    from simbbm.cli.commands.prove import prove_each
-
-    given.pop("cpus", None)
-    return prove_each(
-        scenarios,
-        given,
-        limits,
-        witness_dir=witness_dir,
-        as_json=as_json,
-        log_format=log_format,
-    )
 
 
 def _held(

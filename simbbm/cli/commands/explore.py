@@ -68,16 +68,9 @@ def command(
     scenarios = discovery.select(ids)
     limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
     if dict(given).get("cpus") == "all":
-        from simbbm.cli.commands.prove import prove_each
+        from simbbm.cli.commands.prove import Shown, prove_each
 
-        return prove_each(
-            scenarios,
-            {name: value for name, value in given if name != "cpus"},
-            limits,
-            witness_dir=witness_dir,
-            as_json=as_json,
-            log_format=log_format,
-        )
+        return prove_each(scenarios, given, limits, Shown(witness_dir, log_format, as_json))
     every_params = [s.parameters_from(dict(given)) for s in scenarios]
     bounds = Bounds(
         limits,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import msgspec
@@ -81,42 +81,41 @@ def command(
     limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
     scenarios = discovery.select(ids)
     return prove_each(
-        scenarios,
-        dict(given),
-        limits,
-        k=k,
-        certificate=certificate,
-        witness_dir=witness_dir,
-        as_json=as_json,
-        log_format=log_format,
+        scenarios, given, limits, Shown(witness_dir, log_format, as_json), k, certificate
     )
+
+
+class Shown(NamedTuple):
+    """Where answers go."""
+
+    witness_dir: Path
+    log_format: str
+    as_json: bool
 
 
 def prove_each(
     scenarios: Sequence[Scenario],
-    params: Mapping[str, Any],
+    given: tuple[tuple[str, str], ...],
     limits: Limits,
-    *,
+    shown: Shown,
     k: int = VIEWS,
     certificate: Path | None = None,
-    witness_dir: Path,
-    as_json: bool,
-    log_format: str,
 ) -> Exit:
     """Prove scenarios one after another, and say what came of it."""
     if certificate and len(scenarios) > 1:
         raise UsageError("one certificate is for one scenario", "name one")
+    params = {name: value for name, value in given if name != "cpus"}
     codes = []
     for scenario in scenarios:
         every = scenario.parameters_from(params)
-        with counting(scenario.id, log_format) as tell:
+        with counting(scenario.id, shown.log_format) as tell:
             answer = ProverForAll(scenario, every, limits, k=k, tell=tell).prove()
-        kept = _kept(scenario, every, answer, witness_dir)
+        kept = _kept(scenario, every, answer, shown.witness_dir)
         row = _row(scenario, every, answer, kept)
         if certificate and row.verdict == Verdict.PROVED:
             written = _written(scenario, every, answer, certificate)
             row = msgspec.structs.replace(row, certificate=str(written))
-        say(row, kept, _how(row, answer), as_json=as_json)
+        say(row, kept, _how(row, answer), as_json=shown.as_json)
         codes.append(Exit.INCONCLUSIVE if row.not_proved else exit_of(row))
     return worst(codes)
 
