@@ -7,7 +7,7 @@ applied to the boot CPU, the one that moves, and one other at a time, once.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.execution.decoding import decoded
@@ -27,7 +27,6 @@ from simbbm.core.programs.symbols import (
 )
 from simbbm.core.system import STEP, Move
 from simbbm.core.unknown import NeedsValueError
-from simbbm.core.values import digest
 from simbbm.explore.certificate.counted import (
     After,
     Count,
@@ -39,33 +38,7 @@ from simbbm.explore.certificate.counted import (
     World,
     stored,
 )
-
-BOOT, OTHER = 0, 1
-
-
-class Local(NamedTuple):
-    """One CPU with its history."""
-
-    cpu: CpuState
-    history: History
-    armed: str = ""
-    fresh: tuple[tuple[int, str], ...] = ()
-
-    def digest(self) -> str:
-        """Identifies it by content."""
-        return digest(self.cpu.content(), *self[1:])
-
-
-class Shared(NamedTuple):
-    """What all CPUs share, and the boot CPU."""
-
-    memory: Memory
-    boot: Local
-    counts: tuple[Count, ...]
-
-    def digest(self) -> str:
-        """Identifies it by content."""
-        return digest(self.memory.content(), self.boot.digest(), self.counts)
+from simbbm.explore.certificate.states import BOOT, OTHER, Local, Shared, symbolic
 
 
 class Act:
@@ -79,6 +52,15 @@ class Act:
         self.machine = on.judged(on.system.apply(there, move))
         self.memory = on.without_counters(self.machine.memory)
         self.others: dict[Local, Local] = {}
+        effect: Any = move.effect
+        self.plain = not on.concerns_counters(effect.write)
+        """Nothing is counted, announced or called."""
+        boot = self.moved() if own is None else shared.boot._replace(cpu=self.machine.cpus[BOOT])
+        self.shared_after = shared._replace(memory=self.memory, boot=boot)
+        self.own_after = None if own is None else self.moved()
+        if self.own_after is not None:
+            on.seated(self.own_after.cpu, OTHER, OTHER)
+        on.check(boot.cpu)
 
     def mover(self) -> Local:
         """The CPU that moves, before."""
@@ -139,6 +121,16 @@ class Steps:
         }
         return self.system.shared.memories.memory(memory.tables, memory.data | held)
 
+    def concerns_counters(self, write: tuple[int, tuple[Any, ...]] | None) -> bool:
+        """Whether a store goes to a counter, or announces one, or what it stores is a symbol."""
+        if write is None:
+            return False
+        words = range(write[0], write[0] + len(write[1]))
+        announced = (declared.announces for declared in self.counters.declared)
+        return any(a in words for a in (*self.counters.at, *announced)) or any(
+            isinstance(word, Symbol) for word in write[1]
+        )
+
     def judged(self, state: Machine) -> Machine:
         """A state, if nothing is wrong with it."""
         if problem := state.failure or self.system.problem(state):
@@ -166,7 +158,7 @@ class Steps:
         cpus = (shared.boot.cpu,) if own is None else (shared.boot.cpu, own.cpu)
         mover = shared.boot if own is None else own
         state, number = Machine(shared.memory, cpus), len(cpus) - 1
-        self._check(mover.cpu)
+        self.check(mover.cpu)
         acts, blocked, due = [], False, False
         for n, world in enumerate(self._worlds(shared, mover, state, number)):
             there = state
@@ -244,7 +236,7 @@ class Steps:
         near = [(n, (c, n) in own.fresh) for n in sorted(self.readings.get(at, ()))]
         yield from self.counters.worlds(c, shared.counts[c], own.history, pe.point.op, at, near)
 
-    def _check(self, cpu: CpuState) -> None:
+    def check(self, cpu: CpuState) -> None:
         """No operand is made of a symbol but what is stored, or waited for."""
         op = cpu.point.op
         if op is None or cpu.point in self._fit:
@@ -253,7 +245,7 @@ class Steps:
         for n, operand in enumerate(op.args):
             plain = head in ("str", "stlr", "stxr", "stlxr") and n == 1
             plain |= head == "wait" and n == 2
-            if not plain and _symbolic(operand):
+            if not plain and symbolic(operand):
                 raise Fault(f"{cpu.point.label}: an operand is made of a symbol")
         self._fit.add(cpu.point)
 
@@ -262,12 +254,18 @@ class Steps:
         owed = any(p.issuer == BOOT for one in others for p in one.cpu.pending_tlbis)
         for n in range(len(others) + 1):
             own = others[n - 1] if n else None
+            if n > 1 and own is others[n - 2]:
+                continue  # the same step, of a CPU in the same state
             rest = [one for m, one in enumerate(others, 1) if m != n]
             for act in self.acts(shared, own, owed=owed)[0]:
                 yield from self._after(act, rest)
 
     def _after(self, act: Act, rest: list[Local]) -> Iterator[tuple[Shared, list[Local]]]:
         boot, counts = act.shared.boot, act.shared.counts
+        if act.plain:
+            own = [act.own_after] if act.own_after is not None else []
+            yield act.shared_after, [*own, *map(act.other, rest)]
+            return
         before = [*([act.own] if act.own is not None else []), *rest]
         cpus = [*([act.moved()] if act.own is not None else []), *(act.other(one) for one in rest)]
         new_boot = act.moved() if act.own is None else boot._replace(cpu=act.machine.cpus[BOOT])
@@ -283,7 +281,7 @@ class Steps:
                 for one, h in zip((then, *cpus), after.histories, strict=True)
             ]
             self.counters.check_signs(tuple(after.counts), [one.history for one in known])
-            self._check(known[0].cpu)
+            self.check(known[0].cpu)
             shared = Shared(act.memory, known[0], tuple(after.counts))
             yield (
                 shared,
@@ -318,11 +316,3 @@ class Steps:
         store = Store(c, words[0], by, point.op, point.full_label, mover.armed, drain)
         for after in stored(self.counters, store, act.world, counts, histories):
             yield after, c
-
-
-def _symbolic(value: Any) -> bool:
-    if isinstance(value, Symbol):
-        return True
-    if isinstance(value, tuple):
-        return any(map(_symbolic, value))
-    return any(_symbolic(getattr(value, n)) for n in getattr(value, "__dataclass_fields__", ()))

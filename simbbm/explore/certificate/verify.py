@@ -23,7 +23,8 @@ from simbbm.core.programs.symbols import asked, compared, refusals
 from simbbm.explore.certificate.counted import Counters, Fault
 from simbbm.explore.certificate.few import search
 from simbbm.explore.certificate.file import Certificate, Part
-from simbbm.explore.certificate.machine import BOOT, OTHER, Local, Shared, Steps
+from simbbm.explore.certificate.machine import Steps
+from simbbm.explore.certificate.states import BOOT, OTHER, Local, Shared
 from simbbm.explore.every_n.counting import Refused
 from simbbm.explore.every_n.setting import model_for_all
 from simbbm.model import Model

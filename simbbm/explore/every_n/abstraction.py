@@ -22,6 +22,8 @@ from simbbm.explore.every_n.counting import Count, Counting, Refused, Share
 BOOT, FIRST = 0, 1
 """Numbers of the boot CPU, and of the CPU as which a local state is kept."""
 
+VALUES_MAX = 12
+"""Values that one word of memory may take: a word in which CPUs count takes one for each."""
 STORES = ("str", "stlr", "stxr", "stlxr")
 
 
@@ -71,6 +73,8 @@ class Abstraction:
         self.at = {address: c for c, address in enumerate(counting.addresses)}
         """Which counter is at a physical address."""
         self._held = {a: Held(counting.counters[c].name) for a, c in self.at.items()}
+        self._values: dict[int, set[int]] = {}
+        """What other words have held."""
         self._checked: set[ControlPoint] = set()
 
     def initial(self) -> Configuration:
@@ -93,7 +97,15 @@ class Abstraction:
         return Configuration(shared, tuple(self.kept(other, FIRST) for other in others))
 
     def held(self, memory: Memory) -> Memory:
-        """Memory without what the counters hold."""
+        """Memory without what the counters hold; refuse words that take ever more values."""
+        for address, value in memory.data.items():
+            if address in self.at or type(value) is not int:
+                continue
+            known = self._values.setdefault(address, set())
+            known.add(value)
+            if len(known) > VALUES_MAX:
+                name = self.system.shared.name(address)
+                raise Refused(f"{name} takes more and more values (declare it in Setup.counters)")
         return self.holding(memory, self._held)
 
     def holding(self, memory: Memory, values: dict[int, Any]) -> Memory:

@@ -98,6 +98,7 @@ class Action:
         boot = self.actions.parts.shared[self.shared].boot
         if self.local == ALONE:
             boot = boot._replace(armed=self.armed, fresh=self.fresh)
+        self.actions.abstraction.require_known(self.cpus[BOOT])
         return boot._replace(cpu=self.cpus[BOOT])
 
     def own(self) -> Local:

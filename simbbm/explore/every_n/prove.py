@@ -183,11 +183,15 @@ class ProverForAll:
             return self._look_for(views, told, "terminates")
         promised = any(p.name == "terminates" for p in model.setup.properties)
         left = rounds(views)
+        ends = left is None and all(
+            proof.termination and (proof.termination.cpus or 0) >= cpus
+            for cpus, proof in enumerate(self.few, 2)
+        )
         return self._answer(
             Verdict.PROVED,
             "",
             views=views,
-            terminates=left is None if promised else None,
+            terminates=ends if promised else None,
             rounds=left.labels if left else (),
         )
 

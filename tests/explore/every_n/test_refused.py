@@ -269,6 +269,15 @@ def test_cpus_that_are_not_alike_are_refused() -> None:
     assert "tickets" in refusal(of(gathers, counters={2: Counter("work", calls=3)}))
 
 
+async def comes(cpu: Cpu, *_: Any) -> None:
+    """Counts in a word that nobody has declared."""
+    await cpu.ldaddal(GO, 1)
+
+
+def test_a_word_that_all_count_in_is_to_be_declared() -> None:
+    assert "takes more and more values (declare it" in refusal(of(nothing, comes))
+
+
 def test_a_loop_of_calls_needs_tickets_that_start_at_0() -> None:
     assert "start at 0" in refusal(of(nothing, nothing, start={0: 1, 3: 1}))
 
