@@ -32,6 +32,8 @@ NOT_RUN = {
     "simbbm stress linear_map_split::good -p cpus=8": "worker processes; likewise",
     "simbbm check linear_map_split::good --cross-check": "half a minute; likewise",
     "simbbm check history": "half a minute; likewise",
+    "simbbm prove linear_map_split::good": "half a minute; likewise",
+    "simbbm verify it.certificate": "half a minute; likewise",
 }
 """By how they begin, and why."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,25 +12,27 @@ import msgspec
 
 import simbbm
 from simbbm import discovery
+from simbbm.campaign.searches import Tell
 from simbbm.check.verdict import Verdict
 from simbbm.cli.exits import Exit, worst
-from simbbm.cli.logs import counting
+from simbbm.cli.logs import SearchView
 from simbbm.cli.options import (
     common,
     edit_options,
     examples,
     ids_argument,
+    limit_options,
     parameters_option,
     witness_dir_option,
 )
-from simbbm.cli.proving import limit_options
-from simbbm.cli.verdicts import Kept, exit_of, keep, say
+from simbbm.cli.verdicts import exit_of, keep, say
 from simbbm.core.errors import UsageError
 from simbbm.explore.certificate.file import pack
 from simbbm.explore.every_n.certify import certificate_of
 from simbbm.explore.every_n.prove import VIEWS, EveryN, ProverForAll
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.prove import counterexample_of
+from simbbm.explore.witness.kept import Kept
 from simbbm.model import Model
 from simbbm.report.rows import VerdictRow
 from simbbm.scenario import Scenario
@@ -108,8 +111,9 @@ def prove_each(
     codes = []
     for scenario in scenarios:
         every = scenario.parameters_from(params)
-        with counting(scenario.id, shown.log_format) as tell:
-            answer = ProverForAll(scenario, every, limits, k=k, tell=tell).prove()
+        with SearchView(shown.log_format).searching(scenario.id) as tell:
+            far = partial(_how_far, tell)
+            answer = ProverForAll(scenario, every, limits, k=k, tell=far).prove()
         kept = _kept(scenario, every, answer, shown.witness_dir)
         row = _row(scenario, every, answer, kept)
         if certificate and row.verdict == Verdict.PROVED:
@@ -118,6 +122,11 @@ def prove_each(
         say(row, kept, _how(row, answer), as_json=shown.as_json)
         codes.append(Exit.INCONCLUSIVE if row.not_proved else exit_of(row))
     return worst(codes)
+
+
+def _how_far(tell: Tell, configurations: int) -> None:
+    """Show how far a proof is."""
+    tell(lambda: f"{configurations:,} configurations of views")
 
 
 def _written(scenario: Scenario, params: Mapping[str, Any], answer: EveryN, path: Path) -> Path:

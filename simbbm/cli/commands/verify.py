@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
 from simbbm import discovery
+from simbbm.campaign.searches import Tell
 from simbbm.cli.exits import Exit, worst
-from simbbm.cli.logs import counting
+from simbbm.cli.logs import SearchView
 from simbbm.cli.options import ScenarioId, common, examples
 from simbbm.explore.certificate.file import read
 from simbbm.explore.certificate.verify import verify
@@ -34,8 +36,8 @@ def command(
     for path in files:
         certificate = read(path)
         found = discovery.find(scenario or certificate.scenario)
-        with counting(found.id, log_format) as tell:
-            checked = verify(certificate, found, tell)
+        with SearchView(log_format).searching(found.id) as tell:
+            checked = verify(certificate, found, partial(_how_far, tell))
         few = ", ".join(f"{states:,}" for states in checked.few)
         message = checked.fault or (
             f"for every number of CPUs from 2: safety, no deadlock; termination not certified "
@@ -54,3 +56,8 @@ def command(
         echo(encode(row) if as_json else f"{path}: {found.id}: {word}\n  {message}")
         codes.append(Exit.EXPECTED if row.ok else Exit.UNEXPECTED)
     return worst(codes)
+
+
+def _how_far(tell: Tell, steps: int) -> None:
+    """Show how far the check is."""
+    tell(lambda: f"{steps:,} steps of the machine")

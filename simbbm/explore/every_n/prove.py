@@ -30,8 +30,8 @@ from simbbm.explore.every_n.stuck import stuck
 from simbbm.explore.every_n.termination import rounds
 from simbbm.explore.every_n.views import Cut, Views
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
-from simbbm.explore.search.breadth_first import _memory as memory_in_use
 from simbbm.explore.search.prove import Proof, Prover
+from simbbm.host.memory import memory_used
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 
@@ -165,7 +165,7 @@ class ProverForAll:
         left = self._seconds_left()
         if left is not None and left <= 0:
             return f"--max-seconds {self.limits.seconds:g} reached"
-        if self.limits.memory is not None and memory_in_use() > self.limits.memory:
+        if self.limits.memory is not None and memory_used() > self.limits.memory:
             return "--max-memory reached"
         return None
 
