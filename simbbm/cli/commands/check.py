@@ -121,12 +121,10 @@ def command(
 ) -> int:
     """Hold scenarios against what is expected of them.
 
-    Good ones have to hold, bad twins to be caught. Without ID: linear_map_split::good and all its
-    twins.
+    Good ones have to hold, bad twins to be caught; without ID all of linear_map_split.
 
-    A check visits every state, which proves what it says, as far as --max-states (100k),
-    --max-seconds (60s) and --max-memory allow; beyond that it samples: it tries many schedules,
-    and proves nothing.
+    It visits every state, which proves what it says, as far as --max-states (100k), --max-seconds
+    (60s) and --max-memory allow; beyond that it tries many schedules, and proves nothing.
     """
     broken: dict[str, SimbbmError] = {}
     scenarios = _chosen(ids, broken, everything=everything, twins=twins)
