@@ -222,7 +222,7 @@ class ProverForAll:
                 "counters": tuple(
                     counter.name
                     for counter, targets in zip(counting.counters, counting.targets, strict=True)
-                    if targets
+                    if targets or counter.calls is not None
                 ),
                 "closed": views,
             }
