@@ -10,7 +10,7 @@ one; two halves of the TTBR1 region stand for the linear map and everything else
 
 from __future__ import annotations
 
-from collections import Counter
+import collections
 from collections.abc import Iterator
 from itertools import count
 from typing import Annotated, NamedTuple
@@ -333,7 +333,7 @@ class _Builder:
 
     def _named_parts(self) -> Iterator[Region]:
         """The linear map's parts by name; the second of its kind is `lm.pmd2`."""
-        seen = Counter[str]()
+        seen = collections.Counter[str]()
         for part, first, pages in self.parts:
             seen[part] += 1
             number = str(seen[part]) if seen[part] > 1 else ""

@@ -14,11 +14,11 @@ import simbbm
 from simbbm import discovery
 from simbbm.campaign.searches import Tell
 from simbbm.check.verdict import Verdict
+from simbbm.cli.editing import edit_options
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.logs import SearchView
 from simbbm.cli.options import (
     common,
-    edit_options,
     examples,
     ids_argument,
     limit_options,
