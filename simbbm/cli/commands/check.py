@@ -14,7 +14,7 @@ from simbbm.campaign.searches import Bounds, Found, Proven, Wanted, searches
 from simbbm.cli.check_table import Outcome, Table
 from simbbm.cli.commands.kill_table import kill_options, show_kill_table, wanted_trials
 from simbbm.cli.editing import edit_options
-from simbbm.cli.exits import Exit
+from simbbm.cli.exits import Exit, worst
 from simbbm.cli.html_report import HtmlReport, html_option
 from simbbm.cli.logs import SearchView, configure, progress
 from simbbm.cli.options import (
@@ -130,14 +130,16 @@ def command(
     scenarios = _chosen(ids, broken, everything=everything, twins=twins)
     every_params = _parameters(scenarios, dict(given), named=bool(ids))
     named = list(zip(scenarios, every_params, strict=True))
+    if every_n and html:
+        raise UsageError("--every-n has no part in a report yet", "leave out --html")
+    report = HtmlReport(html, "kill-table" if kill_table else "check", jobs, log_format)
     if every_n:
         from simbbm.cli.commands.prove import Shown, prove_each
 
         limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
         code = prove_each(scenarios, given, limits, Shown(witness_dir, log_format, as_json))
-        return worst([code, *_say_broken(broken, as_json=as_json)])
+        return worst([code, *_say_broken(broken, report, as_json=as_json)])
     name = read_strategy(strategy).name
-    report = HtmlReport(html, "kill-table" if kill_table else "check", jobs, log_format)
     if kill_table or trials:
         wanted = wanted_trials(trials, runs, seed, max_steps, table=kill_table)
         code = show_kill_table(

@@ -179,7 +179,8 @@ class Steps:
 
     def _moves(self, state: Machine, number: int, *, owed: bool) -> tuple[Move, ...]:
         try:
-            moves = self.system.moves_of(state, number, int(owed) << number)
+            own = state.cpus[number]
+            moves = self.system.moves_of(own, state.memory, number, owed=owed)
         except NeedsValueError:
             moves = ()
         if refusals or asked or compared:

@@ -197,7 +197,8 @@ class Actions:
     def _moves(self, state: Machine, number: int, owed: bool) -> tuple[Move, ...]:  # noqa: FBT001
         """Ask the machine. What a program asked of counters in vain is kept, and asked anew."""
         try:
-            moves = self.abstraction.system.moves_of(state, number, int(owed) << number)
+            own, system = state.cpus[number], self.abstraction.system
+            moves = system.moves_of(own, state.memory, number, owed=owed)
         except NeedsValueError:
             moves = ()
         if refusals:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.rows import Rows
 from simbbm.arm64.state import Machine
 from simbbm.arm64.symmetry import Symmetry
 from simbbm.arm64.translation.memory import Memory
@@ -67,10 +68,14 @@ def of_states(scenario: Scenario, params: dict[str, Any], cpus: int) -> set[Seen
     """All states of a machine, up to an exchange of CPUs that are alike."""
     model = Model(scenario, {**params, "cpus": cpus})
     system = model.system
-    system.keeps_values = True
-    symmetry = Symmetry(system)
+    rows = Rows(system)
+    symmetry = Symmetry(rows)
+
+    def canonical(state: Machine) -> Machine:
+        return rows.machine(symmetry.canonical(rows.state(state)))
+
     counters = frozenset(model.setup.counters)
-    first = symmetry.canonical(system.initial())
+    first = canonical(system.initial())
     states: dict[Machine, None] = {first: None}
     waiting, found = [first], set[Seen]()
     while waiting:
@@ -79,7 +84,7 @@ def of_states(scenario: Scenario, params: dict[str, Any], cpus: int) -> set[Seen
         others = [cpu_seen(cpu, n) for n, cpu in enumerate(state.cpus) if n]
         found.update(seen(memory, state.cpus[0], others))
         for move in system.moves(state):
-            after = symmetry.canonical(system.apply(state, move))
+            after = canonical(system.apply(state, move))
             if after not in states:
                 states[after] = None
                 waiting.append(after)
