@@ -163,6 +163,39 @@ def _short(draw: st.DrawFn) -> Steps:
     return sum(draw(st.lists(one, min_size=1, max_size=2)), ())
 
 
+stored = one_of(
+    make("str", of("pte x"), of("old", "new", "cont x", "third", "ro", "private")),
+    make("str", of("pte x"), of("old", "old", "cont x")),
+    make("str", of("pte y"), of("new", "new", "cont y", "third")),
+    make("str", of("pte z"), of("third", "third", "old")),
+    make("str", of("pte spare"), of("new", "old", "third")),
+    make("str", of("count", "turn", "turn", "flag2"), of(1)),
+    make("str", place, of(1)),
+)
+"""What may reach memory in any order: descriptors above all, leaves for leaves."""
+settled = one_of(of((DSB,)), of((DSB,)), of((("dsb", "ishst"),)), of((("dsb", "ishld"),)), of(()))
+
+
+@st.composite
+def _batch(draw: st.DrawFn) -> Steps:
+    """Stores to several descriptors, loads between them, and a DSB for all."""
+    stores = draw(st.lists(stored, min_size=2, max_size=4))
+    steps = [step for one in stores for step in (one, *[draw(load)] * draw(sometimes(4)))]
+    told = draw(one_of(of(()), telling.map(lambda one: (one,)), _first()))
+    return (*draw(of((), (), (ISB,))), *steps, *draw(settled), *told)
+
+
+@st.composite
+def _watcher(draw: st.DrawFn) -> Steps:
+    """Waits for a word, or does not, and looks at others."""
+    own = one_of(_look(), load.map(lambda one: (one,)), flush, steps)
+    if draw(sometimes(4)):
+        return draw(own)
+    if draw(st.booleans()):
+        return (draw(awaiting), *draw(own))
+    return ("ldr", "flag"), ("if", 1, draw(own), ())
+
+
 waking = of((), (), (("sev",),))
 
 
@@ -193,6 +226,8 @@ def _piece(draw: st.DrawFn, role: st.SearchStrategy[Steps], most: int) -> Steps:
 PROTOCOL = (_changer(), _leaver(), fragment)
 """Who does what where one CPU changes tables and the others keep out of the way."""
 ANYTHING = (_program(), _program(), _program())
+STORES = (_batch(), _watcher(), _watcher())
+"""One CPU stores to many descriptors before a DSB, the others are elsewhere."""
 CROWD = (_short(), _short(), _short())
 """Many CPUs, each of which does little."""
 
@@ -240,6 +275,8 @@ def _entries(draw: st.DrawFn) -> tuple[tuple[str, str], ...]:
         entries["pte x"], entries["pte y"] = draw(
             of(("inv", "new"), ("cont x", "cont y"), ("private", "inv"), ("old", "new"))
         )
+    if draw(sometimes(3)):
+        entries["pte z"] = "third"
     if draw(sometimes(2)):
         entries["pblock"] = draw(of("old", "spare"))
     return tuple(entries.items())
@@ -248,10 +285,12 @@ def _entries(draw: st.DrawFn) -> tuple[tuple[str, str], ...]:
 @st.composite
 def systems(draw: st.DrawFn) -> System:
     """A small system."""
-    cast = draw(st.sampled_from(CASTS))
+    roles = draw(st.sampled_from((ANYTHING, STORES, PROTOCOL, STORES, PROTOCOL, STORES, CROWD)))
+    cast = draw(st.sampled_from(CASTS if roles is not STORES else ((0, 1), (0, 1), (0, 1, 1))))
     most = STEPS_MAX[len(cast)] if len(cast) == 2 else draw(st.integers(1, STEPS_MAX[len(cast)]))
-    roles = draw(st.sampled_from((ANYTHING, PROTOCOL, PROTOCOL, CROWD)))
-    programs = tuple(draw(_piece(roles[n], most)) for n in range(max(cast) + 1))
+    programs = tuple(
+        draw(_piece(roles[n], most if roles is not STORES else 8)) for n in range(max(cast) + 1)
+    )
     if not draw(sometimes(6)):
         programs = _answered(programs)
     cnp = draw(sometimes(5))
@@ -262,6 +301,8 @@ def systems(draw: st.DrawFn) -> System:
     symbols = draw(named) | {"flag": draw(of(*CALLED))} if draw(sometimes(2)) else {}
     hardware = draw(sometimes(6))
     entries = draw(_entries())
+    if roles is STORES and draw(st.booleans()):
+        entries = (("pte x", "cont x"), ("pte y", "cont y"), ("pte z", "third"))
     # What is to stay mapped has to be so at the start.
     mapped = ("pte x", "inv") not in entries
     known = [name for name in PROPERTIES[:-1] if mapped or name != "fault"]
@@ -269,7 +310,9 @@ def systems(draw: st.DrawFn) -> System:
     always = draw(of(("conflict",), ("conflict",), ()))
     return System(
         programs,
-        tuple(Member(n, has[n]._replace(tlb=int(cnp))) for n in cast),
+        tuple(
+            Member(n, has[n]._replace(tlb=int(cnp)), away=roles is STORES and n > 0) for n in cast
+        ),
         upper=draw(sometimes(2)),
         deep=draw(sometimes(5)),
         cnp=cnp,

@@ -27,7 +27,15 @@ CODE, VECTORS = 12, 13
 """Pages that instructions are fetched from."""
 
 WORDS = {"flag": 5 * W, "flag2": 5 * W + 1, "count": 5 * W + 2, "turn": 5 * W + 3}
-SLOTS = {"ptable": ROOT, "pblock": ROOT + 2, "pte x": PTES, "pte y": PTES + 1, "ptop": TOP}
+SLOTS = {
+    "ptable": ROOT,
+    "pblock": ROOT + 2,
+    "pte x": PTES,
+    "pte y": PTES + 1,
+    "pte z": PTES + 2,
+    "pte spare": SPARE,
+    "ptop": TOP,
+}
 DESCRIPTORS: dict[str, Descriptor] = {
     "inv": INV,
     "old": leaf(8),
@@ -73,6 +81,8 @@ class Member(NamedTuple):
 
     program: int
     features: Features = Features()
+    away: bool = False
+    """It starts in the map that has the tables and flags alone."""
 
 
 class System(NamedTuple):
@@ -132,6 +142,13 @@ class System(NamedTuple):
         return Regime((self.live,), (Ttbr(NONE),), (Tcr(bits, 0, a1=False, epd1=True),))
 
     @property
+    def elsewhere(self) -> Regime:
+        """The registers of a CPU that starts out of the live map."""
+        return self.regime.written(
+            "ttbr1" if self.upper else "ttbr0", self.names["away"], at_once=True
+        )
+
+    @property
     def tables(self) -> dict[int, tuple[Descriptor, ...]]:
         """Every table as it starts."""
         code = leaf(CODE, ROX)
@@ -187,8 +204,15 @@ class System(NamedTuple):
         return Setup(
             geometry=SCALED4,
             cpus=tuple(
-                CpuSetup(program, self.regime, programs[n], features, pc, vbar)
-                for n, features in self.members
+                CpuSetup(
+                    program,
+                    self.elsewhere if away else self.regime,
+                    programs[n],
+                    features,
+                    pc,
+                    vbar,
+                )
+                for n, features, away in self.members
             ),
             tables=self.tables,
             properties=(*map(self.promise, self.properties), check.terminates),
@@ -224,9 +248,10 @@ def shown(system: System) -> str:
         for name, value in system._asdict().items()
         if name not in ("programs", "members") and value != getattr(usual, name)
     ]
-    for number, (index, features) in enumerate(system.members):
+    for number, (index, features, away) in enumerate(system.members):
+        where = "away " if away else ""
         given = {k: v for k, v in features._asdict().items() if v != getattr(Features(), k)}
-        lines.append(f"cpu{number}: program {index} {given or ''}".rstrip())
+        lines.append(f"cpu{number}: program {index} {where}{given or ''}".rstrip())
     for index, steps in enumerate(system.programs):
         lines.append(f"program {index}:")
         lines += [f"    {step!r}," for step in steps]

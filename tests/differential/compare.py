@@ -8,16 +8,19 @@ happen.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import permutations, product
 from typing import Any, NamedTuple
 
 from simbbm.arm64.machine import Arm64
+from simbbm.arm64.rows import State
 from simbbm.arm64.state import Machine
 from simbbm.check.verdict import Verdict
 from simbbm.core.system import Move
 from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import NO_LIMITS
 from simbbm.explore.search.prove import Proof, Prover
+from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.differential.oracle import (
@@ -46,6 +49,8 @@ class Compared(NamedTuple):
     ways: frozenset[Way]
     reduced: bool
     """A search with all reductions met fewer states."""
+    drained: bool
+    """In some state one drain was enough (`drains`)."""
 
 
 class Known(NamedTuple):
@@ -71,6 +76,8 @@ class Searched(NamedTuple):
     alike: tuple[tuple[int, ...], ...]
     whole: bool
     """Without persistent sets."""
+    drained: bool
+    """In some state one drain was enough, where the CPU has other moves."""
 
 
 def compare(scenario: Scenario, params: Mapping[str, Any] = {}, limit: int = 3_000) -> Compared:
@@ -78,15 +85,16 @@ def compare(scenario: Scenario, params: Mapping[str, Any] = {}, limit: int = 3_0
     known = known_of(Model(scenario, params).system, limit)
     states = fewest = len(known.everything.edges)
     alike: tuple[tuple[int, ...], ...] = ()
+    drained = False
     for mode, (symmetry, ample) in MODES.items():
         if mode == "both" and not alike:
             continue  # There is nothing but persistent sets.
         found = searched(scenario, params, symmetry=symmetry, ample=ample)
         alike = found.alike if symmetry else alike
         _same(mode, known, found)
-        fewest = min(fewest, len(found.states))
+        fewest, drained = min(fewest, len(found.states)), drained or found.drained
     _same_verdict(scenario, params, known)
-    return Compared(states, frozenset(known.ways), fewest < states)
+    return Compared(states, frozenset(known.ways), fewest < states, drained)
 
 
 def known_of(system: Arm64, limit: int) -> Known:
@@ -119,7 +127,17 @@ def searched(
         [states[i] for part in fair or () for i in sorted(part)],
         attempt.space.symmetry.classes,
         attempt.space.ample is None,
+        any(map(partial(_drains, attempt.space), one.states)),
     )
+
+
+def _drains(space: ReducedSystem, state: State) -> bool:
+    """Whether a search takes one drain here, and leaves out other moves of its CPU."""
+    rows = space.rows.rows(state)
+    cpu = space.chosen(state, rows)
+    if cpu is None or space.ample is None:
+        return False
+    return len(space.ample.enough(state, cpu)) < len(rows[cpu].steps)
 
 
 def _same(mode: str, known: Known, found: Searched) -> None:

@@ -11,11 +11,14 @@ from typing import Any, NamedTuple
 import pytest
 
 from simbbm.arm64 import footprints
+from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.footprints import Kind, is_own
 from simbbm.arm64.rows import CPUS, FAILURE, MEMORY, Row, Rows, State, Step
+from simbbm.arm64.translation.memory import Memory
+from simbbm.core.program import Op
 from simbbm.core.system import Cell, Move
-from simbbm.explore.search import persistent_sets
+from simbbm.explore.search import drains, persistent_sets
 from simbbm.explore.search.persistent_sets import PersistentSets
 from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.explore.search.standing import Future, Standing
@@ -147,6 +150,59 @@ def goes_round_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(persistent_sets, "_returns", never)
 
 
+Follow = Callable[..., drains.Path | None]
+
+
+def _drains_first(patch: pytest.MonkeyPatch, wrong: Callable[[Follow], Follow]) -> None:
+    """Put a wrong path in the place of `drains.path`."""
+    patch.setattr(drains, "path", wrong(drains.path))
+
+
+def drains_before_others_look(patch: pytest.MonkeyPatch) -> None:
+    """What a program stores until its DSB, and loads, is thought to be nobody else's."""
+
+    def wrong(path: Follow) -> Follow:
+        def alone(*args: Any) -> drains.Path | None:
+            found = path(*args)
+            return found and found._replace(stored={}, loaded=frozenset())
+
+        return alone
+
+    _drains_first(patch, wrong)
+
+
+def drains_before_tlbis(patch: pytest.MonkeyPatch) -> None:
+    """A TLBI that arrives before a drain is thought to do what it does after it."""
+
+    def wrong(path: Follow) -> Follow:
+        def deaf(
+            shared: Shared, pe: CpuState, memory: Memory, moves: tuple[Move, ...]
+        ) -> drains.Path | None:
+            return path(shared, shared.cpus.change(pe, pending_tlbis=()), memory, moves)
+
+        return deaf
+
+    _drains_first(patch, wrong)
+
+
+def drains_whatever_is_linked(patch: pytest.MonkeyPatch) -> None:
+    """A store to a table is thought to commute with one that links the table."""
+
+    def always(*_: Any) -> bool:
+        return True
+
+    patch.setattr(drains, "_is_harmless", always)
+
+
+def drains_before_any_dsb(patch: pytest.MonkeyPatch) -> None:
+    """A DSB of loads is thought to wait for stores."""
+
+    def is_dsb(op: Op) -> bool:
+        return op.mnemonic.startswith("dsb")
+
+    patch.setattr(drains, "_waits_for_stores", is_dsb)
+
+
 DSB, ISB = ("dsb", "ish"), ("isb",)
 LEAVE = (("msr", "ttbr", "away"), ISB, ("tlbi", "vmalle1"), ("dsb", "nsh"), ISB)
 FLUSH = (("tlbi", "vmalle1is"), DSB)
@@ -154,6 +210,10 @@ CHANGE = (("str", "pte x", "inv"), DSB, *FLUSH, ("str", "pte x", "new"), DSB)
 TWO = (Member(0), Member(1))
 THREE = (Member(0), Member(1), Member(1))
 SAW = (("ldr", "flag"), ("panic_if", (1, 1)))
+OUTSIDE = (Member(0), Member(1, away=True))
+"""The second CPU sees tables and flags alone."""
+BOTH = (("str", "count", 1), ("str", "turn", 1))
+TOLD = (("await", "flag", 1), ("ldr", "count"))
 POLL = (("until", 1, (("ldr", "flag"),)),)
 
 PLANTED = {
@@ -171,4 +231,32 @@ PLANTED = {
         forgets_who_walks, System(((*LEAVE, ("str", "pte x", "inv")), (("ldr", "x"),)), TWO)
     ),
     "rounds": Planted(goes_round_alone, System(((("nop",), ("panic_if",)), POLL), TWO)),
+    "drains before others look": Planted(
+        drains_before_others_look,
+        System(((*BOTH, ("str", "flag", 1)), TOLD), OUTSIDE, properties=()),
+    ),
+    "drains before TLBIs": Planted(
+        drains_before_tlbis,
+        System(
+            (
+                (
+                    ("str", "pte x", "new"),
+                    ("str", "count", 1),
+                    ("str", "flag", 1),
+                    *(DSB, ("await", "flag2", 1), ISB, ("ldr", "x")),
+                ),
+                (("await", "flag", 1), *FLUSH, ("str", "flag2", 1)),
+            ),
+            OUTSIDE,
+            properties=(),
+        ),
+    ),
+    "drains whatever is linked": Planted(
+        drains_whatever_is_linked,
+        System(((("str", "pte spare", "new"), ("str", "pblock", "spare")), (("nop",),)), OUTSIDE),
+    ),
+    "drains before any DSB": Planted(
+        drains_before_any_dsb,
+        System(((*BOTH, ("dsb", "ishld"), ("str", "flag", 1)), TOLD), OUTSIDE, properties=()),
+    ),
 }

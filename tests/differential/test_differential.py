@@ -55,7 +55,10 @@ def test_a_search_that_overlooks_states_shows(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_random_systems_agree() -> None:
-    """Deterministic; at least a fifth violates something, and half is really reduced."""
+    """Deterministic; at least a fifth violates something, and half is really reduced.
+
+    In a tenth some drain alone was enough.
+    """
     tally = Counter[str]()
     found = [round_of(seed, tally, states=150) for seed in range(14)]
 
@@ -63,3 +66,4 @@ def test_random_systems_agree() -> None:
     assert tally["compared"] >= 80
     assert tally["violated"] * 5 >= tally["compared"]
     assert tally["reduced"] * 2 >= tally["compared"]
+    assert tally["drained"] * 10 >= tally["compared"]

@@ -61,7 +61,7 @@ from simbbm.arm64.footprints import EVERY_PENDING_TLBIS, Kind, cpu_footprint, is
 from simbbm.arm64.rows import CPUS, MEMORY, Row, Rows, State, Step
 from simbbm.arm64.symmetry import Symmetry
 from simbbm.core.system import Cell, Move
-from simbbm.explore.search.drains import Drains
+from simbbm.explore.search import drains
 from simbbm.explore.search.standing import Future, Standing
 
 MAX_LOOKAHEAD = 10_000
@@ -98,7 +98,6 @@ class PersistentSets:
         self.rows = rows
         self.system = rows.system
         self.standing = Standing(rows, symmetry)
-        self.drains = Drains(self.system.shared)
         cpus = len(self.system.spec.cpus)
         self.everybody = (1 << cpus) - 1
         self.most = MAX_LOOKAHEAD << max(0, cpus - 3)
@@ -157,14 +156,14 @@ class PersistentSets:
             reads -= {EVERY_PENDING_TLBIS}
         writes, enough = found.writes, tuple(range(len(row.moves)))
         if free and self.system.judged.monotone:
-            path = self.drains.path(own, memory, row.moves)
+            path = drains.path(self.system.shared, own, memory, row.moves)
             if path is not None:
                 first = next(k for k, move in enumerate(row.moves) if move.kind == DRAIN)
                 enough = (first,)
-                table = self.system.spec.geometry.table
-                reads |= {(Kind.WORD, word) for word, _ in path.loads}
+                bases = {self.system.spec.geometry.table(word) for word in path.stored}
+                reads |= {(Kind.WORD, word) for word in path.loaded}
                 writes |= {(Kind.WORD, word) for word in path.stored}
-                writes |= {(Kind.TABLE, table(word)) for word in path.stored}
+                writes |= {(Kind.TABLE, at) for at in bases if at in memory.tables.by_address}
         return Notes((self._mask(reads), self._mask(writes)), free, enough)
 
     def _mask(self, cells: frozenset[Cell]) -> int:
