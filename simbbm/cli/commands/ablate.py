@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from simbbm import discovery
+from simbbm.campaign.ablations import Ablated, Wanted, ablations, left
 from simbbm.changes import Change
 from simbbm.cli.ablate_columns import Columns
 from simbbm.cli.exits import Exit, worst
@@ -22,13 +23,12 @@ from simbbm.cli.options import (
     examples,
     ids_argument,
     parameters_option,
+    search_jobs_option,
     witness_dir_option,
 )
-from simbbm.cli.verdicts import keep, show_command, shown
+from simbbm.cli.verdicts import show_command, shown, warn_of_unwritten
 from simbbm.core.errors import UsageError
-from simbbm.explore.counterexample.ablate import Ablation, Ablator
-from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
-from simbbm.explore.search.prove import counterexample_of
+from simbbm.explore.counterexample.ablate import Ablator
 from simbbm.host.terminal import complain, echo, style
 from simbbm.model import Model
 from simbbm.report.rows import PAIR, AblationRow, encode
@@ -47,7 +47,7 @@ COLOURS = {"load-bearing": "red", "redundant": "green", "inconclusive": "yellow"
         "simbbm ablate linear_map_split::good",
         "simbbm ablate linear_map_split::good -p cpus=2 -p layout=pmd --explain",
         "simbbm ablate mine.py::good --as markdown",
-        "simbbm ablate linear_map_split::good idmap::good smt::good -p cpus=2",
+        "simbbm ablate linear_map_split::good idmap::good smt::good -p cpus=2 -j 2",
     ),
 )
 @ids_argument
@@ -63,6 +63,7 @@ COLOURS = {"load-bearing": "red", "redundant": "green", "inconclusive": "yellow"
     help="How the answer looks.",
 )
 @click.option("--max-seconds", type=Duration(), help="Give up on what is left after this long.")
+@search_jobs_option
 @witness_dir_option
 @html_option
 @common
@@ -74,6 +75,7 @@ def command(
     explain: bool,
     form: str,
     max_seconds: float | None,
+    jobs: int | None,
     witness_dir: Path,
     html: Path | None,
     as_json: bool,
@@ -90,7 +92,7 @@ def command(
     if several and explain:
         raise UsageError("--explain goes with one scenario", "or with --json")
     end = None if max_seconds is None else monotonic() + max_seconds
-    ablators = [Ablator(Model(s, dict(given)), _left(end)) for s in scenarios]
+    ablators = [Ablator(Model(s, dict(given)), left(end)) for s in scenarios]
     for ablator in ablators:
         _warn_of_a_mutant(ablator)
     page = (
@@ -101,12 +103,12 @@ def command(
     report = HtmlReport(html, "ablate", log_format=log_format)
     counts = Counter[str]()
     kept = Counterexamples(witness_dir)
+    asked = Asked(end, jobs, witness_dir, pairs)
     try:
         for ablator in ablators:
-            for ablation in _ablations(ablator, end, pairs=pairs):
-                counts[ablation.result] += 1
-                own = kept.of(ablation)
-                row = _row(ablator.model.scenario, ablation, own)
+            for row, own in _ablations(ablator, asked):
+                counts[row.result] += 1
+                kept.note(own)
                 page.add(row, own)
                 report.add(row, own)
         missing = "" if all(ablator.complete for ablator in ablators) else NO_TIME
@@ -116,6 +118,16 @@ def command(
     page.end(counts, missing)
     kept.say(as_json=as_json)
     return worst([code, *report.write(missing)])
+
+
+class Asked(NamedTuple):
+    """What the command line asks for, whatever the scenario."""
+
+    end: float | None
+    """When it has to be over, in seconds of the monotonic clock."""
+    jobs: int | None
+    witness_dir: Path
+    pairs: bool
 
 
 def _found(scenario_id: str) -> Scenario:
@@ -146,16 +158,14 @@ class Counterexamples:
         self.written: set[Path] = set()
         self.unwritten = 0
 
-    def of(self, ablation: Ablation) -> Kept | None:
-        """Keep the counterexample of a change, if it has one."""
-        if ablation.model is None or ablation.proof is None:
-            return None
-        witness = counterexample_of(ablation.model, ablation.proof)
-        kept = keep(witness, self.folder) if witness else None
-        if kept and kept.path:
+    def note(self, kept: Kept | None) -> None:
+        """Note what became of the counterexample of a change, if it has one."""
+        if kept is None:
+            return
+        warn_of_unwritten(kept)
+        if kept.path:
             self.written.add(kept.path)
-        self.unwritten += kept is not None and kept.path is None
-        return kept
+        self.unwritten += kept.path is None
 
     def say(self, *, as_json: bool) -> None:
         """Say where they are; rows of JSON have the path of each."""
@@ -170,44 +180,23 @@ class Counterexamples:
         echo(f"  simbbm witness{folder}")
 
 
-def _ablations(ablator: Ablator, end: float | None, *, pairs: bool) -> Iterator[Ablation]:
+def _ablations(ablator: Ablator, asked: Asked) -> Iterator[Ablated]:
     """Every single change, and then pairs, as long as there is time."""
     spared: list[Change] = []
-    for change in ablator.singles():
-        ablation = _in_time(ablator, end, change)
-        if ablation.result == "redundant":
+    singles = ablator.singles()
+    for change, found in zip(singles, _side_by_side(ablator, singles, asked), strict=True):
+        if found.row.result == "redundant":
             spared.append(change)
-        yield ablation
-    if pairs:
-        for pair in ablator.pairs(spared):
-            yield _in_time(ablator, end, *pair)
+        yield found
+    if asked.pairs:
+        yield from _side_by_side(ablator, ablator.pairs(spared), asked)
 
 
-def _in_time(ablator: Ablator, end: float | None, *changes: Change) -> Ablation:
-    ablator.limits = _left(end)
-    return ablator.ablate(*changes)
-
-
-def _left(end: float | None) -> Limits:
-    return NO_LIMITS if end is None else Limits(seconds=max(0.0, end - monotonic()))
-
-
-def _row(scenario: Scenario, ablation: Ablation, kept: Kept | None) -> AblationRow:
-    proof = ablation.proof
-    return AblationRow(
-        scenario=scenario.id,
-        params=ablation.params,
-        step=PAIR.join(change.step.replace("#1", "") for change in ablation.changes),
-        change=PAIR.join(change.change for change in ablation.changes),
-        result=ablation.result,
-        verdict=proof.verdict if proof else None,
-        property=proof.property if proof else None,
-        length=len(proof.run) if proof and proof.run is not None else None,
-        witness=str(kept.path) if kept and kept.path else None,
-        token=kept.token if kept else None,
-        why=ablation.why or None,
-        states=proof.states if proof else None,
-    )
+def _side_by_side(
+    ablator: Ablator, every: Iterable[Change | tuple[Change, Change]], asked: Asked
+) -> Iterator[Ablated]:
+    tasks = (ablator.task(*((c,) if isinstance(c, Change) else c)) for c in every)
+    return ablations([Wanted(task, asked.end, asked.witness_dir) for task in tasks], asked.jobs)
 
 
 class Page:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -29,6 +30,7 @@ from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
 from simbbm.explore.search.prove import Proof, Prover
 from simbbm.model import Model
+from simbbm.scenario import Scenario
 
 WINDOW = 4
 """Operations in flight where an acquire is made relaxed: in order, it would make no difference."""
@@ -37,6 +39,18 @@ UNKNOWN_AS_IT_IS = "it fails, and whether it fails without the change too is not
 
 NOT_STEPS = ("nop", "forget_events")
 """Operations that do nothing."""
+
+
+class Task(NamedTuple):
+    """Changes of a scenario, to be searched together; can be sent to another process."""
+
+    scenario: str
+    """Its id."""
+    params: dict[str, Any]
+    changes: tuple[Change, ...]
+    complete: bool
+    """Whether it is known that the scenario holds as it is (`Ablator.complete`)."""
+    limits: Limits
 
 
 class Ablation(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,44 +107,53 @@ class Ablator:
         """Two removals at a time, of steps that can be spared one at a time."""
         yield from combinations([c for c in redundant if c.change == REMOVE], 2)
 
+    def task(self, *changes: Change) -> Task:
+        """What has to be searched to find out about changes that are made together."""
+        params = dict(self.model.params)
+        if params.get("window") == 1 and any(_is_acquire(c, self.automaton) for c in changes):
+            params["window"] = WINDOW
+        return Task(self.model.scenario.id, params, changes, self.complete, self.limits)
+
     def ablate(self, *changes: Change) -> Ablation:
         """Change the scenario, and search it."""
-        changed, params = self.model.scenario, dict(self.model.params)
-        for change in changes:
-            changed = changed.changed(change)
-            if _is_acquire(change, self.automaton) and params.get("window") == 1:
-                params["window"] = WINDOW
-        model = None
-        try:
-            model = Model(changed, params)
-            proof = Prover(model, self.limits, doubtful=True).prove()
-        except EditError:
-            raise  # There is no such step: that says nothing of the program.
-        except ScenarioError as error:
-            observed = any(_observes(change.step) for change in changes)
-            what = "its value" if observed else "it"
-            return Ablation(
-                changes=changes,
-                result="load-bearing",
-                why=f"the program cannot go on without {what}: {error.message}",
-                params=params,
-                model=model,
-                proof=None,
-            )
-        result = {"PROVED": "redundant", "INCONCLUSIVE": "inconclusive"}.get(
-            proof.verdict, "load-bearing"
-        )
-        why = proof.message
-        if result == "load-bearing" and not self.complete:
-            result, why = "inconclusive", f"{UNKNOWN_AS_IT_IS}: {why}"
+        return ablate(self.model.scenario, self.task(*changes))
+
+
+def ablate(scenario: Scenario, task: Task) -> Ablation:
+    """Change a scenario, the one that the task names, and search it."""
+    changed, model = scenario, None
+    for change in task.changes:
+        changed = changed.changed(change)
+    try:
+        model = Model(changed, task.params)
+        proof = Prover(model, task.limits, doubtful=True).prove()
+    except EditError:
+        raise  # There is no such step: that says nothing of the program.
+    except ScenarioError as error:
+        observed = any(_observes(change.step) for change in task.changes)
+        what = "its value" if observed else "it"
         return Ablation(
-            changes=changes,
-            result=result,
-            why=why,
-            params=params,
+            changes=task.changes,
+            result="load-bearing",
+            why=f"the program cannot go on without {what}: {error.message}",
+            params=task.params,
             model=model,
-            proof=proof,
+            proof=None,
         )
+    result = {"PROVED": "redundant", "INCONCLUSIVE": "inconclusive"}.get(
+        proof.verdict, "load-bearing"
+    )
+    why = proof.message
+    if result == "load-bearing" and not task.complete:
+        result, why = "inconclusive", f"{UNKNOWN_AS_IT_IS}: {why}"
+    return Ablation(
+        changes=task.changes,
+        result=result,
+        why=why,
+        params=task.params,
+        model=model,
+        proof=proof,
+    )
 
 
 def _check_programs(model: Model) -> None:

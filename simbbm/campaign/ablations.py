@@ -1,0 +1,106 @@
+"""Ablations as rows: one after another in this process, or side by side in workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from time import monotonic
+from typing import NamedTuple
+
+from simbbm import discovery
+from simbbm.explore.counterexample.ablate import Ablation, Task, ablate
+from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
+from simbbm.explore.search.prove import counterexample_of
+from simbbm.explore.witness.kept import Kept, keep
+from simbbm.report.rows import PAIR, AblationRow
+
+
+class Wanted(NamedTuple):
+    """Changes to be searched until a certain time, and where a counterexample is kept."""
+
+    task: Task
+    end: float | None
+    """In seconds of the machine's monotonic clock, which its processes have in common."""
+    witness_dir: Path
+
+    def __str__(self) -> str:
+        return f"{self.task.scenario} without {_step(self.task)}"
+
+
+class Ablated(NamedTuple):
+    """The answer, and its counterexample."""
+
+    row: AblationRow
+    kept: Kept | None
+
+
+def left(end: float | None) -> Limits:
+    """The limits of a search that has to be over at a certain time."""
+    return NO_LIMITS if end is None else Limits(seconds=max(0.0, end - monotonic()))
+
+
+def ablations(every: Sequence[Wanted], jobs: int | None) -> Iterator[Ablated]:
+    """Yield the answers in order; `jobs` None: as many at a time as there are cores.
+
+    Ctrl-C raises KeyboardInterrupt.
+    """
+    if jobs == 1 or len(every) < 2:
+        yield from map(ablated, every)
+        return
+    # asyncio and multiprocessing take longer to import than many a search.
+    from simbbm.campaign.processes import available_cpus  # noqa: PLC0415
+    from simbbm.campaign.tasks import SideBySide  # noqa: PLC0415
+
+    yield from SideBySide(ablated, _unanswered, every, jobs or available_cpus())
+
+
+def ablated(wanted: Wanted) -> Ablated:
+    """Make one search, and keep its counterexample."""
+    task = wanted.task._replace(limits=left(wanted.end))
+    ablation = ablate(discovery.find(task.scenario), task)
+    kept = _kept(ablation, wanted.witness_dir)
+    proof = ablation.proof
+    return Ablated(
+        AblationRow(
+            scenario=task.scenario,
+            params=ablation.params,
+            step=_step(task),
+            change=PAIR.join(change.change for change in task.changes),
+            result=ablation.result,
+            verdict=proof.verdict if proof else None,
+            property=proof.property if proof else None,
+            length=len(proof.run) if proof and proof.run is not None else None,
+            witness=str(kept.path) if kept and kept.path else None,
+            token=kept.token if kept else None,
+            why=ablation.why or None,
+            states=proof.states if proof else None,
+        ),
+        kept,
+    )
+
+
+def _kept(ablation: Ablation, folder: Path) -> Kept | None:
+    if ablation.model is None or ablation.proof is None:
+        return None
+    witness = counterexample_of(ablation.model, ablation.proof)
+    return keep(witness, folder) if witness else None
+
+
+def _step(task: Task) -> str:
+    return PAIR.join(change.step.replace("#1", "") for change in task.changes)
+
+
+def _unanswered(wanted: Wanted, why: str, *, interrupted: bool) -> Ablated:
+    """The answer for changes whose worker was lost while it searched."""
+    if interrupted:
+        raise KeyboardInterrupt
+    task = wanted.task
+    row = AblationRow(
+        scenario=task.scenario,
+        params=task.params,
+        step=_step(task),
+        change=PAIR.join(change.change for change in task.changes),
+        result="inconclusive",
+        why=why,
+    )
+    return Ablated(row, None)
