@@ -258,7 +258,3 @@ class Rows:
             return False
         fine.update(state[CPUS:])
         return True
-
-    def problem(self, state: State) -> Problem | None:
-        """The first property that fails."""
-        return None if self.fine(state) else self.system.problem(self.machine(state))

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from simbbm.explore.counterexample.ablate import Ablator
+from simbbm.campaign import ablations, tasks
+from simbbm.campaign.tasks import SideBySide
+from simbbm.explore.counterexample.ablate import Ablation, Task, ablate
+from simbbm.report.rows import PAIR
+from simbbm.scenario import Scenario
 from tests.cli.commandline import Cli
 
 MINIMAL = "bbm_minimal::good"
@@ -52,20 +58,49 @@ def test_no_time_is_inconclusive(simbbm: Cli) -> None:
 
 
 def test_ctrl_c_keeps_what_was_found(simbbm: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    ablate = Ablator.ablate
     seen: list[object] = []
 
-    def interrupted(self: Ablator, *changes: object) -> object:
-        seen.append(changes)
+    def interrupted(scenario: Scenario, task: Task) -> Ablation:
+        seen.append(task)
         if len(seen) == 3:
             raise KeyboardInterrupt
-        return ablate(self, *changes)  # type: ignore[arg-type]
+        return ablate(scenario, task)
 
-    monkeypatch.setattr(Ablator, "ablate", interrupted)
-    shown = simbbm.ok("ablate", MINIMAL, code=130)
+    monkeypatch.setattr(ablations, "ablate", interrupted)
+    shown = simbbm.ok("ablate", MINIMAL, "-j", "1", code=130)
 
     assert "2 changes: " in shown
     assert "interrupted: the rest was not looked at." in shown
+
+
+def test_the_number_of_workers_changes_nothing(simbbm: Cli) -> None:
+    """With pairs, which are known when the single changes are."""
+    alone, two = (simbbm.rows("ablate", MINIMAL, "--pairs", "-j", jobs) for jobs in "12")
+
+    assert any(PAIR in row["step"] for row in alone)
+    assert alone == two
+
+
+def test_a_change_whose_worker_was_lost_is_not_answered(
+    simbbm: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class LosesTheSecond(SideBySide[Any, Any]):
+        """Workers of which the second is killed, and the fourth is never heard of again."""
+
+        def __iter__(self) -> Iterator[Any]:
+            for number, task in enumerate(self._tasks):
+                lost = number in (1, 3)
+                yield (
+                    self._unanswered(task, "killed", interrupted=number == 3)
+                    if lost
+                    else (ablations.ablated(task))
+                )
+
+    monkeypatch.setattr(tasks, "SideBySide", LosesTheSecond)
+    rows = simbbm.rows("ablate", MINIMAL, "-j", "2", code=130)
+
+    assert [row["result"] == "inconclusive" for row in rows] == [False, True, False]
+    assert rows[1]["why"] == "killed"
 
 
 def test_what_a_program_cannot_go_on_without_is_said(simbbm: Cli) -> None:
