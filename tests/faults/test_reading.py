@@ -84,8 +84,9 @@ ALLOWED = {
     "new.py": "the template is ours",
     "guide.py": "so are the pages",
     "rules.py": "one of which it reads",
-    "page.py": "and what a page is put together from",
-    "breadth_first.py": "the kernel's, about this process",
+    "document.py": "and what a page is put together from",
+    "remembered.py": "simbbm's own sources, which its answers depend on",
+    "memory.py": "the kernel's, about this process",
     "completion.py": "bash's",
 }
 

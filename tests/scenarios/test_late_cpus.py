@@ -106,7 +106,7 @@ def test_a_cpu_that_is_refused_is_refused_in_every_run_that_goes_well() -> None:
 def test_the_guide_says_what_its_commands_answer() -> None:
     """Every `simbbm explore` of the page, with the verdict that stands behind it."""
     page = pages()["late_cpu"]
-    told = re.findall(r"simbbm explore (\S+)\s+# .*?(PROVED|VIOLATED:\w+)", page)
+    told = re.findall(r"\$ simbbm explore (\S+)\n\S+: (PROVED|VIOLATED:\w+)", page)
 
     assert len(told) == 8
     for name, verdict in told:

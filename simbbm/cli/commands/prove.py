@@ -33,6 +33,7 @@ from simbbm.explore.every_n.prove import VIEWS, EveryN, ProverForAll
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.prove import counterexample_of
 from simbbm.explore.witness.kept import Kept
+from simbbm.host import writing
 from simbbm.model import Model
 from simbbm.report.rows import VerdictRow
 from simbbm.scenario import Scenario
@@ -134,9 +135,9 @@ def _written(scenario: Scenario, params: Mapping[str, Any], answer: EveryN, path
     assert answer.closed is not None
     content = pack(certificate_of(answer.closed, scenario.id, params))
     try:
-        path.write_bytes(content)
+        writing.write(path, content)
     except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
+        raise UsageError(f"{path}: {writing.reason(error)}") from None
     return path.absolute()
 
 

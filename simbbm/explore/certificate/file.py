@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from simbbm.core.errors import UsageError
+from simbbm.host import reading
+
+T = TypeVar("T")
 
 VERSION = 1
 BEGINS = b"simbbm certificate\n"
 BYTES_MAX = 64 << 20
-"""Of a certificate that is read, packed or not."""
+"""Of what a certificate unpacks to; packed it is no larger than any file that is read."""
 
 Index = Annotated[int, msgspec.Meta(ge=0, lt=1 << 24)]
 Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
@@ -62,11 +65,7 @@ def pack(certificate: Certificate) -> bytes:
 def read(path: Path) -> Certificate:
     """Read a certificate; UsageError, with the reason, if it is none."""
     hint = "simbbm prove ID --certificate FILE writes one"
-    try:
-        with path.open("rb") as file:
-            packed = file.read(BYTES_MAX + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror or error}") from None
+    packed = reading.content(path)
     if not packed.startswith(BEGINS):
         raise UsageError(f"{path}: no certificate of simbbm", hint)
     unpacker = zlib.decompressobj()
@@ -74,15 +73,19 @@ def read(path: Path) -> Certificate:
         content = unpacker.decompress(packed[len(BEGINS) :], BYTES_MAX)
     except zlib.error as error:
         raise UsageError(f"{path}: damaged: {error}", hint) from None
-    if len(packed) > BYTES_MAX or not unpacker.eof or unpacker.unused_data:
+    if not unpacker.eof or unpacker.unused_data:
         raise UsageError(f"{path}: cut off, too large, or followed by something", hint)
+    version = _decoded(path, content, _Version, hint).version
+    if version != VERSION:
+        raise UsageError(f"{path}: certificate of version {version}", f"this reads {VERSION}")
+    return _decoded(path, content, Certificate, hint)
+
+
+def _decoded(path: Path, content: bytes, kind: type[T], hint: str) -> T:
     try:
-        version = msgspec.json.decode(content, type=_Version).version
-        if version != VERSION:
-            raise UsageError(f"{path}: certificate of version {version}", f"this reads {VERSION}")
-        return msgspec.json.decode(content, type=Certificate)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise UsageError(f"{path}: no certificate of simbbm: {error}", hint) from None
+        return reading.json(content, kind)
+    except UsageError as error:
+        raise UsageError(f"{path}: no certificate of simbbm: {error.message}", hint) from None
 
 
 class _Version(msgspec.Struct):
