@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -35,6 +36,12 @@ INI = """
 addopts = -n0 -p no:randomly -p no:asyncio
 simbbm_files = models/*.py
 """
+
+
+@pytest.fixture(autouse=True)
+def forgets_mine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests import files of the same name, and these here run pytest in this process."""
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
 
 
 @pytest.fixture

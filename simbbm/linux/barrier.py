@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from simbbm.arm64.ops import Cpu
 from simbbm.core.program import repeat_until, routine
@@ -16,6 +17,13 @@ def equals(value: int, expected: int) -> bool:
     return value == expected
 
 
+def _loaded(value: Any) -> Any:
+    """What a load got; one that an edit left out has nothing, and no program goes on with that."""
+    if value is None:
+        raise TypeError("a load that was left out has no value")
+    return value
+
+
 @routine
 async def cmpwait_relaxed(cpu: Cpu, address: int, value: int) -> None:
     """cmpxchg.h:__cmpwait_relaxed: until the word is, perhaps, no longer `value`.
@@ -25,14 +33,14 @@ async def cmpwait_relaxed(cpu: Cpu, address: int, value: int) -> None:
     """
     await cpu.sevl()
     await cpu.wfe()
-    if await cpu.ldxr(address) == value:
+    if _loaded(await cpu.ldxr(address)) == value:
         await cpu.wfe()
 
 
 @routine
 async def load_acquire_or_wait(cpu: Cpu, address: int, predicate: Predicate, wanted: int) -> bool:
     """One turn: look at the word, and wait if it is not as wanted."""
-    value = await cpu.ldar(address)
+    value = _loaded(await cpu.ldar(address))
     if predicate(value, wanted):
         return True
     await cmpwait_relaxed(cpu, address, value)

@@ -41,6 +41,7 @@ SMALLER = {
     "pytest tests/litmus/test_rows.py -n0": f"pytest {ROOT}/tests/litmus/test_rows.py --co -q -n0",
     "-k NAME": "-k dmb-before-tlbi",
     "check --cross-check": "check bbm_minimal --cross-check",
+    "check --html DIR": "check bbm_minimal --html site",
     "check FILE -p hardware=eager": "check bbm_minimal::good -p hardware=eager",
     "check late_cpu stuck_cpu": "check stuck_cpu",
     "litmus FILE": "litmus told.jsonl",
