@@ -185,9 +185,9 @@ class Rows:
             system.forget_moves()
         value, memory = self.cpus.parts[k[0]], self.memories.parts[k[1]]
         moves = system.moves_of(value, memory, cpu, owed=owed)
-        return Row(moves, tuple([self._step(move, k[1]) for move in moves]))
+        return Row(moves, tuple([self._step(move, *k) for move in moves]))
 
-    def _step(self, move: Move, before: int) -> Step:
+    def _step(self, move: Move, mover: int, before: int) -> Step:
         effect, system = move.effect, self.system
         assert isinstance(effect, Effect)
         memory = self.memories.parts[before]
@@ -199,10 +199,10 @@ class Rows:
             return *step, partial(self._react_together, move)
         if effect.write is None and effect.tlbi is None and not effect.sev:
             return *step, None
-        reactions = []
+        reactions: list[dict[int, int]] = []
         for number in range(len(system.spec.cpus)):
             if number == move.cpu:
-                reactions.append(Reaction(lambda _, to=step[0]: to))  # type: ignore[misc]
+                reactions.append({mover: step[0]})
                 continue
             # Only a TLBI tells CPUs of one value apart, by their numbers.
             event = before, effect[1:4], (move.cpu, number) if effect.tlbi else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from simbbm import discovery
 from simbbm.explore.counterexample.ablate import Ablation, Task, ablate
@@ -60,22 +60,25 @@ def ablated(wanted: Wanted) -> Ablated:
     ablation = ablate(discovery.find(task.scenario), task)
     kept = _kept(ablation, wanted.witness_dir)
     proof = ablation.proof
-    return Ablated(
-        AblationRow(
-            scenario=task.scenario,
-            params=ablation.params,
-            step=_step(task),
-            change=PAIR.join(change.change for change in task.changes),
-            result=ablation.result,
-            verdict=proof.verdict if proof else None,
-            property=proof.property if proof else None,
-            length=len(proof.run) if proof and proof.run is not None else None,
-            witness=str(kept.path) if kept and kept.path else None,
-            token=kept.token if kept else None,
-            why=ablation.why or None,
-            states=proof.states if proof else None,
-        ),
-        kept,
+    row = _row(
+        task,
+        result=ablation.result,
+        verdict=proof.verdict if proof else None,
+        property=proof.property if proof else None,
+        length=len(proof.run) if proof and proof.run is not None else None,
+        witness=str(kept.path) if kept and kept.path else None,
+        token=kept.token if kept else None,
+        why=ablation.why or None,
+        states=proof.states if proof else None,
+    )
+    return Ablated(row, kept)
+
+
+def _row(task: Task, **found: Any) -> AblationRow:
+    """The row of some changes, with what was found out about them."""
+    change = PAIR.join(change.change for change in task.changes)
+    return AblationRow(
+        scenario=task.scenario, params=task.params, step=_step(task), change=change, **found
     )
 
 
@@ -94,13 +97,4 @@ def _unanswered(wanted: Wanted, why: str, *, interrupted: bool) -> Ablated:
     """The answer for changes whose worker was lost while it searched."""
     if interrupted:
         raise KeyboardInterrupt
-    task = wanted.task
-    row = AblationRow(
-        scenario=task.scenario,
-        params=task.params,
-        step=_step(task),
-        change=PAIR.join(change.change for change in task.changes),
-        result="inconclusive",
-        why=why,
-    )
-    return Ablated(row, None)
+    return Ablated(_row(wanted.task, result="inconclusive", why=why), None)
