@@ -151,7 +151,7 @@ class StaleAccess(NamedTuple):
 class Effect(NamedTuple):
     """The effect of a move: the CPU's next value, and what reaches memory and other CPUs."""
 
-    cpu: CpuState
+    after: CpuState
     write: tuple[int, tuple[Any, ...]] | None = None
     """Words that reach memory: address and values."""
     tlbi: Tlbi | None = None

@@ -91,14 +91,14 @@ def footprint(
                 reads.update(_below(memory, entries[address - base :][: len(words)]))
     # A drain looks at no translation; but by R17b it may end early faults, which tables cause.
     if move.kind != DRAIN or state.features.ets2:
-        for before_or_after in (state, effect.cpu):
+        for before_or_after in (state, effect.after):
             reads.update(tables_in_view(shared, before_or_after, memory))
     if state.features.tlb:
-        both = [mmu for mmu in (state.mmu, effect.cpu.mmu) if shares(mmu.regime)]
+        both = [mmu for mmu in (state.mmu, effect.after.mmu) if shares(mmu.regime)]
         if both:
             reads.add((Kind.TLB, state.features.tlb))
         # What walks of the current tables imply, every CPU that shares them has anyway.
-        if effect.cpu.mmu is not state.mmu and any(mmu.tables or mmu.leaves for mmu in both):
+        if effect.after.mmu is not state.mmu and any(mmu.tables or mmu.leaves for mmu in both):
             writes.add((Kind.TLB, state.features.tlb))
     if effect.sev:
         writes.add(EVENT)

@@ -154,14 +154,14 @@ class Arm64:
 
     def _without_history(self, move: LocalMove) -> LocalMove:
         """The move, without history variables: no step property is judged on this machine."""
-        cpu = move.effect.cpu
+        cpu = move.effect.after
         if (
             cpu.flight is None
             or (window := without_history(cpu.flight.window)) is cpu.flight.window
         ):
             return move
         cpu = self.shared.cpus.change(cpu, flight=cpu.flight.with_window(window))
-        return move._replace(effect=move.effect._replace(cpu=cpu))
+        return move._replace(effect=move.effect._replace(after=cpu))
 
     def forget_moves(self) -> None:
         """Drop the moves and judgements that were remembered; they are made again."""
@@ -180,7 +180,7 @@ class Arm64:
         effect = move.effect
         assert isinstance(effect, Effect)
         cpus, memory = list(state.cpus), state.memory
-        cpus[move.cpu] = effect.cpu
+        cpus[move.cpu] = effect.after
         if effect.write or effect.tlbi or effect.sev:
             memory = self.memory_after(memory, move)
             cpus = [self.reacted(cpu, i, move, state.memory, memory) for i, cpu in enumerate(cpus)]

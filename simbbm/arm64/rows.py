@@ -193,7 +193,7 @@ class Rows:
         memory = self.memories.parts[before]
         after = system.memory_after(memory, move)
         failure = self.failures.of(system.failure_of(move))
-        own = system.reacted(effect.cpu, move.cpu, move, memory, after)
+        own = system.reacted(effect.after, move.cpu, move, memory, after)
         step = self.cpu(own), self.memories.of(after), failure
         if system.common:
             return *step, partial(self._react_together, move)

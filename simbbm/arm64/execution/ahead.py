@@ -130,7 +130,7 @@ class Ahead(NamedTuple):
 
 def _anew(shared: Shared, effect: Effect) -> Effect:
     """The same effect, with the program's operations fetched anew."""
-    return effect._replace(cpu=started(shared, effect.cpu))
+    return effect._replace(after=started(shared, effect.after))
 
 
 def started(shared: Shared, state: CpuState) -> CpuState:

@@ -211,8 +211,8 @@ class Steps:
                 point = own.cpu.point.after(OwnNumber())
             except NeedsValueError:
                 raise Fault(refusals[0]) from None
-            cpu = self.system.shared.cpus.change(effect.cpu, point=point)  # type: ignore[attr-defined]
-            return move._replace(effect=effect._replace(cpu=cpu))  # type: ignore[attr-defined]
+            cpu = self.system.shared.cpus.change(effect.after, point=point)  # type: ignore[attr-defined]
+            return move._replace(effect=effect._replace(after=cpu))  # type: ignore[attr-defined]
         return move
 
     def _worlds(self, shared: Shared, own: Local, state: Machine, number: int) -> Iterator[World]:

@@ -236,8 +236,8 @@ class Actions:
             raise Refused(refusals[0] if refusals else "a CPU looks at its number") from None
         if refusals:
             raise Refused(refusals[0])
-        cpu = self.abstraction.system.shared.cpus.change(effect.cpu, point=point)
-        return move._replace(effect=effect._replace(cpu=cpu))
+        cpu = self.abstraction.system.shared.cpus.change(effect.after, point=point)
+        return move._replace(effect=effect._replace(after=cpu))
 
     def _require_loaded_before(
         self, own: CpuState, number: int, batch: Batch, world: World, shared: Shared

@@ -252,7 +252,7 @@ def _conflict(own: Cells, others: Cells) -> bool:
 
 
 def _after(move: Move) -> CpuState:
-    return move.effect.cpu  # type: ignore[attr-defined,no-any-return]
+    return move.effect.after  # type: ignore[attr-defined,no-any-return]
 
 
 def is_quiet(pe: CpuState) -> bool:
