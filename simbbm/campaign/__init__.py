@@ -8,5 +8,5 @@ which cannot be split. `orchestrator` is the asyncio loop that carries work from
 Campaigns: `stress` is what the command line and the library call, workers run `chunks`, a `tally`
 counts the results of runs so that counts can be added in any order, and `sampling` makes a row of
 it. Searches: `searches` makes rows in this process, `searches_elsewhere` in workers; `ablations`
-does both. `trials` are the campaigns of the kill table.
+and `conformance`, which judges litmus tests, do both. `trials` are the campaigns of the kill table.
 """

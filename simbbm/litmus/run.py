@@ -9,22 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from time import perf_counter
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from simbbm.arm64.features import Hardware
 from simbbm.arm64.state import Machine
 from simbbm.core.system import Move
+from simbbm.explore.witness.record import Witness
 from simbbm.litmus.notation.conditions import holds
 from simbbm.litmus.notation.reader import LitmusTest
 from simbbm.litmus.outcome import Outcome
 from simbbm.litmus.scenario import PROGRAM, LitmusSystem, is_final, scenario_of
 from simbbm.litmus.setup import HARDWARE
+from simbbm.litmus.witness import witness_of
 from simbbm.model import Model
 
 MAX_STATES = 2_000_000
 MAX_SECONDS = 60.0
 _LOOK_EVERY = 1_000
 """States between two looks at the clock."""
+
+Recorded = Literal["all", "reached", "none"]
+"""Which outcomes get a witness: all, the first in which the condition holds, none."""
 
 
 class Ending(NamedTuple):
@@ -36,13 +41,14 @@ class Ending(NamedTuple):
     """Whether the condition holds here."""
     way: tuple[int, ...]
     """The index of each move."""
+    witness: Witness | None = None
+    """The run to it, where it was asked for."""
 
 
 class Result(NamedTuple):
-    """What the search of one test showed."""
+    """What the search of one test showed; data alone, which a worker can send."""
 
     test: LitmusTest
-    model: Model
     states: int
     seconds: float
     complete: bool
@@ -72,6 +78,7 @@ def run(
     eager: bool = True,
     hardware: Hardware = HARDWARE,
     programs: bool = False,
+    recorded: Recorded = "none",
 ) -> Result:
     """Search all executions of a test.
 
@@ -87,7 +94,19 @@ def run(
     search = Search(machine, max_states, max_seconds, eager=eager)
     endings = sorted(search.endings(), key=lambda ending: ending.text)
     seconds = perf_counter() - start
-    return Result(test, model, len(search.parents), seconds, search.complete, tuple(endings))
+    endings = _recorded(model, endings, recorded)
+    return Result(test, len(search.parents), seconds, search.complete, tuple(endings))
+
+
+def _recorded(model: Model, endings: list[Ending], recorded: Recorded) -> list[Ending]:
+    """The endings, with a witness of those that are to have one."""
+    first = next((i for i, ending in enumerate(endings) if ending.reached), None)
+    return [
+        ending._replace(witness=witness_of(model, ending.way, ending.text))
+        if recorded == "all" or (recorded == "reached" and i == first)
+        else ending
+        for i, ending in enumerate(endings)
+    ]
 
 
 class Search:

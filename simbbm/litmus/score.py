@@ -9,7 +9,7 @@ from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.litmus import as_program
 from simbbm.litmus.notation.reader import Line, Verdict
 from simbbm.litmus.notation.syntax import Malformed, Unsupported
-from simbbm.litmus.run import MAX_SECONDS, MAX_STATES, Result, run
+from simbbm.litmus.run import MAX_SECONDS, MAX_STATES, Recorded, Result, run
 
 
 class Judged(NamedTuple):
@@ -18,6 +18,8 @@ class Judged(NamedTuple):
     line: Line
     ets2: bool
     result: Result | None
+    lost: str | None = None
+    """Why there is no result of a test that was begun: its worker died."""
 
     @property
     def verdict(self) -> Verdict | None:
@@ -32,7 +34,7 @@ class Judged(NamedTuple):
     @property
     def ok(self) -> bool | None:
         """Whether that is as the verdict says; None without a verdict or an answer."""
-        if self.verdict is None:
+        if self.verdict is None or self.lost:
             return None
         if self.result is None:
             return False
@@ -41,8 +43,8 @@ class Judged(NamedTuple):
     @property
     def inconclusive(self) -> str | None:
         """Why there is no answer, if a limit was hit."""
-        if self.result is None or self.reached is not None:
-            return None
+        if self.lost or self.result is None or self.reached is not None:
+            return self.lost
         spent = f"{self.result.states:,} states and {self.result.seconds:.0f} s"
         return f"not reached within {spent}; --max-states and --max-seconds raise the limits"
 
@@ -86,8 +88,12 @@ def judge(
     max_states: int = MAX_STATES,
     max_seconds: float = MAX_SECONDS,
     programs: bool = False,
+    outcomes: bool = False,
 ) -> Judged:
-    """Run a test if it can be, and judge it; `programs`: its threads as programs."""
+    """Run a test if it can be, and judge it; `programs`: its threads as programs.
+
+    The outcome that should not be reached has a witness, all outcomes if they are asked for.
+    """
     if line.test is None:
         return Judged(line, ets2, None)
     if programs and not all(as_program.expressible(thread) for thread in line.test.threads):
@@ -101,11 +107,18 @@ def judge(
             max_states=max_states,
             max_seconds=max_seconds,
             programs=programs,
+            recorded=_recorded(line, ets2=ets2, outcomes=outcomes),
         )
     except ScenarioError as error:  # only a run shows what a register holds
         told = f"{line.test.file}:{line.number}: {line.name}: {error.message}"
         return Judged(line._replace(test=None, error=Malformed(told, error.hint)), ets2, None)
     return Judged(line, ets2, result)
+
+
+def _recorded(line: Line, *, ets2: bool, outcomes: bool) -> Recorded:
+    if outcomes:
+        return "all"
+    return "reached" if line.verdict_for(ets2=ets2) == "forbidden" else "none"
 
 
 def score(tests: Iterable[Judged]) -> Score:

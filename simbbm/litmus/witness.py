@@ -7,13 +7,12 @@ import msgspec
 from simbbm.explore.runs.play import play
 from simbbm.explore.runs.schedule import Along
 from simbbm.explore.witness.recording import Witness, witness_from
-from simbbm.litmus.run import Ending, Result
+from simbbm.model import Model
 
 
-def witness_of(result: Result, ending: Ending) -> Witness:
+def witness_of(model: Model, way: tuple[int, ...], outcome: str) -> Witness:
     """Play the moves to an outcome, then politely to the end, and record the run."""
-    run = play(result.model, Along(ending.way))
-    witness = witness_from(run)
-    if run.property is not None:
+    witness = witness_from(play(model, Along(way)))
+    if witness.property is not None:
         return witness
-    return msgspec.structs.replace(witness, message=f"ends in {ending.text}")
+    return msgspec.structs.replace(witness, message=f"ends in {outcome}")

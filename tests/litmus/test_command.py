@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from simbbm.campaign import conformance
+from simbbm.campaign.tasks import SideBySide
+from simbbm.litmus import score
 from simbbm.report.rows import LitmusRow, SummaryRow
 from tests.cli.commandline import Cli
 from tests.litmus.rows import OWN, row
@@ -198,8 +202,6 @@ def test_only(simbbm: Cli, file: Path) -> None:
 def test_interrupted_runs_keep_what_they_found(
     simbbm: Cli, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from simbbm.litmus import score
-
     write(file, mp("first", "allowed"), mp("second", "allowed"))
     whole = score.judge
 
@@ -208,7 +210,7 @@ def test_interrupted_runs_keep_what_they_found(
             raise KeyboardInterrupt
         return whole(line, **options)
 
-    monkeypatch.setattr(score, "judge", interrupted)
+    monkeypatch.setattr("simbbm.campaign.conformance.judge", interrupted)
     told = simbbm.ok("litmus", file, code=130)
 
     assert "allowed reached 1/1" in told
@@ -226,3 +228,41 @@ def test_a_litmus_test_is_a_scenario(simbbm: Cli, file: Path) -> None:
     )
     assert simbbm.row("list", file)["id"] == f"{file}::a"
     assert simbbm.row("run", f"{file}::a", "-p", "ets2=yes")["verdict"] == "HOLDS"
+
+
+def test_any_number_of_workers_gives_the_same_rows(simbbm: Cli, file: Path) -> None:
+    write(file, mp("a", "allowed"), mp("b", "forbidden"), mp("c", None))
+    here, elsewhere = (
+        [
+            {field: value for field, value in found.items() if field != "seconds"}
+            for found in simbbm.rows("litmus", file, "--outcomes", "-j", jobs, code=1)
+        ]
+        for jobs in (1, 2)
+    )
+
+    assert len([found for found in here if found.get("witness")]) > 3
+    assert here == elsewhere
+
+
+def test_a_test_whose_worker_was_lost_is_inconclusive(
+    simbbm: Cli, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Losing(SideBySide[Any, Any]):
+        """Workers of which the second is killed."""
+
+        def __iter__(self) -> Iterator[Any]:
+            for number, task in enumerate(self._tasks):
+                lost = number == 1
+                yield (
+                    self._unanswered(task, "killed", interrupted=False)
+                    if lost
+                    else conformance.judged(task)
+                )
+
+    monkeypatch.setattr("simbbm.campaign.tasks.SideBySide", Losing)
+    write(file, mp("a", "allowed"), mp("b", "allowed"), mp("c", "allowed"))
+    *rows, total = simbbm.rows("litmus", file, "-j", 2, code=3)
+
+    assert [found["ok"] for found in rows] == [True, None, True]
+    assert rows[1]["inconclusive"] == "killed"
+    assert (total["inconclusive"], total["allowed_ok"], total["allowed"]) == (1, 2, 3)

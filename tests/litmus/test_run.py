@@ -15,6 +15,7 @@ from simbbm.explore.witness.recording import from_token, token
 from simbbm.litmus.notation.reader import Line, LitmusTest
 from simbbm.litmus.run import run
 from simbbm.litmus.scenario import scenario_of
+from simbbm.litmus.setup import HARDWARE
 from simbbm.litmus.witness import witness_of
 from simbbm.model import Model
 from tests.litmus.rows import OWN, made
@@ -110,14 +111,14 @@ def test_shortcuts_are_shorter() -> None:
 def test_every_outcome_has_a_witness(own_line: Line) -> None:
     """Of a sample: one in eight is enough to see that ways and labels fit."""
     assert own_line.test is not None
-    result = run(own_line.test)
-    for ending in result.endings[::8]:
-        witness = witness_of(result, ending)
-        shown = replay(witness, result.model)
+    model = Model(scenario_of(own_line.test, HARDWARE))
+    for ending in run(own_line.test).endings[::8]:
+        witness = witness_of(model, ending.way, ending.text)
+        shown = replay(witness, model)
 
         assert shown.result is Replayed.REPRODUCED
         assert (witness.property is not None) == ending.reached
-        assert replay(from_token(token(witness)), result.model).digest == shown.digest
+        assert replay(from_token(token(witness)), model).digest == shown.digest
 
 
 def test_labels_tell_moves_apart(own_line: Line) -> None:

@@ -10,7 +10,14 @@ import click
 
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.html_report import HtmlReport, html_option
-from simbbm.cli.options import Count, Duration, common, examples, witness_dir_option
+from simbbm.cli.options import (
+    Count,
+    Duration,
+    common,
+    examples,
+    search_jobs_option,
+    witness_dir_option,
+)
 from simbbm.host.terminal import complain, echo, style
 from simbbm.report.rows import (
     ErrorRow,
@@ -41,6 +48,8 @@ class Wanted(NamedTuple):
     """Of the longest name."""
     programs: bool = False
     """Threads are run as programs."""
+    jobs: int | None = None
+    """Workers; None: one a core."""
 
 
 @click.command(
@@ -84,6 +93,7 @@ class Wanted(NamedTuple):
 )
 @click.option("--outcomes", is_flag=True, help="Show every final state, with a witness each.")
 @click.option("--report", is_flag=True, help="The score as markdown, with and without FEAT_ETS2.")
+@search_jobs_option
 @witness_dir_option
 @html_option
 @common
@@ -98,6 +108,7 @@ def command(
     as_programs: bool,
     outcomes: bool,
     report: bool,
+    jobs: int | None,
     witness_dir: Path,
     html: Path | None,
     as_json: bool,
@@ -109,7 +120,8 @@ def command(
     must be.
     """
     pages = HtmlReport(html, "litmus", log_format=log_format)
-    wanted = Wanted(window, max_states, max_seconds, outcomes, as_json, witness_dir, pages)
+    limits = max_states, max_seconds
+    wanted = Wanted(window, *limits, outcomes, as_json, witness_dir, pages, jobs=jobs)
     lines, codes = _read(files, wanted)
     lines = _chosen(lines, only)
     wanted = wanted._replace(width=max((len(line.name) for line in lines), default=0))
@@ -172,26 +184,14 @@ def _runnable(lines: list[Line]) -> list[Line]:
 def _judged(
     lines: list[Line], wanted: Wanted, codes: list[Exit], *, ets2: bool
 ) -> Iterator[Judged]:
-    """Run one test after the other. One that turns out to be none costs its own line alone."""
-    from simbbm.host.defects import defect, whole_traceback
-    from simbbm.litmus.score import judge
+    """Run tests, and yield answers in order. One that turns out to be none costs its own line."""
+    from simbbm.campaign import conformance
 
-    window, states, seconds = wanted.window, wanted.max_states, wanted.max_seconds
-    for line in _runnable(lines):
-        try:
-            test = judge(
-                line,
-                ets2=ets2,
-                window=window,
-                max_states=states,
-                max_seconds=seconds,
-                programs=wanted.programs,
-            )
-        except Exception as error:
-            if whole_traceback():
-                raise
-            told = defect(error)
-            _complain(f"{line.name}: {told.message}", told.hint, wanted)
+    how = wanted.window, wanted.max_states, wanted.max_seconds, wanted.programs, wanted.outcomes
+    every = [conformance.Wanted(line, ets2, *how) for line in _runnable(lines)]
+    for test in conformance.conformance(every, wanted.jobs):
+        if isinstance(test, conformance.Failed):
+            _complain(f"{test.line.name}: {test.error.message}", test.error.hint, wanted)
             codes.append(Exit.INTERNAL)
             continue
         if test.malformed:
@@ -253,16 +253,14 @@ def _exit_of(test: Judged) -> Exit:
 def _answer(test: Judged, wanted: Wanted) -> tuple[LitmusRow, list[tuple[str, bool, Kept]]]:
     """A test's row, and its final states if they are wanted, or the one that should not be."""
     from simbbm.cli.verdicts import keep
-    from simbbm.litmus.witness import witness_of
 
     result, kept = test.result, None
     endings: list[tuple[str, bool, Kept]] = []
-    if result and (wanted.outcomes or (test.ok is False and test.reached)):
-        for ending in result.endings:
-            if wanted.outcomes or (ending.reached and kept is None):
-                own = keep(witness_of(result, ending), wanted.witness_dir)
-                endings.append((ending.text, ending.reached, own))
-                kept = kept or (own if ending.reached else None)
+    for ending in result.endings if result else ():
+        if ending.witness:
+            own = keep(ending.witness, wanted.witness_dir)
+            endings.append((ending.text, ending.reached, own))
+            kept = kept or (own if ending.reached else None)
     row = LitmusRow(
         name=test.line.name,
         verdict=test.verdict,
