@@ -52,12 +52,12 @@ def test_shrink_writes_a_small_witness_and_says_how_small(simbbm: Cli, witness: 
 
 def test_shrink_takes_a_token_and_finds_a_place_itself(simbbm: Cli, witness: str) -> None:
     small = simbbm.row("shrink", witness)
-    again = simbbm.row("shrink", small["token"])
+    again = simbbm.ok("shrink", small["token"])
 
     assert Path(small["witness"]).parent == simbbm.directory / ".simbbm" / "witness"
-    assert again["witness"] == small["witness"]
-    assert again["length_before"] == again["length"]
-    assert "parameters as before" in simbbm.ok("shrink", small["token"])
+    assert Path(small["witness"]).name in again
+    assert f"  {small['length']} -> {small['length']} steps" in again
+    assert "parameters as before" in again
 
 
 def test_with_few_states_it_is_only_locally_minimal(simbbm: Cli, witness: str) -> None:

@@ -57,13 +57,13 @@ def test_a_search_that_overlooks_states_shows(monkeypatch: pytest.MonkeyPatch) -
 def test_random_systems_agree() -> None:
     """Deterministic; at least a fifth violates something, and half is really reduced.
 
-    In a tenth some drain alone was enough.
+    In a tenth some drain alone was enough. `nox -s differential` goes on from here.
     """
     tally = Counter[str]()
-    found = [round_of(seed, tally, states=150) for seed in range(14)]
+    found = [round_of(seed, tally, states=150) for seed in range(6)]
 
     assert not any(found), found
-    assert tally["compared"] >= 80
+    assert tally["compared"] >= 30
     assert tally["violated"] * 5 >= tally["compared"]
     assert tally["reduced"] * 2 >= tally["compared"]
     assert tally["drained"] * 10 >= tally["compared"]

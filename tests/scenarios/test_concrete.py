@@ -101,9 +101,9 @@ CASES += [
 
 @pytest.mark.parametrize(("name", "layout"), CASES)
 def test_concrete_entries_are_among_those_that_may_be_cached(name: str, layout: str) -> None:
-    results = [check_run(name, layout, number) for number in range(8)]
+    results = [check_run(name, layout, number) for number in range(3)]
 
-    assert sum(fills for fills, _ in results) > 40
+    assert sum(fills for fills, _ in results) > 15
     assert max(most for _, most in results) > 2
 
 
@@ -112,7 +112,7 @@ def test_good_holds_with_concrete_tlbs(layout: str) -> None:
     runner = Runner(
         Model(GOOD, {"cpus": 3, "layout": layout, "tlb": "concrete"}), "default", seed=2
     )
-    for number in range(60):
+    for number in range(25):
         assert runner.play(runner.chooser(number)).end.ended is Ended.HOLDS
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from simbbm import discovery
+from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import (
     BIG,
@@ -15,6 +19,8 @@ from tests.scenarios.everything import (
     failures,
     names,
     twin,
+    walk,
+    walk_rows,
 )
 
 LAYOUTS = ("pmd", "contpmd", "pud", "pud39", "contpte", "pages", "mixed")
@@ -42,6 +48,23 @@ def test_good_holds_on_two_cpus(layout: str, flush: str) -> None:
 
     assert {"HOLDS"} == set(found.ends)
     assert found.states > 300
+
+
+@pytest.mark.parametrize(
+    ("scenario_id", "params"),
+    [
+        ("linear_map_split::good", {"cpus": 2, "layout": "pages"}),
+        ("linear_map_split::m02_first_to_arrive_splits", {"cpus": 2, "layout": "pmd"}),
+        ("linear_map_split::m29_plain_load_in_wait", {"cpus": 2, "layout": "pmd"}),
+        ("smt::m17_no_final_tlbi", {}),
+    ],
+    ids=str,
+)
+def test_rows_find_what_a_plain_walk_finds(scenario_id: str, params: dict[str, Any]) -> None:
+    """All else in these files that asks for every state trusts this."""
+    scenario = discovery.find(scenario_id)
+
+    assert walk(Model(scenario, params).system) == walk_rows(Model(scenario, params).system)
 
 
 @pytest.mark.parametrize("layout", ["pmd", "mixed"])
