@@ -1,11 +1,16 @@
 """What every test shares: how Hypothesis behaves, and where published litmus rows are."""
 
+import gc
 import os
 
 import pytest
 from hypothesis import settings
 
 pytest_plugins = ["pytester"]
+
+gc.set_threshold(
+    100_000
+)  # as the command line does: machines are large, and nearly all of it stays
 
 # The same commit must give the same answer, and a loaded machine is no failure.
 # `--hypothesis-profile=search` draws new examples each time and keeps what it finds.

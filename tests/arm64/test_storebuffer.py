@@ -81,7 +81,7 @@ def added(buffer: StoreBuffer, event: Event, number: int) -> StoreBuffer:
     return buffer.push(event.address, words, release=event.release)
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=300)
 @given(EVENTS, st.lists(st.integers(0, 11), min_size=14, max_size=14))
 def test_stores_reach_memory_as_the_program_order_oracle_says(
     events: list[Event], choices: list[int]

@@ -24,7 +24,7 @@ from simbbm.core.system import Problem
 from simbbm.explore.search.reduced_system import ReducedSystem
 from simbbm.model import Model
 from simbbm.scenario import Scenario
-from tests.scenarios.everything import GOOD, TWINS, how_it_ends, names
+from tests.scenarios.everything import GOOD, TWINS, how_it_ends, one_in
 from tests.support import (
     FLAG,
     FLAG2,
@@ -73,13 +73,18 @@ def walk(system: Arm64, *, symmetry: bool, ample: bool, limit: int = 100_000) ->
     return len(met), ends
 
 
-@pytest.mark.parametrize("scenario", [GOOD, *TWINS], ids=names((GOOD, *TWINS)))
-@pytest.mark.parametrize(("cpus", "layout"), [(2, "contpmd"), (3, "pmd")])
-def test_every_scenario_ends_in_the_same_ways(scenario: Scenario, cpus: int, layout: str) -> None:
-    system = Model(scenario, {"cpus": cpus, "layout": layout}).system
-    if scenario.name == "m21_stores_unpublished" and cpus == 3:
-        pytest.skip("40,000 states without reductions: cpus=2 has to do")
+@pytest.mark.parametrize("scenario", one_in(2, (GOOD, *TWINS)))
+def test_every_scenario_ends_in_the_same_ways(scenario: Scenario) -> None:
+    check_ends(Model(scenario, {"cpus": 2, "layout": "contpmd"}).system)
 
+
+@pytest.mark.parametrize("scenario", one_in(8, (GOOD, *TWINS)))
+def test_with_three_cpus_too(scenario: Scenario) -> None:
+    check_ends(Model(scenario, {"cpus": 3, "layout": "pmd"}).system)
+
+
+def check_ends(system: Arm64) -> None:
+    """Hold each combination of reductions against none."""
     everything, ends = walk(system, symmetry=False, ample=False)
     for symmetry, ample in ((True, False), (False, True), (True, True)):
         states, reduced = walk(system, symmetry=symmetry, ample=ample)
@@ -132,7 +137,7 @@ def _little(*threads: tuple[tuple[object, ...], ...], common: bool = False) -> A
     return little(*threads, x=leaf(OLD), y=INV, uniform=True, **shares)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(THREADS, min_size=2, max_size=2), st.booleans(), st.booleans())
 def test_random_programs_end_in_the_same_states(
     threads: list[tuple[tuple[object, ...], ...]], twice: bool, common: bool

@@ -76,7 +76,7 @@ async def flushes(cpu: Cpu) -> None:
 
 
 MACHINES: dict[str, tuple[tuple[Any, ...], int, dict[str, Any]]] = {
-    "tickets": ((takes_a_ticket, 1), 3, {}),
+    "tickets": ((takes_a_ticket, 1), 2, {}),
     "a lock": ((takes_a_lock,), 2, {}),
     "broadcast TLBIs": ((flushes,), 3, {}),
     "erratum": ((takes_a_lock,), 2, {"features": Features(erratum_4118414=True)}),

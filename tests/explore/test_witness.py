@@ -52,7 +52,7 @@ class Scripted:
         return self._polite.observe(node, k % len(node.moves))
 
 
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(script=st.lists(st.integers(0, 5), max_size=25), which=st.sampled_from([GOOD, LEFT]))
 def test_any_schedule_survives_file_and_token(script: list[int], which: Scenario) -> None:
     run = play(Model(which), Scripted(script), 500)
