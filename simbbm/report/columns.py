@@ -8,15 +8,17 @@ would be too narrow, it is a list with one line a step.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from textwrap import wrap
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from simbbm.core.trace import TraceEvent
 from simbbm.report.explanation import sentences
 from simbbm.report.forms import Request
 from simbbm.report.story import Story
-from simbbm.report.trace import is_hardware
+
+if TYPE_CHECKING:
+    from simbbm.explore.counterexample.explanation import Explanation
 
 COLUMN_MIN = 24
 WIDTH_MAX = 180
@@ -39,7 +41,8 @@ class Line(NamedTuple):
 def as_columns(request: Request) -> Iterator[Line]:
     """Return a story as lines for a terminal."""
     return render(
-        request.story,
+        request.case.story,
+        lambda: request.case.explained,
         width=request.width,
         everything=request.everything,
         replay=request.replay,
@@ -47,9 +50,17 @@ def as_columns(request: Request) -> Iterator[Line]:
 
 
 def render(
-    story: Story, *, width: int = 100, everything: bool = False, replay: str = ""
+    story: Story,
+    explained: Callable[[], Explanation | None] = lambda: None,
+    *,
+    width: int = 100,
+    everything: bool = False,
+    replay: str = "",
 ) -> Iterator[Line]:
-    """Return a story as lines that are at most `width` wide, where a name allows it."""
+    """Return a story as lines that are at most `width` wide, where a name allows it.
+
+    `explained` is asked when the picture stands: it may take searches, and the picture none.
+    """
     width = min(max(width, 40), WIDTH_MAX)
     yield from _head(story, width)
     column = (width - MARGIN) // max(len(story.cpus), 1)
@@ -57,7 +68,7 @@ def render(
         yield from _columns(story, column, everything=everything)
     else:
         yield from _list(story, width, everything=everything)
-    yield from _end(story, width)
+    yield from _end(story, explained, width, everything=everything)
     if replay:
         yield Line(f"replay with: {replay}")
 
@@ -70,7 +81,9 @@ def _head(story: Story, width: int) -> Iterator[Line]:
     yield Line("")
 
 
-def _end(story: Story, width: int) -> Iterator[Line]:
+def _end(
+    story: Story, explained: Callable[[], Explanation | None], width: int, *, everything: bool
+) -> Iterator[Line]:
     witness = story.witness
     steps = f"{len(story.events)} steps"
     if witness.loop is not None:
@@ -81,17 +94,30 @@ def _end(story: Story, width: int) -> Iterator[Line]:
         yield Line(f"{witness.verdict} after {steps}", "head")
         return
     yield Line(f"{witness.verdict} {witness.property} after {steps}", "bad")
-    told = story.problem.message if story.problem else witness.message
-    for text in told.split("; "):
+    for text in (*story.message.split("; "), *story.because):
         yield from _wrapped(text, width, indent="  ")
-    for text in story.because:
-        yield from _wrapped(text, width, indent="  ")
-    for text in sentences(story.explained) if story.explained else ():
+    for text in _explanation(story, explained(), everything=everything):
         yield from _wrapped(text, width, indent="  ")
     if any(story.sources.values()):
         yield from _wrapped(f"({LEGEND})", width, indent="  ", style="elided")
     if story.meaning:
         yield from _wrapped(f"({story.meaning})", width, indent="  ", style="elided")
+
+
+def _explanation(story: Story, explained: Explanation | None, *, everything: bool) -> Iterator[str]:
+    """What is found by searching; with the step that seals it, if that was left out above."""
+    if explained is None:
+        return
+    yield from sentences(explained)
+    step = explained.curve.no_return if explained.curve else -1
+    if 0 <= step < len(story.events) and not _is_shown(story, step, everything=everything):
+        event = story.events[step]
+        where = f"{event.function}: " if event.function else ""
+        yield f"step {step} is cpu{event.cpu} {where}{_text(story, event)}"
+
+
+def _is_shown(story: Story, step: int, *, everything: bool) -> bool:
+    return everything or len(story.events) <= SHOWN_WHOLE or step in story.telling
 
 
 def _columns(story: Story, column: int, *, everything: bool) -> Iterator[Line]:
@@ -110,7 +136,7 @@ def _columns(story: Story, column: int, *, everything: bool) -> Iterator[Line]:
             met.add(event.function)
             right = MARGIN + column * len(story.cpus)
             yield from _routine(event.function, kernel, indent, column, right)
-        lead = "" if is_hardware(event) else "  "
+        lead = "" if event.is_hardware else "  "
         cell = wrap(
             _text(story, event), column - 1, initial_indent=lead, subsequent_indent=lead + "    "
         )
@@ -162,14 +188,13 @@ def listed(event: TraceEvent) -> str:
 
 def _stretches(story: Story, *, everything: bool) -> Iterator[TraceEvent | str]:
     """The events, with a sentence for each stretch that is left out and where a round begins."""
-    whole = everything or len(story.events) <= SHOWN_WHOLE
     quiet: list[TraceEvent] = []
     for event in story.events:
         if event.step == story.witness.loop:
             yield from told_shortly(quiet)
             quiet = []
             yield "--- from here on it goes round:"
-        if not whole and event.step not in story.telling:
+        if not _is_shown(story, event.step, everything=everything):
             quiet.append(event)
             continue
         yield from told_shortly(quiet)
@@ -212,7 +237,7 @@ def _number(story: Story, event: TraceEvent) -> str:
 def _style(story: Story, event: TraceEvent) -> str:
     if _is_last(story, event):
         return "bad"
-    return "hardware" if is_hardware(event) else ""
+    return "hardware" if event.is_hardware else ""
 
 
 def _wrapped(

@@ -27,13 +27,11 @@ from simbbm.arm64.translation.translate import READ, translations
 from simbbm.core.program import Op
 from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.system import STEP, Move
-from simbbm.core.trace import TraceEvent
+from simbbm.core.trace import HARDWARE, TraceEvent
 from simbbm.core.unknown import Token
 from simbbm.explore.runs.play import Run, RunStep
 from simbbm.report.inflight import in_flight, named, place_of
 
-HARDWARE = "~"
-"""Begins the text of what hardware does by itself."""
 WORDS_SHOWN_MAX = 3
 LOADS = {"ldr", "ldar", "ldapr", "ldxr", "ldaxr"}
 NOTHING_SEEN = object()
@@ -41,11 +39,6 @@ UNKNOWN = "?"
 """In place of a value that is not known yet: it is still in flight."""
 _RUN = re.compile(r" x(\d+)(?= )")
 """In the label of a walk or an eviction: of how many neighbouring leaves it is."""
-
-
-def is_hardware(event: TraceEvent) -> bool:
-    """Whether hardware does it by itself."""
-    return event.text.startswith(HARDWARE)
 
 
 def events(run: Run) -> Iterator[TraceEvent]:

@@ -37,7 +37,7 @@ from simbbm.litmus.notation.operations import operation
 from simbbm.litmus.notation.reader import read_file
 from simbbm.litmus.score import judge
 from simbbm.report.columns import render
-from simbbm.report.story import tell
+from simbbm.report.telling import tell
 from tests.faults import inputs
 from tests.faults.inputs import Draw
 
@@ -64,7 +64,8 @@ def _followed(draw: Draw, text: str) -> str:
         return "accepted"
     result = replay(found, model).result
     if draw.below(2):
-        "".join(line.text for line in render(tell(found, model, explain(found, model, 500))))
+        lines = render(tell(found, model), lambda: explain(found, model, 500))
+        "".join(line.text for line in lines)
     return result
 
 

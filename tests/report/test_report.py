@@ -21,7 +21,8 @@ from simbbm.explore.runs.run import run_one
 from simbbm.explore.witness.recording import Witness, witness_of
 from simbbm.model import Model
 from simbbm.report.columns import COLUMN_MIN, SHOWN_WHOLE, Line, render
-from simbbm.report.story import LAST_STEPS, Story, tell
+from simbbm.report.story import Story
+from simbbm.report.telling import LAST_STEPS, tell
 from simbbm.report.trace import instruction, value
 
 SHARED = Model(discovery.find("bbm_minimal::good")).system.shared

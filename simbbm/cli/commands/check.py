@@ -330,15 +330,16 @@ def _cross_checked(row: VerdictRow) -> dict[str, bool] | None:
 def _show(answer: Proven | Sampled) -> None:
     """Print a counterexample in columns."""
     from simbbm.cli.commands.show import styled
-    from simbbm.explore.counterexample.remembered import explained
-    from simbbm.report.columns import render
-    from simbbm.report.story import tell
+    from simbbm.report.case import Case
+    from simbbm.report.columns import as_columns
+    from simbbm.report.forms import Request
 
     assert answer.kept is not None
     echo("\nThe first counterexample that was not expected:\n")
     witness = answer.kept.witness
     model = Model(discovery.find(witness.scenario), witness.params)
-    story = tell(witness, model, explained(witness, model, answer.kept.path))
-    for line in render(story, width=terminal_width(), replay=replay_command(answer.kept)):
+    case = Case(witness, lambda: (witness, model), path=answer.kept.path)
+    request = Request(case, width=terminal_width(), replay=replay_command(answer.kept))
+    for line in as_columns(request):
         echo(styled(line))
     echo(f"or, on any machine, as a page: {page_command(answer.kept)}")

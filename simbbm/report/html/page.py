@@ -16,6 +16,9 @@ from simbbm.arm64.agents import CTX, DRAIN, DVM, EVICT, WALK
 from simbbm.arm64.context import Shared
 from simbbm.arm64.state import Machine
 from simbbm.core.system import STEP
+from simbbm.core.trace import HARDWARE
+from simbbm.explore.counterexample.explanation import Explanation
+from simbbm.report.case import Case
 from simbbm.report.columns import SHOWN_WHOLE
 from simbbm.report.explanation import sentences
 from simbbm.report.forms import Request
@@ -26,7 +29,7 @@ from simbbm.report.html.plots import likelihood
 from simbbm.report.html.tables import Box, layout
 from simbbm.report.html.tracks import Tracks
 from simbbm.report.story import Story
-from simbbm.report.trace import HARDWARE
+from simbbm.report.telling import Replayed
 
 STYLES = ("base.css", "plots.css", "page.css")
 SCRIPTS = ("theme.js", "data.js", "timeline.js", "tables.js", "cpus.js", "page.js")
@@ -65,27 +68,28 @@ class PageData(msgspec.Struct, frozen=True, kw_only=True):
 
 def as_html(request: Request) -> str:
     """Return what was asked for as one HTML file."""
-    return page(request.story, everything=request.everything, replay=request.replay)
+    return page(request.case, everything=request.everything, replay=request.replay)
 
 
 def page(
-    story: Story,
+    case: Case,
     *,
     everything: bool = False,
     replay: str = "",
     beside: Sequence[tuple[str, str]] = (),
 ) -> str:
-    """Return a witness that was told as one HTML file.
+    """Return a witness as one HTML file.
 
     `everything`: no step is hidden at first; `replay`: the command that replays it; `beside`:
     files that it links to, each with the words for the link.
     """
-    return rendered(story, page_data(story, everything=everything), replay, beside)
+    data = page_data(case.story, case.run, everything=everything)
+    return rendered(case.story, data, case.explained, replay, beside)
 
 
-def page_data(story: Story, *, everything: bool = False) -> PageData:
-    """Return what the page of a witness that was told draws."""
-    shared, steps = story.shared, story.steps
+def page_data(story: Story, run: Replayed, *, everything: bool = False) -> PageData:
+    """Return what the page of a run draws."""
+    shared, steps = run.shared, run.steps
     states = [step.before.state for step in steps[:1]] + [step.after.state for step in steps]
     boxes = layout(shared, states)
     moments, tracks = Moments(shared, boxes), Tracks()
@@ -135,13 +139,15 @@ def _words(shared: Shared, states: list[Machine]) -> Iterator[tuple[str, str]]:
 
 
 def rendered(
-    story: Story, data: PageData, replay: str = "", beside: Sequence[tuple[str, str]] = ()
+    story: Story,
+    data: PageData,
+    explained: Explanation | None = None,
+    replay: str = "",
+    beside: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The page with that data."""
     witness = story.witness
-    told = story.problem.message if story.problem else witness.message
-    explained = sentences(story.explained) if story.explained else ()
-    curve = story.explained.curve if story.explained else None
+    curve = explained.curve if explained else None
     steps = f"{len(story.events)} steps"
     if witness.loop is not None:
         steps += f", the last {len(story.events) - witness.loop} of them over and over"
@@ -154,9 +160,9 @@ def rendered(
         failed=story.problem is not None,
         verdict=shown(f"{witness.verdict} {witness.property or ''}".strip()),
         steps=steps,
-        told=[shown(part) for part in told.split("; ") if part],
+        told=[shown(part) for part in story.message.split("; ") if part],
         because=[shown(text) for text in story.because],
-        explained=[shown(text) for text in explained],
+        explained=[shown(text) for text in sentences(explained)] if explained else [],
         chances=likelihood(curve.chances) if curve else None,
         meaning=shown(story.meaning),
         replay=shown(replay),

@@ -1,0 +1,181 @@
+"""A replayed witness is told: what a reader wants to know is read off its states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from simbbm.arm64.context import Shared
+from simbbm.arm64.descriptor import Descriptor
+from simbbm.arm64.features import Features
+from simbbm.arm64.state import Machine
+from simbbm.arm64.translation.tlb import LeafEntry
+from simbbm.arm64.translation.translate import READ, WRITE, permitted
+from simbbm.arm64.translation.walks import Fault, walk_root
+from simbbm.check.catalogue import CATALOGUE
+from simbbm.core.system import STEP, Problem
+from simbbm.core.trace import trace_digest
+from simbbm.explore.counterexample.causes import Causes
+from simbbm.explore.runs.exact import followed
+from simbbm.explore.runs.play import RunStep
+from simbbm.explore.witness.record import Witness
+from simbbm.linux.kernel_names import kernel_names
+from simbbm.model import Model
+from simbbm.report.origins import Origin, described, held_since, origin
+from simbbm.report.story import Story
+from simbbm.report.trace import event
+
+LAST_STEPS = 4
+"""What comes right before the end is shown, whatever it is about."""
+CAUSES_MAX = 18
+"""How many of the steps are shown that the end depends on."""
+ACCESSES = frozenset(
+    ("ldr", "ldar", "ldapr", "ldxr", "ldaxr", "wait", "str", "stlr", "stxr", "stlxr", "ldaddal")
+)
+CONFLICTS = {"no_size_change_seen": "size_conflict", "no_tlb_conflict": "output_conflict"}
+"""Properties that are broken by two entries, and the question that finds them in a view."""
+
+
+class Replayed(NamedTuple):
+    """A recorded run in states, on a machine of its own: what a story is made of."""
+
+    witness: Witness
+    shared: Shared
+    steps: tuple[RunStep, ...]
+    kernel: Mapping[str, str]
+
+
+def replayed(witness: Witness, model: Model) -> Replayed:
+    """Replay a witness."""
+    model = model if model.untouched else model.anew()
+    steps = tuple(followed(witness, model).played())
+    return Replayed(witness, model.system.shared, steps, kernel_names(model.automaton))
+
+
+def tell(witness: Witness, model: Model) -> Story:
+    """Replay a witness and tell what happened."""
+    return story_of(replayed(witness, model))
+
+
+def story_of(run: Replayed) -> Story:
+    """Tell what happened in a run."""
+    witness, shared, steps, kernel = run
+    events = tuple(event(shared, step) for step in steps)
+    problem = steps[-1].after.problem if steps else None
+    causes = Causes(steps)
+    origins = tuple(_origins(shared, steps, problem))
+    around = () if witness.loop is None else steps[witness.loop :]
+    cpus: tuple[str, ...] = ()
+    if steps:
+        features = (pe.features for pe in steps[0].before.state.cpus)
+        cpus = tuple(f"cpu{i}{_features(f)}" for i, f in enumerate(features))
+    roots = {*_ends(steps, problem), *(step for found in origins for step in found.steps)}
+    telling = {
+        *causes.nearest(roots, len(roots) + CAUSES_MAX),
+        *(step.step for step in (*steps[-LAST_STEPS:], *around)),
+    }
+    because = (
+        *(sentence for found in origins for sentence in found.sentences),
+        *_never_mapped(shared, steps, problem),
+        *_kept(shared, steps, around),
+    )
+    return Story(
+        witness,
+        cpus,
+        events,
+        frozenset(telling),
+        problem,
+        CATALOGUE.get(problem.property, "") if problem and problem.cpu is not None else "",
+        {step.step: causes.sources(step.step) for step in steps},
+        tuple(dict.fromkeys(because)),
+        trace_digest(e.label for e in events),
+        kernel,
+    )
+
+
+def _ends(steps: Sequence[RunStep], problem: Problem | None) -> Iterator[int]:
+    """The last step, and of a run in which CPUs wait for ever, the last of each of them."""
+    if not steps:
+        return
+    yield steps[-1].step
+    if problem is None or problem.cpu is not None:
+        return
+    for cpu, state in enumerate(steps[-1].after.state.cpus):
+        moves = ((s.step, s.move) for s in steps)
+        own = [step for step, move in moves if move.kind == STEP and move.cpu == cpu]
+        if own and not state.finished:
+            yield own[-1]
+
+
+def _features(features: Features) -> str:
+    names = ["noabort"] if features.noabort else ["bbm3"] if features.tolerates_size_change else []
+    return "".join(f" {name}" for name in names + ["ets2"] * features.ets2)
+
+
+def _origins(shared: Shared, steps: Sequence[RunStep], problem: Problem | None) -> Iterator[Origin]:
+    """Of two entries that disagree, where each came from."""
+    if problem is None or problem.cpu is None or problem.property not in CONFLICTS:
+        return
+    end: Machine = steps[-1].after.state
+    view = shared.view(end.cpus[problem.cpu], end.memory)
+    conflict = getattr(view, CONFLICTS[problem.property])()
+    if conflict is None:
+        return
+    for entry in (conflict.first, conflict.second):
+        size = shared.geometry.pages(entry.level)
+        one = entry.part((conflict.page - entry.va) // size, 1, shared.geometry)
+        yield origin(shared, steps, problem.cpu, one)
+
+
+def _never_mapped(
+    shared: Shared, steps: Sequence[RunStep], problem: Problem | None
+) -> Iterator[str]:
+    """Of an access that faults in the end: that its address was never mapped, if so it is."""
+    if problem is None or not steps or not any(" fault" in n for n in steps[-1].move.notes):
+        return
+    move, state = steps[-1].move, steps[-1].before.state
+    op = state.cpus[move.cpu].point.op
+    if op is None or op.mnemonic.partition(".")[0] not in ACCESSES:
+        return
+    page = shared.geometry.page(op.args[0])
+    for step in steps:
+        cpu = step.before.state.cpus[move.cpu]
+        *_, newest = cpu.mmu.regime.contexts()
+        tables = step.before.state.memory.tables
+        if not isinstance(walk_root(shared.geometry, tables, newest, page), Fault):
+            return
+    yield f"cpu{move.cpu} never had a mapping of {shared.page_name(page)}, from the start on"
+
+
+def _kept(shared: Shared, steps: Sequence[RunStep], around: Sequence[RunStep]) -> Iterator[str]:
+    """What the accesses of a round may find in the TLB though the tables say otherwise now."""
+    for step in around:
+        move, state = step.move, step.before.state
+        cpu = state.cpus[move.cpu]
+        op = cpu.point.op
+        if move.duty or op is None or op.mnemonic.partition(".")[0] not in ACCESSES:
+            continue
+        page = shared.geometry.page(op.args[0])
+        *_, newest = cpu.mmu.regime.contexts()
+        now = walk_root(shared.geometry, state.memory.tables, newest, page)
+        access = READ if op.mnemonic.startswith(("ld", "wait")) else WRITE
+        for entry in shared.view(cpu, state.memory).matching(page):
+            if "!" in move.label and permitted(entry.attributes, access, cpu.el):
+                continue  # It does not explain the fault.
+            if not _says(shared, now, entry, page):
+                since = held_since(shared, steps, move.cpu, entry)
+                when = "from the start" if since is None else f"since step {since}"
+                rights = entry.attributes.text or "rw"
+                yield (
+                    f"cpu{move.cpu} may hold {described(shared, entry)} ({rights}) {when}, "
+                    "and nothing in the round invalidates it"
+                )
+
+
+def _says(shared: Shared, now: tuple[Descriptor, int] | Fault, entry: LeafEntry, page: int) -> bool:
+    """Whether the tables give for a page what an entry gives."""
+    if isinstance(now, Fault):
+        return False
+    descriptor, level = now
+    output = descriptor.output + page % shared.geometry.pages(level)
+    return (output, descriptor.attributes) == (entry.page + page - entry.va, entry.attributes)
