@@ -258,8 +258,8 @@ def show(
     in `replay`. Raises ReplayDivergence if the witness does not fit the scenario any more,
     UsageError for a form that there is not, or that needs a package which is not installed.
     """
-    from simbbm.report.case import Case
     from simbbm.report.forms import Request, require, whole, written
+    from simbbm.report.told.case import Case
 
     require(form)
     recorded = _recorded(witness, scenario)

@@ -137,8 +137,8 @@ def _explained(row: VerdictRow, how: str, kept: Kept, model: Model) -> tuple[Ver
     Also say whether Ctrl-C came first: what was found stays found then.
     """
     # Needed if something fails, by those who ask for it.
-    from simbbm.report.case import Case  # noqa: PLC0415
     from simbbm.report.explanation import sentences, summary  # noqa: PLC0415
+    from simbbm.report.told.case import Case  # noqa: PLC0415
 
     case = Case(kept.witness, lambda: (kept.witness, model), path=kept.path)
     if case.explained is None:

@@ -17,8 +17,8 @@ from simbbm.explore.witness.recording import Witness
 from simbbm.host.defects import defect, whole_traceback
 from simbbm.ids import user_file
 from simbbm.recorded import recorded
-from simbbm.report.case import Case
 from simbbm.report.html.page import page
+from simbbm.report.told.case import Case
 
 STATES = 5_000
 """How far each search for what a counterexample needs may go, as for `show`."""

@@ -7,15 +7,15 @@ would be too narrow, it is a list with one line a step.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from simbbm.core.trace import TraceEvent
 from simbbm.report.explanation import sentences
+from simbbm.report.folding import is_shown, stretches
 from simbbm.report.forms import Request
-from simbbm.report.story import Story
+from simbbm.report.told.story import Story
 
 if TYPE_CHECKING:
     from simbbm.explore.counterexample.explanation import Explanation
@@ -25,10 +25,6 @@ WIDTH_MAX = 180
 MARGIN = 7
 """The mark of the last step, its number, and two blanks."""
 LEGEND = "<-N: what is read was written at step N; of a drain (~), the store that was issued there"
-SHOWN_WHOLE = 48
-"""Steps up to which nothing is left out."""
-ELIDED_MIN = 4
-"""A shorter stretch is shown: leaving it out would save nothing."""
 
 
 class Line(NamedTuple):
@@ -110,14 +106,10 @@ def _explanation(story: Story, explained: Explanation | None, *, everything: boo
         return
     yield from sentences(explained)
     step = explained.curve.no_return if explained.curve else -1
-    if 0 <= step < len(story.events) and not _is_shown(story, step, everything=everything):
+    if 0 <= step < len(story.events) and not is_shown(story, step, everything=everything):
         event = story.events[step]
         where = f"{event.function}: " if event.function else ""
         yield f"step {step} is cpu{event.cpu} {where}{_text(story, event)}"
-
-
-def _is_shown(story: Story, step: int, *, everything: bool) -> bool:
-    return everything or len(story.events) <= SHOWN_WHOLE or step in story.telling
 
 
 def _columns(story: Story, column: int, *, everything: bool) -> Iterator[Line]:
@@ -125,7 +117,7 @@ def _columns(story: Story, column: int, *, everything: bool) -> Iterator[Line]:
     yield Line(f"{'step':>{MARGIN - 2}}  {heads}".rstrip(), "head")
     routine: dict[int, str] = {}
     met: set[str] = set()
-    for event in _stretches(story, everything=everything):
+    for event in stretches(story, everything=everything):
         if isinstance(event, str):
             yield from _wrapped(event, MARGIN + column * len(story.cpus), " " * MARGIN, "elided")
             continue
@@ -164,7 +156,7 @@ def _kernel(story: Story, name: str) -> str:
 
 def _list(story: Story, width: int, *, everything: bool) -> Iterator[Line]:
     met: set[str] = set()
-    for event in _stretches(story, everything=everything):
+    for event in stretches(story, everything=everything):
         if isinstance(event, str):
             yield from _wrapped(event, width, " " * MARGIN, "elided")
             continue
@@ -184,39 +176,6 @@ def listed(event: TraceEvent) -> str:
     """Return one event as one line, whatever its width."""
     where = f"{event.function}: " if event.function else ""
     return f"{event.step:>{MARGIN - 2}}  cpu{event.cpu} {where}{event.told}"
-
-
-def _stretches(story: Story, *, everything: bool) -> Iterator[TraceEvent | str]:
-    """The events, with a sentence for each stretch that is left out and where a round begins."""
-    quiet: list[TraceEvent] = []
-    for event in story.events:
-        if event.step == story.witness.loop:
-            yield from told_shortly(quiet)
-            quiet = []
-            yield "--- from here on it goes round:"
-        if not _is_shown(story, event.step, everything=everything):
-            quiet.append(event)
-            continue
-        yield from told_shortly(quiet)
-        quiet = []
-        yield event
-    yield from told_shortly(quiet)
-
-
-def told_shortly(quiet: list[TraceEvent]) -> Iterator[TraceEvent | str]:
-    """What is said in place of steps that are left out; they themselves, if they are few."""
-    if len(quiet) < ELIDED_MIN:
-        yield from quiet
-        return
-    told = []
-    for cpu, count in sorted(Counter(event.cpu for event in quiet).items()):
-        routines = dict.fromkeys(e.function for e in quiet if e.cpu == cpu and e.function)
-        told.append(f"cpu{cpu} {count}" + (f" ({_few(list(routines))})" if routines else ""))
-    yield f"... {len(quiet)} steps: {', '.join(told)}"
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(names) if len(names) <= 2 else f"{names[0]} .. {names[-1]}"
 
 
 def _text(story: Story, event: TraceEvent) -> str:

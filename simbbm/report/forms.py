@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from simbbm.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from simbbm.report.case import Case
     from simbbm.report.columns import Line
+    from simbbm.report.told.case import Case
 
 
 class Request(NamedTuple):

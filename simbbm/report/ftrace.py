@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from simbbm.core.trace import TraceEvent
 from simbbm.report.forms import Request
-from simbbm.report.story import Story
+from simbbm.report.told.story import Story
 
 TGID = 1
 """All tasks are of one process."""

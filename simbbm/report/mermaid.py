@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simbbm.core.trace import HARDWARE, TraceEvent
-from simbbm.report.columns import told_shortly
+from simbbm.report.folding import told_shortly
 from simbbm.report.forms import Request
-from simbbm.report.story import Story
+from simbbm.report.told.story import Story
 
 _ESCAPED = {character: f"#{ord(character)};" for character in "#;<>%$"} | {"\n": " ", "\r": " "}
 """A semicolon ends a statement; a hash begins a comment, or a character by its number; two per cent

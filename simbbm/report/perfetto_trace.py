@@ -22,7 +22,7 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import (
 
 from simbbm.host.terminal import visible
 from simbbm.report.forms import Request
-from simbbm.report.story import Story
+from simbbm.report.told.story import Story
 
 STEP_NS = 1_000
 SEQUENCE = 1

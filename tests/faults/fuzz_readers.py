@@ -37,7 +37,7 @@ from simbbm.litmus.notation.operations import operation
 from simbbm.litmus.notation.reader import read_file
 from simbbm.litmus.score import judge
 from simbbm.report.columns import render
-from simbbm.report.telling import tell
+from simbbm.report.told.telling import tell
 from tests.faults import inputs
 from tests.faults.inputs import Draw
 

@@ -15,10 +15,10 @@ from simbbm.explore.search.prove import Prover, counterexample_of
 from simbbm.explore.witness.index import entries, remove
 from simbbm.explore.witness.recording import Witness, save
 from simbbm.model import Model
-from simbbm.report import remembered, telling
-from simbbm.report.case import Case
 from simbbm.report.columns import as_columns
 from simbbm.report.forms import Request
+from simbbm.report.told import remembered, telling
+from simbbm.report.told.case import Case
 
 BAD = "bbm_minimal::live_change"
 

@@ -10,9 +10,9 @@ from simbbm.explore.counterexample.explanation import Explanation
 from simbbm.explore.runs.run import Runner
 from simbbm.explore.witness.recording import Witness, witness_of
 from simbbm.model import Model
-from simbbm.report.case import Case
-from simbbm.report.story import Story
-from simbbm.report.telling import Replayed, replayed, story_of
+from simbbm.report.told.case import Case
+from simbbm.report.told.story import Story
+from simbbm.report.told.telling import Replayed, replayed, story_of
 
 
 class Told(NamedTuple):

@@ -330,9 +330,9 @@ def _cross_checked(row: VerdictRow) -> dict[str, bool] | None:
 def _show(answer: Proven | Sampled) -> None:
     """Print a counterexample in columns."""
     from simbbm.cli.commands.show import styled
-    from simbbm.report.case import Case
     from simbbm.report.columns import as_columns
     from simbbm.report.forms import Request
+    from simbbm.report.told.case import Case
 
     assert answer.kept is not None
     echo("\nThe first counterexample that was not expected:\n")

@@ -56,7 +56,9 @@ STYLES = {
     show_default=True,
     help="How far to search for what it needs and how likely it is.",
 )
-@click.option("--all", "everything", is_flag=True, help="Leave out no step.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Leave out no step, but in the midst of what repeats."
+)
 @click.option(
     "-o",
     "--output",
@@ -91,7 +93,7 @@ def command(
     from simbbm.cli.verdicts import allowing, shown, terminal_width
     from simbbm.explore.witness.files import read
     from simbbm.explore.witness.token import is_token
-    from simbbm.report.case import Case
+    from simbbm.report.told.case import Case
 
     found = read(witness)
     allowed = allowing(found.scenario)

@@ -18,9 +18,8 @@ from simbbm.arm64.state import Machine
 from simbbm.core.system import STEP
 from simbbm.core.trace import HARDWARE
 from simbbm.explore.counterexample.explanation import Explanation
-from simbbm.report.case import Case
-from simbbm.report.columns import SHOWN_WHOLE
 from simbbm.report.explanation import sentences
+from simbbm.report.folding import SHOWN_WHOLE
 from simbbm.report.forms import Request
 from simbbm.report.html.arrows import DELIVERS, Arrow, arrows
 from simbbm.report.html.document import document, shown
@@ -28,8 +27,9 @@ from simbbm.report.html.moment import Moments
 from simbbm.report.html.plots import likelihood
 from simbbm.report.html.tables import Box, layout
 from simbbm.report.html.tracks import Tracks
-from simbbm.report.story import Story
-from simbbm.report.telling import Replayed
+from simbbm.report.told.case import Case
+from simbbm.report.told.story import Story
+from simbbm.report.told.telling import Replayed
 
 STYLES = ("base.css", "plots.css", "page.css")
 SCRIPTS = ("theme.js", "data.js", "timeline.js", "tables.js", "cpus.js", "page.js")

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 from simbbm.explore.counterexample.explanation import STATES, Explanation
 from simbbm.explore.witness.record import Witness
-from simbbm.report.remembered import NOTHING, Remembered, recall
-from simbbm.report.story import Story
+from simbbm.report.told.remembered import NOTHING, Remembered, recall
+from simbbm.report.told.story import Story
 
 if TYPE_CHECKING:
     from simbbm.model import Model
-    from simbbm.report.telling import Replayed
+    from simbbm.report.told.telling import Replayed
 
 
 class Case:
@@ -52,7 +52,7 @@ class Case:
         """What happened, and why it is wrong."""
         if self._known.story:
             return self._known.story
-        from simbbm.report.telling import story_of  # noqa: PLC0415 - see above
+        from simbbm.report.told.telling import story_of  # noqa: PLC0415 - see above
 
         story = story_of(self.run)
         self._remember(Remembered(story))
@@ -79,7 +79,7 @@ class Case:
     @cached_property
     def run(self) -> Replayed:
         """The replay, in states."""
-        from simbbm.report.telling import replayed  # noqa: PLC0415 - see above
+        from simbbm.report.told.telling import replayed  # noqa: PLC0415 - see above
 
         return replayed(*self._model)
 
@@ -93,6 +93,6 @@ class Case:
 
     def _remember(self, known: Remembered) -> None:
         if self._path is not None:
-            from simbbm.report.remembered import remember  # noqa: PLC0415 - see above
+            from simbbm.report.told.remembered import remember  # noqa: PLC0415 - see above
 
             remember(known, self._witness, self._model[1], self._path, self._states)

@@ -21,9 +21,9 @@ from simbbm.explore.runs.play import RunStep
 from simbbm.explore.witness.record import Witness
 from simbbm.linux.kernel_names import kernel_names
 from simbbm.model import Model
-from simbbm.report.origins import Origin, described, held_since, origin
-from simbbm.report.story import Story
-from simbbm.report.trace import event
+from simbbm.report.told.origins import Origin, described, held_since, origin
+from simbbm.report.told.story import Story
+from simbbm.report.trace import event, told_of
 
 LAST_STEPS = 4
 """What comes right before the end is shown, whatever it is about."""
@@ -49,7 +49,7 @@ def replayed(witness: Witness, model: Model) -> Replayed:
     """Replay a witness."""
     model = model if model.untouched else model.anew()
     steps = tuple(followed(witness, model).played())
-    return Replayed(witness, model.system.shared, steps, kernel_names(model.automaton))
+    return Replayed(witness, told_of(model), steps, kernel_names(model.automaton))
 
 
 def tell(witness: Witness, model: Model) -> Story:

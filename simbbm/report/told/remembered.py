@@ -30,7 +30,7 @@ from simbbm.explore.witness.record import Witness
 from simbbm.host import reading
 from simbbm.host.writing import write
 from simbbm.ids import user_file
-from simbbm.report.story import Story
+from simbbm.report.told.story import Story
 
 if TYPE_CHECKING:
     from simbbm.model import Model
