@@ -124,7 +124,7 @@ def _columns(story: Story, column: int, *, everything: bool) -> Iterator[Line]:
         indent = " " * (MARGIN + event.cpu * column)
         if event.function and routine.get(event.cpu) != event.function:
             routine[event.cpu] = event.function
-            kernel = "" if event.function in met else _kernel(story, event.function)
+            kernel = "" if event.function in met else story.kernel_has(event.function)
             met.add(event.function)
             right = MARGIN + column * len(story.cpus)
             yield from _routine(event.function, kernel, indent, column, right)
@@ -148,12 +148,6 @@ def _routine(name: str, kernel: str, indent: str, column: int, right: int) -> It
         yield Line(f"{indent[: right - len(kernel) - 3]} ({kernel})", "routine")
 
 
-def _kernel(story: Story, name: str) -> str:
-    """Where the kernel has a routine: file, and function where its name is another one."""
-    file, _, function = story.kernel.get(name, "").partition(":")
-    return file if function in ("", name) else f"{file}:{function}"
-
-
 def _list(story: Story, width: int, *, everything: bool) -> Iterator[Line]:
     met: set[str] = set()
     for event in stretches(story, everything=everything):
@@ -163,7 +157,7 @@ def _list(story: Story, width: int, *, everything: bool) -> Iterator[Line]:
         who = f"cpu{event.cpu} "
         where = f"{event.function}: " if event.function else ""
         if where and event.function not in met:
-            kernel = _kernel(story, event.function)
+            kernel = story.kernel_has(event.function)
             where = f"{event.function} ({kernel}): " if kernel else where
             met.add(event.function)
         lead = _number(story, event) + who

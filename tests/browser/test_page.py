@@ -73,7 +73,10 @@ def test_keys_step_forward_and_back(browser: Browser, tmp_path: Path) -> None:
         text = data.values[data.events[step][2]].replace(" -> ", " \u2192 ")
         assert browser.step() == step
         assert browser.text("#step .what") == text
+        where = data.kernel.get(data.values[data.events[step][3]])
+        assert browser.texts("#step .kernel") == ([f" ({where})"] if where else [])
         assert browser.texts(".row.current .number") == [str(step)]
+    assert data.kernel["stop_machine"] == "stop_machine.c"
     browser.keys(UP, "k")
     assert browser.step() == 3
     browser.keys(END)

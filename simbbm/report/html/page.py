@@ -57,6 +57,8 @@ class PageData(msgspec.Struct, frozen=True, kw_only=True):
     cpus: tuple[str, ...]
     events: list[tuple[int, str, int, int, int, int]]
     """Of each step: CPU, kind, text, routine, notes, label."""
+    kernel: dict[str, str]
+    """Where the kernel has the routines: file, and function where that has another name."""
     telling: list[int]
     arrows: tuple[Arrow, ...]
     boxes: tuple[Box, ...]
@@ -116,6 +118,11 @@ def page_data(story: Story, run: Replayed, *, everything: bool = False) -> PageD
         short=len(steps) > SHOWN_WHOLE and story.problem is not None and not everything,
         cpus=story.cpus,
         events=events,
+        kernel={
+            event.function: where
+            for event in story.events
+            if (where := story.kernel_has(event.function))
+        },
         telling=sorted(telling),
         arrows=found,
         boxes=boxes,

@@ -35,6 +35,11 @@ class Story(NamedTuple):
     kernel: Mapping[str, str]
     """The kernel's `file:function` for which a routine stands, by the routine's name."""
 
+    def kernel_has(self, routine: str) -> str:
+        """Where the kernel has a routine: file, and function where its name is another one."""
+        file, _, function = self.kernel.get(routine, "").partition(":")
+        return file if function in ("", routine) else f"{file}:{function}"
+
     @property
     def message(self) -> str:
         """What went wrong; why there is no verdict; may be empty."""
