@@ -38,7 +38,7 @@ from simbbm.litmus.notation.reader import read_file
 from simbbm.litmus.score import judge
 from simbbm.report.columns import render
 from simbbm.report.told.telling import tell
-from tests.faults import inputs
+from tests.faults import inputs, kept
 from tests.faults.inputs import Draw
 
 SECONDS_MAX = 20
@@ -142,6 +142,10 @@ READERS: tuple[tuple[int, Callable[[Draw], str]], ...] = (
     (20, number),
     (10, identity),
     (2, command),
+    (8, kept.report),
+    (8, kept.certificate),
+    (2, kept.remembered),
+    (4, kept.witnesses),
 )
 """How often each of them, and what it does."""
 _TURNS = tuple(reader for times, reader in READERS for _ in range(times))

@@ -63,7 +63,7 @@ class Module(NamedTuple):
 
 
 class Content(msgspec.Struct, frozen=True):
-    """A file's content."""
+    """A file's content, behind a line with its checksum."""
 
     key: str
     user_file: str
@@ -79,8 +79,11 @@ def recall(witness: Witness, path: Path, states: int) -> Remembered:
     if file is None:
         return NOTHING
     try:
-        found = reading.json(reading.content(file), Content)
-    except (UsageError, reading.NotJson):  # it is not there, or damaged
+        check, _, text = reading.content(file).partition(b"\n")
+        if check != _checksum(text):
+            return NOTHING
+        found = reading.json(text, Content)
+    except UsageError:  # it is not there, or of another version
         return NOTHING
     if (found.key, found.user_file) != (_key(witness), _user_file(witness)):
         return NOTHING
@@ -95,9 +98,10 @@ def remember(known: Remembered, witness: Witness, model: Model, path: Path, stat
     if file is None or any(cpu.listing for cpu in model.setup.cpus):
         return
     content = Content(_key(witness), _user_file(witness), tuple(_modules()), states, known)
+    text = msgspec.json.encode(content)
     with suppress(OSError):
         file.parent.mkdir(exist_ok=True)
-        write(file, msgspec.json.encode(content))
+        write(file, _checksum(text) + b"\n" + text)
 
 
 def _key(witness: Witness) -> str:
@@ -148,6 +152,10 @@ def _is_the_same(module: Module) -> bool:
 
 def _absolute(file: str) -> str:
     return os.path.abspath(file)  # noqa: PTH100 - links stay: they are how it was found
+
+
+def _checksum(text: bytes) -> bytes:
+    return blake2b(text, digest_size=16).hexdigest().encode()
 
 
 def _digest(file: str) -> str:
