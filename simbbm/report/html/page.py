@@ -92,7 +92,7 @@ def page(
 def page_data(story: Story, run: Replayed, *, everything: bool = False) -> PageData:
     """Return what the page of a run draws."""
     shared, steps = run.shared, run.steps
-    states = [step.before.state for step in steps[:1]] + [step.after.state for step in steps]
+    states = run.states
     boxes = layout(shared, states)
     moments, tracks = Moments(shared, boxes), Tracks()
     for before, state in zip([None, *states], states, strict=False):

@@ -13,6 +13,7 @@ from simbbm.arm64.translation.tlb import LeafEntry
 from simbbm.arm64.translation.translate import READ, WRITE, permitted
 from simbbm.arm64.translation.walks import Fault, walk_root
 from simbbm.check.catalogue import CATALOGUE
+from simbbm.core.graph import Node
 from simbbm.core.system import STEP, Problem
 from simbbm.core.trace import trace_digest
 from simbbm.explore.counterexample.causes import Causes
@@ -42,14 +43,22 @@ class Replayed(NamedTuple):
     witness: Witness
     shared: Shared
     steps: tuple[RunStep, ...]
+    end: Node[Machine]
     kernel: Mapping[str, str]
+
+    @property
+    def states(self) -> list[Machine]:
+        """The states, from before the first step on; of a run without a step the one there is."""
+        nodes = (*(step.before for step in self.steps), self.end)
+        return [node.state for node in nodes]
 
 
 def replayed(witness: Witness, model: Model) -> Replayed:
     """Replay a witness."""
     model = model if model.untouched else model.anew()
-    steps = tuple(followed(witness, model).played())
-    return Replayed(witness, told_of(model), steps, kernel_names(model.automaton))
+    run = followed(witness, model)
+    names = kernel_names(model.automaton)
+    return Replayed(witness, told_of(model), tuple(run.played()), run.end, names)
 
 
 def tell(witness: Witness, model: Model) -> Story:
@@ -59,16 +68,14 @@ def tell(witness: Witness, model: Model) -> Story:
 
 def story_of(run: Replayed) -> Story:
     """Tell what happened in a run."""
-    witness, shared, steps, kernel = run
+    witness, shared, steps, end, kernel = run
     events = tuple(event(shared, step) for step in steps)
-    problem = steps[-1].after.problem if steps else None
+    problem = end.problem
     causes = Causes(steps)
     origins = tuple(_origins(shared, steps, problem))
     around = () if witness.loop is None else steps[witness.loop :]
-    cpus: tuple[str, ...] = ()
-    if steps:
-        features = (pe.features for pe in steps[0].before.state.cpus)
-        cpus = tuple(f"cpu{i}{_features(f)}" for i, f in enumerate(features))
+    features = (pe.features for pe in run.states[0].cpus)
+    cpus = tuple(f"cpu{i}{_features(f)}" for i, f in enumerate(features))
     roots = {*_ends(steps, problem), *(step for found in origins for step in found.steps)}
     telling = {
         *causes.nearest(roots, len(roots) + CAUSES_MAX),
@@ -114,7 +121,7 @@ def _features(features: Features) -> str:
 
 def _origins(shared: Shared, steps: Sequence[RunStep], problem: Problem | None) -> Iterator[Origin]:
     """Of two entries that disagree, where each came from."""
-    if problem is None or problem.cpu is None or problem.property not in CONFLICTS:
+    if not steps or problem is None or problem.cpu is None or problem.property not in CONFLICTS:
         return
     end: Machine = steps[-1].after.state
     view = shared.view(end.cpus[problem.cpu], end.memory)
