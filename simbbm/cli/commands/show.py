@@ -12,7 +12,7 @@ from simbbm.cli.exits import Exit
 from simbbm.cli.options import Count, allow_file_option, common, examples, witness_argument
 from simbbm.core.errors import UsageError
 from simbbm.explore.counterexample.explanation import STATES
-from simbbm.host.terminal import echo, echo_bytes, style, visible, width
+from simbbm.host.terminal import complain, echo, echo_bytes, style, visible, width
 from simbbm.host.writing import reason, write
 from simbbm.ids import require_allowed
 from simbbm.report.columns import Line
@@ -113,7 +113,10 @@ def command(
         replay=f"simbbm replay {shown(path) if path else witness}{allowed}",
     )
     _put(written(form, request), output)
-    return Exit.INTERRUPTED if case.interrupted else Exit.EXPECTED
+    if case.interrupted:
+        complain("interrupted: what the failure needs, and how likely it is, was not found out")
+        return Exit.INTERRUPTED
+    return Exit.EXPECTED
 
 
 def styled(line: Line) -> str:
