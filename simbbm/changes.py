@@ -6,7 +6,6 @@ somewhere by its mnemonic alone, so that it is one without operands (`OPERATIONS
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -20,8 +19,8 @@ from simbbm.core.programs.edits import LEAVES, VALUE, Edits, Later
 from simbbm.core.programs.labels import is_call, parts
 from simbbm.core.values import qualified_name
 from simbbm.host.reading import nearest, quoted
+from simbbm.ids import AFTER, BEFORE, KINDS
 
-BEFORE, AFTER = "before:", "after:"
 OPERATIONS: dict[str, Op] = {
     **{name: Op(name) for name in ("isb", "sev", "sevl", "wfe", "nop", "might_sleep")},
     **{name: Op(name) for kind in ("dsb", "dmb") for name in (f"{kind}.{o}" for o in BARRIERS)},
@@ -133,11 +132,6 @@ def obstacle(op: Op) -> str:
 
 # An edit as part of an id.
 
-REMOVE, DELAY, WEAKEN, SWAP = "remove", "delay", "weaken:", "swap:"
-_KINDS = (REMOVE, DELAY, WEAKEN, AFTER, BEFORE, SWAP)
-CHANGES = re.compile(f"~(?={'|'.join(k if k.endswith(':') else f'{k}~' for k in _KINDS)})")
-"""What stands between an id and its changes."""
-
 
 class Change(NamedTuple):
     """One thing that is changed: what is done, and to which step.
@@ -172,7 +166,7 @@ def read_change(text: str) -> Change:
     """Read `change~step`; raise UsageError if it is neither."""
     change, separator, step = text.partition("~")
     kind, colon, other = change.partition(":")
-    if not (separator and step and kind + colon in _KINDS and bool(other) == bool(colon)):
+    if not (separator and step and kind + colon in KINDS and bool(other) == bool(colon)):
         known = "remove~STEP, delay~STEP, weaken:OP~STEP, after:OP~STEP, before:OP~STEP"
         raise UsageError(f"{quoted(text)}: no such change", f"it is {known}, swap:STEP~STEP")
     return Change(step, change)

@@ -25,22 +25,15 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-try:
-    import simbbm_scenarios
-except ModuleNotFoundError:  # a checkout that is on the path and not installed
-    sys.path.append(str(Path(__file__).resolve().parent.parent / "scenarios"))
-    import simbbm_scenarios
-from simbbm_scenarios import ROOMS, Room
-
-from simbbm.changes import CHANGES, read_change
+from simbbm.changes import read_change
 from simbbm.core.errors import ScenarioError, SimbbmError, UsageError
 from simbbm.host import reading
 from simbbm.host.reading import check_name, is_file, is_folder, nearest, quoted
 from simbbm.host.terminal import complain
+from simbbm.ids import CHANGES, FOLDER, PACKAGE, is_shipped, shipped_stems
 from simbbm.loading import AuthorsErrors, run_twice
 from simbbm.scenario import Scenario
 
-PACKAGE = simbbm_scenarios.__name__
 USER_PACKAGE = "simbbm_user"
 ENTRY_POINTS = "simbbm.scenarios"
 
@@ -157,17 +150,6 @@ def installed(broken: Broken | None = None) -> list[Scenario]:
     return found
 
 
-def room_of(scenario_id: str) -> Room | None:
-    """The room of a shipped scenario; None for one that is somebody else's."""
-    stem = CHANGES.split(scenario_id)[0].rpartition("::")[0]
-    return next((room for room in ROOMS if stem in room.stems), None)
-
-
-def shipped_stems() -> tuple[str, ...]:
-    """Return the names of the shipped files."""
-    return tuple(stem for room in ROOMS for stem in room.stems)
-
-
 @cache
 def entry_points() -> dict[str, str]:
     """Return the modules that other distributions bring, by the name they are known under."""
@@ -175,18 +157,6 @@ def entry_points() -> dict[str, str]:
 
     found = metadata.entry_points(group=ENTRY_POINTS)
     return {e.name: e.value for e in found if e.name not in shipped_stems()}
-
-
-def user_file(scenario_id: str) -> Path | None:
-    """The file that has to be run to find this scenario; None if nothing but what is installed."""
-    source = CHANGES.split(scenario_id)[0].rpartition("::")[0]
-    if source in shipped_stems() or not source.endswith(".py"):
-        return None
-    return None if _is_shipped(source) else Path(source)
-
-
-def _is_shipped(file: str) -> bool:
-    return "\0" not in file and os.path.realpath(file) in _shipped_files()
 
 
 class _UnknownSource(Exception):
@@ -265,7 +235,7 @@ def _scenarios(source: str) -> list[Scenario]:
         raise UsageError(
             f"there is no file {quoted(source)}", "simbbm list names the shipped scenarios"
         )
-    if _is_shipped(source):
+    if is_shipped(source):
         return _scenarios(path.stem)
     check_name(source)
     return _of_module(_user_module(path, os.path.realpath(path)), path.as_posix(), str(path))
@@ -304,15 +274,6 @@ def _variables(module: ModuleType) -> dict[str, Scenario]:
 
 
 # Loading
-
-
-FOLDER = Path(simbbm_scenarios.__path__[0])
-
-
-@cache
-def _shipped_files() -> frozenset[str]:
-    """The shipped files, where they really are."""
-    return frozenset(os.path.realpath(FOLDER / f"{stem}.py") for stem in shipped_stems())
 
 
 def _shipped_module(stem: str) -> ModuleType:

@@ -258,15 +258,13 @@ def show(
     in `replay`. Raises ReplayDivergence if the witness does not fit the scenario any more,
     UsageError for a form that there is not, or that needs a package which is not installed.
     """
-    from simbbm.explore.counterexample.explain import explain
-    from simbbm.report.forms import FORMS, Request, require, whole, written
-    from simbbm.report.story import tell
+    from simbbm.report.forms import Request, require, whole, written
+    from simbbm.report.told.case import Case
 
     require(form)
-    recorded, model = _recorded(witness, scenario)
-    explained = explain(recorded, model, max_states) if FORMS[form].explained else None
-    story = tell(recorded, model, explained)
-    return whole(written(form, Request(story, everything=everything, width=width)))
+    recorded = _recorded(witness, scenario)
+    case = Case(recorded[0], lambda: recorded, states=max_states)
+    return whole(written(form, Request(case, everything=everything, width=width)))
 
 
 def _asked(scenario: Scenario | str, params: Parameters | None) -> Model:

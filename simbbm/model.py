@@ -22,7 +22,7 @@ from simbbm.arm64.ops import CPU
 from simbbm.arm64.state import Machine
 from simbbm.arm64.steps import Edit, Steps
 from simbbm.arm64.translation.walks import mapped_pages
-from simbbm.check.properties import CATALOGUE
+from simbbm.check.catalogue import CATALOGUE
 from simbbm.core.graph import Graph
 from simbbm.core.programs.automaton import Automaton
 from simbbm.core.programs.frames import start_of

@@ -6,7 +6,6 @@ is loaded only if its user has named it too.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import msgspec
 from simbbm import discovery
 from simbbm.core.errors import UsageError
 from simbbm.explore.witness.record import Witness
-from simbbm.host.reading import is_file
+from simbbm.ids import require_allowed
 from simbbm.model import Model
 
 
@@ -24,11 +23,7 @@ def recorded(witness: Witness, allowed: Iterable[Path], hint: str) -> tuple[Witn
 
     Parameters that the scenario did not have when the witness was written get their defaults.
     """
-    file = discovery.user_file(witness.scenario)
-    if file and is_file(file) and os.path.realpath(file) not in map(os.path.realpath, allowed):
-        raise UsageError(
-            f"a witness of {witness.scenario}: that file is a program, and not run unasked", hint
-        )
+    file = require_allowed(witness.scenario, allowed, hint)
     try:
         model = Model(discovery.find(witness.scenario), witness.params)
     except UsageError as error:

@@ -14,7 +14,7 @@ import pytest
 
 import simbbm
 from simbbm import discovery, library, public
-from simbbm.check.properties import CATALOGUE
+from simbbm.check.catalogue import CATALOGUE
 from simbbm.core.choice import Chooser
 from simbbm.core.engine import Engine, RunEnd
 from simbbm.core.errors import ScenarioError, UsageError

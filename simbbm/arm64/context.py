@@ -62,6 +62,8 @@ class Shared(Description):
     memories: MemoryPool
     mmus: Mmus
     cpus: CpuPool
+    functions: Mapping[int, str] = field(default_factory=dict)
+    """Names for numbers that point to functions, for who shows them."""
 
     def ablated(self, rule: str) -> bool:
         """Whether a rule is switched off, to test that some test notices."""

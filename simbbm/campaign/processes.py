@@ -12,10 +12,10 @@ from errno import EMFILE
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import BaseContext
 
-from simbbm import discovery
 from simbbm.core.errors import UsageError
 from simbbm.host import signals
 from simbbm.host.reading import quoted
+from simbbm.ids import PACKAGE
 
 FILES_MIN = 24
 """Files that may be open at once: with fewer, worker processes cannot be started."""
@@ -47,7 +47,7 @@ def worker_context() -> BaseContext:
     _require_folder()
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
-    scenarios = sorted(name for name in sys.modules if name.startswith(f"{discovery.PACKAGE}."))
+    scenarios = sorted(name for name in sys.modules if name.startswith(f"{PACKAGE}."))
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*NEEDED, *scenarios])
     _start_fork_server()

@@ -113,10 +113,7 @@ def prove(model: Model, bounds: Bounds, tell: Tell | None = None) -> Proven:
         row = msgspec.structs.replace(row, coverage=coverage)
         how = f"{how}\n  {crossed.told}"
     if kept and bounds.explains and not interrupted:
-        try:
-            row, how = _explained(row, how, kept, model)
-        except KeyboardInterrupt:  # what was found stays found
-            interrupted = True
+        row, how, interrupted = _explained(row, how, kept, model)
     return Proven(row, kept, how, interrupted)
 
 
@@ -134,17 +131,20 @@ def _how_far(model: Model, tell: Tell) -> Callable[[Progress], object]:
     return lambda now: tell(partial(text, now))
 
 
-def _explained(row: VerdictRow, how: str, kept: Kept, model: Model) -> tuple[VerdictRow, str]:
-    """Add what the counterexample needs of the hardware, and how likely it is."""
-    # Needed if something fails, by those who ask for it.
-    from simbbm.explore.counterexample.remembered import explained as found  # noqa: PLC0415
-    from simbbm.report.explanation import sentences, summary  # noqa: PLC0415
+def _explained(row: VerdictRow, how: str, kept: Kept, model: Model) -> tuple[VerdictRow, str, bool]:
+    """Add what the counterexample needs of the hardware, and how likely it is.
 
-    explained = found(kept.witness, model, kept.path)
-    if explained is None:
-        return row, how
-    row = msgspec.structs.replace(row, **summary(explained))
-    return row, "\n  ".join((how, *sentences(explained)))
+    Also say whether Ctrl-C came first: what was found stays found then.
+    """
+    # Needed if something fails, by those who ask for it.
+    from simbbm.report.explanation import sentences, summary  # noqa: PLC0415
+    from simbbm.report.told.case import Case  # noqa: PLC0415
+
+    case = Case(kept.witness, lambda: (kept.witness, model), path=kept.path)
+    if case.explained is None:
+        return row, how, case.interrupted
+    row = msgspec.structs.replace(row, **summary(case.explained))
+    return row, "\n  ".join((how, *sentences(case.explained))), False
 
 
 def search(wanted: Wanted, tell: Tell | None = None) -> Found:

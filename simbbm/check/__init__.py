@@ -1,7 +1,7 @@
 """Properties and verdicts: what a scenario promises, and what a search may say about it.
 
-Read `kinds` first: the five kinds of properties, and what each is judged on. `properties` has every
-property with its one-sentence meaning, `verdict` the verdicts and the expectations that they are
-compared with, `landmarks` kinds of states that show that a proof has content, `given` the checks of
-what an author's scenario returns.
+Read `kinds` first: the five kinds of properties, and what each is judged on. `catalogue` has every
+property's name and meaning, `properties` the properties, `verdict` the verdicts and the
+expectations that they are compared with, `landmarks` kinds of states that show that a proof has
+content, `given` the checks of what an author's scenario returns.
 """

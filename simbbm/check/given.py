@@ -15,8 +15,8 @@ from simbbm.arm64.execution.listing import Listing
 from simbbm.arm64.features import Features, Hardware
 from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.registers import Regime
+from simbbm.check.catalogue import CATALOGUE
 from simbbm.check.kinds import Property
-from simbbm.check.properties import CATALOGUE
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Routine
 from simbbm.core.programs.blame import called

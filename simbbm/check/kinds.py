@@ -25,19 +25,10 @@ They are judged by `arm64/machine.py:Arm64.problem` (always), `Arm64.final_probl
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import NamedTuple
 
 from simbbm.arm64.state import Check, StepCheck
-
-
-class Kind(StrEnum):
-    """What a property is judged on: the table above."""
-
-    ALWAYS = "always"
-    FINALLY = "finally"
-    STEP = "step"
-    EVENTUALLY = "eventually"
+from simbbm.check.catalogue import Kind
 
 
 class Property(NamedTuple):

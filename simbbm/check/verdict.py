@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import NamedTuple
 
-from simbbm.check.properties import CATALOGUE
+from simbbm.check.catalogue import CATALOGUE
 from simbbm.core.errors import ScenarioError
 
 

@@ -8,18 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from simbbm import discovery
 from simbbm.campaign.processes import available_cpus
 from simbbm.campaign.tasks import SideBySide
 from simbbm.cli.exits import Exit
 from simbbm.cli.logs import SearchView
 from simbbm.core.errors import SimbbmError
-from simbbm.explore.counterexample.explain import explain
 from simbbm.explore.witness.recording import Witness
 from simbbm.host.defects import defect, whole_traceback
+from simbbm.ids import user_file
 from simbbm.recorded import recorded
 from simbbm.report.html.page import page
-from simbbm.report.story import tell
+from simbbm.report.told.case import Case
 
 STATES = 5_000
 """How far each search for what a counterexample needs may go, as for `show`."""
@@ -49,12 +48,14 @@ class PageMade(NamedTuple):
 
 def page_of(wanted: PageWanted) -> PageMade:
     """Make one page. What goes wrong costs this page, and no other."""
-    file = discovery.user_file(wanted.witness.scenario)
+    file = user_file(wanted.witness.scenario)
     try:
-        witness, model = recorded(wanted.witness, [file] if file else [], "")
-        explained = explain(witness, model, STATES, CURVE_STATES) if wanted.explained else None
+        found = recorded(wanted.witness, [file] if file else [], "")
+        case = Case(wanted.witness, lambda: found, states=STATES, curve_states=CURVE_STATES)
+        if not wanted.explained:
+            case.explained = None
         html = page(
-            tell(witness, model, explained),
+            case,
             replay=wanted.replay,
             beside=(("../index.html", "report"), (f"{wanted.name}.json", "witness file")),
         )

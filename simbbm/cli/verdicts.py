@@ -6,11 +6,11 @@ from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING
 
-from simbbm import discovery
 from simbbm.check.verdict import Verdict, settles
 from simbbm.cli.exits import Exit
 from simbbm.core.errors import UsageError
 from simbbm.host.terminal import complain, echo, style
+from simbbm.ids import user_file
 from simbbm.report.rows import VerdictRow, encode
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _command(verb: str, kept: Kept) -> str:
 
 def allowing(scenario_id: str) -> str:
     """What a command on a witness needs to be allowed the scenario's file, if it is a user's."""
-    file = discovery.user_file(scenario_id)
+    file = user_file(scenario_id)
     return f" --allow-file {shown(file)}" if file else ""
 
 

@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import NamedTuple
 
+HARDWARE = "~"
+"""Begins the text of what hardware does by itself."""
+
 
 class TraceEvent(NamedTuple):
     """One step of a run, ready to be shown."""
@@ -22,6 +25,11 @@ class TraceEvent(NamedTuple):
     function: str
     notes: tuple[str, ...] = ()
     """What changed because of it: cached entries gained or lost, a fault taken."""
+
+    @property
+    def is_hardware(self) -> bool:
+        """Whether hardware does it by itself."""
+        return self.text.startswith(HARDWARE)
 
     @property
     def told(self) -> str:

@@ -15,7 +15,7 @@ from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.prove import Proof, Prover, counterexample_of
 from simbbm.model import Model
 from simbbm.report.columns import render
-from simbbm.report.story import tell
+from simbbm.report.told.telling import tell
 from simbbm.scenario import Scenario, Setup
 
 WIDTH = 100

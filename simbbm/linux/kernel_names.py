@@ -1,11 +1,17 @@
-"""Which of the kernel's functions a routine stands for: its docstring says so, `file:function`."""
+"""Which of the kernel's functions a routine stands for, and which routine a pointer leads to.
+
+A routine's docstring says the former: `file:function`.
+"""
 
 from __future__ import annotations
 
 import re
 
 from simbbm.core.programs.automaton import Automaton
+from simbbm.linux.stop_machine import address_of
 
+_POINTER_MIN = 0x1000
+"""What is less may be a count."""
 _KERNEL = re.compile(r"[\w-]+\.[chS]:\w+")
 
 
@@ -16,3 +22,9 @@ def kernel_names(automaton: Automaton) -> dict[str, str]:
         if found := _KERNEL.search(function.__doc__ or ""):
             told[function.__name__] = found[0]
     return told
+
+
+def pointers(automaton: Automaton) -> dict[int, str]:
+    """The names of a machine's routines by what a pointer to them is."""
+    named = {address_of(function): function.__name__ for function in automaton.purity.functions}
+    return {address: name for address, name in named.items() if address >= _POINTER_MIN}

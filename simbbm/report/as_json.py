@@ -35,20 +35,20 @@ class TraceRow(Row, tag="trace", tag_field="type", frozen=True, kw_only=True):
 
 def as_json(request: Request) -> str:
     """Return the trace as one line."""
-    story = request.story
+    story = request.case.story
     witness = story.witness
     row = TraceRow(
         scenario=witness.scenario,
         params=dict(witness.params),
         verdict=witness.verdict,
         property=witness.property,
-        message=story.problem.message if story.problem else witness.message,
+        message=story.message,
         because=list(story.because),
         steps=len(story.events),
         loop=witness.loop,
         digest=story.digest,
         cpus=list(story.cpus),
         events=[e._asdict() | {"telling": e.step in story.telling} for e in story.events],
-        **numbers(story.explained),
+        **numbers(request.case.explained),
     )
     return encode(row) + "\n"

@@ -7,26 +7,24 @@ would be too narrow, it is a list with one line a step.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from textwrap import wrap
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from simbbm.core.trace import TraceEvent
 from simbbm.report.explanation import sentences
+from simbbm.report.folding import is_shown, stretches
 from simbbm.report.forms import Request
-from simbbm.report.story import Story
-from simbbm.report.trace import is_hardware
+from simbbm.report.told.story import Story
+
+if TYPE_CHECKING:
+    from simbbm.explore.counterexample.explanation import Explanation
 
 COLUMN_MIN = 24
 WIDTH_MAX = 180
 MARGIN = 7
 """The mark of the last step, its number, and two blanks."""
 LEGEND = "<-N: what is read was written at step N; of a drain (~), the store that was issued there"
-SHOWN_WHOLE = 48
-"""Steps up to which nothing is left out."""
-ELIDED_MIN = 4
-"""A shorter stretch is shown: leaving it out would save nothing."""
 
 
 class Line(NamedTuple):
@@ -39,7 +37,8 @@ class Line(NamedTuple):
 def as_columns(request: Request) -> Iterator[Line]:
     """Return a story as lines for a terminal."""
     return render(
-        request.story,
+        request.case.story,
+        lambda: request.case.explained,
         width=request.width,
         everything=request.everything,
         replay=request.replay,
@@ -47,9 +46,17 @@ def as_columns(request: Request) -> Iterator[Line]:
 
 
 def render(
-    story: Story, *, width: int = 100, everything: bool = False, replay: str = ""
+    story: Story,
+    explained: Callable[[], Explanation | None] = lambda: None,
+    *,
+    width: int = 100,
+    everything: bool = False,
+    replay: str = "",
 ) -> Iterator[Line]:
-    """Return a story as lines that are at most `width` wide, where a name allows it."""
+    """Return a story as lines that are at most `width` wide, where a name allows it.
+
+    `explained` is asked when the picture stands: it may take searches, and the picture none.
+    """
     width = min(max(width, 40), WIDTH_MAX)
     yield from _head(story, width)
     column = (width - MARGIN) // max(len(story.cpus), 1)
@@ -57,7 +64,7 @@ def render(
         yield from _columns(story, column, everything=everything)
     else:
         yield from _list(story, width, everything=everything)
-    yield from _end(story, width)
+    yield from _end(story, explained, width, everything=everything)
     if replay:
         yield Line(f"replay with: {replay}")
 
@@ -70,7 +77,9 @@ def _head(story: Story, width: int) -> Iterator[Line]:
     yield Line("")
 
 
-def _end(story: Story, width: int) -> Iterator[Line]:
+def _end(
+    story: Story, explained: Callable[[], Explanation | None], width: int, *, everything: bool
+) -> Iterator[Line]:
     witness = story.witness
     steps = f"{len(story.events)} steps"
     if witness.loop is not None:
@@ -81,12 +90,9 @@ def _end(story: Story, width: int) -> Iterator[Line]:
         yield Line(f"{witness.verdict} after {steps}", "head")
         return
     yield Line(f"{witness.verdict} {witness.property} after {steps}", "bad")
-    told = story.problem.message if story.problem else witness.message
-    for text in told.split("; "):
+    for text in (*story.message.split("; "), *story.because):
         yield from _wrapped(text, width, indent="  ")
-    for text in story.because:
-        yield from _wrapped(text, width, indent="  ")
-    for text in sentences(story.explained) if story.explained else ():
+    for text in _explanation(story, explained(), everything=everything):
         yield from _wrapped(text, width, indent="  ")
     if any(story.sources.values()):
         yield from _wrapped(f"({LEGEND})", width, indent="  ", style="elided")
@@ -94,23 +100,35 @@ def _end(story: Story, width: int) -> Iterator[Line]:
         yield from _wrapped(f"({story.meaning})", width, indent="  ", style="elided")
 
 
+def _explanation(story: Story, explained: Explanation | None, *, everything: bool) -> Iterator[str]:
+    """What is found by searching; with the step that seals it, if that was left out above."""
+    if explained is None:
+        return
+    yield from sentences(explained)
+    step = explained.curve.no_return if explained.curve else -1
+    if 0 <= step < len(story.events) and not is_shown(story, step, everything=everything):
+        event = story.events[step]
+        where = f"{event.function}: " if event.function else ""
+        yield f"step {step} is cpu{event.cpu} {where}{_text(story, event)}"
+
+
 def _columns(story: Story, column: int, *, everything: bool) -> Iterator[Line]:
     heads = "".join(name.ljust(column) for name in story.cpus)
     yield Line(f"{'step':>{MARGIN - 2}}  {heads}".rstrip(), "head")
     routine: dict[int, str] = {}
     met: set[str] = set()
-    for event in _stretches(story, everything=everything):
+    for event in stretches(story, everything=everything):
         if isinstance(event, str):
             yield from _wrapped(event, MARGIN + column * len(story.cpus), " " * MARGIN, "elided")
             continue
         indent = " " * (MARGIN + event.cpu * column)
         if event.function and routine.get(event.cpu) != event.function:
             routine[event.cpu] = event.function
-            kernel = "" if event.function in met else _kernel(story, event.function)
+            kernel = "" if event.function in met else story.kernel_has(event.function)
             met.add(event.function)
             right = MARGIN + column * len(story.cpus)
             yield from _routine(event.function, kernel, indent, column, right)
-        lead = "" if is_hardware(event) else "  "
+        lead = "" if event.is_hardware else "  "
         cell = wrap(
             _text(story, event), column - 1, initial_indent=lead, subsequent_indent=lead + "    "
         )
@@ -130,22 +148,16 @@ def _routine(name: str, kernel: str, indent: str, column: int, right: int) -> It
         yield Line(f"{indent[: right - len(kernel) - 3]} ({kernel})", "routine")
 
 
-def _kernel(story: Story, name: str) -> str:
-    """Where the kernel has a routine: file, and function where its name is another one."""
-    file, _, function = story.kernel.get(name, "").partition(":")
-    return file if function in ("", name) else f"{file}:{function}"
-
-
 def _list(story: Story, width: int, *, everything: bool) -> Iterator[Line]:
     met: set[str] = set()
-    for event in _stretches(story, everything=everything):
+    for event in stretches(story, everything=everything):
         if isinstance(event, str):
             yield from _wrapped(event, width, " " * MARGIN, "elided")
             continue
         who = f"cpu{event.cpu} "
         where = f"{event.function}: " if event.function else ""
         if where and event.function not in met:
-            kernel = _kernel(story, event.function)
+            kernel = story.kernel_has(event.function)
             where = f"{event.function} ({kernel}): " if kernel else where
             met.add(event.function)
         lead = _number(story, event) + who
@@ -158,40 +170,6 @@ def listed(event: TraceEvent) -> str:
     """Return one event as one line, whatever its width."""
     where = f"{event.function}: " if event.function else ""
     return f"{event.step:>{MARGIN - 2}}  cpu{event.cpu} {where}{event.told}"
-
-
-def _stretches(story: Story, *, everything: bool) -> Iterator[TraceEvent | str]:
-    """The events, with a sentence for each stretch that is left out and where a round begins."""
-    whole = everything or len(story.events) <= SHOWN_WHOLE
-    quiet: list[TraceEvent] = []
-    for event in story.events:
-        if event.step == story.witness.loop:
-            yield from told_shortly(quiet)
-            quiet = []
-            yield "--- from here on it goes round:"
-        if not whole and event.step not in story.telling:
-            quiet.append(event)
-            continue
-        yield from told_shortly(quiet)
-        quiet = []
-        yield event
-    yield from told_shortly(quiet)
-
-
-def told_shortly(quiet: list[TraceEvent]) -> Iterator[TraceEvent | str]:
-    """What is said in place of steps that are left out; they themselves, if they are few."""
-    if len(quiet) < ELIDED_MIN:
-        yield from quiet
-        return
-    told = []
-    for cpu, count in sorted(Counter(event.cpu for event in quiet).items()):
-        routines = dict.fromkeys(e.function for e in quiet if e.cpu == cpu and e.function)
-        told.append(f"cpu{cpu} {count}" + (f" ({_few(list(routines))})" if routines else ""))
-    yield f"... {len(quiet)} steps: {', '.join(told)}"
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(names) if len(names) <= 2 else f"{names[0]} .. {names[-1]}"
 
 
 def _text(story: Story, event: TraceEvent) -> str:
@@ -212,7 +190,7 @@ def _number(story: Story, event: TraceEvent) -> str:
 def _style(story: Story, event: TraceEvent) -> str:
     if _is_last(story, event):
         return "bad"
-    return "hardware" if is_hardware(event) else ""
+    return "hardware" if event.is_hardware else ""
 
 
 def _wrapped(

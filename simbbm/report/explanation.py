@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from simbbm.explore.counterexample.allowances import Allowances
-from simbbm.explore.counterexample.explain import Explanation
-from simbbm.explore.counterexample.probability import Curve
+from simbbm.explore.counterexample.explanation import Allowances, Curve, Explanation
 
 MARKS = (0.01, 0.1, 0.5)
 """Probabilities of which it is said when they are passed for good."""

@@ -1,7 +1,8 @@
 """The forms in which a counterexample is written: one table, from which `show` has its choices.
 
-A form is a function from a request (a story, and how it is wanted) to what is written: text, bytes,
-or lines with a style for a terminal. Its module is imported when it is asked for. A new form is a
+A form is a function from a request (a case, and how it is wanted) to what is written: text, bytes,
+or lines with a style for a terminal. What it asks of the case is found out then, and its module is
+imported when it is asked for. A new form is a
 row of the table and its module.
 """
 
@@ -16,13 +17,13 @@ from simbbm.core.errors import UsageError
 
 if TYPE_CHECKING:
     from simbbm.report.columns import Line
-    from simbbm.report.story import Story
+    from simbbm.report.told.case import Case
 
 
 class Request(NamedTuple):
     """What is to be written, and how."""
 
-    story: Story
+    case: Case
     everything: bool = False
     """Leave out no step."""
     width: int = 100
@@ -40,17 +41,13 @@ class Form(NamedTuple):
     """Module and function."""
     binary: bool = False
     """It is no text: a terminal does not get it."""
-    explained: bool = True
-    """It says what the failure needs of the hardware, and how likely it is."""
     extra: str = ""
     """The package that it needs, which is also the name of simbbm's extra that installs it."""
 
 
 FORMS = {
     "columns": Form("one column a CPU", "simbbm.report.columns:as_columns"),
-    "ftrace": Form(
-        "ftrace text, for Perfetto and scripts", "simbbm.report.ftrace:as_ftrace", explained=False
-    ),
+    "ftrace": Form("ftrace text, for Perfetto and scripts", "simbbm.report.ftrace:as_ftrace"),
     "html": Form("a page to step through in a browser", "simbbm.report.html.page:as_html"),
     "json": Form("the whole trace as JSON", "simbbm.report.as_json:as_json"),
     "mermaid": Form("a sequence diagram, for Markdown pages", "simbbm.report.mermaid:as_mermaid"),
@@ -58,7 +55,6 @@ FORMS = {
         "a trace for ui.perfetto.dev",
         "simbbm.report.perfetto_trace:as_perfetto",
         binary=True,
-        explained=False,
         extra="perfetto",
     ),
 }

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 
 from simbbm.core.trace import TraceEvent
 from simbbm.report.forms import Request
-from simbbm.report.story import Story
-from simbbm.report.trace import is_hardware
+from simbbm.report.told.story import Story
 
 TGID = 1
 """All tasks are of one process."""
@@ -31,10 +30,10 @@ HEADER = """\
 
 def as_ftrace(request: Request) -> str:
     """Return every step as lines of ftrace."""
-    witness = request.story.witness
+    witness = request.case.story.witness
     params = " ".join(f"{name}={value}" for name, value in witness.params.items())
     said = f"# {witness.scenario} {params}".rstrip()
-    return HEADER.format(said) + "".join(f"{line}\n" for line in _lines(request.story))
+    return HEADER.format(said) + "".join(f"{line}\n" for line in _lines(request.case.story))
 
 
 def _lines(story: Story) -> Iterator[str]:
@@ -43,14 +42,13 @@ def _lines(story: Story) -> Iterator[str]:
         yield _line(event, event.step + 1, f"E|{TGID}")
     if story.events and story.witness.property:
         last = story.events[-1]
-        message = story.problem.message if story.problem else story.witness.message
-        end = f"{story.witness.verdict} {story.witness.property}: {message}"
+        end = f"{story.witness.verdict} {story.witness.property}: {story.message}"
         yield _line(last, last.step + 1, f"I|{TGID}|{_argument(end)}")
 
 
 def _line(event: TraceEvent, microsecond: int, mark: str) -> str:
     pid, task = event.cpu + 1, f"cpu{event.cpu}"
-    if is_hardware(event):
+    if event.is_hardware:
         pid, task = pid + HARDWARE_PID, f"{task}/hw"
     seconds, rest = divmod(microsecond, 1_000_000)
     time = f"{seconds}.{rest:06}"

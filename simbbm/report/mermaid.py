@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simbbm.core.trace import TraceEvent
-from simbbm.report.columns import told_shortly
+from simbbm.core.trace import HARDWARE, TraceEvent
+from simbbm.report.folding import told_shortly
 from simbbm.report.forms import Request
-from simbbm.report.story import Story
-from simbbm.report.trace import HARDWARE, is_hardware
+from simbbm.report.told.story import Story
 
 _ESCAPED = {character: f"#{ord(character)};" for character in "#;<>%$"} | {"\n": " ", "\r": " "}
 """A semicolon ends a statement; a hash begins a comment, or a character by its number; two per cent
@@ -23,7 +22,7 @@ signs begin a directive, two dollars a formula; what stands in angle brackets ma
 
 def as_mermaid(request: Request) -> str:
     """Return the diagram, without the fence that goes around it on a page."""
-    lines = _lines(request.story, everything=request.everything)
+    lines = _lines(request.case.story, everything=request.everything)
     return "".join(f"{line}\n" for line in ("sequenceDiagram", *lines))
 
 
@@ -67,12 +66,12 @@ def _arrows(story: Story, event: TraceEvent) -> Iterator[str]:
 
 
 def _line(event: TraceEvent) -> str:
-    return "hw" if is_hardware(event) else f"cpu{event.cpu}"
+    return "hw" if event.is_hardware else f"cpu{event.cpu}"
 
 
 def _step(event: TraceEvent) -> str:
     text = event.told
-    if is_hardware(event):
+    if event.is_hardware:
         return f"hw->>cpu{event.cpu}: {event.step} {escaped(text.removeprefix(HARDWARE).strip())}"
     function = f"{event.function}: " if event.function else ""
     return f"Note over cpu{event.cpu}: {event.step} {escaped(function + text)}"
@@ -83,7 +82,7 @@ def _end(story: Story) -> Iterator[str]:
     property_ = f" {witness.property}" if witness.property else ""
     yield f"{witness.verdict}{property_} after {len(story.events)} steps"
     if witness.property:
-        yield from (story.problem.message if story.problem else witness.message).split("; ")
+        yield from story.message.split("; ")
         yield from story.because
 
 

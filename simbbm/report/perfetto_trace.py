@@ -22,8 +22,7 @@ from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import (
 
 from simbbm.host.terminal import visible
 from simbbm.report.forms import Request
-from simbbm.report.story import Story
-from simbbm.report.trace import is_hardware
+from simbbm.report.told.story import Story
 
 STEP_NS = 1_000
 SEQUENCE = 1
@@ -34,7 +33,7 @@ ROOT, FIRST_CPU = 1, 2
 def as_perfetto(request: Request) -> bytes:
     """Return the whole run as a trace."""
     trace = Trace()
-    trace.packet.extend(_packets(request.story))
+    trace.packet.extend(_packets(request.case.story))
     written: bytes = trace.SerializeToString(deterministic=True)
     return written
 
@@ -46,10 +45,10 @@ def _packets(story: Story) -> Iterator[TracePacket]:
         yield _track(_program(cpu) + 1, f"cpu{cpu} hardware", 2 * cpu + 1)
     flows = _Flows(story)
     for event in story.events:
-        track = _program(event.cpu) + is_hardware(event)
+        track = _program(event.cpu) + event.is_hardware
         begin = _event(event.step, track, TrackEvent.TYPE_SLICE_BEGIN)
         begin.track_event.name = visible(event.text)
-        begin.track_event.categories.append("hardware" if is_hardware(event) else "program")
+        begin.track_event.categories.append("hardware" if event.is_hardware else "program")
         _annotate(
             begin,
             step=str(event.step),
@@ -66,8 +65,7 @@ def _packets(story: Story) -> Iterator[TracePacket]:
         last = story.events[-1]
         end = _event(last.step + 1, ROOT, TrackEvent.TYPE_INSTANT)
         end.track_event.name = f"{story.witness.verdict} {story.witness.property}"
-        message = story.problem.message if story.problem else story.witness.message
-        _annotate(end, message=message)
+        _annotate(end, message=story.message)
         yield end
 
 

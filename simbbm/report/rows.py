@@ -113,11 +113,14 @@ class VerdictRow(Row, tag="verdict", tag_field="type", frozen=True, kw_only=True
         return f"{self.verdict}:{self.property}" if self.property else self.verdict
 
     def seen(self) -> str:
-        """How many states or runs were looked at, or the length of the counterexample."""
-        if self.states is None and self.runs is None:
-            return "nothing"
+        """How much was looked at, of whatever there is, or the length of the counterexample."""
+        if self.mode == "prove" and self.length is None:
+            left = f"; not proved: {', '.join(self.not_proved)}" if self.not_proved else ""
+            return f"{self.views or 0:,} views{left}"
         if self.length is not None:
             return f"{self.length:,} steps{'' if self.certified else ' or less'}"
+        if self.states is None and self.runs is None:
+            return "nothing"
         return f"{self.states:,} states" if self.mode == "explore" else f"{self.runs:,} runs"
 
 

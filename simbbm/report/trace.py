@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from simbbm.arm64.agents import CTX, DVM
@@ -27,13 +28,13 @@ from simbbm.arm64.translation.translate import READ, translations
 from simbbm.core.program import Op
 from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.system import STEP, Move
-from simbbm.core.trace import TraceEvent
+from simbbm.core.trace import HARDWARE, TraceEvent
 from simbbm.core.unknown import Token
 from simbbm.explore.runs.play import Run, RunStep
+from simbbm.linux.kernel_names import pointers
+from simbbm.model import Model
 from simbbm.report.inflight import in_flight, named, place_of
 
-HARDWARE = "~"
-"""Begins the text of what hardware does by itself."""
 WORDS_SHOWN_MAX = 3
 LOADS = {"ldr", "ldar", "ldapr", "ldxr", "ldaxr"}
 NOTHING_SEEN = object()
@@ -41,11 +42,6 @@ UNKNOWN = "?"
 """In place of a value that is not known yet: it is still in flight."""
 _RUN = re.compile(r" x(\d+)(?= )")
 """In the label of a walk or an eviction: of how many neighbouring leaves it is."""
-
-
-def is_hardware(event: TraceEvent) -> bool:
-    """Whether hardware does it by itself."""
-    return event.text.startswith(HARDWARE)
 
 
 def events(run: Run) -> Iterator[TraceEvent]:
@@ -56,11 +52,17 @@ def events(run: Run) -> Iterator[TraceEvent]:
     told when it is taken; that is no other run, and its end is not judged.
     """
     alone = run.model.anew()
-    graph, shared = alone.graph, alone.system.shared
+    graph, shared = alone.graph, told_of(alone)
     node = graph.initial
     for step, k in enumerate(run.path):
         before, node = node, graph.follow(node, k)
         yield event(shared, RunStep(step, before, k, node))
+
+
+def told_of(model: Model) -> Shared:
+    """What a model's steps are told with: it knows the names of pointers to routines."""
+    shared: Shared = model.system.shared
+    return replace(shared, functions=pointers(model.automaton))
 
 
 def event(shared: Shared, step: RunStep) -> TraceEvent:
@@ -176,6 +178,8 @@ def _pointed_at(shared: Shared, word: int) -> str:
 
     Addresses below the kernel's look like other numbers, and are shown as such.
     """
+    if word in shared.functions:
+        return f"&{shared.functions[word]}"
     if word >= KERNEL_PAGE * shared.geometry.page_words:
         return f"&{shared.name(word)}"
     return shared.page_name(word) if word >= KERNEL_PAGE else ""

@@ -14,9 +14,8 @@ from simbbm import discovery
 from simbbm.core.system import Problem
 from simbbm.explore.runs.replay import model_of
 from simbbm.report.html.page import page, page_data, rendered
-from simbbm.report.story import tell
 from tests.browser.conftest import PHONE, Browser
-from tests.report.told import Told, told
+from tests.report.told import Told, told, told_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 SPLIT = "linear_map_split::m02_first_to_arrive_splits"
@@ -34,12 +33,12 @@ def lasso() -> Told:
     found = simbbm.explore("conflict_aborts::handler_flushes", {"layout": "contpte"})
     assert found.witness is not None
     model = model_of(found.witness, discovery.find(found.witness.scenario))
-    return Told(found.witness, model, tell(found.witness, model))
+    return told_of(found.witness, model)
 
 
 def written(tmp_path: Path, run: Told, *, everything: bool = False) -> Path:
     path = tmp_path / "page.html"
-    path.write_text(page(run.story, everything=everything), encoding="utf-8")
+    path.write_text(page(run.case(), everything=everything), encoding="utf-8")
     return path
 
 
@@ -64,7 +63,7 @@ def test_it_opens_at_the_failure(browser: Browser, tmp_path: Path) -> None:
 def test_keys_step_forward_and_back(browser: Browser, tmp_path: Path) -> None:
     run = told(LOST)
     browser.open(written(tmp_path, run, everything=True))
-    data = page_data(run.story)
+    data = page_data(run.story, run.run)
     browser.keys(HOME)
     assert browser.step() == -1
     assert browser.text("#step") == "Before the first step"
@@ -74,7 +73,10 @@ def test_keys_step_forward_and_back(browser: Browser, tmp_path: Path) -> None:
         text = data.values[data.events[step][2]].replace(" -> ", " \u2192 ")
         assert browser.step() == step
         assert browser.text("#step .what") == text
+        where = data.kernel.get(data.values[data.events[step][3]])
+        assert browser.texts("#step .kernel") == ([f" ({where})"] if where else [])
         assert browser.texts(".row.current .number") == [str(step)]
+    assert data.kernel["stop_machine"] == "stop_machine.c"
     browser.keys(UP, "k")
     assert browser.step() == 3
     browser.keys(END)
@@ -109,7 +111,7 @@ def slider(browser: Browser) -> object:
 def test_tables_and_cpus_are_those_of_the_step(browser: Browser, tmp_path: Path, name: str) -> None:
     """Steps that write tables change the picture, forward and back, as the machine has it."""
     run = told(name)
-    data = page_data(run.story)
+    data = page_data(run.story, run.run)
     browser.open(written(tmp_path, run))
     last = data.steps - 1
     for step in (last, 0, last - 3, last // 2, last):
@@ -134,7 +136,7 @@ def test_tables_and_cpus_are_those_of_the_step(browser: Browser, tmp_path: Path,
 
 def test_a_link_opens_at_its_step_though_it_is_filtered(browser: Browser, tmp_path: Path) -> None:
     run = told(LATE)
-    told_too = with_short_stretches(page_data(run.story).telling)
+    told_too = with_short_stretches(page_data(run.story, run.run).telling)
     hidden = next(n for n in range(20, 100) if n not in told_too)
     browser.open(written(tmp_path, run), f"#step-{hidden}")
 
@@ -164,7 +166,7 @@ def with_short_stretches(telling: list[int]) -> list[int]:
 def test_filters(browser: Browser, tmp_path: Path) -> None:
     run = told(LATE)
     browser.open(written(tmp_path, run))
-    data = page_data(run.story)
+    data = page_data(run.story, run.run)
     rows = browser.texts(".row .number")
     assert set(map(int, rows)) <= set(with_short_stretches(data.telling))
     assert any("left out" in text for text in browser.texts(".caption.gap"))
@@ -180,7 +182,7 @@ def test_filters(browser: Browser, tmp_path: Path) -> None:
 
 def test_arrows_lead_to_what_was_read(browser: Browser, tmp_path: Path) -> None:
     run = told(LOST)
-    data = page_data(run.story)
+    data = page_data(run.story, run.run)
     reads = next(a for a in data.arrows if a.how == "reads" and a.later > 50)
     browser.open(written(tmp_path, run, everything=True), f"#step-{reads.later}")
 
@@ -250,7 +252,7 @@ def test_names_cannot_break_out(browser: Browser, tmp_path: Path) -> None:
 def test_long_runs_stay_small_and_quick(browser: Browser, tmp_path: Path) -> None:
     """5,000 steps: what is in the document are the rows that can be seen, and a step is drawn."""
     run = told(LOST)
-    data = page_data(run.story, everything=True)
+    data = page_data(run.story, run.run, everything=True)
     times = 5_000 // data.steps + 1
     tracks = {
         name: [

@@ -11,8 +11,8 @@ from simbbm import Move, Problem, Property, Shared
 from simbbm.arm64.descriptor import RO, leaf
 from simbbm.arm64.features import DELAYED
 from simbbm.arm64.machine import Arm64
-from simbbm.check.kinds import Kind
-from simbbm.check.properties import CATALOGUE_BY_KIND, no_stale_translation, terminates
+from simbbm.check.catalogue import CATALOGUE_BY_KIND, Kind
+from simbbm.check.properties import no_stale_translation, terminates
 from simbbm.check.verdict import Verdict
 from simbbm.explore.search.prove import Prover
 from simbbm.model import Model

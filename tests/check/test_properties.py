@@ -10,8 +10,8 @@ from simbbm.arm64.descriptor import RO, Attributes, Descriptor, leaf, table
 from simbbm.arm64.features import Features
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.registers import Ttbr
+from simbbm.check.catalogue import CATALOGUE
 from simbbm.check.properties import (
-    CATALOGUE,
     Property,
     all_ptes_at_end,
     context_restored,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simbbm.check.properties import CATALOGUE
+from simbbm.check.catalogue import CATALOGUE
 from simbbm.check.verdict import Expectation, Verdict
 from simbbm.core.errors import ScenarioError
 

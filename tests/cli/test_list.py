@@ -6,7 +6,7 @@ import pytest
 from simbbm_scenarios import ROOMS
 
 from simbbm import __version__, discovery
-from simbbm.check.properties import CATALOGUE
+from simbbm.check.catalogue import CATALOGUE
 from simbbm.cli.app import COMMANDS
 from tests.cli.commandline import Cli
 

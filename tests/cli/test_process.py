@@ -32,7 +32,7 @@ def test_version_and_module() -> None:
         (["run", "bbm_minimal::good"], {"simbbm.explore.witness.recording", "simbbm.report.trace"}),
         (
             ["check", "bbm_minimal::live_change"],
-            {"simbbm.explore.counterexample.explain", "simbbm.report.story"},
+            {"simbbm.explore.counterexample.explain", "simbbm.report.told.story"},
         ),
     ],
 )

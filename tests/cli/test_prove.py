@@ -141,6 +141,30 @@ def test_what_is_promised_and_open_is_no_success(simbbm: Cli, file: Path) -> Non
     ]
 
 
+def test_a_report_has_what_was_proved_and_what_was_not(
+    simbbm: Cli, file: Path, tmp_path: Path
+) -> None:
+    names = ("good", "polling", "lost")
+    ids = [f"{file}::{name}" for name in names]
+    said = simbbm("check", "--every-n", *ids, "--html", str(tmp_path / "report"))
+    data = json.loads((tmp_path / "report" / "report.json").read_text())
+    entries = data["parts"]["prove"]["entries"]
+    page = (tmp_path / "report" / "index.html").read_text()
+
+    assert said.exit_code == 3
+    assert [entry["passed"] for entry in entries] == [True, None, True]
+    assert [entry["page"] is not None for entry in entries] == [False, False, True]
+    assert (tmp_path / "report" / "counterexamples" / f"{entries[2]['page']}.html").is_file()
+    assert "For every number of CPUs" in page
+    assert f"{entries[0]['row']['views']:,} views" in page
+    assert "not proved: termination" in page
+
+    witness = tmp_path / "report" / "counterexamples" / f"{entries[2]['page']}.json"
+    shown = simbbm("show", str(witness), "--allow-file", str(file))  # of a run without a step
+    assert shown.exit_code == 0
+    assert "STUCK terminates after 0 steps" in shown.stdout
+
+
 def test_a_refusal_is_no_success(simbbm: Cli, file: Path) -> None:
     said = simbbm("prove", f"{file}::counted")
 

@@ -10,8 +10,8 @@ import pytest
 from simbbm import discovery
 from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.features import DELAYED, Hardware
-from simbbm.explore.counterexample.allowances import Allowances
 from simbbm.explore.counterexample.explain import explain
+from simbbm.explore.counterexample.explanation import Allowances
 from simbbm.explore.runs.replay import model_of
 from simbbm.explore.search.prove import Prover, witness_along
 from simbbm.explore.witness.recording import Witness, witness_of

@@ -12,7 +12,8 @@ from simbbm import discovery
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.state import Machine
 from simbbm.explore.counterexample.explain import explain
-from simbbm.explore.counterexample.probability import Curve, _chances
+from simbbm.explore.counterexample.explanation import Curve
+from simbbm.explore.counterexample.probability import _chances
 from simbbm.explore.runs.replay import model_of
 from simbbm.explore.search.digraph import Following, following
 from simbbm.explore.search.prove import Prover, witness_along

@@ -27,7 +27,7 @@ from simbbm.explore.witness.recording import from_token, token
 from simbbm.model import Model
 from simbbm.report.columns import render
 from simbbm.report.explanation import sentences
-from simbbm.report.story import tell
+from simbbm.report.told.telling import tell
 from simbbm.scenario import CpuSetup, Scenario, Setup, scenario
 from tests.scenarios.everything import on_hardware
 from tests.support import DATA, FLAG, FLAG2, INV, NEW, OLD, OTHER, PTES, PX, REGIME, ROOT, X

@@ -37,8 +37,8 @@ from simbbm.litmus.notation.operations import operation
 from simbbm.litmus.notation.reader import read_file
 from simbbm.litmus.score import judge
 from simbbm.report.columns import render
-from simbbm.report.story import tell
-from tests.faults import inputs
+from simbbm.report.told.telling import tell
+from tests.faults import inputs, kept
 from tests.faults.inputs import Draw
 
 SECONDS_MAX = 20
@@ -64,7 +64,8 @@ def _followed(draw: Draw, text: str) -> str:
         return "accepted"
     result = replay(found, model).result
     if draw.below(2):
-        "".join(line.text for line in render(tell(found, model, explain(found, model, 500))))
+        lines = render(tell(found, model), lambda: explain(found, model, 500))
+        "".join(line.text for line in lines)
     return result
 
 
@@ -141,6 +142,10 @@ READERS: tuple[tuple[int, Callable[[Draw], str]], ...] = (
     (20, number),
     (10, identity),
     (2, command),
+    (8, kept.report),
+    (8, kept.certificate),
+    (2, kept.remembered),
+    (4, kept.witnesses),
 )
 """How often each of them, and what it does."""
 _TURNS = tuple(reader for times, reader in READERS for _ in range(times))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.fuzz_readers import BYTES_MAX, SECONDS_MAX, fuzz, one
+from tests.faults.fuzz_readers import BYTES_MAX, READERS, SECONDS_MAX, fuzz, one
 from tests.faults.inputs import Draw
 
 
@@ -18,8 +18,11 @@ def test_whatever_is_read_is_accepted_or_refused() -> None:
     assert found.slowest[0] < SECONDS_MAX
     assert found.peak < BYTES_MAX
     readers = {name.partition(" ")[0] for name in found.counts}
-    assert {"witness", "token", "litmus", "notation", "number", "identity", "command"} == readers
-    for name in ("witness REPRODUCED", "litmus run", "notation accepted", "number accepted"):
+    assert {reader.__name__ for _, reader in READERS} == readers
+    for name in (
+        *("witness REPRODUCED", "litmus run", "notation accepted", "number accepted"),
+        *("report accepted", "certificate accepted", "remembered accepted", "witnesses chosen"),
+    ):
         assert found.counts[name], name
 
 
@@ -39,7 +42,7 @@ def test_the_fuzz_notices(
 
     module, _, name = broken.rpartition(".")
     monkeypatch.setattr(import_module(module), name, wrong)
-    assert fuzz(0, 0, 100).failures
+    assert fuzz(0, 0, 200).failures
 
 
 def test_an_input_depends_on_its_number_alone(

@@ -12,14 +12,15 @@ import pytest
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace, TrackEvent
 
 from simbbm import discovery
-from simbbm.core.trace import TraceEvent
+from simbbm.core.trace import HARDWARE, TraceEvent
 from simbbm.explore.search.prove import Prover, counterexample_of
+from simbbm.explore.witness.record import Witness
 from simbbm.model import Model
 from simbbm.report.forms import FORMS, Request, written
 from simbbm.report.ftrace import HARDWARE_PID
 from simbbm.report.mermaid import escaped
-from simbbm.report.story import Story, tell
-from simbbm.report.trace import HARDWARE, is_hardware
+from simbbm.report.told.case import Case
+from simbbm.report.told.story import Story
 
 LONG = "linear_map_split::m07_count_before_switch"
 NAMES = (LONG, "bbm_minimal::live_change", "linear_map_split::m14_plain_increment")
@@ -30,7 +31,13 @@ def request_of(name: str) -> Request:
     model = Model(discovery.find(name))
     witness = counterexample_of(model, Prover(model).prove())
     assert witness is not None
-    return Request(tell(witness, model))
+    return Request(_case(witness, model))
+
+
+def _case(witness: Witness, model: Model) -> Case:
+    case = Case(witness, lambda: (witness, model))
+    case.explained = None
+    return case
 
 
 def text_of(form: str, name: str, **more: Any) -> str:
@@ -44,16 +51,22 @@ def test_the_same_run_is_the_same_bytes(form: str) -> None:
     again = request_of(LONG)
     told = [
         out if isinstance(out, str | bytes) else [*out]
-        for out in (written(form, r) for r in (again, again._replace(story=_anew(again))))
+        for out in (written(form, r) for r in (again, again._replace(case=_anew(again))))
     ]
 
     assert told[0] == told[1]
     assert told[0]
 
 
-def _anew(request: Request) -> Any:
-    witness = request.story.witness
-    return tell(witness, Model(discovery.find(witness.scenario), witness.params))
+def _anew(request: Request) -> Case:
+    witness = request.case.story.witness
+    return _case(witness, Model(discovery.find(witness.scenario), witness.params))
+
+
+def _with(story: Story) -> Case:
+    case = _case(story.witness, Model(discovery.find(LONG)))
+    case.story = story
+    return case
 
 
 # ftrace
@@ -67,7 +80,7 @@ LINE = re.compile(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_ftrace_has_a_slice_for_each_step(name: str) -> None:
-    story = request_of(name).story
+    story = request_of(name).case.story
     lines = text_of("ftrace", name).splitlines()
     header = [line for line in lines if line.startswith("#")]
     marks = [m for line in lines[len(header) :] if (m := LINE.fullmatch(line))]
@@ -81,8 +94,8 @@ def test_ftrace_has_a_slice_for_each_step(name: str) -> None:
         assert event.step == round(float(mark["time"]) * 1e6)
         assert event.cpu == int(mark["cpu"])
         assert " ".join(event.told.replace("|", "/").split()) == mark["text"]
-        assert (f"cpu{event.cpu}" + "/hw" * is_hardware(event)) == mark["task"]
-        assert event.cpu + 1 + HARDWARE_PID * is_hardware(event) == int(mark["pid"])
+        assert (f"cpu{event.cpu}" + "/hw" * event.is_hardware) == mark["task"]
+        assert event.cpu + 1 + HARDWARE_PID * event.is_hardware == int(mark["pid"])
     ended = [round(float(m["time"]) * 1e6) for m in marks if m["what"] == "E"]
     assert [event.step + 1 for event in story.events] == ended
     for mark in marks:
@@ -93,9 +106,9 @@ def test_ftrace_has_a_slice_for_each_step(name: str) -> None:
 
 
 def test_ftrace_keeps_a_mark_in_one_field() -> None:
-    story = request_of(LONG).story
+    story = request_of(LONG).case.story
     hostile = story.events[0]._replace(text="a|b\n c", notes=("d|e",))
-    shown = text_of("ftrace", LONG, story=story._replace(events=(hostile,)))
+    shown = text_of("ftrace", LONG, case=_with(story._replace(events=(hostile,))))
 
     assert [": tracing_mark_write: B|1|a/b c [d/e]"] == re.findall(r": tracing.*B.*", shown)
 
@@ -112,7 +125,7 @@ STATEMENT = re.compile(
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("everything", [False, True])
 def test_mermaid_has_what_the_end_depends_on(name: str, *, everything: bool) -> None:
-    story = request_of(name).story
+    story = request_of(name).case.story
     first, *lines = text_of("mermaid", name, everything=everything).splitlines()
     plain = [re.sub(r"#\d+;", "_", line).replace("<br/>", " ") for line in lines]
     steps = {int(n) for line in lines for n in re.findall(r"(?:cpu\d): (\d+) ", line)}
@@ -125,7 +138,7 @@ def test_mermaid_has_what_the_end_depends_on(name: str, *, everything: bool) -> 
     if len(events) > 48 and not everything:
         assert len(steps) < len(events) / 2
     arrows = sum("hw->>" in line for line in lines)
-    assert sum(is_hardware(event) for event in story.events if event.step in steps) == arrows
+    assert sum(event.is_hardware for event in story.events if event.step in steps) == arrows
     assert HARDWARE not in "".join(lines)
     reads = {
         (event.step, source) for event in story.events for source in _from_another(story, event)
@@ -139,11 +152,11 @@ def test_mermaid_has_what_the_end_depends_on(name: str, *, everything: bool) -> 
 
 
 def test_mermaid_draws_a_livelock_as_a_loop() -> None:
-    story = request_of(LONG).story
+    story = request_of(LONG).case.story
     goes_round = story._replace(
         witness=_with_loop(story.witness, len(story.events) - 3), telling=frozenset()
     )
-    lines = text_of("mermaid", LONG, story=goes_round).splitlines()
+    lines = text_of("mermaid", LONG, case=_with(goes_round)).splitlines()
     begin, end = (n for n, line in enumerate(lines) if line.startswith(("  loop ", "  end")))
 
     assert f"  loop for ever, from step {goes_round.witness.loop} on" == lines[begin]
@@ -171,8 +184,8 @@ STEP = re.compile(r"cpu\d: (\d+) ")
 
 def _from_another(story: Story, event: TraceEvent) -> list[int]:
     """Steps that a step reads from or drains, and that stand on another line of the diagram."""
-    here = (is_hardware(event), None if is_hardware(event) else event.cpu)
-    lines = {e.step: (is_hardware(e), None if is_hardware(e) else e.cpu) for e in story.events}
+    here = (event.is_hardware, None if event.is_hardware else event.cpu)
+    lines = {e.step: (e.is_hardware, None if e.is_hardware else e.cpu) for e in story.events}
     return [source for source in story.sources[event.step] if lines[source] != here]
 
 
@@ -181,7 +194,7 @@ def _from_another(story: Story, event: TraceEvent) -> list[int]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_perfetto_reads_what_was_written(name: str) -> None:
-    story = request_of(name).story
+    story = request_of(name).case.story
     content = written("perfetto", request_of(name))
     assert isinstance(content, bytes)
     packets = Trace.FromString(content).packet
@@ -203,7 +216,7 @@ def test_perfetto_reads_what_was_written(name: str) -> None:
     for event, packet in zip(story.events, begun, strict=True):
         notes = {a.name: a.string_value for a in packet.track_event.debug_annotations}
         track = tracks[packet.track_event.track_uuid].name
-        lane = f"cpu{event.cpu} hardware" if is_hardware(event) else story.cpus[event.cpu]
+        lane = f"cpu{event.cpu} hardware" if event.is_hardware else story.cpus[event.cpu]
         assert (event.step * 1_000, event.text) == (packet.timestamp, packet.track_event.name)
         assert lane == track
         assert (event.label, str(event.step)) == (notes["label"], notes["step"])

@@ -31,9 +31,8 @@ from simbbm.report.html.moment import CONFLICT, Moments
 from simbbm.report.html.page import PageData, page, page_data
 from simbbm.report.html.tables import HEAD, UNLINKED, layout, rows
 from simbbm.report.html.tracks import Tracks
-from simbbm.report.story import tell
 from tests.report.elements import Elements
-from tests.report.told import told
+from tests.report.told import told, told_of
 
 CORPUS = Path(__file__).parent.parent / "explore" / "corpus"
 NAMES = (
@@ -48,7 +47,7 @@ HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&\u2
 
 @cache
 def data_of(name: str) -> PageData:
-    return page_data(told(name).story)
+    return page_data(told(name).story, told(name).run)
 
 
 @cache
@@ -198,8 +197,8 @@ def test_of_a_long_failure_alone_steps_are_hidden_at_first() -> None:
     holds = run.story._replace(problem=None)
 
     assert data_of(NAMES[0]).short
-    assert not page_data(run.story, everything=True).short
-    assert not page_data(holds).short
+    assert not page_data(run.story, run.run, everything=True).short
+    assert not page_data(holds, run.run).short
     assert not data_of(NAMES[4]).short
 
 
@@ -217,13 +216,14 @@ def test_real_tables_fold_what_continues() -> None:
 
 @cache
 def harmless_page() -> str:
-    return page(told(NAMES[0]).story)
+    return page(told(NAMES[0]).case())
 
 
 @cache
 def hostile() -> str:
     """A page of which everything that can be named is named so as to break out."""
-    story = told(NAMES[0]).story
+    run = told(NAMES[0])
+    story = run.story
     events = tuple(
         e._replace(text=e.text + HOSTILE, function=HOSTILE, notes=(HOSTILE,)) for e in story.events
     )
@@ -234,7 +234,7 @@ def hostile() -> str:
         "meaning": HOSTILE,
         "cpus": tuple(name + HOSTILE for name in story.cpus),
     }
-    return page(story._replace(**named), replay=HOSTILE)
+    return page(run._replace(story=story._replace(**named)).case(), replay=HOSTILE)
 
 
 def test_no_name_breaks_out_of_its_place() -> None:
@@ -270,10 +270,10 @@ def test_the_longest_counterexample_is_small() -> None:
     old = max((read(str(path)) for path in CORPUS.glob("*.json")), key=lambda w: w.steps)
     model = model_of(old, discovery.find(old.scenario))
     witness = replay(old, model).refreshed or old
-    story = tell(witness, model)
+    run = told_of(witness, model)
 
-    assert len(story.events) > 200
-    assert len(page(story).encode()) < 200_000  # and has to be under 1 MB
+    assert len(run.story.events) > 200
+    assert len(page(run.case()).encode()) < 200_000  # and has to be under 1 MB
 
 
 def test_a_page_is_the_same_everywhere(tmp_path: Path) -> None:

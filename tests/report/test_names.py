@@ -15,7 +15,8 @@ from simbbm.explore.runs.run import Runner
 from simbbm.explore.witness.recording import read, witness_of
 from simbbm.model import Model
 from simbbm.report.columns import render
-from simbbm.report.story import Story, tell
+from simbbm.report.told.story import Story
+from simbbm.report.told.telling import tell
 from simbbm.report.trace import value
 
 CORPUS = sorted((Path(__file__).parents[1] / "explore" / "corpus").glob("*.json"))

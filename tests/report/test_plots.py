@@ -6,9 +6,7 @@ import re
 
 import pytest
 
-from simbbm.explore.counterexample.allowances import Allowances
-from simbbm.explore.counterexample.explain import Explanation
-from simbbm.explore.counterexample.probability import Curve
+from simbbm.explore.counterexample.explanation import Allowances, Curve, Explanation
 from simbbm.report.html.page import page
 from simbbm.report.html.plots import COLUMNS_MAX, detection, growth, likelihood, percent
 from tests.report.told import told
@@ -85,8 +83,8 @@ def test_a_page_plots_how_likely_its_failure_is() -> None:
     states = len(run.story.events) + 1
     chances = (*(0.25 for _ in range(states - 2)), 0.5, 1.0)
     explained = Explanation(10, Allowances((), (), ()), Curve(chances), None, 10)
-    text = page(run.story._replace(explained=explained))
-    unknown = page(run.story._replace(explained=explained._replace(curve=None)))
+    text = page(run.case(explained))
+    unknown = page(run.case(explained._replace(curve=None)))
 
     assert f'viewBox="0 0 {states} 100"' in text
     assert f"step {states - 2}: 50 % → 100 %" in text

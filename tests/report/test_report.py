@@ -20,8 +20,10 @@ from simbbm.explore.runs.replay import model_of
 from simbbm.explore.runs.run import run_one
 from simbbm.explore.witness.recording import Witness, witness_of
 from simbbm.model import Model
-from simbbm.report.columns import COLUMN_MIN, SHOWN_WHOLE, Line, render
-from simbbm.report.story import LAST_STEPS, Story, tell
+from simbbm.report.columns import COLUMN_MIN, Line, render
+from simbbm.report.folding import SHOWN_WHOLE, stretches
+from simbbm.report.told.story import Story
+from simbbm.report.told.telling import LAST_STEPS, tell
 from simbbm.report.trace import instruction, value
 
 SHARED = Model(discovery.find("bbm_minimal::good")).system.shared
@@ -191,6 +193,19 @@ def test_uneventful_stretches_are_counted_and_all_shows_them() -> None:
     assert len(list(numbers(short))) + left_out == steps
     assert left_out > steps // 3
     assert not any("..." in line for line in whole)
+
+
+def test_what_repeats_is_folded() -> None:
+    """A spin of two steps, a run of drains; what the end depends on is shown among them."""
+    spin = [event for _ in range(5) for event in ("ldxr flag -> 1", "wfe")]
+    drains = [f"~ drain new0[{i}] = leaf({i:#x})" for i in range(12)]
+    texts = ["str x, 1", *spin, *drains, "isb"]
+    events = tuple(TraceEvent(i, 0, "cpu0", t, t, "f") for i, t in enumerate(texts))
+    story = story_of(LONG)._replace(events=events, sources={}, telling=frozenset({16, 23}))
+    told = [f if isinstance(f, str) else f.step for f in stretches(story, everything=True)]
+
+    spun, drained = "... steps 3 to 8: likewise, 3 turns", "... steps 18 to 21: likewise"
+    assert told == [0, 1, 2, spun, *range(9, 18), drained, 22, 23]  # 11 to 15 are too few
 
 
 def test_what_led_to_the_end_is_never_left_out() -> None:

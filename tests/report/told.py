@@ -6,10 +6,13 @@ from functools import cache
 from typing import NamedTuple
 
 from simbbm import discovery
+from simbbm.explore.counterexample.explanation import Explanation
 from simbbm.explore.runs.run import Runner
 from simbbm.explore.witness.recording import Witness, witness_of
 from simbbm.model import Model
-from simbbm.report.story import Story, tell
+from simbbm.report.told.case import Case
+from simbbm.report.told.story import Story
+from simbbm.report.told.telling import Replayed, replayed, story_of
 
 
 class Told(NamedTuple):
@@ -18,6 +21,19 @@ class Told(NamedTuple):
     witness: Witness
     model: Model
     story: Story
+    run: Replayed
+
+    def case(self, explained: Explanation | None = None) -> Case:
+        """The run for those who write it: its story as it is here, and an explanation."""
+        case = Case(self.witness, lambda: (self.witness, self.model))
+        case.story, case.run, case.explained = self.story, self.run, explained
+        return case
+
+
+def told_of(witness: Witness, model: Model) -> Told:
+    """A run that was recorded."""
+    run = replayed(witness, model)
+    return Told(witness, model, story_of(run), run)
 
 
 @cache
@@ -27,4 +43,4 @@ def told(name: str) -> Told:
     runner = Runner(model, "default", 0)
     failed = (n for n in range(500) if runner.play(runner.chooser(n)).verdict != "HOLDS")
     witness = witness_of(model, "default", 0, next(failed))
-    return Told(witness, model, tell(witness, model))
+    return told_of(witness, model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -14,7 +14,7 @@ from simbbm.campaign.searches import Bounds, Found, Proven, Wanted, searches
 from simbbm.cli.check_table import Outcome, Table
 from simbbm.cli.commands.kill_table import kill_options, show_kill_table, wanted_trials
 from simbbm.cli.editing import edit_options
-from simbbm.cli.exits import Exit, worst
+from simbbm.cli.exits import Exit
 from simbbm.cli.html_report import HtmlReport, html_option
 from simbbm.cli.logs import SearchView, configure, progress
 from simbbm.cli.options import (
@@ -47,6 +47,9 @@ from simbbm.host.terminal import complain, echo, style
 from simbbm.model import Model
 from simbbm.report.rows import ErrorRow, VerdictRow, encode
 from simbbm.scenario import Scenario
+
+if TYPE_CHECKING:
+    from simbbm.report.html.parts import PartName
 
 MAIN = "linear_map_split::good"
 RUNS = 10_000
@@ -130,15 +133,15 @@ def command(
     scenarios = _chosen(ids, broken, everything=everything, twins=twins)
     every_params = _parameters(scenarios, dict(given), named=bool(ids))
     named = list(zip(scenarios, every_params, strict=True))
-    if every_n and html:
-        raise UsageError("--every-n has no part in a report yet", "leave out --html")
-    report = HtmlReport(html, "kill-table" if kill_table else "check", jobs, log_format)
+    part: PartName = "prove" if every_n else "kill-table" if kill_table else "check"
+    report = HtmlReport(html, part, jobs, log_format)
     if every_n:
-        from simbbm.cli.commands.prove import Shown, prove_each
-
         limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
-        code = prove_each(scenarios, given, limits, Shown(witness_dir, log_format, as_json))
-        return worst([code, *_say_broken(broken, report, as_json=as_json)])
+        codes = _say_broken(broken, report, as_json=as_json)
+        code = _for_all(
+            scenarios, given, limits, witness_dir, report, log_format=log_format, as_json=as_json
+        )
+        return report.ended([*codes, code])
     name = read_strategy(strategy).name
     if kill_table or trials:
         wanted = wanted_trials(trials, runs, seed, max_steps, table=kill_table)
@@ -164,6 +167,25 @@ def command(
         log_format,
     )
     return _held(named, broken, asked, jobs, report, as_json=as_json)
+
+
+def _for_all(
+    scenarios: list[Scenario],
+    given: tuple[tuple[str, str], ...],
+    limits: Limits,
+    witness_dir: Path,
+    report: HtmlReport,
+    *,
+    log_format: str,
+    as_json: bool,
+) -> Exit:
+    """Prove each for every number of CPUs."""
+    from simbbm.cli.commands.prove import Shown, prove_each
+
+    try:
+        return prove_each(scenarios, given, limits, Shown(witness_dir, log_format, as_json, report))
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
 
 
 def _held(
@@ -330,15 +352,16 @@ def _cross_checked(row: VerdictRow) -> dict[str, bool] | None:
 def _show(answer: Proven | Sampled) -> None:
     """Print a counterexample in columns."""
     from simbbm.cli.commands.show import styled
-    from simbbm.explore.counterexample.remembered import explained
-    from simbbm.report.columns import render
-    from simbbm.report.story import tell
+    from simbbm.report.columns import as_columns
+    from simbbm.report.forms import Request
+    from simbbm.report.told.case import Case
 
     assert answer.kept is not None
     echo("\nThe first counterexample that was not expected:\n")
     witness = answer.kept.witness
     model = Model(discovery.find(witness.scenario), witness.params)
-    story = tell(witness, model, explained(witness, model, answer.kept.path))
-    for line in render(story, width=terminal_width(), replay=replay_command(answer.kept)):
+    case = Case(witness, lambda: (witness, model), path=answer.kept.path)
+    request = Request(case, width=terminal_width(), replay=replay_command(answer.kept))
+    for line in as_columns(request):
         echo(styled(line))
     echo(f"or, on any machine, as a page: {page_command(answer.kept)}")

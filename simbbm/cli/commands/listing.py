@@ -35,7 +35,7 @@ def command(
 
     Without PATH the shipped ones, room by room; a PATH is a file, a folder, a stem or an id.
     """
-    from simbbm.discovery import room_of
+    from simbbm.ids import room_of
 
     if properties:
         _list_properties(as_json=as_json)
@@ -124,7 +124,7 @@ def _broken(item: str, width: int) -> Iterator[str]:
 
 
 def _list_properties(*, as_json: bool) -> None:
-    from simbbm.check.properties import CATALOGUE
+    from simbbm.check.catalogue import CATALOGUE
 
     for name, meaning in CATALOGUE.items():
         row: Row = PropertyRow(name=name, meaning=meaning)

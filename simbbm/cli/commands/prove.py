@@ -16,6 +16,7 @@ from simbbm.campaign.searches import Tell
 from simbbm.check.verdict import Verdict
 from simbbm.cli.editing import edit_options
 from simbbm.cli.exits import Exit, worst
+from simbbm.cli.html_report import HtmlReport
 from simbbm.cli.logs import SearchView
 from simbbm.cli.options import (
     common,
@@ -95,6 +96,7 @@ class Shown(NamedTuple):
     witness_dir: Path
     log_format: str
     as_json: bool
+    report: HtmlReport | None = None
 
 
 def prove_each(
@@ -122,6 +124,8 @@ def prove_each(
             row = msgspec.structs.replace(row, certificate=str(written))
         say(row, kept, _how(row, answer), as_json=shown.as_json)
         codes.append(Exit.INCONCLUSIVE if row.not_proved else exit_of(row))
+        if shown.report:
+            shown.report.add(row, kept, passed=codes[-1])
     return worst(codes)
 
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from simbbm.cli.exits import Exit
 from simbbm.cli.options import Count, allow_file_option, common, examples, witness_argument
 from simbbm.core.errors import UsageError
-from simbbm.host.terminal import echo, echo_bytes, style, visible, width
+from simbbm.explore.counterexample.explanation import STATES
+from simbbm.host.terminal import complain, echo, echo_bytes, style, visible, width
 from simbbm.host.writing import reason, write
+from simbbm.ids import require_allowed
 from simbbm.report.columns import Line
 from simbbm.report.forms import FORMS, Request, require, whole, written
 
-STATES = 20_000
-"""As where a counterexample is found: what was found out then is remembered."""
+if TYPE_CHECKING:
+    from simbbm.explore.witness.record import Witness
+    from simbbm.model import Model
+
 STYLES = {
     "head": {"bold": True},
     "routine": {"fg": "cyan"},
@@ -51,7 +56,9 @@ STYLES = {
     show_default=True,
     help="How far to search for what it needs and how likely it is.",
 )
-@click.option("--all", "everything", is_flag=True, help="Leave out no step.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Leave out no step, but in the midst of what repeats."
+)
 @click.option(
     "-o",
     "--output",
@@ -83,30 +90,33 @@ def command(
     require(form)
     if FORMS[form].binary and output is None and width() is not None:
         raise UsageError(f"--as {form} is no text for a terminal", "add -o FILE")
-    from simbbm.cli.commands.replay import recorded_in
     from simbbm.cli.verdicts import allowing, shown, terminal_width
-    from simbbm.explore.counterexample.remembered import explained as explained_of
-    from simbbm.explore.witness.recording import is_token
-    from simbbm.report.story import tell
+    from simbbm.explore.witness.files import read
+    from simbbm.explore.witness.token import is_token
+    from simbbm.report.told.case import Case
 
-    recorded, model = recorded_in(witness, allow_file)
-    code = Exit.EXPECTED
-    try:
-        wanted = FORMS[form].explained
-        path = None if is_token(witness) else Path(witness)
-        explained = explained_of(recorded, model, path, max_states) if wanted else None
-    except KeyboardInterrupt:  # the story can be told without what the failure needs
-        explained, code = None, Exit.INTERRUPTED
-    story = tell(recorded, model, explained)
-    named = witness if is_token(witness) else shown(Path(witness))
+    found = read(witness)
+    allowed = allowing(found.scenario)
+    require_allowed(found.scenario, allow_file, f"if you trust it, add{allowed}")
+
+    def recorded() -> tuple[Witness, Model]:
+        from simbbm.cli.commands.replay import recorded_in  # a machine is needed: not always
+
+        return recorded_in(witness, allow_file)
+
+    path = None if is_token(witness) else Path(witness)
+    case = Case(found, recorded, path=path, states=max_states)
     request = Request(
-        story,
+        case,
         everything=everything,
         width=100 if output else terminal_width(),
-        replay=f"simbbm replay {named}{allowing(recorded.scenario)}",
+        replay=f"simbbm replay {shown(path) if path else witness}{allowed}",
     )
     _put(written(form, request), output)
-    return code
+    if case.interrupted:
+        complain("interrupted: what the failure needs, and how likely it is, was not found out")
+        return Exit.INTERRUPTED
+    return Exit.EXPECTED
 
 
 def styled(line: Line) -> str:

@@ -19,7 +19,7 @@ from simbbm.cli.options import (
 from simbbm.host.terminal import echo, style
 
 if TYPE_CHECKING:
-    from simbbm.explore.counterexample.explain import Explanation
+    from simbbm.explore.counterexample.explanation import Explanation
     from simbbm.explore.counterexample.shrink import Shrunk
     from simbbm.explore.witness.kept import Kept
 

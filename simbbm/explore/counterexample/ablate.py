@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from simbbm.arm64.execution.weaken import ACQUIRES, weaker_forms
-from simbbm.changes import DELAY, REMOVE, WEAKEN, Change, obstacle
+from simbbm.changes import Change, obstacle
 from simbbm.core.errors import EditError, ScenarioError, UsageError, Where
 from simbbm.core.programs.automaton import Automaton
 from simbbm.core.programs.edits import LEAVES
@@ -29,6 +29,7 @@ from simbbm.core.programs.labels import matches
 from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
 from simbbm.explore.search.prove import Proof, Prover
+from simbbm.ids import DELAY, REMOVE, WEAKEN
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 

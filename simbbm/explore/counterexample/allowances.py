@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
 
 from simbbm.arm64.features import Hardware
 from simbbm.core.system import STEP, Move
+from simbbm.explore.counterexample.explanation import Allowances
 from simbbm.explore.runs.play import Player
 from simbbm.explore.runs.schedule import Along
 from simbbm.explore.runs.walk import Walk, enabled
@@ -24,15 +24,6 @@ from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.livelock import ROUND
 from simbbm.explore.witness.record import Witness
 from simbbm.model import Model
-
-
-class Allowances(NamedTuple):
-    """Names of freedoms, in the order of `FREEDOMS`."""
-
-    used: tuple[str, ...]
-    needed: tuple[str, ...]
-    undecided: tuple[str, ...]
-    """Used, and perhaps needed: the search hit its limit."""
 
 
 def allowances(witness: Witness, model: Model, run: Sequence[Move], states: int) -> Allowances:

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from simbbm.core.graph import Ended
-from simbbm.explore.counterexample.allowances import Allowances, allowances
-from simbbm.explore.counterexample.probability import Curve, curve
+from simbbm.explore.counterexample.allowances import allowances
+from simbbm.explore.counterexample.explanation import STATES, Explanation
+from simbbm.explore.counterexample.probability import curve
 from simbbm.explore.runs.exact import followed
 from simbbm.explore.runs.replay import COUNTEREXAMPLES
 from simbbm.explore.search.fewest import fewest_surprises
 from simbbm.explore.witness.record import Witness
 from simbbm.model import Model
-
-STATES = 20_000
-"""States after which each search gives up, by default."""
-
-
-class Explanation(NamedTuple):
-    """What a counterexample needs of the hardware, and how likely it is."""
-
-    states: int
-    """The limit of each search."""
-    allowances: Allowances
-    curve: Curve | None
-    surprises: int | None
-    """The fewest with which it fails like this (`fewest`); None: a limit was hit, or a livelock."""
-    curve_states: int
-    """The limit of the search for the curve, which is one and needs all states."""
 
 
 def explain(

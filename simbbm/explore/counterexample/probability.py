@@ -14,10 +14,10 @@ can be reached, and is exact.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from simbbm.check.verdict import Verdict
 from simbbm.core.system import Move
+from simbbm.explore.counterexample.explanation import Curve
 from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import Limits, Search
 from simbbm.explore.search.digraph import Following, backwards, following, postorder, reaching
@@ -26,17 +26,6 @@ from simbbm.model import Model
 
 PRECISION = 1e-9
 """Relative change below which a sweep has changed nothing. Three digits are shown."""
-
-
-class Curve(NamedTuple):
-    """Probabilities before each step of a run, and 1 after the last."""
-
-    chances: tuple[float, ...]
-
-    @property
-    def no_return(self) -> int:
-        """The step that seals it: after it every schedule fails like this; -1: so it is anyway."""
-        return next(i for i, chance in enumerate((*self.chances, 1)) if chance == 1) - 1
 
 
 def curve(witness: Witness, model: Model, run: Sequence[Move], states: int) -> Curve | None:

@@ -122,7 +122,7 @@ class Run(NamedTuple):
 
     def played(self) -> Iterator[RunStep]:
         """Its steps, one by one; the last leads to the end."""
-        nodes = [*(node for node, _ in self.taken[1:]), self.end]
+        nodes = [*(node for node, _ in self.taken), self.end][1:]
         for step, ((before, k), after) in enumerate(zip(self.taken, nodes, strict=True)):
             yield RunStep(step, before, k, after)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from simbbm.report.html.document import document, shown
-from simbbm.report.html.parts import ABLATE, CHECK, KILLS, LITMUS, STRESS, Part, Report
+from simbbm.report.html.parts import ABLATE, CHECK, KILLS, LITMUS, PROVE, STRESS, Part, Report
 from simbbm.report.html.sections import (
     BAD,
     OK,
@@ -32,6 +32,7 @@ STYLES = ("base.css", "plots.css", "report.css")
 SCRIPTS = ("theme.js", "report.js")
 TITLES = {
     CHECK: "Verdicts",
+    PROVE: "For every number of CPUs",
     KILLS: "Runs to detection",
     ABLATE: "Ablation",
     LITMUS: "Litmus tests",

@@ -16,8 +16,10 @@ from simbbm.arm64.agents import CTX, DRAIN, DVM, EVICT, WALK
 from simbbm.arm64.context import Shared
 from simbbm.arm64.state import Machine
 from simbbm.core.system import STEP
-from simbbm.report.columns import SHOWN_WHOLE
+from simbbm.core.trace import HARDWARE
+from simbbm.explore.counterexample.explanation import Explanation
 from simbbm.report.explanation import sentences
+from simbbm.report.folding import SHOWN_WHOLE
 from simbbm.report.forms import Request
 from simbbm.report.html.arrows import DELIVERS, Arrow, arrows
 from simbbm.report.html.document import document, shown
@@ -25,8 +27,9 @@ from simbbm.report.html.moment import Moments
 from simbbm.report.html.plots import likelihood
 from simbbm.report.html.tables import Box, layout
 from simbbm.report.html.tracks import Tracks
-from simbbm.report.story import Story
-from simbbm.report.trace import HARDWARE
+from simbbm.report.told.case import Case
+from simbbm.report.told.story import Story
+from simbbm.report.told.telling import Replayed
 
 STYLES = ("base.css", "plots.css", "page.css")
 SCRIPTS = ("theme.js", "data.js", "timeline.js", "tables.js", "cpus.js", "page.js")
@@ -54,6 +57,8 @@ class PageData(msgspec.Struct, frozen=True, kw_only=True):
     cpus: tuple[str, ...]
     events: list[tuple[int, str, int, int, int, int]]
     """Of each step: CPU, kind, text, routine, notes, label."""
+    kernel: dict[str, str]
+    """Where the kernel has the routines: file, and function where that has another name."""
     telling: list[int]
     arrows: tuple[Arrow, ...]
     boxes: tuple[Box, ...]
@@ -65,28 +70,29 @@ class PageData(msgspec.Struct, frozen=True, kw_only=True):
 
 def as_html(request: Request) -> str:
     """Return what was asked for as one HTML file."""
-    return page(request.story, everything=request.everything, replay=request.replay)
+    return page(request.case, everything=request.everything, replay=request.replay)
 
 
 def page(
-    story: Story,
+    case: Case,
     *,
     everything: bool = False,
     replay: str = "",
     beside: Sequence[tuple[str, str]] = (),
 ) -> str:
-    """Return a witness that was told as one HTML file.
+    """Return a witness as one HTML file.
 
     `everything`: no step is hidden at first; `replay`: the command that replays it; `beside`:
     files that it links to, each with the words for the link.
     """
-    return rendered(story, page_data(story, everything=everything), replay, beside)
+    data = page_data(case.story, case.run, everything=everything)
+    return rendered(case.story, data, case.explained, replay, beside)
 
 
-def page_data(story: Story, *, everything: bool = False) -> PageData:
-    """Return what the page of a witness that was told draws."""
-    shared, steps = story.shared, story.steps
-    states = [step.before.state for step in steps[:1]] + [step.after.state for step in steps]
+def page_data(story: Story, run: Replayed, *, everything: bool = False) -> PageData:
+    """Return what the page of a run draws."""
+    shared, steps = run.shared, run.steps
+    states = run.states
     boxes = layout(shared, states)
     moments, tracks = Moments(shared, boxes), Tracks()
     for before, state in zip([None, *states], states, strict=False):
@@ -112,6 +118,11 @@ def page_data(story: Story, *, everything: bool = False) -> PageData:
         short=len(steps) > SHOWN_WHOLE and story.problem is not None and not everything,
         cpus=story.cpus,
         events=events,
+        kernel={
+            event.function: where
+            for event in story.events
+            if (where := story.kernel_has(event.function))
+        },
         telling=sorted(telling),
         arrows=found,
         boxes=boxes,
@@ -135,13 +146,15 @@ def _words(shared: Shared, states: list[Machine]) -> Iterator[tuple[str, str]]:
 
 
 def rendered(
-    story: Story, data: PageData, replay: str = "", beside: Sequence[tuple[str, str]] = ()
+    story: Story,
+    data: PageData,
+    explained: Explanation | None = None,
+    replay: str = "",
+    beside: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The page with that data."""
     witness = story.witness
-    told = story.problem.message if story.problem else witness.message
-    explained = sentences(story.explained) if story.explained else ()
-    curve = story.explained.curve if story.explained else None
+    curve = explained.curve if explained else None
     steps = f"{len(story.events)} steps"
     if witness.loop is not None:
         steps += f", the last {len(story.events) - witness.loop} of them over and over"
@@ -154,9 +167,9 @@ def rendered(
         failed=story.problem is not None,
         verdict=shown(f"{witness.verdict} {witness.property or ''}".strip()),
         steps=steps,
-        told=[shown(part) for part in told.split("; ") if part],
+        told=[shown(part) for part in story.message.split("; ") if part],
         because=[shown(text) for text in story.because],
-        explained=[shown(text) for text in explained],
+        explained=[shown(text) for text in sentences(explained)] if explained else [],
         chances=likelihood(curve.chances) if curve else None,
         meaning=shown(story.meaning),
         replay=shown(replay),

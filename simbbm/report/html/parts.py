@@ -21,8 +21,9 @@ from simbbm.report.rows import (
     VerdictRow,
 )
 
-CHECK, KILLS, ABLATE, LITMUS, STRESS = "check", "kill-table", "ablate", "litmus", "stress"
-PARTS = (CHECK, KILLS, ABLATE, LITMUS, STRESS)
+CHECK, PROVE, KILLS = "check", "prove", "kill-table"
+ABLATE, LITMUS, STRESS = "ablate", "litmus", "stress"
+PARTS = (CHECK, PROVE, KILLS, ABLATE, LITMUS, STRESS)
 """In the order in which the report has them."""
 VARYING = ("seconds", "witness")
 TOLD = ("message", "why", "inconclusive")
@@ -30,7 +31,7 @@ _FILE = re.compile(r"(?<![\w.])/(?:[^/\s:]+/)+(?=[^/\s:]+[.]py\b)")
 """The folder of a file that a message names, where that is told from the root on."""
 PAGE = "^[0-9a-f]{12,64}$"
 
-PartName = Literal["check", "kill-table", "ablate", "litmus", "stress"]
+PartName = Literal["check", "prove", "kill-table", "ablate", "litmus", "stress"]
 PageName = Annotated[str, msgspec.Meta(pattern=PAGE)]
 ReportRow = VerdictRow | AblationRow | KillRow | LitmusRow | SummaryRow | ErrorRow
 

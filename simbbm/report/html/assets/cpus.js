@@ -81,7 +81,7 @@ function drawStep(root, step, go) {
     if (earlier === step) links.push([LATER[how](later), later]);
   }
   root.replaceChildren(
-    html("p", { class: "who" }, html("b", {}, `step ${step}`), ` ${who}`, event.routine ? html("span", { class: "routine" }, event.routine) : null),
+    html("p", { class: "who" }, html("b", {}, `step ${step}`), ` ${who}`, event.routine ? html("span", { class: "routine" }, event.routine) : null, event.kernel ? html("span", { class: "kernel" }, ` (${event.kernel})`) : null),
     html("p", { class: `what ${event.kind}` }, event.text),
     ...(event.notes ? [html("p", { class: "note" }, event.notes)] : []),
     html("p", { class: "links" }, ...links.map(([told, to]) => html("button", { type: "button", onclick: () => go(to) }, `${told} step ${to}`))),

@@ -11,6 +11,7 @@ function eventOf(step) {
     kind: event[EVENT.kind],
     text: data.values[event[EVENT.text]].replaceAll(" -> ", " \u2192 "),
     routine: data.values[event[EVENT.routine]],
+    kernel: data.kernel[data.values[event[EVENT.routine]]] ?? "",
     notes: data.values[event[EVENT.notes]],
     label: data.values[event[EVENT.label]],
   };

@@ -77,7 +77,7 @@ class Timeline {
       if (step > before + 1) captions.push(["gap", `${step - before - 1} ${step - before - 1 === 1 ? "step" : "steps"} left out`]);
       if (step === data.loop) captions.push(["round", "from here on it goes round"]);
       const known = this.wide ? routines.get(event.cpu) : cpu === event.cpu && routines.get(cpu);
-      if (event.routine && known !== event.routine) captions.push(["routine", event.routine]);
+      if (event.routine && known !== event.routine) captions.push(["routine", event.routine, event.kernel]);
       if (event.routine) routines.set(event.cpu, event.routine);
       if (event.routine) cpu = event.cpu;
       this.captions.push(captions);
@@ -168,7 +168,7 @@ class Timeline {
     const x = this.textX(event.cpu);
     let top = this.tops[i];
     const made = [];
-    for (const [how, told] of this.captions[i]) {
+    for (const [how, told, kernel] of this.captions[i]) {
       if (how === "gap") {
         made.push(this.gap(top, told));
         top += CAPTION;
@@ -177,7 +177,7 @@ class Timeline {
       const at = how === "routine" ? x : this.left + 2 * RAIL + 4;
       const text = how === "routine" && !this.wide ? `cpu${event.cpu}  ${told}` : told;
       const style = `top:${top}px;left:${at}px;max-width:${this.width - at - 4}px`;
-      made.push(html("div", { class: `caption ${how}${data.loop !== null && step >= data.loop ? " repeated" : ""}`, style, title: told }, text));
+      made.push(html("div", { class: `caption ${how}${data.loop !== null && step >= data.loop ? " repeated" : ""}`, style, title: kernel ? `${told} (${kernel})` : told }, text));
       top += CAPTION;
     }
     const last = data.failed && step === data.steps - 1;

@@ -1,8 +1,8 @@
-"""A replayed witness with what a reader wants to know about it, ready for any form of report."""
+"""A replayed witness is told: what a reader wants to know is read off its states."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from simbbm.arm64.context import Shared
@@ -12,18 +12,19 @@ from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.tlb import LeafEntry
 from simbbm.arm64.translation.translate import READ, WRITE, permitted
 from simbbm.arm64.translation.walks import Fault, walk_root
-from simbbm.check.properties import CATALOGUE
+from simbbm.check.catalogue import CATALOGUE
+from simbbm.core.graph import Node
 from simbbm.core.system import STEP, Problem
-from simbbm.core.trace import TraceEvent, trace_digest
+from simbbm.core.trace import trace_digest
 from simbbm.explore.counterexample.causes import Causes
-from simbbm.explore.counterexample.explain import Explanation
 from simbbm.explore.runs.exact import followed
 from simbbm.explore.runs.play import RunStep
-from simbbm.explore.witness.recording import Witness
+from simbbm.explore.witness.record import Witness
 from simbbm.linux.kernel_names import kernel_names
 from simbbm.model import Model
-from simbbm.report.origins import Origin, described, held_since, origin
-from simbbm.report.trace import event
+from simbbm.report.told.origins import Origin, described, held_since, origin
+from simbbm.report.told.story import Story
+from simbbm.report.trace import event, told_of
 
 LAST_STEPS = 4
 """What comes right before the end is shown, whatever it is about."""
@@ -36,51 +37,46 @@ CONFLICTS = {"no_size_change_seen": "size_conflict", "no_tlb_conflict": "output_
 """Properties that are broken by two entries, and the question that finds them in a view."""
 
 
-class Story(NamedTuple):
-    """What happened, and why it is wrong."""
+class Replayed(NamedTuple):
+    """A recorded run in states, on a machine of its own: what a story is made of."""
 
     witness: Witness
     shared: Shared
-    """Of the machine on which it was replayed, for this story alone."""
     steps: tuple[RunStep, ...]
-    """The replay, in states."""
-    cpus: tuple[str, ...]
-    """Each CPU's name, with those of its features that matter here."""
-    events: tuple[TraceEvent, ...]
-    telling: frozenset[int]
-    """Steps without which one would not understand the end."""
-    problem: Problem | None
-    meaning: str
-    """What the broken property says."""
-    sources: Mapping[int, tuple[int, ...]]
-    """For a step that reads, the write that it reads from; for a drain, the store instruction."""
-    because: tuple[str, ...]
-    """Where the conflicting entries came from, or those that keep a livelock going."""
-    digest: str
-    """Of the whole trace, which a token does not keep."""
+    end: Node[Machine]
     kernel: Mapping[str, str]
-    """The kernel's `file:function` for which a routine stands, by the routine's name."""
-    explained: Explanation | None = None
+
+    @property
+    def states(self) -> list[Machine]:
+        """The states, from before the first step on; of a run without a step the one there is."""
+        nodes = (*(step.before for step in self.steps), self.end)
+        return [node.state for node in nodes]
 
 
-def tell(witness: Witness, model: Model, explained: Explanation | None = None) -> Story:
-    """Replay a witness and tell what happened."""
+def replayed(witness: Witness, model: Model) -> Replayed:
+    """Replay a witness."""
     model = model if model.untouched else model.anew()
-    shared, steps = model.system.shared, [*followed(witness, model).played()]
+    run = followed(witness, model)
+    names = kernel_names(model.automaton)
+    return Replayed(witness, told_of(model), tuple(run.played()), run.end, names)
+
+
+def tell(witness: Witness, model: Model) -> Story:
+    """Replay a witness and tell what happened."""
+    return story_of(replayed(witness, model))
+
+
+def story_of(run: Replayed) -> Story:
+    """Tell what happened in a run."""
+    witness, shared, steps, end, kernel = run
     events = tuple(event(shared, step) for step in steps)
-    problem = steps[-1].after.problem if steps else None
+    problem = end.problem
     causes = Causes(steps)
     origins = tuple(_origins(shared, steps, problem))
-    around = [] if witness.loop is None else steps[witness.loop :]
-    cpus: tuple[str, ...] = ()
-    if steps:
-        features = (pe.features for pe in steps[0].before.state.cpus)
-        cpus = tuple(f"cpu{i}{_features(f)}" for i, f in enumerate(features))
-    roots = {
-        *_ends(steps, problem),
-        *(step for found in origins for step in found.steps),
-        *_sealing(explained, len(steps)),
-    }
+    around = () if witness.loop is None else steps[witness.loop :]
+    features = (pe.features for pe in run.states[0].cpus)
+    cpus = tuple(f"cpu{i}{_features(f)}" for i, f in enumerate(features))
+    roots = {*_ends(steps, problem), *(step for found in origins for step in found.steps)}
     telling = {
         *causes.nearest(roots, len(roots) + CAUSES_MAX),
         *(step.step for step in (*steps[-LAST_STEPS:], *around)),
@@ -92,8 +88,6 @@ def tell(witness: Witness, model: Model, explained: Explanation | None = None) -
     )
     return Story(
         witness,
-        shared,
-        tuple(steps),
         cpus,
         events,
         frozenset(telling),
@@ -102,12 +96,11 @@ def tell(witness: Witness, model: Model, explained: Explanation | None = None) -
         {step.step: causes.sources(step.step) for step in steps},
         tuple(dict.fromkeys(because)),
         trace_digest(e.label for e in events),
-        kernel_names(model.automaton),
-        explained,
+        kernel,
     )
 
 
-def _ends(steps: list[RunStep], problem: Problem | None) -> Iterator[int]:
+def _ends(steps: Sequence[RunStep], problem: Problem | None) -> Iterator[int]:
     """The last step, and of a run in which CPUs wait for ever, the last of each of them."""
     if not steps:
         return
@@ -121,20 +114,14 @@ def _ends(steps: list[RunStep], problem: Problem | None) -> Iterator[int]:
             yield own[-1]
 
 
-def _sealing(explained: Explanation | None, steps: int) -> Iterator[int]:
-    """The step after which nothing can prevent the end, if it is known."""
-    if explained and explained.curve and 0 <= explained.curve.no_return < steps:
-        yield explained.curve.no_return
-
-
 def _features(features: Features) -> str:
     names = ["noabort"] if features.noabort else ["bbm3"] if features.tolerates_size_change else []
     return "".join(f" {name}" for name in names + ["ets2"] * features.ets2)
 
 
-def _origins(shared: Shared, steps: list[RunStep], problem: Problem | None) -> Iterator[Origin]:
+def _origins(shared: Shared, steps: Sequence[RunStep], problem: Problem | None) -> Iterator[Origin]:
     """Of two entries that disagree, where each came from."""
-    if problem is None or problem.cpu is None or problem.property not in CONFLICTS:
+    if not steps or problem is None or problem.cpu is None or problem.property not in CONFLICTS:
         return
     end: Machine = steps[-1].after.state
     view = shared.view(end.cpus[problem.cpu], end.memory)
@@ -147,7 +134,9 @@ def _origins(shared: Shared, steps: list[RunStep], problem: Problem | None) -> I
         yield origin(shared, steps, problem.cpu, one)
 
 
-def _never_mapped(shared: Shared, steps: list[RunStep], problem: Problem | None) -> Iterator[str]:
+def _never_mapped(
+    shared: Shared, steps: Sequence[RunStep], problem: Problem | None
+) -> Iterator[str]:
     """Of an access that faults in the end: that its address was never mapped, if so it is."""
     if problem is None or not steps or not any(" fault" in n for n in steps[-1].move.notes):
         return
@@ -165,7 +154,7 @@ def _never_mapped(shared: Shared, steps: list[RunStep], problem: Problem | None)
     yield f"cpu{move.cpu} never had a mapping of {shared.page_name(page)}, from the start on"
 
 
-def _kept(shared: Shared, steps: list[RunStep], around: list[RunStep]) -> Iterator[str]:
+def _kept(shared: Shared, steps: Sequence[RunStep], around: Sequence[RunStep]) -> Iterator[str]:
     """What the accesses of a round may find in the TLB though the tables say otherwise now."""
     for step in around:
         move, state = step.move, step.before.state

@@ -180,8 +180,11 @@ def _replaced(shared: Shared, step: RunStep, cpu: int, entry: LeafEntry, word: i
     move = step.move
     if word not in written(move):
         return None
-    state: Machine = step.after.state
-    if _way(shared, state.cpus[cpu], state.memory.tables, entry):
+    before, after = (
+        _way(shared, state.cpus[cpu], state.memory.tables, entry)
+        for state in (step.before.state, step.after.state)
+    )
+    if after or not before:
         return None
     return (
         f"step {step.step}: {shared.name(word)} says otherwise from here on; what a TLB holds "
