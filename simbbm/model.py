@@ -25,7 +25,7 @@ from simbbm.arm64.translation.walks import mapped_pages
 from simbbm.check.catalogue import CATALOGUE
 from simbbm.core.graph import Graph
 from simbbm.core.programs.automaton import Automaton
-from simbbm.core.programs.frames import start_of
+from simbbm.core.programs.frames.frame import start_of
 from simbbm.scenario import CpuSetup, Scenario, Setup
 
 
