@@ -78,7 +78,11 @@ class ControlPoint:
     """Of a step that an edit added: the control point that follows."""
     deferred: Deferred | None = None
     """What an edit puts in place of the operation that the program asks for here."""
+    decoded: Any = None
+    """What the machine makes of the operation, once it was asked."""
     _digest: str | None = None
+    _latest: tuple[Any, ControlPoint] | None = None
+    """The value that was asked for last, and the control point that follows."""
 
     @property
     def function(self) -> Program:
@@ -108,9 +112,12 @@ class ControlPoint:
 
     def after(self, value: Any = None) -> ControlPoint:
         """Return the control point that follows when the operation here observed `value`."""
+        if self._latest and self._latest[0] is value:
+            return self._latest[1]
         memo = self.successors.get(k := key(value))
         if memo is None:
             memo = self.successors[k] = self.automaton.follow(self, value)
+        self._latest = value, memo
         return memo
 
     def __repr__(self) -> str:
