@@ -25,7 +25,8 @@ from simbbm.arm64.translation.walks import mapped_pages
 from simbbm.check.catalogue import CATALOGUE
 from simbbm.core.graph import Graph
 from simbbm.core.programs.automaton import Automaton
-from simbbm.core.programs.frames import start_of
+from simbbm.core.programs.frames.frame import start_of
+from simbbm.core.programs.frames.known import KnownTurns
 from simbbm.scenario import CpuSetup, Scenario, Setup
 
 
@@ -37,16 +38,28 @@ class Model:
     steps the programs have taken before: a search, which reports the steps that it reached, in the
     order in which it reached them; a story, which reads off the automaton what a step observed; and
     the confirmation of a failure, which must not trust a cache.
+
+    What a routine does with its arguments, after what it has observed, is the same on every
+    machine, so machines made anew and models that are derived from another run it once (`known`).
     """
 
-    def __init__(self, scenario: Scenario, params: Mapping[str, Any] | None = None) -> None:
-        """Raise UsageError for parameters that are not allowed, ScenarioError for what is wrong."""
+    def __init__(
+        self,
+        scenario: Scenario,
+        params: Mapping[str, Any] | None = None,
+        known: KnownTurns | None = None,
+    ) -> None:
+        """Raise UsageError for parameters that are not allowed, ScenarioError for what is wrong.
+
+        `known` is that of a model some of whose routines are the same.
+        """
+        self.known = _as_far_as_true(known)
         self.scenario = scenario
         self.params: dict[str, Any] = scenario.parameters_from(params or {})
         self.setup = scenario.setup(self.params)
         self._changes: tuple[Callable[[Hardware], Hardware], ...] = ()
         _require_expectable(scenario, self.setup)
-        self._spec = _spec(scenario, self.setup)
+        self._spec = _spec(scenario, self.setup, self.known)
 
     @property
     def automaton(self) -> Automaton:
@@ -68,12 +81,16 @@ class Model:
         """Whether nobody has asked its machine anything: it is as good as one made anew."""
         return "system" not in vars(self)
 
-    def anew(self) -> Model:
-        """The same model, with a machine of its own that has cached nothing."""
+    def anew(self, *, relearn: bool = False) -> Model:
+        """The same model, with a machine of its own that has cached nothing.
+
+        With `relearn`, what the programs do is not taken over from this one either.
+        """
         other = copy(self)
         vars(other).pop("system", None)
         vars(other).pop("graph", None)
-        vars(other)["_spec"] = _spec(self.scenario, self.setup)
+        other.known = _as_far_as_true(None if relearn else self.known)
+        vars(other)["_spec"] = _spec(self.scenario, self.setup, other.known)
         return other
 
     def with_(self, **params: Any) -> Model:
@@ -81,7 +98,7 @@ class Model:
         changed = self.params | params
         if changed == self.params:
             return self
-        other = Model(self.scenario, changed)
+        other = Model(self.scenario, changed, self.known)
         for change in self._changes:
             other = other.on(change)
         return other
@@ -94,9 +111,14 @@ class Model:
         return other.anew()
 
 
-def _spec(scenario: Scenario, setup: Setup) -> MachineSpec:
+def _as_far_as_true(known: KnownTurns | None) -> KnownTurns:
+    """What is known of programs, but nothing if names that they look up have changed."""
+    return KnownTurns() if known is None or known.bindings.changed() else known
+
+
+def _spec(scenario: Scenario, setup: Setup, known: KnownTurns) -> MachineSpec:
     """The machine's initial state; the programs are checked for purity, the edits for effect."""
-    automaton = Automaton(scenario.edits)
+    automaton = Automaton(scenario.edits, known)
     cpus = tuple(_cpu_spec(automaton, cpu) for cpu in setup.cpus)
     steps = _steps(automaton, setup)
     if unknown := steps.unknown(scenario.edits):

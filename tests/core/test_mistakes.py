@@ -12,8 +12,8 @@ import pytest
 from simbbm.core.errors import ScenarioError, UsageError, Where
 from simbbm.core.program import Op, repeat_until, routine
 from simbbm.core.programs import automaton as automaton_module
-from simbbm.core.programs import frames
 from simbbm.core.programs.automaton import Automaton
+from simbbm.core.programs.frames import frame
 from tests.core.mistakes import CPU, Handle, line_of, refusal
 
 
@@ -89,7 +89,7 @@ async def endless_and_catches(cpu: Handle) -> None:
 
 @pytest.mark.parametrize("program", [endless, endless_and_catches])
 def test_endless_loop_without_await_is_ended(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frames, "MAX_LINES_PER_STEP", 500)
+    monkeypatch.setattr(frame, "MAX_LINES_PER_STEP", 500)
 
     assert "an endless loop that awaits nothing" in refusal(program)
 

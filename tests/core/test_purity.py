@@ -14,8 +14,8 @@ import pytest
 
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import repeat_until, routine
-from simbbm.core.programs import frames
 from simbbm.core.programs.automaton import Automaton
+from simbbm.core.programs.frames.known import KnownTurns
 from tests.core import accidents, impure, ways
 from tests.core.mistakes import COUNTER, CPU, LOG, Handle, line_of, refusal, walk
 
@@ -223,8 +223,9 @@ async def returns_another_value(cpu: Handle) -> int:
 
 @pytest.mark.parametrize("program", [reads_a_clock, reads_a_global, returns_another_value])
 def test_every_step_is_run_twice(program: Any) -> None:
+    known = KnownTurns()
     with pytest.raises(ScenarioError, match="did something else when it was run again"):
-        frames.run(program, (CPU,), (), root=True)
+        known.turn(known.start(program, (CPU,), root=True))
 
 
 limit = 3

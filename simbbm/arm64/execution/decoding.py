@@ -13,7 +13,14 @@ from simbbm.core.unknown import Dependent, is_known
 
 
 def decoded(point: ControlPoint) -> Decoded:
-    """Decode a program's operation, as far as its operands are known."""
+    """Decode a program's operation, as far as its operands are known; it is remembered."""
+    made: Decoded | None = point.decoded
+    if made is None:
+        made = point.decoded = _decoded(point)
+    return made
+
+
+def _decoded(point: ControlPoint) -> Decoded:
     op = point.op
     assert op is not None
     head, _, option = op.mnemonic.partition(".")

@@ -17,7 +17,7 @@ from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.translate import FETCH, translations
 from simbbm.arm64.translation.walks import CONFLICT
 from simbbm.core.errors import ScenarioError
-from simbbm.core.programs.frames import start_of
+from simbbm.core.programs.frames.frame import start_of
 from simbbm.core.system import Problem
 
 MAX_NESTED = 4

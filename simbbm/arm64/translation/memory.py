@@ -16,6 +16,9 @@ from simbbm.core.errors import ScenarioError
 from simbbm.core.programs.symbols import Symbol
 from simbbm.core.values import Encoded, digest, encode
 
+_BEHIND_OUTPUT = slice(Descriptor._fields.index("output") + 1, None)
+"""The fields in which leaves of one run are alike; before the output there is the kind alone."""
+
 
 class Run(NamedTuple):
     """Neighbouring leaves of one table that continue one another: `count` entries from `index`."""
@@ -54,15 +57,22 @@ class Table:
             for i, d in enumerate(self.entries):
                 if d.kind != LEAF or not d.cacheable:
                     continue
-                if runs and runs[-1].index + runs[-1].count == i:
-                    last = runs[-1]
-                    if d == last.descriptor._replace(
-                        output=last.descriptor.output + last.count * stride
-                    ):
-                        runs[-1] = last._replace(count=last.count + 1)
-                        continue
-                runs.append(Run(i, 1, d))
+                if runs and _continues(d, runs[-1], i, stride):
+                    index, count, first = runs[-1]
+                    runs[-1] = Run(index, count + 1, first)
+                else:
+                    runs.append(Run(i, 1, d))
         return runs
+
+
+def _continues(d: Descriptor, run: Run, index: int, stride: int) -> bool:
+    """Whether the leaf at an index is the next one of a run."""
+    first = run.descriptor
+    return (
+        index == run[0] + run[1]
+        and d.output == first.output + run[1] * stride
+        and d[_BEHIND_OUTPUT] == first[_BEHIND_OUTPUT]
+    )
 
 
 class Tables:

@@ -1,4 +1,4 @@
-"""Programs as automata: control points, found lazily by re-running a frame from its history.
+"""Programs as automata: control points, found lazily by running frames from their histories.
 
 A control point is a stack of frames; a frame is (function, arguments, values observed so far).
 `(control point, value) -> control point` and `control point -> operation` are memoised, so a host
@@ -6,8 +6,8 @@ walks a small graph, states that contain control points are hashable, and restor
 costs nothing. A finished routine's history is dropped; its caller's gains only the returned value.
 
 A program that could look at anything else (a clock, a global that changes) is refused with file and
-line when it is first entered (`purity`). Every new control point is run twice from its history and
-must give the same operation; after a search it is run again, in another order (`recheck`).
+line when it is first entered (`purity`). Every frame is run twice and must ask for the same
+operation; after a search it is run again, in another order (`frames/known.py:KnownTurns`).
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from simbbm.core.program import (
     Step,
     require_module_level,
 )
-from simbbm.core.programs import frames
 from simbbm.core.programs.edits import NO_EDITS, Edits
-from simbbm.core.programs.frames import Raised, Turn
+from simbbm.core.programs.frames.frame import Raised, start_of
+from simbbm.core.programs.frames.known import KnownTurns, Place
 from simbbm.core.programs.labels import is_call, matches, matches_call, short_label
 from simbbm.core.programs.purity import Purity
 from simbbm.core.programs.reorder import Deferred, Operation, reordered
@@ -53,8 +53,8 @@ class ControlPoint:
 
     automaton: Automaton
     parent: ControlPoint | None
-    function: Program
-    args: tuple[Any, ...]
+    place: Place
+    """What the frame has observed."""
     history: tuple[Any, ...]
     path: str
     serial: int
@@ -78,7 +78,21 @@ class ControlPoint:
     """Of a step that an edit added: the control point that follows."""
     deferred: Deferred | None = None
     """What an edit puts in place of the operation that the program asks for here."""
+    decoded: Any = None
+    """What the machine makes of the operation, once it was asked."""
     _digest: str | None = None
+    _latest: tuple[Any, ControlPoint] | None = None
+    """The value that was asked for last, and the control point that follows."""
+
+    @property
+    def function(self) -> Program:
+        """The function that the frame runs."""
+        return self.place.function
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """The function's arguments."""
+        return self.place.args
 
     @property
     def finished(self) -> bool:
@@ -98,9 +112,12 @@ class ControlPoint:
 
     def after(self, value: Any = None) -> ControlPoint:
         """Return the control point that follows when the operation here observed `value`."""
+        if self._latest and self._latest[0] is value:
+            return self._latest[1]
         memo = self.successors.get(k := key(value))
         if memo is None:
             memo = self.successors[k] = self.automaton.follow(self, value)
+        self._latest = value, memo
         return memo
 
     def __repr__(self) -> str:
@@ -110,8 +127,10 @@ class ControlPoint:
 class Automaton:
     """All control points of a scenario's programs under one set of edits."""
 
-    def __init__(self, edits: Edits = NO_EDITS) -> None:
+    def __init__(self, edits: Edits = NO_EDITS, known: KnownTurns | None = None) -> None:
+        """`known` has what frames did under any edits: these change how steps are put together."""
         self.edits = edits
+        self._known = known or KnownTurns()
         self._replace = dict(edits.replace)
         self._calls = [(name, other) for name, other in edits.replace if is_call(name)]
         self._points: dict[Any, ControlPoint] = {}
@@ -124,11 +143,9 @@ class Automaton:
         """The lines of a label's step and of the calls on the way to it, the innermost first."""
         self.awaited: dict[CodeType, set[int]] = {}
         """The lines at which functions were seen to await something."""
-        self.purity = Purity()
-        self._ran: list[tuple[ControlPoint, Turn]] = []
-        """Frames that were run since the last recheck, and what each did."""
+        self.purity = Purity(self._known.bindings)
         for replaced, function in edits.replace:
-            self.purity.require(function, f"{frames.start_of(function)}: in place of {replaced}")
+            self.purity.require(function, f"{start_of(function)}: in place of {replaced}")
 
     def start(self, function: Any, *args: Any) -> ControlPoint:
         """Return the first control point of a program."""
@@ -136,9 +153,9 @@ class Automaton:
         require_module_level(function)
         for arg in args:
             if why := why_not_frozen(arg):
-                where = frames.start_of(function)
+                where = start_of(function)
                 raise ScenarioError(f"{where}: argument of {function.__name__}: {why}")
-        self.purity.require(args, f"{frames.start_of(function)}: argument of {function.__name__}")
+        self.purity.require(args, f"{start_of(function)}: argument of {function.__name__}")
         return self._settle(self._enter(None, function, args, function.__name__))
 
     def recheck(self) -> None:
@@ -148,10 +165,7 @@ class Automaton:
         meanwhile.
         """
         self.purity.require_unchanged()
-        while self._ran:
-            point, turn = self._ran.pop()
-            root = point.parent is None
-            frames.require_same(turn, point.function, point.args, point.history, root=root)
+        self._known.recheck()
 
     def follow(self, point: ControlPoint, value: Any) -> ControlPoint:
         """Return the control point after `point` observed `value` (not memoised)."""
@@ -193,7 +207,7 @@ class Automaton:
     ) -> ControlPoint:
         """Return a point in the frame of another that does an operation and leads to `onward`."""
         added = ControlPoint(
-            self, point.parent, point.function, point.args, history, point.path, next(self._serial)
+            self, point.parent, point.place, history, point.path, next(self._serial)
         )
         added.op, added.label, added.where = operation
         added.onward, added.settled = onward, added
@@ -211,11 +225,12 @@ class Automaton:
         """Return the first point of a new frame, before anything has run in it."""
         function = self._edited(function, caller)
         if function not in self.purity.functions:
-            self.purity.require(function, f"{frames.start_of(function)}: {function.__name__}")
-        k = (id(caller), function, key(args), path, loop)
+            self.purity.require(function, f"{start_of(function)}: {function.__name__}")
+        place = self._known.start(function, args, root=caller is None)
+        k = (id(caller), place, path, loop)
         point = self._points.get(k)
         if point is None:
-            point = ControlPoint(self, caller, function, args, (), path, next(self._serial), loop)
+            point = ControlPoint(self, caller, place, (), path, next(self._serial), loop)
             self._points[k] = point
         return point
 
@@ -249,15 +264,8 @@ class Automaton:
                     "frame",
                     "write an endless wait as repeat_until(body, ...)",
                 )
-            after = ControlPoint(
-                self,
-                point.parent,
-                point.function,
-                point.args,
-                history,
-                point.path,
-                next(self._serial),
-            )
+            place = point.place.observing(value, k)
+            after = ControlPoint(self, point.parent, place, history, point.path, next(self._serial))
             after.asked, after.streak = point.asked, point.streak
             point.extensions[k] = after
         return after
@@ -285,8 +293,7 @@ class Automaton:
         """Return the next point on the way to an operation, or `point` itself if it has one."""
         if point.loop:
             return self._enter(point, point.function, point.args, point.path)
-        turn = frames.run(point.function, point.args, point.history, root=point.parent is None)
-        self._ran.append((point, turn))
+        turn = self._known.turn(point.place)
         request, point.where = turn.request, turn.where
         self._count_streak(point, request)
         self.awaited.setdefault(point.function.__code__, set())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from simbbm.core.programs.symbols import (
     Batch,
@@ -61,6 +61,7 @@ class Turns(Symbol):
         return "the loop over each_other()"
 
     def __iter__(self) -> Iterator[EachOther]:
+        sends = Sends.now
         sends.open.append(sends.count)
         yield EachOther()
         if sends.open.pop() != sends.count - 1 or not _stores_batch(sends.answered):
@@ -68,7 +69,10 @@ class Turns(Symbol):
 
 
 class Sends:
-    """What a program that runs has been answered, to hold loops over `each_other` to one store."""
+    """What a frame has been answered, to hold its loops over `each_other` to one store."""
+
+    now: ClassVar[Sends]
+    """Those of the frame that runs."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -78,7 +82,8 @@ class Sends:
         """The request that is being answered."""
 
     def before(self) -> None:
-        """The program is about to run."""
+        """The frame is about to run."""
+        Sends.now = self
         self.count += 1
 
     def after(self, request: Any) -> None:
@@ -87,9 +92,6 @@ class Sends:
             self.open.clear()
             shielded(Turns(), "left early")
         self.answered = request
-
-
-sends = Sends()
 
 
 def _stores_batch(request: Any) -> bool:

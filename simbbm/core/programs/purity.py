@@ -59,6 +59,23 @@ class Binding(NamedTuple):
     said: str
 
 
+class Bindings:
+    """What names stood for when they were looked up first."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[int, str], Binding] = {}
+
+    def add(self, holder: int, binding: Binding) -> None:
+        """Note what a name stands for; `holder` is the identity of the module or class."""
+        self._held.setdefault((holder, binding.name), binding)
+
+    def changed(self) -> Binding | None:
+        """A name that stands for something else now."""
+        return next(
+            (b for b in self._held.values() if b.names.get(b.name, _NOTHING) is not b.value), None
+        )
+
+
 _SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType, type(Binding.name), enum.property)
 """The placeholder in a class for a field of its instances."""
 
@@ -76,12 +93,12 @@ class Reached(NamedTuple):
 class Purity:
     """What the programs of one automaton can reach; whatever is not constant is refused."""
 
-    def __init__(self) -> None:
+    def __init__(self, bindings: Bindings) -> None:
         self.functions: dict[FunctionType, list[Reached]] = {}
         """Every author's function that was walked, with those that it names itself."""
         self.values: list[Reached] = []
         """Functions that were found as values: in arguments, tuples and classes."""
-        self._bindings: dict[tuple[int, str], Binding] = {}
+        self._bindings = bindings
         self._seen: dict[int, Any] = {}
         self._waiting: list[FunctionType] = []
         self._here: list[Reached] = self.values
@@ -100,9 +117,8 @@ class Purity:
 
     def require_unchanged(self) -> None:
         """Raise ScenarioError if a name stands for something else than it did."""
-        for names, name, value, said in self._bindings.values():
-            if names.get(name, _NOTHING) is not value:
-                raise ScenarioError(f"{said}, which has changed since", HINT)
+        if changed := self._bindings.changed():
+            raise ScenarioError(f"{changed.said}, which has changed since", HINT)
 
     def _read(self, function: FunctionType) -> None:
         """Look up every name in a function's code."""
@@ -122,7 +138,7 @@ class Purity:
             if space is names and (guarded := _guarded(function, part)):
                 names[part] = guarded
             value = space.get(part, _NOTHING)
-            self._bindings[id(space), part] = Binding(space, part, value, told)
+            self._bindings.add(id(space), Binding(space, part, value, told))
             if space is names and value is _NOTHING:
                 value = _builtins_of(function).get(part, _NOTHING)
             if not isinstance(value, ModuleType):
@@ -266,7 +282,7 @@ class Purity:
                     raise _refusal(f"{said} {name}", f"shows {shown}")
             elif not (is_inside(name) or isinstance(value, _SLOTS)):
                 self._visit(value, f"{said} {name}")
-                self._bindings[id(kind), name] = Binding(vars(kind), name, value, said)
+                self._bindings.add(id(kind), Binding(vars(kind), name, value, said))
 
     def _method(self, kind: type, name: str, function: FunctionType, said: str) -> None:
         """Look at a method that an author wrote."""

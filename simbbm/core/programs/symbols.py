@@ -43,6 +43,11 @@ compared: list[tuple[str, str]] = []
 """The labels of two readings of one counter that were compared with one another, likewise."""
 
 
+def noted() -> tuple[int, int, int]:
+    """How much is on these lists: whether a program that was run put something there."""
+    return len(refusals), len(asked), len(compared)
+
+
 class RefusedError(NeedsValueError):
     """A program did something with a symbol that has no answer for all numbers of CPUs."""
 

@@ -9,7 +9,7 @@ from simbbm.model import Model
 
 def search(model: Model) -> int:
     """How many states there are; Fault if something is wrong with one, or nothing follows it."""
-    system, cpus = model.anew().system, model.params["cpus"]
+    system, cpus = model.anew(relearn=True).system, model.params["cpus"]
     system.keeps_values = True
     first = system.initial()
     found: dict[Machine, None] = {first: None}

@@ -38,7 +38,7 @@ def confirm(
     """
     around: list[tuple[tuple[Move, ...], Move]] = []
     began = ""
-    system = model.anew().system
+    system = model.anew(relearn=True).system
     state, claimed = system.initial(), f"{model.scenario.id} is {verdict}:{name}"
     for step, label in enumerate(labels):
         system.forget()

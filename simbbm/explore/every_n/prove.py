@@ -145,7 +145,7 @@ class ProverForAll:
         """All views, with whatever programs compare counters with."""
         for k in (1, self.k):
             while True:
-                views = views_of(model.anew(), self._asked, self.k, few=k)
+                views = views_of(model.anew(relearn=True), self._asked, self.k, few=k)
                 try:
                     if k < self.k:
                         _rehearse(views)

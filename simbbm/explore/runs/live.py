@@ -70,7 +70,7 @@ def require_live(
     defaults = [whose.parameters_from({}) for whose in (scenario, scenario.root)]
     elsewhere = [p for n, p in enumerate(defaults) if p not in (model.params, *defaults[:n])]
     if elsewhere:
-        models = [Model(scenario, params) for params in elsewhere]
+        models = [Model(scenario, params, model.known) for params in elsewhere]
         idle, sure = _idle(models, idle, early=early)
         certain = certain and sure
     if idle and certain:
@@ -110,7 +110,7 @@ def _idle(models: Sequence[Model], edits: set[str], *, early: bool) -> tuple[set
 
     def origin(number: int) -> Model:
         if number not in origins:
-            origins[number] = Model(scenario.root, models[number].params)
+            origins[number] = Model(scenario.root, models[number].params, models[number].known)
         return origins[number]
 
     for number, model in enumerate(models):

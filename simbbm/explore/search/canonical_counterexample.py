@@ -8,15 +8,21 @@ witness is the shortest too. It depends on the failure alone, not on how it was 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from simbbm.core.choice import default_move
-from simbbm.core.system import STEP
+from simbbm.core.system import STEP, Move
 from simbbm.explore.search.breadth_first import Failure, Search
 
 _Place = tuple[tuple[int, ...], int]
 """A state, not its representative, and the number of the CPU that moved last."""
+
+
+class _Onward(NamedTuple):
+    """The moves of a state, and the steps that go on by index, each with the state after it."""
+
+    moves: list[Move]
+    steps: list[tuple[int, tuple[int, ...]]]
 
 
 class _Prefix(NamedTuple):
@@ -33,31 +39,34 @@ def canonical_counterexample(search: Search, failure: Failure) -> tuple[int, ...
     ways: dict[_Place, _Prefix] = {(initial, 0): _Prefix(0, ())}
     for distance in range(1, len(failure.walk) + 1):
         following: dict[_Place, _Prefix] = {}
-        for place, way in ways.items():
-            for after, new in _steps(search, place, way, wanted, distance):
-                old = following.get(after)
+        onward: dict[tuple[int, ...], _Onward] = {}
+        for (state, cpu), way in ways.items():
+            if state not in onward:
+                onward[state] = _onward(search, state, wanted, distance)
+            moves, steps = onward[state]
+            default = default_move(moves, cpu) if steps else None
+            for k, after in steps:
+                place = after, moves[k].cpu if moves[k].kind == STEP else cpu
+                new = _Prefix(way.decisions + (k != default), (*way.run, k))
+                old = following.get(place)
                 if old is None or new < old:
-                    following[after] = new
+                    following[place] = new
         ways = following
     return min(ways.values()).run
 
 
-def _steps(
-    search: Search, place: _Place, way: _Prefix, wanted: dict[int, int], distance: int
-) -> Iterator[tuple[_Place, _Prefix]]:
-    """The prefixes that are one step longer and lead to a state at this distance on the way."""
-    state, cpu = place
+def _onward(
+    search: Search, state: tuple[int, ...], wanted: dict[int, int], distance: int
+) -> _Onward:
+    """The steps of a state that lead to one at this distance on the way."""
     rows, canonical = search.space.rows, search.space.symmetry.canonical
     own = rows.rows(state)
-    moves = [move for row in own for move in row.moves]
+    found = []
     steps = ((mover, step) for mover, row in enumerate(own) for step in row.steps)
-    default = None
     for k, (mover, step) in enumerate(steps):
         after = rows.after(state, mover, step)
         number = search.number(canonical(after))
-        if number is None or wanted.get(number) != distance:
-            continue  # Not on the way, or no step further: who polls may go round.
-        if default is None:
-            default = default_move(moves, cpu)
-        last = moves[k].cpu if moves[k].kind == STEP else cpu
-        yield (tuple(after), last), _Prefix(way.decisions + (k != default), (*way.run, k))
+        # Others are not on the way, or no step further: who polls may go round.
+        if number is not None and wanted.get(number) == distance:
+            found.append((k, tuple(after)))
+    return _Onward([move for row in own for move in row.moves], found)

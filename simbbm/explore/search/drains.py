@@ -109,6 +109,8 @@ class _Follower:
         self.stored: dict[int, tuple[Word, ...]] = {}
         self.loaded: set[int] = set()
         self.pages: set[int] = set()
+        self._certain: dict[tuple[int, str], int | None] = {}
+        """The pages of memory that accesses get."""
 
     def follow(self) -> Path | None:
         """The path up to a DSB that waits for stores, or the end; None if anything else comes."""
@@ -151,11 +153,13 @@ class _Follower:
 
     def _got(self, page: int, access: str) -> int | None:
         """The page of memory that an access is certain to get; None: it is not certain."""
-        results = translations(self.shared, self.pe, self.memory, page, access)
-        if len(results) != 1 or results[0].fault:
-            return None
-        self.pages.add(page)
-        return results[0].page
+        k = (page, access)
+        if k not in self._certain:
+            results = translations(self.shared, self.pe, self.memory, page, access)
+            is_certain = len(results) == 1 and not results[0].fault
+            self._certain[k] = results[0].page if is_certain else None
+            self.pages |= {page} if is_certain else set()
+        return self._certain[k]
 
 
 def _waits_for_stores(op: Op) -> bool:
@@ -189,5 +193,10 @@ def _is_harmless(shared: Shared, pe: CpuState, memory: Memory, path: Path) -> bo
 
 def _only_less_contiguous(old: Descriptor, new: list[Descriptor]) -> bool:
     """Whether descriptors map one page alike, and make no group that there was not."""
-    alike = {d._replace(contiguous=False, software=0) for d in (old, *new)}
-    return len(alike) == 1 and (old.contiguous or not any(d.contiguous for d in new))
+    alike = all(_mapping(d) == _mapping(old) for d in new)
+    return alike and (old.contiguous or not any(d.contiguous for d in new))
+
+
+def _mapping(d: Descriptor) -> tuple[object, ...]:
+    """What a leaf descriptor says but for the contiguous hint and software bits."""
+    return d.kind, d.output, d.attributes, d.not_global, d.access_flag

@@ -18,6 +18,7 @@ from simbbm.arm64.rows import CPUS, Rows, State, Step
 from simbbm.arm64.symmetry import Symmetry
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.programs.automaton import ControlPoint
+from simbbm.core.programs.frames.known import Place
 
 WALKS_NOTHING = Regime((Ttbr(0),), (Ttbr(0),), (Tcr(0, 0, epd0=True, epd1=True),))
 SOME_TLBI = Tlbi("vmalle1", broadcast=True)
@@ -107,9 +108,8 @@ class Standing:
 
 def _blank(system: Arm64) -> CpuState:
     """A CPU that does nothing and holds nothing."""
-    nowhere = ControlPoint(
-        system.spec.automaton, None, stand_still, (), (), "stand_still", serial=-1
-    )
+    place = Place(stand_still, (), None, None, root=True)
+    nowhere = ControlPoint(system.spec.automaton, None, place, (), "stand_still", serial=-1)
     pools, tables = system.shared, system.initial().memory.tables
     return pools.cpus.kept(
         CpuState(

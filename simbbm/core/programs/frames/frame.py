@@ -1,7 +1,6 @@
-"""Run one frame of a program from its history, and find an author's mistakes while doing so.
+"""Run one frame of a program, a step at a time, and find an author's mistakes while doing so.
 
-A frame is run twice from its history; both runs must ask for the same thing. The first run is
-watched, so that a loop which never awaits is ended with an error instead of hanging.
+A frame that is watched gets an error where a loop never awaits, instead of hanging.
 """
 
 from __future__ import annotations
@@ -19,12 +18,15 @@ from typing import Any, NamedTuple
 from simbbm.core import program
 from simbbm.core.errors import ScenarioError, Where
 from simbbm.core.program import Call, Op, Program, Request, Step
-from simbbm.core.programs.everyone import sends
+from simbbm.core.programs.everyone import Sends
+from simbbm.core.programs.frames.closing import runs_code
 from simbbm.core.programs.symbols import RUNNING
 from simbbm.core.unknown import NeedsValueError
 from simbbm.core.values import key, qualified_name, why_not_frozen
 
 MAX_LINES_PER_STEP = 200_000
+LINES_PER_TURN = 1_000
+"""How many lines more a frame may run for each value that it observes."""
 MAX_CALLS_DEEP = 300
 """Python's own recursion limit depends on the depth of the caller's stack."""
 
@@ -61,26 +63,11 @@ class Turn(NamedTuple):
     awaiting: tuple[tuple[CodeType, int], ...] = ()
     """Code and line of the frame, and of the coroutines that it awaits within the frame."""
 
-
-def run(function: Program, args: tuple[Any, ...], history: tuple[Any, ...], *, root: bool) -> Turn:
-    """Run a frame from its history; raise ScenarioError if it is not a function of it."""
-    first = _replay(function, args, history, root=root, guarded=True)
-    if first.request is not None:
-        first.request.require_frozen()
-    require_same(first, function, args, history, root=root)
-    return first
-
-
-def require_same(
-    turn: Turn, function: Program, args: tuple[Any, ...], history: tuple[Any, ...], *, root: bool
-) -> None:
-    """Run a frame again from its history; raise ScenarioError if it does something else now."""
-    again = _replay(function, args, history, root=root, guarded=False)
-    if _content(turn) != _content(again):
-        raise ScenarioError(
-            f"{turn.where}: {function.__name__} did something else when it was run again",
-            "a program may look at nothing but its arguments and what its awaits return",
-        )
+    def content(self) -> Any:
+        """What must be the same whenever the frame is run."""
+        if self.request is None:
+            return key(self.outcome)
+        return kind(self.request), self.occurrence, self.request.content()
 
 
 def kind(request: Request[Any]) -> str:
@@ -91,81 +78,120 @@ def kind(request: Request[Any]) -> str:
     return request.op.mnemonic
 
 
-def _content(turn: Turn) -> Any:
-    request = turn.request
-    if request is None:
-        return key(turn.outcome)
-    operands = request.op.args if isinstance(request, Step) else request.args  # type: ignore[attr-defined]
-    return kind(request), turn.occurrence, key(operands)
+class Running:
+    """A frame's coroutine: it is sent one observed value after another."""
+
+    def __init__(
+        self, function: Program, args: tuple[Any, ...], *, root: bool, watched: bool
+    ) -> None:
+        """`root`: nothing called it; `watched`: a loop that never awaits is ended with an error."""
+        self._function, self._root = function, root
+        self._counts: Counter[str] = Counter()
+        self._sends = Sends()
+        self._watchdog = _Watchdog(function) if watched else None
+        self._ended: Turn | None = None
+        """What it does for ever: it has returned or raised."""
+        self._args = args
+        self._coroutine: Any = None
+
+    @property
+    def can_wait(self) -> bool:
+        """Whether it can be kept where it is, as nothing would be seen if it were closed there."""
+        return self._ended is None and not runs_code(self._coroutine)
+
+    def turn(self, value: Any = None) -> Turn:
+        """What it does next, when it has observed a value; None where it begins."""
+        if self._ended:
+            return self._ended
+        if self._coroutine is None:
+            self._coroutine = _begun(self._function, self._args)
+        program.created.clear()
+        turn = None
+        try:
+            request = _checked(self._coroutine, self._sent(value))
+            self._counts[kind(request)] += 1
+            nth, awaiting = self._counts[kind(request)], tuple(_awaiting(self._coroutine))
+            turn = Turn(request, nth, None, request._where_, awaiting)
+        except StopIteration as stop:
+            turn = self._ended = self._returned(stop.value)
+        except ScenarioError:
+            raise
+        except _EndlessError as endless:
+            raise ScenarioError(str(endless), "an endless loop that awaits nothing") from None
+        except (KeyboardInterrupt, MemoryError):  # of the machine's that it runs on
+            raise
+        except NeedsValueError:  # it inspected an unknown value: it is run again when that is known
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever the author's code raised
+            turn = self._ended = self._raised(error)
+        finally:
+            if turn is None:
+                self.close()
+        return turn
+
+    def _sent(self, value: Any) -> Any:
+        """What it asks for next, when it has observed a value."""
+        request, coroutine, previous = None, self._coroutine, sys.gettrace()
+        self._sends.before()
+        try:
+            with RUNNING:
+                if self._watchdog:
+                    sys.settrace(self._watchdog.another_turn())
+                thrown = type(value) is Raised
+                request = coroutine.throw(value.rebuilt()) if thrown else coroutine.send(value)
+        except StopIteration:
+            self._sends.after(None)
+            raise
+        finally:
+            if self._watchdog:
+                sys.settrace(previous)
+        self._sends.after(request)
+        return request
+
+    def _returned(self, value: Any) -> Turn:
+        _check_all_awaited(None)
+        start = start_of(self._function)
+        if why := why_not_frozen(value):
+            message = f"{start}: {self._function.__name__} returns something unfit: {why}"
+            raise ScenarioError(message) from None
+        return Turn(None, 0, value, start)
+
+    def _raised(self, error: BaseException) -> Turn:
+        where = vars(error).get(_WHERE) or _raised_at(self._function, error)
+        if isinstance(error, Exception) and not self._root:
+            return Turn(None, 0, _outcome(error, where), where)
+        if not isinstance(error, AssertionError):
+            raise ScenarioError(f"{where}: {type(error).__name__}: {error}") from None
+        return Turn(_panic(error, where), self._counts["panic"] + 1, None, where)
+
+    def close(self) -> None:
+        """Give it up; raise ScenarioError if it does something else than ending then."""
+        program.created.clear()
+        try:
+            self._coroutine.close()
+        except Exception as error:  # noqa: BLE001 - whatever the author's `finally` raised
+            name = self._function.__name__
+            if self._coroutine.cr_frame is not None:
+                raise ScenarioError(
+                    f"{_suspended_at(self._coroutine)}: {name} awaits while it is being closed",
+                    "do not await in a `finally` that also runs when the program is abandoned",
+                ) from None
+            where = _raised_at(self._function, error)
+            raise ScenarioError(
+                f"{where}: {type(error).__name__} while {name} is being closed: {error}"
+            ) from None
+        finally:
+            program.created.clear()
 
 
-def _replay(
-    function: Program,
-    args: tuple[Any, ...],
-    history: tuple[Any, ...],
-    *,
-    root: bool,
-    guarded: bool,
-) -> Turn:
+def _begun(function: Program, args: tuple[Any, ...]) -> Coroutine[Any, Any, Any]:
     try:
         coroutine = function(*args)
     except Exception as error:  # noqa: BLE001 - wrong arguments, or not a coroutine function
         raise ScenarioError(f"{start_of(function)}: {error}") from None
     if not inspect.iscoroutine(coroutine):
         raise ScenarioError(f"{start_of(function)}: {function.__name__} is not an async function")
-    counts: Counter[str] = Counter()
-    program.created.clear()
-    sends.open.clear()
-    previous = sys.gettrace()
-    if guarded:
-        sys.settrace(_Watchdog(function, len(history)))
-    try:
-        request = _checked(coroutine, _sent(coroutine, None))
-        for value in history:
-            counts[kind(request)] += 1
-            request = _checked(coroutine, _sent(coroutine, value))
-        awaiting = tuple(_awaiting(coroutine))
-    except StopIteration as stop:
-        _check_all_awaited(None)
-        if why := why_not_frozen(stop.value):
-            message = f"{start_of(function)}: {function.__name__} returns something unfit: {why}"
-            raise ScenarioError(message) from None
-        return Turn(None, 0, stop.value, start_of(function))
-    except ScenarioError:
-        raise
-    except _EndlessError as endless:
-        raise ScenarioError(str(endless), "an endless loop that awaits nothing") from None
-    except (KeyboardInterrupt, MemoryError):  # of the machine's that it runs on
-        raise
-    except NeedsValueError:  # it inspected an unknown value, and is run again when that is known
-        raise
-    except BaseException as error:  # noqa: BLE001 - whatever the author's code raised is an outcome
-        where = vars(error).get(_WHERE) or _raised_at(function, error)
-        if isinstance(error, Exception) and not root:
-            return Turn(None, 0, _outcome(error, where), where)
-        if not isinstance(error, AssertionError):
-            raise ScenarioError(f"{where}: {type(error).__name__}: {error}") from None
-        return Turn(_panic(error, where), counts["panic"] + 1, None, where)
-    finally:
-        if guarded:
-            sys.settrace(previous)
-        _close(coroutine, function)
-    return Turn(request, counts[kind(request)] + 1, None, request._where_, awaiting)
-
-
-def _sent(coroutine: Coroutine[Any, Any, Any], value: Any) -> Any:
-    """What a program asks for next, when it has observed a value."""
-    request = None
-    sends.before()
-    try:
-        with RUNNING:
-            thrown = type(value) is Raised
-            request = coroutine.throw(value.rebuilt()) if thrown else coroutine.send(value)
-    except StopIteration:
-        sends.after(None)
-        raise
-    sends.after(request)
-    return request
+    return coroutine
 
 
 def _outcome(error: Exception, where: Where) -> Raised:
@@ -235,24 +261,6 @@ def _raised_at(function: Program, error: BaseException) -> Where:
     return where
 
 
-def _close(coroutine: Any, function: Program) -> None:
-    program.created.clear()
-    try:
-        coroutine.close()
-    except Exception as error:  # noqa: BLE001 - whatever the author's `finally` raised
-        if coroutine.cr_frame is not None:
-            raise ScenarioError(
-                f"{_suspended_at(coroutine)}: {function.__name__} awaits while it is being closed",
-                "do not await in a `finally` that also runs when the program is abandoned",
-            ) from None
-        where = _raised_at(function, error)
-        raise ScenarioError(
-            f"{where}: {type(error).__name__} while {function.__name__} is being closed: {error}"
-        ) from None
-    finally:
-        program.created.clear()
-
-
 def start_of(function: Program) -> Where:
     """Return the line on which a function is defined."""
     return Where(function.__code__.co_filename, function.__code__.co_firstlineno)
@@ -280,10 +288,16 @@ class _EndlessError(BaseException):
 class _Watchdog:
     """A trace function that ends a loop which never awaits, and calls that never return."""
 
-    def __init__(self, function: Program, turns: int) -> None:
+    def __init__(self, function: Program) -> None:
         self.function = function
-        self.left = MAX_LINES_PER_STEP + 1_000 * turns
+        self.left = MAX_LINES_PER_STEP - LINES_PER_TURN
         self.depth = 0
+
+    def another_turn(self) -> _Watchdog:
+        """It may run some more lines."""
+        self.left += LINES_PER_TURN
+        self.depth = 0
+        return self
 
     def __call__(self, frame: FrameType, event: str, arg: Any) -> _Watchdog:  # noqa: ARG002
         self.left -= 1
