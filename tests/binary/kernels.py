@@ -1,0 +1,118 @@
+"""A kernel of our own that has the names of the split's functions, and does little in them."""
+
+from __future__ import annotations
+
+from struct import pack
+
+from simbbm.binary.alternatives import CALLBACK
+from tests.binary.assembler import assemble
+from tests.binary.images import BANNER, BASE, CAPABILITIES, Builder
+
+FUNCTIONS = {
+    "panic": "brk #0x800",
+    "alloc_pages_noprof": "ret",
+    "alt_cb_patch_nops": "ret",
+    "split_pmd": """
+        paciasp
+        stp x29, x30, [sp, #-16]!
+        bl alloc_pages_noprof
+        cbz x0, out
+        dsb ishst
+        str x0, [x1]
+        dsb ishst
+        isb
+    out:
+        ldp x29, x30, [sp], #16
+        autiasp
+        ret
+    """,
+    "split_to_ptes_pmd_entry": "b split_pmd",
+    "flush_tlb_kernel_range": """
+        dsb ishst
+        tlbi vmalle1is
+        dsb ish
+        isb
+        ret
+    """,
+    "scondary_cpu_wait": """
+        ldxr w0, [x1]
+        add w0, w0, #1
+        stxr w2, w0, [x1]
+        cbnz w2, scondary_cpu_wait
+        sevl
+    wait:
+        wfe
+        ldxr w0, [x1]
+        cbnz w0, wait
+        msr ttbr1_el1, x3
+        isb
+        ret
+    """,
+    "wait_linear_map_split_to_ptes": """
+        msr ttbr1_el1, x4
+        isb
+        tlbi vmalle1
+        dsb nsh
+        isb
+        b scondary_cpu_wait
+    """,
+    "linear_map_split_to_ptes": """
+        mrs x0, sp_el0
+        ldr w1, [x0, #24]
+        cbz w1, boot
+        b wait_linear_map_split_to_ptes
+    boot:
+        ldar w2, [x3]
+        cbnz w2, boot
+        bl split_to_ptes_pmd_entry
+        bl flush_tlb_kernel_range
+        b panic
+        udf
+    """,
+    "multi_cpu_stop": """
+        b lse
+        stset x1, [x0]
+        ret
+    lse:
+        dmb ish
+        blr x2
+        ret
+    """,
+    "idmap_kpti_install_ng_mappings": """
+        msr ttbr1_el1, x0
+        isb
+        ret
+    """,
+}
+MIDRS = ((0x410FD820, 3, 0xF), (0xC00FAC30, 0, 0xF0000F), (0, 0, 0))
+STRUCTS = {
+    "arm64_cpu_capabilities": CAPABILITIES,
+    "thread_info": (32, {"flags": 0, "preempt_count": 8, "cpu": 24}),
+}
+
+
+def small_kernel(
+    *,
+    base: int = BASE,
+    banner: bytes = BANNER,
+    leave_out: tuple[str, ...] = (),
+    extra: dict[str, str] | None = None,
+) -> Builder:
+    """All of it, with kallsyms at the end."""
+    built = Builder(base, banner)
+    for name, source in (FUNCTIONS | (extra or {})).items():
+        if name not in leave_out:
+            built.align(16)
+            built.code(name, *assemble(source, built.here, built.symbols | {name: built.here}))
+    built.put("_etext", bytes(8))
+    built.capabilities({1: "", 7: "LSE atomic instructions", 9: "52-bit Virtual Addressing (LPA2)"})
+    stop, nops = built.symbols["multi_cpu_stop"], built.symbols["alt_cb_patch_nops"]
+    barrier = built.code("replacement", 0xD5033B9F)
+    built.alternatives((stop, nops, 7 | CALLBACK, 4, 0), (stop + 12, barrier, 9, 4, 4))
+    built.put("supports_bbml2_noabort_list", b"".join(pack("<III", *row) for row in MIDRS))
+    built.put("__start_notes", pack("<III", 4, 20, 3) + b"GNU\0" + bytes(range(20)))
+    if "btf" not in leave_out:
+        built.btf(STRUCTS)
+    built.put("_end", b"")
+    built.kallsyms()
+    return built
