@@ -48,6 +48,7 @@ EXECUTED = (
     r"post_ttbr_update_workaround|cpu_replace_ttbr1",
     r"range_split_to_ptes|(arch_enter_)?lazy_mmu_mode_\w+",
     r"walk_kernel_page_table_range_lockless|walk_(pgd|p4d|pud|pmd|pte)_range(_inner)?",
+    r"(pgd|p4d|pud|pmd)_none_or_clear_bad|set_(pgd|p4d|pud|pmd|pte)",
     r"split_(pud|pmd|contpte|contpmd)|_*pgd_pgtable_alloc\w*",
     r"flush_tlb_kernel_range|flush_tlb_all|ack_state|set_state",
 )

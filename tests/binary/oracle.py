@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import suppress
+from ctypes import addressof, c_int, c_uint64, c_void_p
 from importlib import import_module
 from struct import unpack
 from typing import Any, NamedTuple
 
+from simbbm.binary.a64.branches import Branch
 from simbbm.binary.a64.cpu import Cpu
 from simbbm.binary.a64.execution import TABLE, complete, perform, step
 from simbbm.binary.a64.forms import Form, Instruction, Undefined
@@ -146,28 +149,34 @@ class Oracle:
         self._uc.mem_map(CODE - LITERALS, 2 * LITERALS + 0x1000)
         self._uc.mem_map(DATA, DATA_SIZE)
         self._uc.mem_write(CODE - LITERALS, NEAR)
-        self._registers = [getattr(names, f"UC_ARM64_REG_X{n}") for n in range(31)]
-        self._registers += [names.UC_ARM64_REG_SP, names.UC_ARM64_REG_PC, names.UC_ARM64_REG_NZCV]
+        registers = [getattr(names, f"UC_ARM64_REG_X{n}") for n in range(31)]
+        registers += [names.UC_ARM64_REG_SP, names.UC_ARM64_REG_PC, names.UC_ARM64_REG_NZCV]
+        # The library itself: all registers at once, through arrays that are made once.
+        self._library: Any = import_module("unicorn.unicorn_py3.unicorn").uclib
+        self._names = (c_int * 34)(*registers)
+        self._values = (c_uint64 * 34)()
+        places = (addressof(self._values) + 8 * n for n in range(34))
+        self._batch = (self._names, (c_void_p * 34)(*places), c_int(34))
         self._clean = False
 
-    def execute(self, before: tuple[int, ...], first: int | None) -> tuple[tuple[int, ...], bytes]:
+    def execute(
+        self, before: tuple[int, ...], first: int | None, *, is_branch: bool
+    ) -> tuple[tuple[int, ...], bytes]:
         """Execute the word that was loaded, after another one; registers and memory after it."""
         uc = self._uc
         if not self._clean:
             uc.mem_write(DATA, PATTERN)
-        values = [*before[:-2], CODE, before[-1] << 28]
+        self._values[:] = [*before[:-2], CODE, before[-1] << 28]
         if first is not None:
             uc.mem_write(CODE - 4, first.to_bytes(4, "little"))
             uc.ctl_remove_cache(CODE - 4, CODE + 4)
-        uc.reg_write_batch(list(zip(self._registers, values, strict=True)))
-        try:
-            uc.emu_start(
-                CODE if first is None else CODE - 4, 1 << 47, count=1 + (first is not None)
-            )
-        except self._error:  # a branch to where nothing is
-            if uc.reg_read(self._registers[-2]) == CODE:
-                raise
-        after = uc.reg_read_batch(self._registers)
+        self._library.uc_reg_write_batch(uc._uch, *self._batch)
+        start, count = (CODE, 1) if first is None else (CODE - 4, 2)
+        with suppress(self._error):  # a branch to where nothing is
+            uc.emu_start(start, 1 << 47, count=count)
+        self._library.uc_reg_read_batch(uc._uch, *self._batch)
+        after = self._values[:]
+        assert after[-2] != CODE or is_branch, f"{before}: not executed"
         memory = bytes(uc.mem_read(DATA, DATA_SIZE))
         self._clean = memory == PATTERN
         return (*after[:-1], after[-1] >> 28), memory
@@ -204,7 +213,8 @@ def compare(oracle: Oracle, form: Form, word: int, draw: random.Random) -> Diffe
     memory = ours(cpu, word, succeeds=succeeds)
     if memory is None:
         return None
-    registers, theirs = oracle.execute(before, first)
+    is_branch = isinstance(form, Branch)
+    registers, theirs = oracle.execute(before, first, is_branch=is_branch)
     if (cpu.kept(), memory) == (registers, theirs):
         return None
     wrong = [n for n in range(DATA_SIZE) if memory[n] != theirs[n]][:4]

@@ -27,6 +27,7 @@ def test_what_an_image_is(simbbm: Cli, image: Path) -> None:
     assert "build id 000102030405060708090a0b0c0d0e0f10111213" in told
     assert "symbols from kallsyms, 3 types from BTF" in told
     assert "patched for LSE" in told
+    assert "The split: 48 instructions in 7 functions" in told
     assert "Cortex-X4                            r0p3 to r0p15" in told
     assert "AmpereOne                            all" in told
     assert "a finding if it is reached: panic" in told

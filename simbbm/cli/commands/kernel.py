@@ -208,7 +208,7 @@ def _table(rows: list[FunctionRow]) -> Iterator[str]:
         mine = [row for row in rows if row.path == path]
         total = sum(row.instructions for row in mine)
         yield ""
-        yield style(f"{title}: {total:,} instructions in functions", fg="cyan")
+        yield style(f"{title}: {total:,} instructions in {len(mine)} functions", fg="cyan")
         for row in mine:
             asks = ", ".join(
                 f"{name} x{count}" if count > 1 else name for name, count in row.operations.items()
