@@ -9,6 +9,8 @@
   instructions that it replaces for them; `midr`: CPUs on its allow lists;
 * `a64/`: which word is which instruction, and what it does;
 * `path`: the functions that the split is made of; `kernel`: all of it together;
+* `booted`: memory and registers when the split begins; `memory`: words that are read and written;
+* `process`: one CPU that executes a function, alone; `trace`: what it asks for, in order;
 * `disassembly`: instructions as text, for people.
 
 Read `kernel` first.

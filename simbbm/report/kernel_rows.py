@@ -63,6 +63,16 @@ class ExternalRow(Row, tag="kernel-external", tag_field="type", frozen=True, kw_
     callers: list[str]
 
 
+class OperationRow(Row, tag="kernel-operation", tag_field="type", frozen=True, kw_only=True):
+    """What one CPU asks of the machine while it executes the split, in order."""
+
+    cpu: int
+    place: str
+    operation: str
+    what: str
+    times: int
+
+
 class InstructionRow(Row, tag="kernel-instruction", tag_field="type", frozen=True, kw_only=True):
     """An instruction of a function that is disassembled."""
 

@@ -121,6 +121,7 @@ FORMS: tuple[tuple[str, Callable[..., int]], ...] = (
 )
 BRANCHES: tuple[tuple[str, Callable[..., int]], ...] = (
     (r"(b|bl) (\w+)", lambda o, to: (o == "bl") << 31 | 0x14000000 | to & 0x3FFFFFF),
+    (r"adr (\w+), (\w+)", lambda d, to: 0x10000000 | (to & 0x7FFFF) << 5 | _number(d)[0]),
     (r"b\.(\w+) (\w+)", lambda c, to: 0x54000000 | (to & 0x7FFFF) << 5 | CONDITIONS.index(c)),
     (
         r"cb(n?z) (\w+), (\w+)",
@@ -133,7 +134,7 @@ BRANCHES: tuple[tuple[str, Callable[..., int]], ...] = (
         ),
     ),
 )
-"""The last group is a label."""
+"""The last group is a label; what it stands for is so many words away."""
 
 
 def assemble(source: str, address: int, symbols: dict[str, int]) -> list[int]:

@@ -17,8 +17,10 @@ FUNCTIONS = {
         stp x29, x30, [sp, #-16]!
         bl alloc_pages_noprof
         cbz x0, out
+        adr x1, swapper_pg_dir
+        mov x2, #3
         dsb ishst
-        str x0, [x1]
+        str x2, [x1]
         dsb ishst
         isb
     out:
@@ -60,13 +62,25 @@ FUNCTIONS = {
         mrs x0, sp_el0
         ldr w1, [x0, #24]
         cbz w1, boot
+        adr x1, idmap_kpti_bbml2_flag
         b wait_linear_map_split_to_ptes
     boot:
+        stp x29, x30, [sp, #-16]!
+        adr x3, idmap_kpti_bbml2_flag
+        adr x4, __num_online_cpus
+    others:
         ldar w2, [x3]
-        cbnz w2, boot
+        ldr w5, [x4]
+        subs w5, w2, w5
+        b.ne others
         bl split_to_ptes_pmd_entry
         bl flush_tlb_kernel_range
-        b panic
+        adr x3, idmap_kpti_bbml2_flag
+        mov w5, #0
+        stlr w5, [x3]
+        ldp x29, x30, [sp], #16
+        ret
+        bl panic
         udf
     """,
     "multi_cpu_stop": """
@@ -88,7 +102,20 @@ MIDRS = ((0x410FD820, 3, 0xF), (0xC00FAC30, 0, 0xF0000F), (0, 0, 0))
 STRUCTS = {
     "arm64_cpu_capabilities": CAPABILITIES,
     "thread_info": (32, {"flags": 0, "preempt_count": 8, "cpu": 24}),
+    "task_struct": (64, {"thread_info:thread_info": 0, "active_mm": 40}),
+    "mm_struct": (64, {"pgd": 8}),
+    "page": (64, {"flags": 0}),
 }
+DATA = {
+    "swapper_pg_dir": 4096,
+    "reserved_pg_dir": 4096,
+    "init_mm": 64,
+    "memstart_addr": 8,
+    "kimage_voffset": 8,
+    "__num_online_cpus": 4,
+    "idmap_kpti_bbml2_flag": 4,
+}
+"""Variables, all zero, and their sizes."""
 
 
 def small_kernel(
@@ -100,6 +127,8 @@ def small_kernel(
 ) -> Builder:
     """All of it, with kallsyms at the end."""
     built = Builder(base, banner)
+    for name, size in DATA.items():
+        built.put(name, bytes(size), 16)
     for name, source in (FUNCTIONS | (extra or {})).items():
         if name not in leave_out:
             built.align(16)

@@ -26,7 +26,7 @@ def differences(oracle: Oracle, encodings: int, states: int, seed: int = 1) -> l
 
 
 def test_every_form_is_as_in_the_oracle(oracle: Oracle) -> None:
-    assert [] == differences(oracle, encodings=6, states=5)
+    assert [] == differences(oracle, encodings=12, states=8)
 
 
 def test_a_wrong_form_is_noticed(oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:

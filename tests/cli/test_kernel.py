@@ -25,9 +25,9 @@ def test_what_an_image_is(simbbm: Cli, image: Path) -> None:
     assert "Linux 7.2.13-test  Image, " in told
     assert "4K pages, 52-bit virtual addresses (48 where the CPU has no more)" in told
     assert "build id 000102030405060708090a0b0c0d0e0f10111213" in told
-    assert "symbols from kallsyms, 3 types from BTF" in told
+    assert "symbols from kallsyms, 6 types from BTF" in told
     assert "patched for LSE" in told
-    assert "The split: 48 instructions in 7 functions" in told
+    assert "The split: 61 instructions in 7 functions" in told
     assert "Cortex-X4                            r0p3 to r0p15" in told
     assert "AmpereOne                            all" in told
     assert "a finding if it is reached: panic" in told
@@ -38,7 +38,7 @@ def test_functions_with_what_they_ask_for(simbbm: Cli, image: Path) -> None:
     functions = {row["name"]: row for row in rows if row["type"] == "kernel-function"}
     pmd = functions["split_pmd"]
 
-    assert (pmd["path"], pmd["instructions"], pmd["bytes"]) == ("split", 11, 48)
+    assert (pmd["path"], pmd["instructions"], pmd["bytes"]) == ("split", 13, 64)
     assert pmd["operations"] == {"dsb ishst": 2, "isb": 1}
     assert functions["scondary_cpu_wait"]["operations"] == {
         "ldxr": 2,
@@ -92,6 +92,16 @@ def test_a_call_says_whom(simbbm: Cli, image: Path) -> None:
     pytest.importorskip("capstone", reason="capstone is not installed")
 
     assert "<alloc_pages_noprof>" in simbbm.ok("kernel", image, "--disassemble", "split_pmd")
+
+
+def test_what_is_executed_is_shown(simbbm: Cli, image: Path) -> None:
+    told = simbbm.ok("kernel", image, "--trace").splitlines()
+    rows = simbbm.rows("kernel", image, "--trace")
+
+    assert told[0] == "cpu0: the boot CPU, alone; 36 instructions"
+    assert "    split_pmd+0x1c                             str tables" in told
+    assert len(rows) == len(told) - 2
+    assert {row["cpu"] for row in rows} == {0, 1}
 
 
 def test_what_cannot_be_executed_is_named(simbbm: Cli, tmp_path: Path) -> None:

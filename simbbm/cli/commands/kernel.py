@@ -33,6 +33,7 @@ ASSUMED = (
     "kernel",
     epilog=examples(
         "simbbm kernel vmlinuz",
+        "simbbm kernel vmlinuz --trace",
         "simbbm kernel vmlinuz --cpu-features LSE,TLB_RANGE --disassemble flush_tlb_kernel_range",
     ),
 )
@@ -44,6 +45,7 @@ ASSUMED = (
     help="What the machine has, for which the kernel patches itself.  [default: LSE]",
 )
 @click.option("--disassemble", metavar="FUNCTION", help="Show a function's instructions instead.")
+@click.option("--trace", is_flag=True, help="Execute the split, and show what it asks for instead.")
 @common
 def command(
     image: Path,
@@ -51,6 +53,7 @@ def command(
     system_map: Path | None,
     cpu_features: str | None,
     disassemble: str | None,
+    trace: bool,
     as_json: bool,
     log_format: str,  # noqa: ARG001 - nothing is logged here
 ) -> int:
@@ -67,6 +70,9 @@ def command(
     if disassemble is not None:
         for instruction in _instructions(found, disassemble):
             echo(encode(instruction) if as_json else _instruction(instruction), fold=False)
+        return Exit.EXPECTED
+    if trace:
+        _trace(found, as_json=as_json)
         return Exit.EXPECTED
     functions = [_function_row(found, facts) for facts in found.functions]
     externals = _external_rows(found)
@@ -245,6 +251,30 @@ def _below(head: KernelRow, externals: list[ExternalRow]) -> Iterator[str]:
     yield ""
     yield style("Assumed", fg="cyan")
     yield from (f"    {line}" for line in head.assumed)
+
+
+# Execution.
+
+
+CPUS = ("the boot CPU, alone", "a secondary, which the boot CPU releases when it waits")
+
+
+def _trace(found: Kernel, *, as_json: bool) -> None:
+    """What the boot CPU and a secondary ask of the machine."""
+    from simbbm.binary.trace import trace
+    from simbbm.report.kernel_rows import OperationRow
+    from simbbm.report.rows import encode
+
+    for cpu, title in enumerate(CPUS):
+        done = trace(found, cpu)
+        if not as_json:
+            echo(style(f"cpu{cpu}: {title}; {done.executed:,} instructions", fg="cyan"))
+        for line in done.lines:
+            if as_json:
+                echo(encode(OperationRow(**line._asdict())))
+            else:
+                many = f" x{line.times:,}" if line.times > 1 else ""
+                echo(f"    {line.place:<42} {line.operation} {line.what}".rstrip() + many)
 
 
 # Disassembly.
