@@ -7,6 +7,7 @@ registers, TLBI, exceptions and hints, which need a machine.
 from __future__ import annotations
 
 import random
+from array import array
 from collections.abc import Iterator
 from contextlib import suppress
 from ctypes import addressof, c_int, c_uint64, c_void_p
@@ -25,8 +26,10 @@ DATA, DATA_SIZE = 0x200_0000, 0xC000
 MIDDLE = DATA + 0x2000
 """Where bases lead: offsets go 32 KiB up, and 4 KiB down."""
 PATTERN = random.Random(7).randbytes(DATA_SIZE)
-NEAR = random.Random(8).randbytes(2 * LITERALS + 0x1000)
-"""What literals are loaded from: a mebibyte on either side of the code."""
+_RANDOM = array("I", random.Random(8).randbytes(2 * LITERALS + 0x1000))
+NEAR = array("I", (word & 0x803FFFFF | 0x11000000 for word in _RANDOM)).tobytes()
+"""What literals are loaded from, a mebibyte on either side of the code. Each word is an ADD: QEMU
+translates what stands where a branch leads, and gives up at words that it does not expect."""
 MEMORY_MODULES = ("single", "pairs", "exclusives")
 NOT_COMPARED = (
     *("sys, sysl", "msr, mrs", "msr (immediate)", "svc, brk", "eret", "udf", "hint", "wfet, wfit"),
