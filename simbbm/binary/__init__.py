@@ -10,6 +10,7 @@
 * `a64/`: which word is which instruction, and what it does;
 * `path`: the functions that the split is made of; `kernel`: all of it together;
 * `booted`: memory and registers when the split begins; `memory`: words that are read and written;
+* `codec`: words as descriptors, TTBRs and TCR, and back;
 * `process`: one CPU that executes a function, alone; `trace`: what it asks for, in order;
 * `disassembly`: instructions as text, for people.
 

@@ -30,35 +30,7 @@ BLOCK_BITS = 0x0068_0000_0000_0701
 """A block of kernel data: valid, AF, inner shareable, UXN, PXN, DBM."""
 
 
-class FreshPage(NamedTuple):
-    """A page that nobody has."""
-
-    page: int
-    """Its `struct page`."""
-    virtual: int
-
-
-class Booted(NamedTuple):
-    """A memory, and what a CPU's registers hold."""
-
-    memory: Memory
-    registers: dict[str, int]
-    """System registers."""
-    voffset: int
-    """kimage_voffset: what an address in the image is above its physical address."""
-    pages: tuple[FreshPage, ...]
-    """What the allocator hands out, in order."""
-    flag: int
-    """The word that CPUs wait for."""
-
-
-FLAGS = ("idmap_kpti_bbml2_flag", "idmap_kpti_bbml3_flag")
-TABLES_AT = 64
-"""Pages of RAM before the tables; they are followed by those that are handed out."""
-PAGES = 8
-
-
-class _Addresses:
+class Addresses:
     """Constants of asm/memory.h for this kernel."""
 
     def __init__(self, kernel: Kernel) -> None:
@@ -87,9 +59,38 @@ class _Addresses:
         return self.vmemmap + ((physical >> self.shift) - first) * self.struct_page & M64
 
 
+class FreshPage(NamedTuple):
+    """A page that nobody has."""
+
+    page: int
+    """Its `struct page`."""
+    virtual: int
+
+
+class Booted(NamedTuple):
+    """A memory, and what a CPU's registers hold."""
+
+    memory: Memory
+    addresses: Addresses
+    registers: dict[str, int]
+    """System registers."""
+    voffset: int
+    """kimage_voffset: what an address in the image is above its physical address."""
+    pages: tuple[FreshPage, ...]
+    """What the allocator hands out, in order."""
+    flag: int
+    """The word that CPUs wait for."""
+
+
+FLAGS = ("idmap_kpti_bbml2_flag", "idmap_kpti_bbml3_flag")
+TABLES_AT = 64
+"""Pages of RAM before the tables; they are followed by those that are handed out."""
+PAGES = 8
+
+
 def booted(kernel: Kernel, cpu: int, online: int) -> Booted:
     """Memory and registers of one CPU when the split begins."""
-    at, symbols, btf = _Addresses(kernel), kernel.symbols, kernel.btf
+    at, symbols, btf = Addresses(kernel), kernel.symbols, kernel.btf
     assert btf is not None
     voffset = kernel.image.base - (RAM + IMAGE_AT) & M64
     page = 1 << at.shift
@@ -137,7 +138,7 @@ def booted(kernel: Kernel, cpu: int, online: int) -> Booted:
         "daif": 0x3C0,
         "mpidr_el1": 0x80000000 | cpu,
     }
-    return Booted(memory, registers, voffset, pages, flag)
+    return Booted(memory, at, registers, voffset, pages, flag)
 
 
 def entered(kernel: Kernel, name: str) -> Cpu:

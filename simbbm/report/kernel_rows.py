@@ -63,6 +63,14 @@ class ExternalRow(Row, tag="kernel-external", tag_field="type", frozen=True, kw_
     callers: list[str]
 
 
+class ExecutionRow(Row, tag="kernel-trace", tag_field="type", frozen=True, kw_only=True):
+    """One CPU that executes the split alone; its operations follow."""
+
+    cpu: int
+    instructions: int
+    outcome: str
+
+
 class OperationRow(Row, tag="kernel-operation", tag_field="type", frozen=True, kw_only=True):
     """What one CPU asks of the machine while it executes the split, in order."""
 

@@ -11,6 +11,7 @@ from tests.binary.images import BANNER, BASE, CAPABILITIES, Builder
 FUNCTIONS = {
     "panic": "brk #0x800",
     "alloc_pages_noprof": "ret",
+    "get_free_pages_noprof": "ret",
     "alt_cb_patch_nops": "ret",
     "split_pmd": """
         paciasp
@@ -116,6 +117,36 @@ DATA = {
     "idmap_kpti_bbml2_flag": 4,
 }
 """Variables, all zero, and their sizes."""
+CONSTANTS = {
+    "pmd_table": 0xFFFF_0000_0004_1000,
+    "table_bits": 0x4000_0003 - (0xFFFF << 48) & (1 << 64) - 1,
+}
+"""The table with the block, as `booted` lays it out; a table's address becomes its descriptor."""
+SPLIT_PMD = """
+    stp x29, x30, [sp, #-16]!
+    bl get_free_pages_noprof
+    adr x3, pmd_table
+    ldr x3, [x3]
+    ldr x2, [x3]
+    add x2, x2, #2
+    mov x1, #512
+    mov x5, #4096
+    mov x4, x0
+fill:
+    str x2, [x4]
+    add x2, x2, x5
+    add x4, x4, #8
+    subs x1, x1, #1
+    b.ne fill
+    adr x6, table_bits
+    ldr x6, [x6]
+    add x0, x0, x6
+    dsb ishst
+    str x0, [x3]
+    ldp x29, x30, [sp], #16
+    ret
+"""
+"""One that splits the block, for 4K pages."""
 
 
 def small_kernel(
@@ -129,6 +160,8 @@ def small_kernel(
     built = Builder(base, banner)
     for name, size in DATA.items():
         built.put(name, bytes(size), 16)
+    for name, value in CONSTANTS.items():
+        built.put(name, pack("<Q", value))
     for name, source in (FUNCTIONS | (extra or {})).items():
         if name not in leave_out:
             built.align(16)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from simbbm.binary.image import Image
@@ -11,7 +13,7 @@ from simbbm.binary.process import INSTRUCTIONS_MAX, Finding
 from simbbm.binary.trace import Trace, trace
 from simbbm.core.errors import UsageError
 from tests.binary.images import BASE
-from tests.binary.kernels import small_kernel
+from tests.binary.kernels import FUNCTIONS, SPLIT_PMD, small_kernel
 
 
 def traced(cpu: int, **functions: str) -> Trace:
@@ -45,7 +47,7 @@ def test_the_boot_cpu_splits_and_releases() -> None:
 
 def test_a_secondary_parks_and_is_released() -> None:
     assert asked(traced(1)) == [
-        "msr ttbr1_el1",
+        "msr ttbr1_el1 0x0",
         "isb",
         "tlbi vmalle1",
         "dsb nsh",
@@ -55,7 +57,7 @@ def test_a_secondary_parks_and_is_released() -> None:
         "sevl",
         "wfe",
         "ldxr idmap_kpti_bbml2_flag",
-        "msr ttbr1_el1",
+        "msr ttbr1_el1 0x0",
         "isb",
     ]
 
@@ -65,6 +67,20 @@ def test_runs_of_plain_accesses_are_one_line() -> None:
     line = traced(0, split_pmd=stores).lines[2]
 
     assert (line.operation, line.what, line.times) == ("str", "tables", 3)
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (SPLIT_PMD, "512 pages, which map the same memory with the same attributes"),
+        (SPLIT_PMD.replace("4096", "8192"), r"512 entries, of which 1 is leaf\(0x40002\)"),
+        (SPLIT_PMD.replace("x2, #2", "x2, #0"), r"512 entries, of which 0 is leaf"),
+        ("ret", "as it was: a leaf at level 2"),
+        (FUNCTIONS["split_pmd"], "its tables lead to .*, where nothing is"),
+    ],
+)
+def test_what_became_of_the_block(function: str, told: str) -> None:
+    assert re.search(told, traced(0, split_pmd=function).outcome)
 
 
 @pytest.mark.parametrize(

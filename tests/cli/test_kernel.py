@@ -100,7 +100,9 @@ def test_what_is_executed_is_shown(simbbm: Cli, image: Path) -> None:
 
     assert told[0] == "cpu0: the boot CPU, alone; 36 instructions"
     assert "    split_pmd+0x1c                             str tables" in told
-    assert len(rows) == len(told) - 2
+    assert told[12].startswith("    the block: its tables lead to")
+    assert [row["instructions"] for row in rows if row["type"] == "kernel-trace"] == [36, 22]
+    assert len(rows) == len(told) - 1
     assert {row["cpu"] for row in rows} == {0, 1}
 
 

@@ -262,12 +262,15 @@ CPUS = ("the boot CPU, alone", "a secondary, which the boot CPU releases when it
 def _trace(found: Kernel, *, as_json: bool) -> None:
     """What the boot CPU and a secondary ask of the machine."""
     from simbbm.binary.trace import trace
-    from simbbm.report.kernel_rows import OperationRow
+    from simbbm.report.kernel_rows import ExecutionRow, OperationRow
     from simbbm.report.rows import encode
 
     for cpu, title in enumerate(CPUS):
         done = trace(found, cpu)
-        if not as_json:
+        if as_json:
+            head = ExecutionRow(cpu=cpu, instructions=done.executed, outcome=done.outcome)
+            echo(encode(head))
+        else:
             echo(style(f"cpu{cpu}: {title}; {done.executed:,} instructions", fg="cyan"))
         for line in done.lines:
             if as_json:
@@ -275,6 +278,8 @@ def _trace(found: Kernel, *, as_json: bool) -> None:
             else:
                 many = f" x{line.times:,}" if line.times > 1 else ""
                 echo(f"    {line.place:<42} {line.operation} {line.what}".rstrip() + many)
+        if done.outcome and not as_json:
+            echo(f"    {done.outcome}")
 
 
 # Disassembly.
