@@ -54,6 +54,13 @@ def scenarios(session: nox.Session) -> None:
 
 
 @nox.session
+def kernels(session: nox.Session) -> None:
+    """Download Debian's arm64 kernels through apt, and execute the split of each."""
+    session.install("-e", ".[dev]")
+    session.run("python", "-m", "tests.quality.kernels", *session.posargs)
+
+
+@nox.session
 def quality(session: nox.Session) -> None:
     """Run what takes long: 100,000-run campaigns, every state, real geometries; print figures."""
     session.install("-e", ".[dev]")

@@ -32,15 +32,16 @@ NEAR_MAX = 200
 """Characters of a name that is compared with others: that takes time with the square of them."""
 
 
-def content(path: Path) -> bytes:
-    """Read a file that is not too large."""
+def content(path: Path, largest: int | None = None) -> bytes:
+    """Read a file that is not too large: FILE_MAX, or what its kind may have."""
+    most = FILE_MAX if largest is None else largest
     try:
         with path.open("rb") as file:
-            found = file.read(FILE_MAX + 1)
+            found = file.read(most + 1)
     except (OSError, ValueError) as error:
         raise UsageError(f"{quoted(path)}: cannot be read: {_reason(error)}") from None
-    if len(found) > FILE_MAX:
-        raise UsageError(f"{quoted(path)}: cannot be read: larger than {FILE_MAX >> 20} MiB")
+    if len(found) > most:
+        raise UsageError(f"{quoted(path)}: cannot be read: larger than {most >> 20} MiB")
     return found
 
 

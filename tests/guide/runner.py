@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.binary.kernels import small_kernel
 from tests.cli.commandline import Cli
 
 FENCE = re.compile(r"((?:^<!-- [^\n]+ -->\n)*)^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -92,6 +93,8 @@ class Session:
 
     def run(self, command: str) -> tuple[int, str]:
         """Run one command; exit code and what it prints."""
+        if "vmlinuz" in command:
+            self._put_kernel()
         if "WITNESS" in command:
             command = command.replace("WITNESS", self._witness())
         if "TOKEN" in command and not self._token:
@@ -116,6 +119,13 @@ class Session:
             check=False,
         )
         return done.returncode, done.stdout + (done.stderr if done.returncode else "")
+
+    def _put_kernel(self) -> None:
+        """A kernel of our own, and its System.map."""
+        built = small_kernel()
+        (self.directory / "vmlinuz").write_bytes(built.image())
+        lines = [f"{at:016x} T {name}\n" for name, at in built.symbols.items()]
+        self.put("System.map", "".join(lines))
 
     def _witness(self) -> str:
         """The newest of a shipped scenario; one of the smallest protocol if there is none."""

@@ -9,17 +9,18 @@ import msgspec
 import pytest
 
 from simbbm.cli.commands.guide import pages
-from simbbm.report import as_json, rows
+from simbbm.report import as_json, kernel_rows, rows
 
 PAGE = pages()["json"]
 FIELD = re.compile(r"^\| `(\w+)` \| .+ \|$", re.MULTILINE)
+MODULES = (rows, as_json, kernel_rows)
 FIRST = {"schema"}
 """What every row begins with is said once, above all of them; so is `type`, which is no field."""
 
 
 def every_row() -> Iterator[type[rows.Row]]:
-    """All kinds of rows that the two modules define."""
-    for module in (rows, as_json):
+    """All kinds of rows that there are."""
+    for module in MODULES:
         for kind in vars(module).values():
             if isinstance(kind, type) and issubclass(kind, rows.Row) and kind is not rows.Row:
                 yield kind
@@ -35,7 +36,7 @@ def documented(page: str) -> dict[str, list[str]]:
 
 
 def test_every_row_is_there_and_no_other() -> None:
-    assert len(ROWS) == 18
+    assert len(ROWS) == 24
     assert {*ROWS} == {*documented(PAGE)}
 
 
@@ -48,7 +49,7 @@ def test_every_field_is_there_in_its_order(tag: str) -> None:
 
 def test_every_module_with_rows_is_looked_at() -> None:
     assert {kind.__module__ for kind in rows.Row.__subclasses__()} == {
-        module.__name__ for module in (rows, as_json)
+        module.__name__ for module in MODULES
     }
 
 

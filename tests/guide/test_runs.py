@@ -53,6 +53,7 @@ SMALLER = {
     "NAME": "told",
     "FORM": "mermaid",
     "PAGE": "trust",
+    "IMAGE": "vmlinuz",
 }
 """What is put in the place of a page's placeholders, and of what would take long."""
 

@@ -25,6 +25,7 @@ ORDER = (
     "verdicts",
     "results",
     "litmus",
+    "kernel",
     "python",
     "json",
     "pytest",

@@ -1,0 +1,91 @@
+"""Rows of `simbbm kernel`: a kernel image, its functions, what they call, instructions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simbbm.report.rows import Row
+
+
+class KernelRow(Row, tag="kernel", tag_field="type", frozen=True, kw_only=True):
+    """What a kernel image is."""
+
+    file: str
+    form: str
+    """How it is packed, from inside out: "Image", "Image in gzip in zboot", "vmlinux"."""
+    release: str
+    banner: str
+    digest: str
+    """SHA-256 of the file."""
+    build_id: str | None
+    page_size: int | None
+    va_bits: int | None
+    va_bits_min: int | None
+    table_levels: int | None
+    base: int
+    size: int
+    symbols: int
+    symbols_from: str
+    types: int | None
+    """Types of its BTF."""
+    cpu_features: list[str]
+    """Capabilities that its alternatives are patched for."""
+    alternatives: list[dict[str, Any]]
+    """Of the functions on the path: `capability`, `entries`, `functions`, `patched`."""
+    allow_list: str | None
+    allowed: list[dict[str, Any]] | None
+    """CPUs that may change the size of a live block: `cpu`, `revisions`, `midr`, `low`, `high`."""
+    unknown: int
+    """Instructions of its functions that cannot be executed."""
+    assumed: list[str]
+
+
+class FunctionRow(Row, tag="kernel-function", tag_field="type", frozen=True, kw_only=True):
+    """A function of the split, or of KPTI's."""
+
+    name: str
+    path: str
+    address: int
+    bytes: int
+    instructions: int
+    operations: dict[str, int]
+    """Barriers, TLBI, system registers, hints, exclusives and atomics, and how many of each."""
+    unknown: list[dict[str, Any]]
+    """Instructions that cannot be executed: `offset`, `word`, `why`."""
+
+
+class ExternalRow(Row, tag="kernel-external", tag_field="type", frozen=True, kw_only=True):
+    """A function that is called on the way."""
+
+    name: str
+    treatment: str
+    how: str
+    callers: list[str]
+
+
+class ExecutionRow(Row, tag="kernel-trace", tag_field="type", frozen=True, kw_only=True):
+    """One CPU that executes the split alone; its operations follow."""
+
+    cpu: int
+    instructions: int
+    outcome: str
+
+
+class OperationRow(Row, tag="kernel-operation", tag_field="type", frozen=True, kw_only=True):
+    """What one CPU asks of the machine while it executes the split, in order."""
+
+    cpu: int
+    place: str
+    operation: str
+    what: str
+    times: int
+
+
+class InstructionRow(Row, tag="kernel-instruction", tag_field="type", frozen=True, kw_only=True):
+    """An instruction of a function that is disassembled."""
+
+    function: str
+    offset: int
+    word: int | None
+    text: str
+    patched: bool

@@ -1,0 +1,170 @@
+"""`simbbm kernel` on kernels of our own."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.binary.images import BASE
+from tests.binary.kernels import small_kernel
+from tests.cli.commandline import Cli
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    file = tmp_path / "vmlinuz"
+    file.write_bytes(small_kernel().image())
+    return file
+
+
+def test_what_an_image_is(simbbm: Cli, image: Path) -> None:
+    told = simbbm.ok("kernel", image)
+
+    assert "Linux 7.2.13-test  Image, " in told
+    assert "4K pages, 52-bit virtual addresses (48 where the CPU has no more)" in told
+    assert "build id 000102030405060708090a0b0c0d0e0f10111213" in told
+    assert "symbols from kallsyms, 6 types from BTF" in told
+    assert "patched for LSE" in told
+    assert "The split: 61 instructions in 7 functions" in told
+    assert "Cortex-X4                            r0p3 to r0p15" in told
+    assert "AmpereOne                            all" in told
+    assert "a finding if it is reached: panic" in told
+
+
+def test_functions_with_what_they_ask_for(simbbm: Cli, image: Path) -> None:
+    rows = simbbm.rows("kernel", image)
+    functions = {row["name"]: row for row in rows if row["type"] == "kernel-function"}
+    pmd = functions["split_pmd"]
+
+    assert (pmd["path"], pmd["instructions"], pmd["bytes"]) == ("split", 13, 64)
+    assert pmd["operations"] == {"dsb ishst": 2, "isb": 1}
+    assert functions["scondary_cpu_wait"]["operations"] == {
+        "ldxr": 2,
+        "stxr": 1,
+        "sevl": 1,
+        "wfe": 1,
+        "msr ttbr1_el1": 1,
+        "isb": 1,
+    }
+    assert functions["idmap_kpti_install_ng_mappings"]["path"] == "kpti"
+    assert not any(row["unknown"] for row in functions.values())
+
+
+def test_the_row_of_the_whole(simbbm: Cli, image: Path) -> None:
+    head, *others = simbbm.rows("kernel", image)
+
+    assert (head["release"], head["va_bits"], head["table_levels"]) == ("7.2.13-test", 52, 5)
+    assert (head["base"], head["page_size"], head["unknown"]) == (BASE, 4096, 0)
+    assert head["allowed"][0] == {
+        "cpu": "Cortex-X4",
+        "revisions": "r0p3 to r0p15",
+        "midr": 0x410FD820,
+        "low": 3,
+        "high": 15,
+    }
+    assert [(a["capability"], a["patched"]) for a in head["alternatives"]] == [
+        *(("LSE", True), ("VA52", False))
+    ]
+    called = {r["name"]: r["treatment"] for r in others if r["type"] == "kernel-external"}
+    assert called == {"alloc_pages_noprof": "stub", "panic": "finding"}
+
+
+@pytest.mark.parametrize(
+    ("features", "first", "fourth"),
+    [("LSE", "nop", "dmb ish"), ("", "b #", "dmb ish"), ("LSE,VA52", "nop", "dsb ish")],
+)
+def test_instructions_are_those_that_the_machine_runs(
+    simbbm: Cli, image: Path, features: str, first: str, fourth: str
+) -> None:
+    pytest.importorskip("capstone", reason="capstone is not installed")
+    wanted = ("kernel", image, "--cpu-features", features, "--disassemble", "multi_cpu_stop")
+    rows = simbbm.rows(*wanted)
+
+    assert rows[0]["text"].startswith(first)
+    assert (rows[3]["text"], rows[3]["offset"]) == (fourth, 12)
+    assert [row["patched"] for row in rows[:2]] == [features.startswith("LSE"), False]
+    assert "+0xc" in simbbm.ok(*wanted)
+
+
+def test_a_call_says_whom(simbbm: Cli, image: Path) -> None:
+    pytest.importorskip("capstone", reason="capstone is not installed")
+
+    assert "<alloc_pages_noprof>" in simbbm.ok("kernel", image, "--disassemble", "split_pmd")
+
+
+def test_what_is_executed_is_shown(simbbm: Cli, image: Path) -> None:
+    told = simbbm.ok("kernel", image, "--trace").splitlines()
+    rows = simbbm.rows("kernel", image, "--trace")
+
+    assert told[0] == "cpu0: the boot CPU, alone; 36 instructions"
+    assert "    split_pmd+0x1c                             str tables" in told
+    assert told[12].startswith("    the block: its tables lead to")
+    assert [row["instructions"] for row in rows if row["type"] == "kernel-trace"] == [36, 22]
+    assert len(rows) == len(told) - 1
+    assert {row["cpu"] for row in rows} == {0, 1}
+
+
+def test_what_cannot_be_executed_is_named(simbbm: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "vmlinuz"
+    built = small_kernel()
+    at = built.symbols["split_pmd"] - BASE + 8
+    whole = bytearray(built.image())
+    whole[at : at + 4] = (0x4EE28420).to_bytes(4, "little")  # a SIMD instruction
+    file.write_bytes(whole)
+
+    assert "split_pmd+0x8: 4ee28420 no instruction that simbbm knows" in simbbm.ok("kernel", file)
+    assert simbbm.rows("kernel", file)[0]["unknown"] == 1
+
+
+def test_without_types_nothing_is_patched(simbbm: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "vmlinuz"
+    file.write_bytes(small_kernel(leave_out=("btf",)).image())
+
+    told = simbbm.ok("kernel", file)
+
+    assert "no BTF: structures are not known" in told
+    assert "patched for nothing optional" in told
+
+
+def test_symbols_from_a_system_map(simbbm: Cli, tmp_path: Path) -> None:
+    built = small_kernel()
+    (tmp_path / "map").write_text(
+        "".join(f"{at:016x} T {name}\n" for name, at in built.symbols.items())
+    )
+    whole = built.image()
+    (tmp_path / "vmlinuz").write_bytes(whole.replace(b"0\x001\x002\x00", b"0\x002\x001\x00"))
+
+    assert "--system-map" in simbbm.refused("kernel", "vmlinuz")
+    assert "symbols from map" in simbbm.ok("kernel", "vmlinuz", "--system-map", "map")
+
+
+def test_wrong_input_is_refused_in_a_line(simbbm: Cli, image: Path, tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("hello\n" * 100)
+    (tmp_path / "old").write_bytes(small_kernel(banner=b"Linux version 6.17.1 (x)\n\0").image())
+    (tmp_path / "none").write_bytes(
+        small_kernel(leave_out=("linear_map_split_to_ptes",), extra={"x": "ret"}).image()
+    )
+    for given, message in (
+        (("nothing",), "nothing: cannot be read: No such file or directory"),
+        (("text",), "text: not an arm64 kernel (wanted: an arm64 Image"),
+        (("old",), "Linux 6.17.1 never splits its linear map (Linux 6.18 is the first that does)"),
+        (("none",), "no linear_map_split_to_ptes among its symbols"),
+        ((image, "--cpu-features", "LSF"), "no capability LSF (did you mean LSE?)"),
+        ((image, "--system-map", "text"), "text: not the System.map of this image"),
+        ((image, "--disassemble", "f"), "the kernel has no function f"),
+    ):
+        assert message in simbbm.refused("kernel", *given)
+
+
+def test_disassembly_says_what_it_needs(
+    simbbm: Cli, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "capstone", None)
+
+    told = simbbm.refused("kernel", image, "--disassemble", "split_pmd")
+
+    assert told == (
+        "--disassemble needs capstone, which is not installed (pip install 'simbbm[disassembly]')"
+    )
