@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from simbbm.binary.a64.operations import Barrier, Load, Operation, Store, System
-from simbbm.binary.alternatives import Alternative, Alternatives
-from simbbm.binary.btf import btf_of
-from simbbm.binary.capabilities import Capabilities, capabilities
-from simbbm.binary.image import Image, kernel_image
-from simbbm.binary.midr import MidrRange, allow_list
+from simbbm.binary.features.alternatives import Alternative, Alternatives
+from simbbm.binary.features.capabilities import Capabilities, capabilities
+from simbbm.binary.features.midr import MidrRange, allow_list
+from simbbm.binary.formats.btf import btf_of
+from simbbm.binary.formats.image import Image, kernel_image
+from simbbm.binary.formats.symbols import Symbols, symbols_of
 from simbbm.binary.path import External, Function, Word, functions, is_padding, words
-from simbbm.binary.symbols import Symbols, symbols_of
 from simbbm.core.errors import UsageError
 from simbbm.host.reading import quoted
 

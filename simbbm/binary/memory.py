@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from simbbm.binary.a64.bits import M64, mask
-from simbbm.binary.image import Image
+from simbbm.binary.formats.image import Image
 
 
 class NothingThere(Exception):

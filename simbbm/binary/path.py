@@ -15,9 +15,9 @@ from typing import NamedTuple
 from simbbm.binary.a64.cpu import Cpu
 from simbbm.binary.a64.execution import UnknownInstruction, step
 from simbbm.binary.a64.operations import Exception_, Operation
-from simbbm.binary.alternatives import NOP
-from simbbm.binary.elf import Symbol
-from simbbm.binary.symbols import Symbols
+from simbbm.binary.features.alternatives import NOP
+from simbbm.binary.formats.elf import Symbol
+from simbbm.binary.formats.symbols import Symbols
 from simbbm.core.errors import UsageError
 
 FUNCTION_MAX = 1 << 16

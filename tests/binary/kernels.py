@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from struct import pack
 
-from simbbm.binary.alternatives import CALLBACK
+from simbbm.binary.features.alternatives import CALLBACK
 from tests.binary.assembler import assemble
 from tests.binary.images import BANNER, BASE, CAPABILITIES, Builder
 

@@ -6,12 +6,12 @@ from struct import pack
 
 import pytest
 
-from simbbm.binary.alternatives import CALLBACK, Alternatives
-from simbbm.binary.btf import Btf
-from simbbm.binary.capabilities import Capabilities, capabilities
-from simbbm.binary.image import Image
-from simbbm.binary.midr import MidrRange, allow_list
-from simbbm.binary.symbols import Symbols, symbols_of
+from simbbm.binary.features.alternatives import CALLBACK, Alternatives
+from simbbm.binary.features.capabilities import Capabilities, capabilities
+from simbbm.binary.features.midr import MidrRange, allow_list
+from simbbm.binary.formats.btf import Btf
+from simbbm.binary.formats.image import Image
+from simbbm.binary.formats.symbols import Symbols, symbols_of
 from simbbm.core.errors import UsageError
 from tests.binary.images import CAPABILITIES, NOP, RET, Builder, btf
 

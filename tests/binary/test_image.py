@@ -11,8 +11,8 @@ from struct import pack
 
 import pytest
 
-from simbbm.binary.image import Image, kernel_image, kimage_vaddr
-from simbbm.binary.symbols import symbols_of
+from simbbm.binary.formats.image import Image, kernel_image, kimage_vaddr
+from simbbm.binary.formats.symbols import symbols_of
 from simbbm.core.errors import UsageError
 from tests.binary.images import BASE, RET, Builder, elf
 
@@ -188,7 +188,7 @@ def test_what_is_cut_anywhere_is_never_more_than_refused() -> None:
 
 
 def test_unpacking_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simbbm.binary.container.KERNEL_MAX", 1_000)
+    monkeypatch.setattr("simbbm.binary.formats.container.KERNEL_MAX", 1_000)
     for compress in (gzip.compress, lzma.compress):
         with pytest.raises(UsageError, match="larger than"):
             Image("x", compress(bytes(10_000)))

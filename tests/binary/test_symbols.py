@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from simbbm.binary.btf import Btf, btf_of
-from simbbm.binary.image import Image
-from simbbm.binary.kallsyms import kallsyms
-from simbbm.binary.symbols import Symbols, symbols_of
+from simbbm.binary.formats.btf import Btf, btf_of
+from simbbm.binary.formats.image import Image
+from simbbm.binary.formats.kallsyms import kallsyms
+from simbbm.binary.formats.symbols import Symbols, symbols_of
 from simbbm.core.errors import UsageError
 from tests.binary.images import BASE, NOP, RET, Builder, btf, elf
 

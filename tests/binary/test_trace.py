@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from simbbm.binary.image import Image
+from simbbm.binary.formats.image import Image
 from simbbm.binary.kernel import Kernel
 from simbbm.binary.memory import Memory, NothingThere, Region
 from simbbm.binary.process import INSTRUCTIONS_MAX, Finding

@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from simbbm.binary.image import Image
+from simbbm.binary.formats.image import Image
 from simbbm.binary.kernel import Kernel
 from simbbm.binary.trace import trace
 from simbbm.core.errors import SimbbmError

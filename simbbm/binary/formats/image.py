@@ -20,8 +20,8 @@ from pathlib import Path
 from struct import Struct, pack, unpack_from
 from typing import NamedTuple
 
-from simbbm.binary.container import ELF_MAGIC, KERNEL_MAX, unpacked
-from simbbm.binary.elf import Elf, Segment
+from simbbm.binary.formats.container import ELF_MAGIC, KERNEL_MAX, unpacked
+from simbbm.binary.formats.elf import Elf, Segment
 from simbbm.core.errors import UsageError
 from simbbm.host.reading import content, quoted
 

@@ -21,8 +21,8 @@ from itertools import accumulate, pairwise
 from struct import iter_unpack, pack, unpack_from
 from typing import NamedTuple
 
-from simbbm.binary.elf import Segment
-from simbbm.binary.image import Image
+from simbbm.binary.formats.elf import Segment
+from simbbm.binary.formats.image import Image
 
 TOKENS = 256
 SYMBOLS_PER_MARKER = 256

@@ -11,9 +11,9 @@ from functools import cached_property
 from struct import unpack_from
 from typing import NamedTuple
 
-from simbbm.binary.elf import text_at
-from simbbm.binary.image import Image
-from simbbm.binary.symbols import Symbols
+from simbbm.binary.formats.elf import text_at
+from simbbm.binary.formats.image import Image
+from simbbm.binary.formats.symbols import Symbols
 from simbbm.core.errors import UsageError
 from simbbm.host.reading import quoted
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from simbbm.binary.btf import Btf
-from simbbm.binary.image import Image
-from simbbm.binary.symbols import Symbols
+from simbbm.binary.formats.btf import Btf
+from simbbm.binary.formats.image import Image
+from simbbm.binary.formats.symbols import Symbols
 from simbbm.core.errors import UsageError
 from simbbm.host.reading import nearest, quoted
 

@@ -7,9 +7,9 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from pathlib import Path
 
-from simbbm.binary.elf import Symbol
-from simbbm.binary.image import Image
-from simbbm.binary.kallsyms import SYMBOLS_MAX, kallsyms
+from simbbm.binary.formats.elf import Symbol
+from simbbm.binary.formats.image import Image
+from simbbm.binary.formats.kallsyms import SYMBOLS_MAX, kallsyms
 from simbbm.core.errors import UsageError
 from simbbm.host.reading import NAME_MAX, quoted, text
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from simbbm.binary.image import Image
-from simbbm.binary.symbols import Symbols
+from simbbm.binary.formats.image import Image
+from simbbm.binary.formats.symbols import Symbols
 
 ENTRIES_MAX = 200
 LIST = r"supports_bbml\w*_list(\.\d+)?"

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from struct import iter_unpack
 from typing import NamedTuple
 
-from simbbm.binary.image import Image
-from simbbm.binary.symbols import Symbols
+from simbbm.binary.formats.image import Image
+from simbbm.binary.formats.symbols import Symbols
 
 ENTRY = "<iiHBB"
 ENTRY_SIZE = 12

@@ -1,0 +1,10 @@
+"""From a file to a kernel at its virtual addresses, with names and structures.
+
+* `container`: what a file is (arm64 Image, gzip, xz, zstd, zboot, ELF), and the kernel in it;
+* `elf`: segments, symbols and relocations of a vmlinux;
+* `image`: the kernel at its virtual addresses;
+* `symbols`: names and addresses, which `kallsyms` finds in a stripped image;
+* `btf`: where members of structures are.
+
+Read `image` first.
+"""
