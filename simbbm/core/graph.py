@@ -8,7 +8,7 @@ and nothing else.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from simbbm.core.system import Move, Problem, System
 
@@ -25,27 +25,23 @@ class Ended(StrEnum):
     STUCK = "STUCK"
 
 
+Edge = tuple[str, str, Any]
+"""What a run looks at of a move: its agent, its label, the node after it (None until walked).
+
+A plain tuple, and the node after it beside its names: a run visits thousands of nodes, and what
+takes its time is to fetch them into the processor's cache."""
+
+
 class Node(Generic[S]):
-    """A state with its moves; `following[k]` is the node after `moves[k]`, None until walked."""
+    """A state with its moves."""
 
-    __slots__ = (
-        "digest",
-        "ended",
-        "following",
-        "moves",
-        "names",
-        "policy",
-        "problem",
-        "races",
-        "state",
-    )
+    __slots__ = ("digest", "edges", "ended", "moves", "policy", "problem", "races", "state")
 
-    def __init__(self, state: S, moves: tuple[Move, ...]) -> None:
+    def __init__(self, state: S, moves: tuple[Move, ...], edges: tuple[Edge, ...] = ()) -> None:
         self.state = state
         self.moves = moves
-        self.names = tuple([move[:2] for move in moves])
-        """The agent and the label of each move: what a run looks at."""
-        self.following: list[Node[S] | None] = [None] * len(moves)
+        self.edges = edges
+        """By the index of the move."""
         self.ended: Ended | None = None
         self.problem: Problem | None = None
         self.digest: str | None = None
@@ -86,6 +82,8 @@ class Graph(Generic[S]):
         self.system = system
         self.max_nodes = max_nodes
         self._nodes: dict[S, Node[S]] = {}
+        self._edges: dict[tuple[str, ...], Edge] = {}
+        """One edge for each agent and label, which moves share until they are walked."""
         self.initial = self.node(system.initial())
 
     def node(self, state: S) -> Node[S]:
@@ -96,18 +94,26 @@ class Graph(Generic[S]):
                 self._nodes.clear()
                 self.initial = self.node(self.system.initial())
             verdict = judge(self.system, state)
-            node = Node(state, verdict.moves)
+            edges = tuple([self._edge(move) for move in verdict.moves])
+            node = Node(state, verdict.moves, edges)
             node.ended, node.problem = verdict.ended, verdict.problem
             self._nodes[state] = node
         return node
 
+    def _edge(self, move: Move) -> Edge:
+        """The edge of a move that was not walked."""
+        agent, label = names = move.agent, move.label
+        return self._edges.setdefault(names, (agent, label, None))
+
     def follow(self, node: Node[S], k: int) -> Node[S]:
         """Return the node after the k-th move."""
-        following = node.following[k]
-        if following is None:
-            following = self.node(self.system.apply(node.state, node.moves[k]))
-            node.following[k] = following
-        return following
+        edges = node.edges
+        agent, label, after = edges[k]
+        if after is None:
+            after = self.node(self.system.apply(node.state, node.moves[k]))
+            node.edges = (*edges[:k], (agent, label, after), *edges[k + 1 :])
+        found: Node[S] = after
+        return found
 
     def digest(self, node: Node[S]) -> str:
         """Return the digest of a node's state, found once."""
