@@ -74,7 +74,7 @@ class Model:
     @cached_property
     def graph(self) -> Graph[Machine]:
         """Its states, as far as any run has reached."""
-        return Graph(self.system)
+        return self.scenario.graph(self.system)
 
     @property
     def untouched(self) -> bool:

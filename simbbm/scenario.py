@@ -24,12 +24,14 @@ from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Features, Hardware
 from simbbm.arm64.machine import Arm64, MachineSpec
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Regime
-from simbbm.arm64.state import Judged, Landmark
+from simbbm.arm64.rows import RowKeys
+from simbbm.arm64.state import Judged, Landmark, Machine
 from simbbm.changes import Change, edits
 from simbbm.check.given import counted, guarded, require_sound
 from simbbm.check.kinds import Property
 from simbbm.check.verdict import Expectation
 from simbbm.core.errors import ScenarioError, UsageError
+from simbbm.core.graph import Graph
 from simbbm.core.programs.blame import called
 from simbbm.core.programs.edits import NO_EDITS, Edits
 from simbbm.core.programs.everyone import Counter
@@ -267,6 +269,10 @@ class Scenario:
             monotone=all(p.monotone or not (p.check or p.step) for p in properties),
         )
         return Arm64(spec, judged)
+
+    def graph(self, system: Arm64) -> Graph[Machine]:
+        """Make the graph of this machine's states that runs walk."""
+        return Graph(system, RowKeys(system))
 
 
 def _replaced(scenario: Scenario, **changes: Any) -> Scenario:

@@ -142,15 +142,21 @@ class Arm64:
                     self.forget_moves()
                 else:
                     self.forget()
-            local = instruction_moves(self.shared, own, memory, number, owed=owed)
-            if not self.judged.step:
-                local = [self._without_history(move) for move in local]
-            local += hardware_moves(self.shared, own, memory, number)
-            moves = self._local[k] = tuple(
-                _named(move, number, footprint(self.shared, own, memory, move, number))
-                for move in local
-            )
+            moves = self._local[k] = self.moves_anew(own, memory, number, owed=owed)
         return moves
+
+    def moves_anew(
+        self, own: CpuState, memory: Memory, number: int, *, owed: bool
+    ) -> tuple[Move, ...]:
+        """`moves_of`, remembered by nobody: for whom has a memo of his own (`arm64.rows`)."""
+        local = instruction_moves(self.shared, own, memory, number, owed=owed)
+        if not self.judged.step:
+            local = [self._without_history(move) for move in local]
+        local += hardware_moves(self.shared, own, memory, number)
+        return tuple(
+            _named(move, number, footprint(self.shared, own, memory, move, number))
+            for move in local
+        )
 
     def _without_history(self, move: LocalMove) -> LocalMove:
         """The move, without history variables: no step property is judged on this machine."""

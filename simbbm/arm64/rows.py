@@ -1,4 +1,4 @@
-"""A machine's transitions as rows of numbers, each computed once, for searches of many states.
+"""A machine's transitions as rows of numbers, each computed once: what searches and runs walk.
 
 A state has few different parts: the 114,083 states of the merged protocol on four CPUs consist of
 565 CPU values and 97 memories. So each part gets a number, a state is a tuple of numbers, and what
@@ -15,14 +15,15 @@ computed anew each time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 from simbbm.arm64.cpu import CpuState, Effect
-from simbbm.arm64.machine import Arm64
+from simbbm.arm64.machine import MAX_REMEMBERED, Arm64
 from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.memory import Memory, Tables
+from simbbm.core.graph import Judged, judge
 from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.system import Move, Problem
 
@@ -94,7 +95,6 @@ class Rows:
     """The rows of one machine, and the states that consist of them."""
 
     def __init__(self, system: Arm64) -> None:
-        system.keeps_values = True  # Parts are numbered by identity.
         self.system = system
         self.memories = Numbers[Memory]()
         self.failures = Numbers[Problem | None]()
@@ -108,7 +108,8 @@ class Rows:
         """By CPU number, its rows by the numbers of its value and of memory."""
         self._owed = [Memo(partial(self._new_row, cpu, owed=True)) for cpu in everybody]
         """The same, where others have not completed TLBIs of this CPU."""
-        self._count = 0
+        self.count = 0
+        """How many rows are remembered."""
         self._reactions: dict[Hashable, Reaction] = {}
         self._issuers: dict[int, int] = {}
         """Of CPU values on which TLBIs are pending, the mask of these TLBIs' issuers."""
@@ -176,15 +177,15 @@ class Rows:
 
     def _new_row(self, cpu: int, k: tuple[int, int], *, owed: bool) -> Row:
         system = self.system
-        self._count += 1
-        if self._count > MAX_ROWS:
-            self._count = 1
+        self.count += 1
+        if self.count > MAX_ROWS:
+            self.count = 1
             for rows in (*self._free, *self._owed):
                 rows.clear()
             self._reactions.clear()
             system.forget_moves()
         value, memory = self.cpus.parts[k[0]], self.memories.parts[k[1]]
-        moves = system.moves_of(value, memory, cpu, owed=owed)
+        moves = system.moves_anew(value, memory, cpu, owed=owed)
         return Row(moves, tuple([self._step(move, *k) for move in moves]))
 
     def _step(self, move: Move, mover: int, before: int) -> Step:
@@ -258,3 +259,61 @@ class Rows:
             return False
         fine.update(state[CPUS:])
         return True
+
+    def goes_on(self, state: State, rows: Iterable[Row]) -> bool:
+        """Whether runs go on in a state with these rows; if not, it has to be judged."""
+        return self.fine(state) and any(row.due for row in rows)
+
+
+class RowKeys:
+    """The states of a machine as tuples of numbers, for the graph of states that runs walk.
+
+    Nobody compares these states with those of other rows, so the machine may drop its pools: then
+    equal states are visited under several keys, and nothing else changes.
+    """
+
+    def __init__(self, system: Arm64) -> None:
+        self.rows = Rows(system)
+
+    @property
+    def full(self) -> bool:
+        """Whether as many rows are remembered as a machine remembers moves."""
+        return self.rows.count >= MAX_REMEMBERED
+
+    def anew(self) -> RowKeys:
+        """Other numbers, for values that are made anew."""
+        system = self.rows.system
+        if system.keeps_values:
+            system.forget_moves()
+        else:
+            system.forget()
+        return RowKeys(system)
+
+    def key(self, state: Machine) -> State:
+        """The numbers of a state's parts."""
+        return self.rows.state(state)
+
+    def state(self, key: State) -> Machine:
+        """The state that consists of these parts."""
+        return self.rows.machine(key)
+
+    def moves(self, key: State) -> tuple[Move, ...]:
+        """CPU by CPU, what it can do."""
+        return tuple([move for row in self.rows.rows(key) for move in row.moves])
+
+    def after(self, key: State, k: int) -> State:
+        """The numbers after the k-th move."""
+        owed = self.rows.owed(key)
+        for cpu in range(len(key) - CPUS):
+            row = self.rows.row(key, cpu, owed)
+            if k < len(row.steps):
+                return tuple(self.rows.after(key, cpu, row.steps[k]))
+            k -= len(row.steps)
+        raise IndexError(k)
+
+    def judged(self, key: State) -> Judged:
+        """The judgement of a state."""
+        rows = self.rows.rows(key)
+        if self.rows.goes_on(key, rows):
+            return Judged(tuple([move for row in rows for move in row.moves]), None, None)
+        return judge(self.rows.system, self.rows.machine(key))

@@ -80,7 +80,7 @@ class TurnEnvironment(simpy.Environment, Generic[S]):
             if node.ended is not None:
                 break
             k = self._taken = choose(node)
-            agent, label = node.names[k]
+            agent, label, _ = node.edges[k]
             note(label)
             try:
                 turn = turns[agent]
@@ -144,8 +144,8 @@ class TurnEnvironment(simpy.Environment, Generic[S]):
         while True:
             yield turn
             node, k = self.node, self._taken
-            following = node.following[k]
-            self.node = self.graph.follow(node, k) if following is None else following
+            after = node.edges[k][2]
+            self.node = self.graph.follow(node, k) if after is None else after
 
 
 class Engine(Generic[S]):

@@ -245,10 +245,7 @@ def test_run_that_is_interrupted_leaves_nothing_behind(
 ) -> None:
     graph = Graph(system())
     expected = Engine(graph).run(Taped(b"x"), 200)
-    fresh = Graph(system())
-    engine = make(fresh)
-    if where == "agent":
-        fresh.system = Interrupting(fresh.system)
+    engine = make(Graph(Interrupting(system()) if where == "agent" else system()))
     with pytest.raises(KeyboardInterrupt):
         engine.run(Impatient(b"x") if where == "chooser" else Taped(b"x"), 200)
     for _ in range(2):

@@ -55,15 +55,15 @@ def test_a_run_that_only_the_graph_believes_in_is_no_witness(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The graph of states judges wrongly: nobody prints what it found."""
-    node = Graph.node
+    follow = Graph.follow
 
-    def wrong(graph: Graph[object], state: object) -> Node[object]:
-        found = node(graph, state)
+    def wrong(graph: Graph[object], node: Node[object], k: int) -> Node[object]:
+        found = follow(graph, node, k)
         if found.ended is Ended.HOLDS:
             found.ended, found.problem = Ended.VIOLATED, Problem("no_panic", "so it seems")
         return found
 
-    monkeypatch.setattr(Graph, "node", wrong)
+    monkeypatch.setattr(Graph, "follow", wrong)
     with pytest.raises(ModelError, match="played again it is HOLDS:None"):
         witness_of(Model(GOOD, PARAMS), "polite", 0)
 

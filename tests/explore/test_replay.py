@@ -48,7 +48,7 @@ def test_steps_lead_from_one_state_to_the_next() -> None:
     steps = list(followed(witness, model_of(witness, LEFT)).played())
     assert [s.step for s in steps] == list(range(witness.steps))
     assert all(a.after is b.before for a, b in pairwise(steps))
-    assert all(s.before.following[s.k] is s.after for s in steps)
+    assert all(s.before.edges[s.k][2] is s.after for s in steps)
     assert steps[-1].after.ended == "VIOLATED"
 
 

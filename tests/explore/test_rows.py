@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -218,3 +219,21 @@ def test_a_search_that_drops_rows_finds_the_same(
     assert kept[0].complete
     assert len(kept[1]) > 30
     assert kept == dropped
+
+
+def test_nodes_from_before_a_graph_began_anew_go_on_with_their_own_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Walks and searches for livelocks hold nodes while the graph drops its own."""
+    monkeypatch.setattr(rows_module, "MAX_REMEMBERED", 10)
+    params = {"cpus": 2, "layout": "pmd"}
+    kept, alone = (Model(discovery.find("linear_map_split::good"), params) for _ in range(2))
+    graph, system = kept.graph, alone.system
+    met = [(graph.initial, system.initial())]
+    for node, state in islice(met, 100):
+        for k, move in enumerate(() if node.ended else system.moves(state)):
+            after, then = graph.follow(node, k), system.apply(state, move)
+            assert system.digest(after.state) == system.digest(then)
+            met.append((after, then))
+
+    assert len({id(node.keys) for node, _ in met}) > 3

@@ -9,6 +9,7 @@ from typing import Any
 from simbbm.arm64.geometry import SCALED
 from simbbm.arm64.machine import MachineSpec
 from simbbm.check.verdict import Expectation
+from simbbm.core.graph import Graph
 from simbbm.core.system import STEP, Footprint, Move, Problem
 from simbbm.core.values import digest
 from simbbm.scenario import Scenario, Setup
@@ -86,6 +87,9 @@ class ToyScenario(Scenario):
 
     def machine(self, spec: MachineSpec, setup: Setup) -> Any:  # noqa: ARG002
         return self.toy
+
+    def graph(self, system: Any) -> Graph[Any]:
+        return Graph(system)
 
 
 def toy_scenario(toy: Toy, scenario_id: str = "toys::toy") -> ToyScenario:

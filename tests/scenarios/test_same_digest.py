@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from simbbm.arm64 import machine
+from simbbm.arm64 import rows
+from simbbm.core.trace import trace_digest
+from simbbm.explore.runs.play import Run
 from simbbm.explore.runs.run import Runner
 from simbbm.model import Model
 from tests.scenarios.everything import GOOD
@@ -100,16 +103,33 @@ FORGETTING = [
 def test_forgetting_changes_nothing(
     params: dict[str, Any], remembered: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A machine drops what it has computed before it fills memory; its runs stay what they are."""
+    """A graph drops what it has computed before it fills memory; its runs stay what they are.
 
-    def traces() -> list[str]:
-        runner = Runner(Model(GOOD, params), "default", seed=0)
-        return [runner.play(runner.chooser(number)).digest for number in range(30)]
+    What a run has kept stays, too: its states are those of keys that nobody else uses any more.
+    """
+    began = Counter[bool]()
+    anew = rows.RowKeys.anew
 
+    def counted(keys: rows.RowKeys) -> rows.RowKeys:
+        began[keys.rows.count >= remembered] += 1
+        return anew(keys)
+
+    def traces() -> list[tuple[str, str]]:
+        model = Model(GOOD, params)
+        runner = Runner(model, "default", seed=0)
+        runs = [runner.play(runner.chooser(number), record=True) for number in range(30)]
+        return [(run.digest, digests(model, run)) for run in runs]
+
+    def digests(model: Model, run: Run) -> str:
+        return trace_digest(model.system.digest(step.after.state) for step in run.played())
+
+    monkeypatch.setattr(rows.RowKeys, "anew", counted)
     remembers_all = traces()
-    monkeypatch.setattr(machine, "MAX_REMEMBERED", remembered)
+    assert not began
+    monkeypatch.setattr(rows, "MAX_REMEMBERED", remembered)
 
     assert remembers_all == traces()
+    assert began[True] > 3
 
 
 @pytest.mark.parametrize("version", PYTHONS)

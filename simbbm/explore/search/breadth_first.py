@@ -272,7 +272,7 @@ class Search:
             machine = space.rows.machine(state)
             for name, holds in self.landmarks.items():
                 self._counts[name] += holds(machine)
-        if space.rows.fine(state) and any(row.due for row in rows):
+        if space.rows.goes_on(state, rows):
             return None
         judged = judge(space.system, space.rows.machine(state))
         if judged.ended is None:

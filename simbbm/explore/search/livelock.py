@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from simbbm.core.graph import Ended, Graph, Node
+from simbbm.core.graph import Ended, Graph, Node, States
 from simbbm.core.system import Problem, System
 from simbbm.explore.search.digraph import Following, following, reaching
 from simbbm.explore.search.fairness import Edge, kept_waiting, loop_from, obligation, rounds
@@ -139,15 +139,15 @@ def nobody_ends(before: Following, ended: Iterable[int]) -> list[int]:
 
 def nodes_along(system: System[Any], state: Any, walk: Iterable[int]) -> Taken:
     """A path from a state on, with the node of each state."""
-    taken = []
+    taken, keys = [], States(system)
     for k in walk:
-        node = Node(state, system.moves(state))
+        node = Node(keys, state, system.moves(state))
         taken.append((node, k))
         state = system.apply(state, node.moves[k])
     return taken
 
 
 def _stuck(node: Node[Any], problem: Problem) -> Node[Any]:
-    stuck = Node(node.state, node.moves)
+    stuck = Node(node.keys, node.key, node.moves)
     stuck.ended, stuck.problem = Ended.STUCK, problem
     return stuck

@@ -21,6 +21,7 @@ class ReducedSystem:
 
     def __init__(self, system: Arm64, *, symmetry: bool = True, ample: bool = True) -> None:
         self.system = system
+        system.keeps_values = True  # States that are equal have equal numbers.
         self.rows = Rows(system)
         self.symmetry = Symmetry(self.rows, wanted=symmetry and system.judged.uniform)
         self.ample = (

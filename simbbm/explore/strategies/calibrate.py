@@ -36,7 +36,7 @@ class Census:
         menu: Any = node.policy or menu_of(node)
         self.arrivals += len(set(menu.hardware) - self._waiting)
         k = self._chooser.choose(node)
-        agent = node.moves[k].agent
+        agent = node.edges[k][0]
         self._waiting = set(menu.hardware) - {agent}
         self.moves[agent] += 1
         return k

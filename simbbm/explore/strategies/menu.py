@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from simbbm.core.graph import Node
+from simbbm.core.system import Move
 
 Moves = tuple[int, ...]
 
@@ -45,12 +46,12 @@ class Menu:
         "single",
     )
 
-    def __init__(self, agent_and_cpu: tuple[tuple[str, int], ...]) -> None:
+    def __init__(self, moves: tuple[Move, ...]) -> None:
         by_agent: dict[str, list[int]] = {}
-        cpu_of = dict(agent_and_cpu)
-        for k, (agent, _) in enumerate(agent_and_cpu):
-            by_agent.setdefault(agent, []).append(k)
-        self.moves_of: dict[str, Moves] = {name: tuple(moves) for name, moves in by_agent.items()}
+        cpu_of = {move.agent: move.cpu for move in moves}
+        for k, move in enumerate(moves):
+            by_agent.setdefault(move.agent, []).append(k)
+        self.moves_of: dict[str, Moves] = {name: tuple(own) for name, own in by_agent.items()}
         self.items = tuple(self.moves_of.items())
         """The same, to go through."""
         self.names = tuple(self.moves_of)
@@ -61,8 +62,8 @@ class Menu:
         self.single = () if any(m[1:] for m in self.agents) else tuple(m[0] for m in self.agents)
         """Agent by agent, its only move; empty if some agent has several."""
         by_cpu: dict[int, list[Moves]] = {}
-        for name, moves in self.moves_of.items():
-            by_cpu.setdefault(cpu_of[name], []).append(moves)
+        for name, own in self.moves_of.items():
+            by_cpu.setdefault(cpu_of[name], []).append(own)
         self.cpus = tuple(map(tuple, by_cpu.values()))
         """CPU by CPU, the moves of each of its agents."""
         programs = tuple(name for name in self.names if name == f"cpu{cpu_of[name]}")
@@ -72,14 +73,15 @@ class Menu:
         """All other agents."""
 
 
-_menus: dict[tuple[tuple[str, int], ...], Menu] = {}
+_menus: dict[tuple[str, ...], Menu] = {}
+"""By the agent of each move, whose name says its CPU."""
 
 
 def menu_of(node: Node[Any]) -> Menu:
     """Compute a node's menu and store it in `node.policy`, where choosers look first."""
-    agent_and_cpu = tuple([(move.agent, move.cpu) for move in node.moves])
-    menu = _menus.get(agent_and_cpu)
+    agents = tuple([edge[0] for edge in node.edges])
+    menu = _menus.get(agents)
     if menu is None:
-        menu = _menus[agent_and_cpu] = Menu(agent_and_cpu)
+        menu = _menus[agents] = Menu(node.moves)
     node.policy = menu
     return menu

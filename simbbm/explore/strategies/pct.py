@@ -16,12 +16,13 @@ Two things differ from the paper, and neither weakens that sentence for the runs
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from simbbm.core.choice import Chooser, Tape
 from simbbm.core.errors import UsageError
 from simbbm.core.graph import Node
-from simbbm.explore.strategies.menu import AgentSet, menu_of
+from simbbm.explore.strategies.menu import AgentSet, Menu, Moves, menu_of
 from simbbm.explore.strategies.profile import Profile
 
 DEPTH_MAX = 10
@@ -31,7 +32,17 @@ STEPS_UNCALIBRATED = 100
 class PctChooser:
     """One run's priorities. Afterwards `agents` says how many agents it met."""
 
-    __slots__ = ("_changes", "_draw", "_left", "_priorities", "depth", "k")
+    __slots__ = (
+        "_changes",
+        "_draw",
+        "_left",
+        "_menu",
+        "_moves",
+        "_next",
+        "_priorities",
+        "depth",
+        "k",
+    )
 
     def __init__(self, seed: bytes, depth: int, k: int) -> None:
         tape = Tape(seed)
@@ -41,6 +52,12 @@ class PctChooser:
         self._left = k
         self._priorities = Priorities(tape)
         self._changes = change_points(tape, min(depth - 1, k), k)
+        self._next = next_change(self._changes, k + 1)
+        """How many of the k steps are left when something changes."""
+        self._menu: Menu | None = None
+        """That of the last step: in most steps it is the same again."""
+        self._moves: Moves = ()
+        """The moves of its first agent."""
 
     @property
     def agents(self) -> int:
@@ -51,21 +68,34 @@ class PctChooser:
         """Return the next move."""
         menu: Any = node.policy or menu_of(node)
         left = self._left
-        if left == 0:
-            agents = menu.agents
-            moves = agents[self._draw() * len(agents) >> 16]
+        if left == self._next:
+            moves = self._at_change(menu)
+        elif menu is self._menu:
+            self._left = left - 1
+            moves = self._moves
         else:
+            self._left = left - 1
             priorities = self._priorities
             agents = menu.agent_set
             name = priorities.first_of.get(agents) or priorities.first(agents)
-            if left in self._changes:
-                priorities.drop(name, self._changes[left])
-                name = priorities.first(agents)
-            self._left = left - 1
-            moves = menu.moves_of[name]
+            self._menu = menu
+            moves = self._moves = menu.moves_of[name]
         n = len(moves)
         k: int = moves[self._draw() * n >> 16] if n > 1 else moves[0]
         return k
+
+    def _at_change(self, menu: Menu) -> Moves:
+        """The moves of the next agent: where priorities change, or after k steps."""
+        left = self._left
+        if left == 0:
+            return menu.agents[self._draw() * len(menu.agents) >> 16]
+        priorities, agents = self._priorities, menu.agent_set
+        name = priorities.first_of.get(agents) or priorities.first(agents)
+        priorities.drop(name, self._changes[left])
+        self._menu = None
+        self._left = left - 1
+        self._next = next_change(self._changes, left)
+        return menu.moves_of[priorities.first(agents)]
 
 
 class Priorities(dict[str, int]):
@@ -86,8 +116,14 @@ class Priorities(dict[str, int]):
 
     def first(self, agents: AgentSet) -> str:
         """The agent among these with the highest priority."""
-        name = self.first_of[agents] = max(agents.names, key=self.__getitem__)
-        return name
+        names = agents.names  # Two, mostly: a loop is faster than `max` with a key.
+        first, highest = names[0], self[names[0]]
+        for name in names[1:]:
+            priority = self[name]
+            if priority > highest:
+                first, highest = name, priority
+        self.first_of[agents] = first
+        return first
 
     def drop(self, name: str, priority: int) -> None:
         """Give an agent another priority."""
@@ -105,6 +141,11 @@ def change_points(tape: Tape, wanted: int, k: int) -> dict[int, int]:
         drawn = next(tape.numbers) << 16 | next(tape.numbers)
         points.setdefault(1 + (drawn * k >> 32), -len(points))
     return points
+
+
+def next_change(changes: Mapping[int, int], left: int) -> int:
+    """The first change point after this one, counted from the end; 0 if there is none."""
+    return max((point for point in changes if point < left), default=0)
 
 
 class Pct:

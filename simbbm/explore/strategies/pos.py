@@ -75,8 +75,13 @@ def _races(node: Node[Any], k: int) -> tuple[str, ...]:
         if other.cpu != ran.cpu and other.footprint.conflicts(ran.footprint):
             names[other.agent] = None
     assert node.races is not None
-    racing = node.races[k] = tuple(names)
+    racing = tuple(names)
+    node.races[k] = racing = _racing.setdefault(racing, racing)
     return racing
+
+
+_racing: dict[tuple[str, ...], tuple[str, ...]] = {}
+"""Sets of agents that race, each once: nodes share them."""
 
 
 class Pos:

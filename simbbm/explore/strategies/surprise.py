@@ -23,8 +23,8 @@ from simbbm.core.choice import Chooser, Tape
 from simbbm.core.errors import UsageError
 from simbbm.core.graph import Node
 from simbbm.core.system import LAST_RESORT, Move
-from simbbm.explore.strategies.menu import Menu, menu_of
-from simbbm.explore.strategies.pct import Priorities, change_points
+from simbbm.explore.strategies.menu import Menu, Moves, menu_of
+from simbbm.explore.strategies.pct import Priorities, change_points, next_change
 from simbbm.explore.strategies.profile import UNKNOWN, Profile
 
 BUDGET_MAX = 10
@@ -37,11 +37,15 @@ class SurpriseChooser:
 
     __slots__ = (
         "_arrivals",
+        "_change",
         "_changes",
+        "_menu",
+        "_moves",
         "_priorities",
         "_step",
         "_steps",
         "_tape",
+        "_until",
         "_waiting",
         "_waits",
         "surprises",
@@ -61,16 +65,25 @@ class SurpriseChooser:
         self._step = 0
         self._waiting: dict[str, int] = {}
         """Hardware agents that are delayed, and the step until which they are."""
+        self._menu: Menu | None = None
+        """That of the last step, if the same program moves with it before step `_until`."""
+        self._moves: Moves = ()
+        """The moves of that program."""
+        self._until = 0
+        self._change = profile.steps - next_change(self._changes, profile.steps + 1)
+        """The next step at which something changes."""
         self.surprises = 0
 
     def choose(self, node: Node[Any]) -> int:
         """Return the next move."""
         menu: Any = node.policy or menu_of(node)
-        name = self._hardware(node, menu) if menu.hardware or self._waiting else None
-        if name is None:
-            name = self._program(menu)
+        if menu is self._menu and self._step < self._until:
+            moves = self._moves
+        else:
+            self._menu = None
+            name = self._hardware(node, menu) if menu.hardware or self._waiting else None
+            moves = menu.moves_of[name or self._program(menu)]
         self._step += 1
-        moves = menu.moves_of[name]
         n = len(moves)
         k: int = moves[self._tape.below(n)] if n > 1 else moves[0]
         return k
@@ -85,13 +98,13 @@ class SurpriseChooser:
                 break
         for name in menu.hardware:
             if name not in waiting:
-                waiting[name] = self._until(node.moves[moves_of[name][0]])
+                waiting[name] = self._delayed(node.moves[moves_of[name][0]])
             if waiting[name] <= self._step:
                 del waiting[name]
                 return name
         return None
 
-    def _until(self, move: Move) -> int:
+    def _delayed(self, move: Move) -> int:
         """The step until which this new move of hardware is delayed.
 
         Optional moves and the event stream happen only as surprises; the event stream also if
@@ -109,20 +122,25 @@ class SurpriseChooser:
 
         If all are blocked, the hardware with the earliest deadline.
         """
-        programs = menu.programs
+        programs, waiting = menu.programs, self._waiting
         names = programs.names
         if not names:
-            name = min(menu.hardware, key=self._waiting.__getitem__)
-            del self._waiting[name]
+            name = min(menu.hardware, key=waiting.__getitem__)
+            del waiting[name]
             return name
-        left = self._steps - self._step
-        if left <= 0:
+        if self._step >= self._steps:
             return names[self._tape.below(len(names))]
         priorities = self._priorities
         name = priorities.first_of.get(programs) or priorities.first(programs)
-        if left in self._changes:
-            priorities.drop(name, self._changes[left])
-            name = priorities.first(programs)
+        if self._step >= self._change:
+            left = self._steps - self._step
+            if left in self._changes:
+                priorities.drop(name, self._changes[left])
+                name = priorities.first(programs)
+            self._change = self._steps - next_change(self._changes, left)
+        self._menu = menu
+        self._moves = menu.moves_of[name]
+        self._until = min(self._change, *waiting.values()) if waiting else self._change
         return name
 
 

@@ -19,26 +19,40 @@ from typing import Any
 
 from simbbm.core.choice import Chooser, Tape
 from simbbm.core.graph import Node
-from simbbm.explore.strategies.menu import menu_of
+from simbbm.explore.strategies.menu import Menu, menu_of
 from simbbm.explore.strategies.profile import UNKNOWN, Profile
+
+_UNSEEN = 1
+"""The moves that an agent has left which calibration did not see."""
 
 
 class UrwChooser:
     """One run, and how many moves every agent has left."""
 
-    __slots__ = ("_draw", "_left")
+    __slots__ = ("_draw", "_left", "_menu", "_total")
 
     def __init__(self, seed: bytes, moves: Mapping[str, int]) -> None:
         self._draw = Tape(seed).numbers.__next__
-        self._left = _Left(moves)
+        self._left = dict(moves)
+        self._menu: Menu | None = None
+        """That of the last step: in most steps it is the same again."""
+        self._total = 0
+        """The moves that its agents have left."""
 
     def choose(self, node: Node[Any]) -> int:
         """Return the next move."""
         menu: Any = node.policy or menu_of(node)
-        left = self._left
-        names = menu.names
+        left, names = self._left, menu.names
+        if menu is not self._menu:
+            self._menu, total = menu, 0
+            try:
+                for name in names:
+                    total += left[name]
+            except KeyError:
+                total = sum(left.setdefault(name, _UNSEEN) for name in names)
+            self._total = total
         if len(names) > 1:
-            drawn = self._draw() * sum(map(left.__getitem__, names)) >> 16
+            drawn = self._draw() * self._total >> 16
             for name in names:
                 its = left[name]
                 drawn -= its
@@ -49,20 +63,11 @@ class UrwChooser:
             its = left[name]
         if its > 1:
             left[name] = its - 1
+            self._total -= 1
         moves = menu.moves_of[name]
         n = len(moves)
         k: int = moves[self._draw() * n >> 16] if n > 1 else moves[0]
         return k
-
-
-class _Left(dict[str, int]):
-    """Moves left by agent; one for an agent that calibration did not see."""
-
-    __slots__ = ()
-
-    def __missing__(self, name: str) -> int:
-        self[name] = 1
-        return 1
 
 
 class Urw:
