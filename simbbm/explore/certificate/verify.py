@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.memory import Memory, Unreadable
-from simbbm.core.programs.symbols import asked, compared, refusals
+from simbbm.core.programs.symbols import RefusedError, asked, compared, refusals
 from simbbm.explore.certificate.counted import Counters, Fault
 from simbbm.explore.certificate.few import search
 from simbbm.explore.certificate.file import Certificate, Part
@@ -27,6 +27,7 @@ from simbbm.explore.certificate.machine import Steps
 from simbbm.explore.certificate.states import BOOT, OTHER, Local, Shared
 from simbbm.explore.every_n.counting import Refused
 from simbbm.explore.every_n.setting import model_for_all
+from simbbm.explore.every_n.unseen import refusal
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 
@@ -58,7 +59,7 @@ def verify(
             search(Model(scenario, {**certificate.params, "cpus": cpus}))
             for cpus in range(2, certificate.k + 2)
         ]
-    except (Fault, Refused) as fault:
+    except (Fault, Refused, RefusedError) as fault:
         return Checked(str(fault))
     return Checked("", len(certificate.views), checker.steps_taken, tuple(few))
 
@@ -77,6 +78,8 @@ class _Checker:
         for d, known in zip(declared, targets, strict=True):
             if len({*known}) < len(known) or (d.announces is not None and (0, 0) not in known):
                 raise Fault(f"{d.name}: a target twice, or not 0, which is announced")
+            if d.calls is not None and known:
+                raise Fault(f"{d.name}: a target of what calls CPUs")
         self.counters = Counters(at, declared, targets, self.k + 2)  # type: ignore[arg-type]
         self.system = model.system
         self.steps = Steps(self.system, self.counters, certificate.readings)
@@ -117,6 +120,8 @@ class _Checker:
             for owed in (False, True):
                 self._check_waiting(shared, owed=owed)
         self.system.recheck()
+        if why := refusal(self.system.spec.automaton.purity):
+            raise Fault(why)
 
     def _rebuild(self) -> None:
         """The states that the certificate names, by the steps that it names."""

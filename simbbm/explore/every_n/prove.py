@@ -20,7 +20,7 @@ import msgspec
 
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import UsageError
-from simbbm.core.programs.symbols import asked, compared, refusals
+from simbbm.core.programs.symbols import RefusedError, asked, compared, refusals
 from simbbm.explore.every_n.abstraction import Abstraction
 from simbbm.explore.every_n.actions import NotAnswered
 from simbbm.explore.every_n.counting import ZERO, Counting, Refused, Target
@@ -28,6 +28,7 @@ from simbbm.explore.every_n.final import final_problem
 from simbbm.explore.every_n.setting import model_for_all
 from simbbm.explore.every_n.stuck import stuck
 from simbbm.explore.every_n.termination import rounds
+from simbbm.explore.every_n.unseen import refusal
 from simbbm.explore.every_n.views import Cut, Views
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
 from simbbm.explore.search.prove import Proof, Prover
@@ -117,6 +118,8 @@ class ProverForAll:
             return self._of_views(model, self._closed(model))
         except Refused as error:
             return self._inconclusive(f"refused: {error}")
+        except RefusedError as error:  # a property has looked at a symbol
+            return self._inconclusive(f"refused: {error}")
         except Cut as cut:
             return self._inconclusive(f"{cut}: not every view was found")
 
@@ -172,6 +175,8 @@ class ProverForAll:
     def _of_views(self, model: Model, views: Views) -> EveryN:
         """What the closed views say."""
         views.abstraction.system.recheck()
+        if why := refusal(views.abstraction.system.spec.automaton.purity):
+            raise Refused(why)
         if views.bad:
             bad = next(iter(views.bad))
             told = f"a view in which {bad.problem.message} (after {bad.label})"
