@@ -137,7 +137,7 @@ def _how_far(tell: Tell, configurations: int) -> None:
 def _written(scenario: Scenario, params: Mapping[str, Any], answer: EveryN, path: Path) -> Path:
     """Write the certificate; returns where it is."""
     assert answer.closed is not None
-    content = pack(certificate_of(answer.closed, scenario.id, params))
+    content = pack(certificate_of(answer.closed, scenario.id, params, answer.levels))
     try:
         writing.write(path, content)
     except OSError as error:

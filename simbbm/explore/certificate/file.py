@@ -18,7 +18,7 @@ from simbbm.host import reading
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 BEGINS = b"simbbm certificate\n"
 BYTES_MAX = 64 << 20
 """Of what a certificate unpacks to; packed it is no larger than any file that is read."""
@@ -35,6 +35,15 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     digest: Digest
     origin: Configuration
     """Empty: it is part of the initial state."""
+
+
+class Level(msgspec.Struct, frozen=True, array_like=True):
+    """Ranks that no step makes larger (`ending`)."""
+
+    shared: list[Index]
+    """By the place of the shared state."""
+    locals: list[tuple[Index, Index, Index]]
+    """The rank of the shared state, the place of the local one, its rank there; others have 0."""
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +64,8 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     met: list[tuple[bool, Index]]
     """The order in which the states can be got at: whether it is a shared one, and which."""
     views: list[Configuration]
+    levels: list[Level] | None
+    """Why every run ends; None: that is not certified."""
 
 
 def pack(certificate: Certificate) -> bytes:

@@ -6,8 +6,8 @@ applied to the boot CPU, the one that moves, and one other at a time, once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.execution.decoding import decoded
@@ -39,6 +39,15 @@ from simbbm.explore.certificate.counted import (
     stored,
 )
 from simbbm.explore.certificate.states import BOOT, OTHER, Local, Shared, symbolic
+
+
+class Turn(NamedTuple):
+    """What a step does to what all share, and to the CPU that takes it; None: the boot CPU."""
+
+    shared: Shared
+    after: Shared
+    own: Local | None
+    own_after: Local | None
 
 
 class Act:
@@ -95,6 +104,8 @@ class Steps:
         self.kept = {label for labels in readings.values() for label in labels}
         self._acts: dict[tuple[Shared, Local | None, bool], tuple[list[Act], bool]] = {}
         self._fit: set[Any] = set()
+        self.turns: dict[Turn, dict[tuple[Local, Local], None]] = {}
+        """Steps that are not plain, and what they did to others."""
 
     def initial(self) -> tuple[Shared, list[Local]]:
         """The initial state."""
@@ -284,10 +295,29 @@ class Steps:
             self.counters.check_signs(tuple(after.counts), [one.history for one in known])
             self.check(known[0].cpu)
             shared = Shared(act.memory, known[0], tuple(after.counts))
-            yield (
-                shared,
-                [one._replace(cpu=self.seated(one.cpu, OTHER, OTHER)) for one in known[1:]],
-            )
+            others = [one._replace(cpu=self.seated(one.cpu, OTHER, OTHER)) for one in known[1:]]
+            self._keep(act, after, shared, list(zip(before, others, strict=True)))
+            yield shared, others
+
+    def _keep(
+        self, act: Act, after: After, shared: Shared, pairs: list[tuple[Local, Local]]
+    ) -> None:
+        """Keep a step, under the CPU that takes it or is called; one not looked at is elsewhere."""
+        n = 1 if act.own is not None else after.called
+        if n == 0:
+            return
+        own = (None, None) if n is None else pairs.pop(n - 1)
+        self.turns.setdefault(Turn(act.shared, shared, *own), {}).update(dict.fromkeys(pairs))
+
+    def moved(self) -> Iterator[tuple[Turn, Iterable[tuple[Local, Local]]]]:
+        """Each step that was asked for, and what it did to others; no polls that change nothing."""
+        for acts, _ in self._acts.values():
+            for act in filter(lambda each: each.plain, acts):
+                turn = Turn(act.shared, act.shared_after, act.own, act.own_after)
+                same = turn.shared == turn.after and turn.own == turn.own_after
+                if not (act.move.optional and same and all(a == b for a, b in act.others.items())):
+                    yield turn, act.others.items()
+        yield from self.turns.items()
 
     def _written(
         self, act: Act, counts: tuple[Count, ...], histories: list[History]

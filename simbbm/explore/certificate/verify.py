@@ -8,7 +8,9 @@
 4. None is of a state in which everybody waits (`_waiting`).
 5. Machines of 2, 3, ... k + 1 CPUs are searched, state by state (`few`).
 
-What is not certified: that every run ends. What is assumed: `simbbm guide every_n`.
+6. If it has ranks: every run ends (`ending`), on few CPUs because no state is come back to.
+
+What is assumed: `simbbm guide every_n`.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.memory import Memory, Unreadable
 from simbbm.core.programs.symbols import RefusedError, asked, compared, refusals
 from simbbm.explore.certificate.counted import Counters, Fault
+from simbbm.explore.certificate.ending import ALONE, Moved, require_end
 from simbbm.explore.certificate.few import search
 from simbbm.explore.certificate.file import Certificate, Part
 from simbbm.explore.certificate.machine import Steps
@@ -42,6 +45,8 @@ class Checked(NamedTuple):
     steps: int = 0
     few: tuple[int, ...] = ()
     """States of 2, 3, ... CPUs."""
+    ends: bool = False
+    """Every run ends."""
 
 
 def verify(
@@ -61,7 +66,9 @@ def verify(
         ]
     except (Fault, Refused, RefusedError) as fault:
         return Checked(str(fault))
-    return Checked("", len(certificate.views), checker.steps_taken, tuple(few))
+    states = tuple(found.states for found in few)
+    ends = certificate.levels is not None and all(found.ends for found in few)
+    return Checked("", len(certificate.views), checker.steps_taken, states, ends)
 
 
 class _Checker:
@@ -119,9 +126,24 @@ class _Checker:
             self._check_end(shared)
             for owed in (False, True):
                 self._check_waiting(shared, owed=owed)
+        if self.certificate.levels is not None:
+            require_end(self.certificate.levels, self._moved())
         self.system.recheck()
         if why := refusal(self.system.spec.automaton.purity):
             raise Fault(why)
+
+    def _moved(self) -> Iterator[Moved]:
+        """Every step that was taken, by numbers."""
+        number: dict[Local | None, int] = {one: n for n, one in enumerate(self.locals)}
+        number[None] = ALONE
+        shared = self._shared_number
+        try:
+            for turn, others in self.steps.moved():
+                pairs = tuple((number[one], number[two]) for one, two in others)
+                own = number[turn.own], number[turn.own_after]
+                yield Moved(shared[turn.shared], shared[turn.after], *own, pairs)
+        except KeyError:
+            raise Fault("a step leads out of it, to a state that it does not name") from None
 
     def _rebuild(self) -> None:
         """The states that the certificate names, by the steps that it names."""
