@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from simbbm.arm64.machine import Arm64
 from simbbm.arm64.state import Machine
+from simbbm.core.system import Move
 from simbbm.explore.certificate.counted import Fault
 from simbbm.model import Model
 
@@ -26,17 +28,8 @@ def search(model: Model) -> Searched:
     waiting, following = [first], dict[int, list[int]]()
     while waiting:
         state = waiting.pop()
-        if problem := state.failure or system.problem(state):
-            raise Fault(f"with cpus={cpus}: {problem.message}")
-        moves = system.moves(state)
-        if all(move.optional for move in moves):
-            if all(cpu.finished for cpu in state.cpus):
-                if problem := system.final_problem(state):
-                    raise Fault(f"with cpus={cpus}: {problem.message}")
-            else:
-                raise Fault(f"with cpus={cpus}: {', '.join(system.unfinished(state))}")
         after = following[found[state]] = []
-        for move in moves:
+        for move in allowed(system, state, cpus):
             then = system.apply(state, move)
             if then not in found:
                 found[then] = len(found)
@@ -44,10 +37,23 @@ def search(model: Model) -> Searched:
             if not (move.optional and then == state):
                 after.append(found[then])
     system.recheck()
-    return Searched(len(found), _is_without_cycle(following))
+    return Searched(len(found), is_without_cycle(following))
 
 
-def _is_without_cycle(following: dict[int, list[int]]) -> bool:
+def allowed(system: Arm64, state: Machine, cpus: object) -> tuple[Move, ...]:
+    """The moves of a state; Fault if something is wrong with it, or somebody waits for ever."""
+    if problem := state.failure or system.problem(state):
+        raise Fault(f"with cpus={cpus}: {problem.message}")
+    moves = system.moves(state)
+    if all(move.optional for move in moves):
+        if not all(cpu.finished for cpu in state.cpus):
+            raise Fault(f"with cpus={cpus}: {', '.join(system.unfinished(state))}")
+        if problem := system.final_problem(state):
+            raise Fault(f"with cpus={cpus}: {problem.message}")
+    return moves
+
+
+def is_without_cycle(following: dict[int, list[int]]) -> bool:
     """Whether all can be taken away one by one, each when nothing is left that leads to it."""
     before = dict.fromkeys(following, 0)
     for targets in following.values():
