@@ -41,6 +41,11 @@ from simbbm.explore.certificate.counted import (
 from simbbm.explore.certificate.states import BOOT, OTHER, Local, Shared, symbolic
 
 
+def is_calling(boot: CpuState) -> bool:
+    """Whether a loop of stores that call CPUs is on its way."""
+    return any(isinstance(word, Batch) for store in boot.buffer.stores for word in store.words)
+
+
 class Turn(NamedTuple):
     """What a step does to what all share, and to the CPU that takes it; None: the boot CPU."""
 
@@ -59,6 +64,8 @@ class Act:
         self.there = there
         self.effect: Any = move.effect
         self.machine = on.judged(on.system.apply(there, move))
+        if self.machine.memory.tables is not there.memory.tables and is_calling(there.cpus[BOOT]):
+            raise Fault("tables change while CPUs are called")
         self.memory = on.without_counters(self.machine.memory)
         self.others: dict[Local, Local] = {}
         effect: Any = move.effect
@@ -205,8 +212,7 @@ class Steps:
         assert op is not None or move.kind != STEP
         if number and getattr(effect, "tlbi", None) and effect.tlbi.broadcast:  # type: ignore[attr-defined]
             raise Fault("a broadcast TLBI of another CPU than the boot CPU")
-        words = [w for s in shared.boot.cpu.buffer.stores for w in s.words]
-        if shared.boot.cpu.pending_tlbis and any(isinstance(w, Batch) for w in words):
+        if shared.boot.cpu.pending_tlbis and is_calling(shared.boot.cpu):
             raise Fault("a TLBI while CPUs are called")
         if move.kind != STEP or op is None:
             return move
