@@ -108,7 +108,12 @@ def _require_same(scenario: Scenario, every: Setup, params: Mapping[str, Any], c
     if len(setup.cpus) != cpus:
         raise Refused(f"{scenario.id} has {len(setup.cpus)} CPUs with cpus={cpus}")
     said = f"{scenario.id}, cpus={cpus}"
-    _require_equal(said, _of_all(every, cpus), _of_all(setup, cpus))
+    for field in fields(setup):
+        name = field.name
+        one, other = getattr(every, name), getattr(setup, name)
+        if name not in ("cpus", "properties", "landmarks", "symbols", "regions") and one != other:
+            _require_equal(said, _content(name, one, cpus), _content(name, other, cpus))
+    _require_equal(said, _of_properties(every), _of_properties(setup))
     for number, cpu in enumerate(setup.cpus):
         other = every.cpus[min(number, 1)]
         _require_equal(said, _of_cpu(other, number, cpus), _of_cpu(cpu, number, cpus))
@@ -132,11 +137,8 @@ def _of_cpu(cpu: CpuSetup, number: int, cpus: int) -> Parts:
         yield from _content(f"cpu{number}'s {part}", value, cpus)
 
 
-def _of_all(setup: Setup, cpus: int) -> Parts:
-    """Likewise what belongs to no CPU, and what properties are made of."""
-    for field in fields(setup):
-        if field.name not in ("cpus", "properties", "landmarks", "symbols", "regions"):
-            yield from _content(field.name, getattr(setup, field.name), cpus)
+def _of_properties(setup: Setup) -> Parts:
+    """Likewise what properties are made of."""
     for held in setup.properties:
         for judge in (held.check, held.final, held.step):
             yield f"property {held.name}", list(_enclosed(judge))
