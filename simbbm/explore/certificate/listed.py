@@ -43,7 +43,7 @@ def verify_states(
 def _checked(certificate: States, model: Model, tell: Callable[[int], object]) -> Listed:
     if model.params != certificate.params:
         raise Fault("it does not name all parameters")
-    system, cpus = model.anew().system, model.params.get("cpus")
+    system, cpus = model.anew(relearn=True).system, model.params.get("cpus")
     system.keeps_values = True
     states = _rebuilt(certificate, system)
     place = {state: n for n, state in enumerate(states)}
