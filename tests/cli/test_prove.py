@@ -103,11 +103,25 @@ def test_a_proof_and_its_certificate(simbbm: Cli, file: Path, tmp_path: Path) ->
     checked = simbbm("verify", str(certificate))
     assert checked.exit_code == 0
     assert "HOLDS" in checked.stdout
-    assert "termination not certified" in checked.stdout
+    assert "safety, no deadlock, every run ends" in checked.stdout
     other = simbbm("verify", str(certificate), "--scenario", f"{file}::polling", "--json")
     assert other.exit_code == 1
     row = json.loads(other.stdout)
     assert (row["type"], row["ok"]) == ("certificate", False)
+
+
+def test_a_certificate_of_all_states(simbbm: Cli, file: Path, tmp_path: Path) -> None:
+    certificate = tmp_path / "it.certificate"
+    said = simbbm("explore", f"{file}::good", "-p", "cpus=2", "--certificate", str(certificate))
+
+    assert said.exit_code == 0
+    assert f"certificate: {certificate}; check it with simbbm verify" in said.stdout
+    checked = simbbm("verify", str(certificate))
+    assert checked.exit_code == 0
+    assert "with cpus=2: safety, no deadlock, every run ends" in checked.stdout
+    both = simbbm("explore", f"{file}::good", f"{file}::polling", "--certificate", "it")
+    assert both.exit_code == 2
+    assert "one certificate is for one scenario" in both.stderr
 
 
 def test_the_row_says_all(simbbm: Cli, file: Path) -> None:

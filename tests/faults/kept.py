@@ -17,6 +17,7 @@ import msgspec
 from simbbm import discovery
 from simbbm.core.errors import UsageError
 from simbbm.explore.certificate import file
+from simbbm.explore.certificate.listed import verify_states
 from simbbm.explore.certificate.verify import verify
 from simbbm.explore.every_n.certify import certificate_of
 from simbbm.explore.witness.files import load, save
@@ -90,7 +91,7 @@ def _gathering() -> tuple[Any, Any]:
     scenario = of(gathers, counts)
     answer = proved(scenario)
     assert answer.closed is not None
-    made = certificate_of(answer.closed, scenario.id, {})
+    made = certificate_of(answer.closed, scenario.id, {}, answer.levels)
     return scenario, json.loads(msgspec.json.encode(made))
 
 
@@ -106,6 +107,8 @@ def certificate(draw: Draw) -> str:
     found = file.read(path)
     if draw.below(32):
         return "accepted"
+    if isinstance(found, file.States):
+        return "checked" if not verify_states(found, scenario).fault else "refuted"
     return "checked" if not verify(found, scenario).fault else "refuted"
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
+import msgspec
 
 from simbbm import discovery
 from simbbm.campaign.searches import Bounds, Wanted, searches
+from simbbm.check.verdict import Verdict
 from simbbm.cli.editing import edit_options
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.logs import SearchView
@@ -22,8 +26,10 @@ from simbbm.cli.options import (
     witness_dir_option,
 )
 from simbbm.cli.verdicts import exit_of_answer, say, warn_of_unwritten
-from simbbm.core.errors import ModelError, ScenarioError
+from simbbm.core.errors import ModelError, ScenarioError, UsageError
 from simbbm.explore.search.breadth_first import Limits
+from simbbm.model import Model
+from simbbm.scenario import Scenario
 
 
 @click.command(
@@ -39,6 +45,12 @@ from simbbm.explore.search.breadth_first import Limits
 @limit_options
 @click.option("--no-symmetry", is_flag=True, help="Tell CPUs apart that are alike.")
 @click.option("--no-ample", is_flag=True, help="Take every move in every state.")
+@click.option(
+    "--certificate",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Take every move, and write all states for `simbbm verify`.",
+)
 @cross_check_option
 @search_jobs_option
 @witness_dir_option
@@ -53,6 +65,7 @@ def command(
     max_memory: int | None,
     no_symmetry: bool,
     no_ample: bool,
+    certificate: Path | None,
     cross_check: bool,
     jobs: int | None,
     witness_dir: Path,
@@ -70,12 +83,15 @@ def command(
     if dict(given).get("cpus") == "all":
         from simbbm.cli.commands.prove import Shown, prove_each
 
-        return prove_each(scenarios, given, limits, Shown(witness_dir, log_format, as_json))
+        shown = Shown(witness_dir, log_format, as_json)
+        return prove_each(scenarios, given, limits, shown, certificate=certificate)
+    if certificate and len(scenarios) > 1:
+        raise UsageError("one certificate is for one scenario", "name one")
     every_params = [s.parameters_from(dict(given)) for s in scenarios]
     bounds = Bounds(
         limits,
-        symmetry=not no_symmetry,
-        ample=not no_ample,
+        symmetry=not (no_symmetry or certificate),
+        ample=not (no_ample or certificate),
         witness_dir=witness_dir,
         explains=True,
         cross_check=cross_check,
@@ -87,8 +103,21 @@ def command(
         if isinstance(found, ScenarioError | ModelError):
             raise found
         warn_of_unwritten(found.kept)
-        say(found.row, found.kept, found.how, as_json=as_json)
+        row, how = found.row, found.how
+        if certificate and row.verdict == Verdict.PROVED:
+            written = _certified(scenarios[0], every_params[0], certificate)
+            row = msgspec.structs.replace(row, certificate=str(written))
+            how = f"{how}\n  certificate: {written}; check it with simbbm verify"
+        say(row, found.kept, how, as_json=as_json)
         codes.append(exit_of_answer(found))
         if found.interrupted:
             searched.stop()
     return worst(codes)
+
+
+def _certified(scenario: Scenario, params: Mapping[str, Any], path: Path) -> Path:
+    """Write all states; returns where."""
+    from simbbm.cli.certificates import written
+    from simbbm.explore.certificate.enumeration import certificate_of_states
+
+    return written(certificate_of_states(Model(scenario, params)), path)

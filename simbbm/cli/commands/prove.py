@@ -14,6 +14,7 @@ import simbbm
 from simbbm import discovery
 from simbbm.campaign.searches import Tell
 from simbbm.check.verdict import Verdict
+from simbbm.cli.certificates import written
 from simbbm.cli.editing import edit_options
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.html_report import HtmlReport
@@ -28,13 +29,11 @@ from simbbm.cli.options import (
 )
 from simbbm.cli.verdicts import exit_of, keep, say
 from simbbm.core.errors import UsageError
-from simbbm.explore.certificate.file import pack
 from simbbm.explore.every_n.certify import certificate_of
 from simbbm.explore.every_n.prove import VIEWS, EveryN, ProverForAll
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.prove import counterexample_of
 from simbbm.explore.witness.kept import Kept
-from simbbm.host import writing
 from simbbm.model import Model
 from simbbm.report.rows import VerdictRow
 from simbbm.scenario import Scenario
@@ -120,8 +119,8 @@ def prove_each(
         kept = _kept(scenario, every, answer, shown.witness_dir)
         row = _row(scenario, every, answer, kept)
         if certificate and row.verdict == Verdict.PROVED:
-            written = _written(scenario, every, answer, certificate)
-            row = msgspec.structs.replace(row, certificate=str(written))
+            file = _written(scenario, every, answer, certificate)
+            row = msgspec.structs.replace(row, certificate=str(file))
         say(row, kept, _how(row, answer), as_json=shown.as_json)
         codes.append(Exit.INCONCLUSIVE if row.not_proved else exit_of(row))
         if shown.report:
@@ -137,12 +136,7 @@ def _how_far(tell: Tell, configurations: int) -> None:
 def _written(scenario: Scenario, params: Mapping[str, Any], answer: EveryN, path: Path) -> Path:
     """Write the certificate; returns where it is."""
     assert answer.closed is not None
-    content = pack(certificate_of(answer.closed, scenario.id, params))
-    try:
-        writing.write(path, content)
-    except OSError as error:
-        raise UsageError(f"{path}: {writing.reason(error)}") from None
-    return path.absolute()
+    return written(certificate_of(answer.closed, scenario.id, params, answer.levels), path)
 
 
 def _kept(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from simbbm.campaign.searches import Tell
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.logs import SearchView
 from simbbm.cli.options import ScenarioId, common, examples
-from simbbm.explore.certificate.file import read
+from simbbm.explore.certificate.file import Either, States, read
+from simbbm.explore.certificate.listed import verify_states
 from simbbm.explore.certificate.verify import verify
 from simbbm.host.terminal import echo, style
 from simbbm.report.rows import CertificateRow, encode
+from simbbm.scenario import Scenario
 
 
 @click.command("verify", epilog=examples("simbbm verify pmd.certificate"))
@@ -27,35 +30,57 @@ from simbbm.report.rows import CertificateRow, encode
 def command(
     files: tuple[Path, ...], *, scenario: str | None, as_json: bool, log_format: str
 ) -> int:
-    """Check what `simbbm prove --certificate` wrote, with none of the search's code.
+    """Check what `--certificate` of `prove` or `explore` wrote, with none of the search's code.
 
     It holds if the machine, asked for every step anew, does not lead out of it, and nothing is
-    wrong in it. That every run ends is not certified.
+    wrong in it. That every run ends is certified where it says what runs use up, or no state is
+    come back to.
     """
     codes = []
     for path in files:
         certificate = read(path)
         found = discovery.find(scenario or certificate.scenario)
         with SearchView(log_format).searching(found.id) as tell:
-            checked = verify(certificate, found, partial(_how_far, tell))
+            row = _row(path, certificate, found, partial(_how_far, tell))
+        word = style("HOLDS" if row.ok else "DOES NOT HOLD", fg="green" if row.ok else "red")
+        echo(encode(row) if as_json else f"{path}: {found.id}: {word}\n  {row.message}")
+        codes.append(Exit.EXPECTED if row.ok else Exit.UNEXPECTED)
+    return worst(codes)
+
+
+def _row(
+    path: Path, certificate: Either, scenario: Scenario, tell: Callable[[int], object]
+) -> CertificateRow:
+    """Check one."""
+    if isinstance(certificate, States):
+        listed = verify_states(certificate, scenario, tell)
+        params = ", ".join(f"{name}={value}" for name, value in certificate.params.items())
+        told = (
+            f"with {params}: safety, no deadlock{_ends(listed.ends)} "
+            f"({len(certificate.states):,} states, {listed.steps:,} steps)"
+        )
+        fault, steps, views = listed.fault, listed.steps, 0
+    else:
+        checked = verify(certificate, scenario, tell)
         few = ", ".join(f"{states:,}" for states in checked.few)
-        message = checked.fault or (
-            f"for every number of CPUs from 2: safety, no deadlock; termination not certified "
+        told = (
+            f"for every number of CPUs from 2: safety, no deadlock{_ends(checked.ends)} "
             f"({checked.views:,} views, {checked.steps:,} steps; 2 to {len(checked.few) + 1} CPUs "
             f"searched whole: {few} states)"
         )
-        row = CertificateRow(
-            file=str(path.absolute()),
-            ok=not checked.fault,
-            scenario=found.id,
-            views=checked.views or None,
-            steps=checked.steps or None,
-            message=message,
-        )
-        word = style("HOLDS" if row.ok else "DOES NOT HOLD", fg="green" if row.ok else "red")
-        echo(encode(row) if as_json else f"{path}: {found.id}: {word}\n  {message}")
-        codes.append(Exit.EXPECTED if row.ok else Exit.UNEXPECTED)
-    return worst(codes)
+        fault, steps, views = checked.fault, checked.steps, checked.views
+    return CertificateRow(
+        file=str(path.absolute()),
+        ok=not fault,
+        scenario=scenario.id,
+        views=views or None,
+        steps=steps or None,
+        message=fault or told,
+    )
+
+
+def _ends(ends: bool) -> str:  # noqa: FBT001
+    return ", every run ends" if ends else "; termination not certified"
 
 
 def _how_far(tell: Tell, steps: int) -> None:

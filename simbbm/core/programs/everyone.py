@@ -63,6 +63,7 @@ class Turns(Symbol):
     def __iter__(self) -> Iterator[EachOther]:
         sends = Sends.now
         sends.open.append(sends.count)
+        sends.in_turn = True
         yield EachOther()
         if sends.open.pop() != sends.count - 1 or not _stores_batch(sends.answered):
             shielded(self, "doing something else than one store of a counter and the turn")
@@ -78,6 +79,8 @@ class Sends:
         self.count = 0
         self.open: list[int] = []
         """When loops that go on began."""
+        self.in_turn = False
+        """A turn has begun, and its store is not asked for yet."""
         self.answered: Any = None
         """The request that is being answered."""
 
@@ -88,10 +91,17 @@ class Sends:
 
     def after(self, request: Any) -> None:
         """It has asked for this, or has ended (None)."""
+        self.in_turn = False
         if self.open and (request is None or self.open[0] < self.count):
             self.open.clear()
             shielded(Turns(), "left early")
         self.answered = request
+
+    def require_no_code(self, name: str) -> None:
+        """Refuse code of authors that a turn calls: a method may count the turns."""
+        if self.in_turn:
+            self.in_turn = False
+            shielded(Turns(), f"calling {name}")
 
 
 def _stores_batch(request: Any) -> bool:

@@ -28,6 +28,11 @@ def guard(function: FunctionType) -> None:
         waiting += [const for const in code.co_consts if isinstance(const, CodeType)]
 
 
+def is_of_program(code: CodeType) -> bool:
+    """Whether this is code of a program."""
+    return code in _programs
+
+
 def _getattr(thing: Any, name: str, *default: Any) -> Any:
     _require(name, why_not_named)
     return getattr(thing, name, *default)

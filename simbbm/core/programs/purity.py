@@ -115,6 +115,10 @@ class Purity:
             self._read(function)
             self._here = self.values
 
+    def reaches(self, value: Any) -> bool:
+        """Whether the code leads to this very value, under whatever name."""
+        return id(value) in self._seen
+
     def require_unchanged(self) -> None:
         """Raise ScenarioError if a name stands for something else than it did."""
         if changed := self._bindings.changed():

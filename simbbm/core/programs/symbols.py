@@ -12,8 +12,9 @@ the program. So a program cannot act on the number of CPUs without the proof's k
 that waits for the literal 4 would be "proved" on a machine on which N happens to be 4.
 
 A refusal is a BaseException, and is kept (`refusals`): a program that catches it is refused too.
-Not trapped: `type(value)`, which the proof looks for in the code (`every_n/setting.py`), and
-`value is 4`, which no program may ask (`purity`).
+Not trapped: what is asked of a value's type, which the proof looks for in the code
+(`every_n/unseen.py`), and `value is 4`, which no program may ask (`purity`). callable() says the
+same of a symbol as of an int, since symbols have no `__call__`.
 """
 
 # ruff: noqa: SLF001 - symbols look into one another; programs may not
@@ -112,9 +113,7 @@ class Symbol:
         shielded(self, "compared")
 
     def __getattribute__(self, name: str) -> Any:
-        if _guarding[0] and not name.startswith("_"):
-            shielded(self, f"asked for its {name}")
-        if _guarding[0] and name in ("__class__", "__dict__", "__doc__", "__reduce__"):
+        if _guarding[0] and sys._getframe(1).f_globals.get("__name__") != __name__:
             shielded(self, f"asked for its {name}")
         return object.__getattribute__(self, name)
 
@@ -156,7 +155,7 @@ def shielded(value: Symbol, what: str) -> NoReturn:
 
 
 _NUMERIC = """
-    lt le gt ge int float index complex len iter contains getitem call mul rmul truediv rtruediv
+    lt le gt ge int float index complex len iter contains getitem mul rmul truediv rtruediv
     floordiv rfloordiv mod rmod divmod rdivmod pow rpow lshift rlshift rshift rrshift and rand or
     ror xor rxor matmul rmatmul neg pos abs invert round trunc floor ceil bytes enter exit await
     aiter anext dir sizeof add radd sub rsub
@@ -238,6 +237,10 @@ class Seen(Symbol):
     def _equals(self, other: object) -> bool:
         if type(other) is Seen or type(other) is Added:
             return _same(self, other)
+        if object.__getattribute__(self, "called") is not None:
+            shielded(
+                self, "compared (it calls the holders of tickets: wait until it is beyond one)"
+            )
         target = linear(other, self)
         answers = object.__getattribute__(self, "answers")
         for known, holds in answers:

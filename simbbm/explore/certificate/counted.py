@@ -134,6 +134,8 @@ class After(NamedTuple):
     histories: list[list[Share]]
     left: bool = False
     """More CPUs are to be called: the boot CPU's store stays where it is."""
+    called: int | None = None
+    """Who of those that are looked at is called; 0: another."""
 
 
 class Store(NamedTuple):
@@ -245,7 +247,7 @@ def _called(
     for n in (*waiting, None):
         last = waiting == ([] if n is None else [n])
         for left in (True, False) if last else (True,):
-            after = _copy(counts, histories)._replace(left=left)
+            after = _copy(counts, histories)._replace(left=left, called=n or 0)
             if n is not None:
                 share = histories[n][c]
                 after.histories[n][c] = share._replace(called=share.called + 1)

@@ -1,8 +1,10 @@
-"""What a certificate consists of, in a file: an inductive invariant, by content.
+"""What certificates consist of, in a file: an inductive invariant, by content.
 
-A shared state is what all CPUs share, a local one a CPU that is not the boot CPU, each with its
-history (`counted`): both are written as digests. How to get at such a state is told by the
-configuration from which a step leads to it. A view is a shared state and k local ones.
+One of *states* lists every state of a machine of so many CPUs, and how it is got at. One of *views*
+is for every number of CPUs. A shared state is what all CPUs share, a local one a CPU that is not
+the boot CPU, each with its history (`counted`): both are written as digests. How to get at such a
+state is told by the configuration from which a step leads to it. A view is a shared state and k
+local ones.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from simbbm.host import reading
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 BEGINS = b"simbbm certificate\n"
 BYTES_MAX = 64 << 20
 """Of what a certificate unpacks to; packed it is no larger than any file that is read."""
@@ -37,14 +39,44 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     """Empty: it is part of the initial state."""
 
 
-class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An inductive invariant of one scenario, for every number of CPUs."""
+class Level(msgspec.Struct, frozen=True, array_like=True):
+    """Ranks that no step makes larger (`ending`)."""
+
+    shared: list[Index]
+    """By the place of the shared state."""
+    locals: list[tuple[Index, Index, Index]]
+    """The rank of the shared state, the place of the local one, its rank there; others have 0."""
+
+
+class _Of(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="of"):
+    """What every certificate says."""
 
     version: int
     simbbm: str
     """The version of simbbm that made it."""
     scenario: str
     params: dict[str, Any]
+
+
+class State(msgspec.Struct, frozen=True, array_like=True):
+    """A state, and how it is got at."""
+
+    digest: Digest
+    before: Index
+    """The place of an earlier state; of the first, which is the initial one, 0."""
+    move: Index
+    """Which of its moves leads here."""
+
+
+class States(_Of, tag="states", frozen=True, kw_only=True):
+    """Every state of one scenario with its parameters, `cpus` among them."""
+
+    states: list[State]
+
+
+class Certificate(_Of, tag="views", frozen=True, kw_only=True):
+    """An inductive invariant of one scenario, for every number of CPUs."""
+
     k: Annotated[int, msgspec.Meta(ge=2, le=8)]
     targets: dict[str, list[tuple[int, int]]]
     """What counters are compared with: a and b of a + b N."""
@@ -55,16 +87,21 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     met: list[tuple[bool, Index]]
     """The order in which the states can be got at: whether it is a shared one, and which."""
     views: list[Configuration]
+    levels: list[Level] | None
+    """Why every run ends; None: that is not certified."""
 
 
-def pack(certificate: Certificate) -> bytes:
+Either = Certificate | States
+
+
+def pack(certificate: Either) -> bytes:
     """The same bytes for the same certificate."""
     return BEGINS + zlib.compress(msgspec.json.encode(certificate, order="deterministic"), 9)
 
 
-def read(path: Path) -> Certificate:
+def read(path: Path) -> Either:
     """Read a certificate; UsageError, with the reason, if it is none."""
-    hint = "simbbm prove ID --certificate FILE writes one"
+    hint = "--certificate FILE of simbbm prove, or of simbbm explore, writes one"
     packed = reading.content(path)
     if not packed.startswith(BEGINS):
         raise UsageError(f"{path}: no certificate of simbbm", hint)
@@ -78,7 +115,7 @@ def read(path: Path) -> Certificate:
     version = _decoded(path, content, _Version, hint).version
     if version != VERSION:
         raise UsageError(f"{path}: certificate of version {version}", f"this reads {VERSION}")
-    return _decoded(path, content, Certificate, hint)
+    return _decoded(path, content, Either, hint)  # type: ignore[arg-type]
 
 
 def _decoded(path: Path, content: bytes, kind: type[T], hint: str) -> T:

@@ -6,8 +6,8 @@ applied to the boot CPU, the one that moves, and one other at a time, once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.execution.decoding import decoded
@@ -41,6 +41,20 @@ from simbbm.explore.certificate.counted import (
 from simbbm.explore.certificate.states import BOOT, OTHER, Local, Shared, symbolic
 
 
+def is_calling(boot: CpuState) -> bool:
+    """Whether a loop of stores that call CPUs is on its way."""
+    return any(isinstance(word, Batch) for store in boot.buffer.stores for word in store.words)
+
+
+class Turn(NamedTuple):
+    """What a step does to what all share, and to the CPU that takes it; None: the boot CPU."""
+
+    shared: Shared
+    after: Shared
+    own: Local | None
+    own_after: Local | None
+
+
 class Act:
     """A move of one CPU in a shared state, in one world."""
 
@@ -50,6 +64,8 @@ class Act:
         self.there = there
         self.effect: Any = move.effect
         self.machine = on.judged(on.system.apply(there, move))
+        if self.machine.memory.tables is not there.memory.tables and is_calling(there.cpus[BOOT]):
+            raise Fault("tables change while CPUs are called")
         self.memory = on.without_counters(self.machine.memory)
         self.others: dict[Local, Local] = {}
         effect: Any = move.effect
@@ -95,6 +111,8 @@ class Steps:
         self.kept = {label for labels in readings.values() for label in labels}
         self._acts: dict[tuple[Shared, Local | None, bool], tuple[list[Act], bool]] = {}
         self._fit: set[Any] = set()
+        self.turns: dict[Turn, dict[tuple[Local, Local], None]] = {}
+        """Steps that are not plain, and what they did to others."""
 
     def initial(self) -> tuple[Shared, list[Local]]:
         """The initial state."""
@@ -194,8 +212,7 @@ class Steps:
         assert op is not None or move.kind != STEP
         if number and getattr(effect, "tlbi", None) and effect.tlbi.broadcast:  # type: ignore[attr-defined]
             raise Fault("a broadcast TLBI of another CPU than the boot CPU")
-        words = [w for s in shared.boot.cpu.buffer.stores for w in s.words]
-        if shared.boot.cpu.pending_tlbis and any(isinstance(w, Batch) for w in words):
+        if shared.boot.cpu.pending_tlbis and is_calling(shared.boot.cpu):
             raise Fault("a TLBI while CPUs are called")
         if move.kind != STEP or op is None:
             return move
@@ -284,10 +301,29 @@ class Steps:
             self.counters.check_signs(tuple(after.counts), [one.history for one in known])
             self.check(known[0].cpu)
             shared = Shared(act.memory, known[0], tuple(after.counts))
-            yield (
-                shared,
-                [one._replace(cpu=self.seated(one.cpu, OTHER, OTHER)) for one in known[1:]],
-            )
+            others = [one._replace(cpu=self.seated(one.cpu, OTHER, OTHER)) for one in known[1:]]
+            self._keep(act, after, shared, list(zip(before, others, strict=True)))
+            yield shared, others
+
+    def _keep(
+        self, act: Act, after: After, shared: Shared, pairs: list[tuple[Local, Local]]
+    ) -> None:
+        """Keep a step, under the CPU that takes it or is called; one not looked at is elsewhere."""
+        n = 1 if act.own is not None else after.called
+        if n == 0:
+            return
+        own = (None, None) if n is None else pairs.pop(n - 1)
+        self.turns.setdefault(Turn(act.shared, shared, *own), {}).update(dict.fromkeys(pairs))
+
+    def moved(self) -> Iterator[tuple[Turn, Iterable[tuple[Local, Local]]]]:
+        """Each step that was asked for, and what it did to others; no polls that change nothing."""
+        for acts, _ in self._acts.values():
+            for act in filter(lambda each: each.plain, acts):
+                turn = Turn(act.shared, act.shared_after, act.own, act.own_after)
+                same = turn.shared == turn.after and turn.own == turn.own_after
+                if not (act.move.optional and same and all(a == b for a, b in act.others.items())):
+                    yield turn, act.others.items()
+        yield from self.turns.items()
 
     def _written(
         self, act: Act, counts: tuple[Count, ...], histories: list[History]

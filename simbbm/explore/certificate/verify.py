@@ -8,7 +8,9 @@
 4. None is of a state in which everybody waits (`_waiting`).
 5. Machines of 2, 3, ... k + 1 CPUs are searched, state by state (`few`).
 
-What is not certified: that every run ends. What is assumed: `simbbm guide every_n`.
+6. If it has ranks: every run ends (`ending`), on few CPUs because no state is come back to.
+
+What is assumed: `simbbm guide every_n`.
 """
 
 from __future__ import annotations
@@ -19,14 +21,16 @@ from typing import NamedTuple
 
 from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.memory import Memory, Unreadable
-from simbbm.core.programs.symbols import asked, compared, refusals
+from simbbm.core.programs.symbols import RefusedError, asked, compared, refusals
 from simbbm.explore.certificate.counted import Counters, Fault
+from simbbm.explore.certificate.ending import ALONE, Moved, require_end
 from simbbm.explore.certificate.few import search
 from simbbm.explore.certificate.file import Certificate, Part
 from simbbm.explore.certificate.machine import Steps
 from simbbm.explore.certificate.states import BOOT, OTHER, Local, Shared
 from simbbm.explore.every_n.counting import Refused
 from simbbm.explore.every_n.setting import model_for_all
+from simbbm.explore.every_n.unseen import refusal
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 
@@ -41,6 +45,8 @@ class Checked(NamedTuple):
     steps: int = 0
     few: tuple[int, ...] = ()
     """States of 2, 3, ... CPUs."""
+    ends: bool = False
+    """Every run ends."""
 
 
 def verify(
@@ -58,9 +64,11 @@ def verify(
             search(Model(scenario, {**certificate.params, "cpus": cpus}))
             for cpus in range(2, certificate.k + 2)
         ]
-    except (Fault, Refused) as fault:
+    except (Fault, Refused, RefusedError) as fault:
         return Checked(str(fault))
-    return Checked("", len(certificate.views), checker.steps_taken, tuple(few))
+    states = tuple(found.states for found in few)
+    ends = certificate.levels is not None and all(found.ends for found in few)
+    return Checked("", len(certificate.views), checker.steps_taken, states, ends)
 
 
 class _Checker:
@@ -77,6 +85,8 @@ class _Checker:
         for d, known in zip(declared, targets, strict=True):
             if len({*known}) < len(known) or (d.announces is not None and (0, 0) not in known):
                 raise Fault(f"{d.name}: a target twice, or not 0, which is announced")
+            if d.calls is not None and known:
+                raise Fault(f"{d.name}: a target of what calls CPUs")
         self.counters = Counters(at, declared, targets, self.k + 2)  # type: ignore[arg-type]
         self.system = model.system
         self.steps = Steps(self.system, self.counters, certificate.readings)
@@ -116,7 +126,24 @@ class _Checker:
             self._check_end(shared)
             for owed in (False, True):
                 self._check_waiting(shared, owed=owed)
+        if self.certificate.levels is not None:
+            require_end(self.certificate.levels, self._moved())
         self.system.recheck()
+        if why := refusal(self.system.spec.automaton.purity):
+            raise Fault(why)
+
+    def _moved(self) -> Iterator[Moved]:
+        """Every step that was taken, by numbers."""
+        number: dict[Local | None, int] = {one: n for n, one in enumerate(self.locals)}
+        number[None] = ALONE
+        shared = self._shared_number
+        try:
+            for turn, others in self.steps.moved():
+                pairs = tuple((number[one], number[two]) for one, two in others)
+                own = number[turn.own], number[turn.own_after]
+                yield Moved(shared[turn.shared], shared[turn.after], *own, pairs)
+        except KeyError:
+            raise Fault("a step leads out of it, to a state that it does not name") from None
 
     def _rebuild(self) -> None:
         """The states that the certificate names, by the steps that it names."""

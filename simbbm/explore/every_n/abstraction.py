@@ -73,7 +73,7 @@ class Abstraction:
         self.at = {address: c for c, address in enumerate(counting.addresses)}
         """Which counter is at a physical address."""
         self._held = {a: Held(counting.counters[c].name) for a, c in self.at.items()}
-        self._values: dict[int, set[int]] = {}
+        self._values: dict[int, set[object]] = {}
         """What other words have held."""
         self._checked: set[ControlPoint] = set()
 
@@ -99,7 +99,7 @@ class Abstraction:
     def held(self, memory: Memory) -> Memory:
         """Memory without what the counters hold; refuse words that take ever more values."""
         for address, value in memory.data.items():
-            if address in self.at or type(value) is not int:
+            if address in self.at or type(value) not in (int, Linear):
                 continue
             known = self._values.setdefault(address, set())
             known.add(value)

@@ -44,6 +44,11 @@ class Action:
         after = actions.abstraction.system.apply(there, move)
         self.problem: Problem | None = after.failure or actions.abstraction.system.problem(after)
         self.memory = actions.abstraction.held(after.memory)
+        if after.memory.tables is not there.memory.tables and _is_calling(there.cpus[BOOT]):
+            raise Refused(
+                f"{move.label}: tables change while CPUs are called, of which not every turn of "
+                "the loop may know (call all of them before)"
+            )
         self.cpus = after.cpus
         """The boot CPU, and the one that moves, afterwards."""
         self.counts = effect.write is not None and actions.concerns_counters(*effect.write)
@@ -255,6 +260,11 @@ class Actions:
     def _require_no_tlbi_in_batch(self, shared: Shared) -> None:
         """Refuse TLBIs that might wait for some stores of a loop, and not for others."""
         cpu = shared.boot.cpu
-        words: Iterator[object] = (word for store in cpu.buffer.stores for word in store.words)
-        if cpu.pending_tlbis and any(type(word) is Batch for word in words):
+        if cpu.pending_tlbis and _is_calling(cpu):
             raise Refused(f"{cpu.point.label}: a TLBI while CPUs are called (wait for a DSB)")
+
+
+def _is_calling(boot: CpuState) -> bool:
+    """Whether stores of a loop over each_other() are pending, or are yet to be made."""
+    words: Iterator[object] = (word for store in boot.buffer.stores for word in store.words)
+    return any(type(word) is Batch for word in words)

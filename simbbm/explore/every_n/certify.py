@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import simbbm
 from simbbm.explore.certificate.file import VERSION, Certificate, Part
+from simbbm.explore.certificate.file import Level as Ranks
+from simbbm.explore.every_n.termination import Level
 from simbbm.explore.every_n.views import Views
 
 
-def certificate_of(views: Views, scenario: str, params: Mapping[str, Any]) -> Certificate:
+def certificate_of(
+    views: Views, scenario: str, params: Mapping[str, Any], levels: Iterable[Level] | None = None
+) -> Certificate:
     """The certificate of views that were closed, and of which none is bad."""
     abstraction, parts = views.abstraction, views.parts
     counting = abstraction.counting
@@ -31,4 +35,17 @@ def certificate_of(views: Views, scenario: str, params: Mapping[str, Any]) -> Ce
         locals=list(map(Part, others, parts.origins(shared=False))),
         met=parts.met,
         views=sorted((g, *members) for g, known in enumerate(views.of) for members in known),
+        levels=None if levels is None else [_ranked(each, len(parts.shared)) for each in levels],
+    )
+
+
+def _ranked(level: Level, shared: int) -> Ranks:
+    """A level of ranks, without those of local states that are the smallest there."""
+    least: dict[int, int] = {}
+    for (at, _), rank in level.locals.items():
+        least[at] = min(rank, least.get(at, rank))
+    ranks = sorted((at, local, rank) for (at, local), rank in level.locals.items())
+    return Ranks(
+        shared=[level.shared.get(n, 0) for n in range(shared)],
+        locals=[(at, n, rank - least[at]) for at, n, rank in ranks if rank > least[at] and n >= 0],
     )

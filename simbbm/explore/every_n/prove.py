@@ -20,15 +20,16 @@ import msgspec
 
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import UsageError
-from simbbm.core.programs.symbols import asked, compared, refusals
+from simbbm.core.programs.symbols import RefusedError, asked, compared, refusals
 from simbbm.explore.every_n.abstraction import Abstraction
 from simbbm.explore.every_n.actions import NotAnswered
 from simbbm.explore.every_n.counting import ZERO, Counting, Refused, Target
 from simbbm.explore.every_n.final import final_problem
 from simbbm.explore.every_n.setting import model_for_all
 from simbbm.explore.every_n.stuck import stuck
-from simbbm.explore.every_n.termination import rounds
-from simbbm.explore.every_n.views import Cut, Views
+from simbbm.explore.every_n.termination import Level, ending
+from simbbm.explore.every_n.unseen import refusal
+from simbbm.explore.every_n.views import Cut, Limit, Views
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
 from simbbm.explore.search.prove import Proof, Prover
 from simbbm.host.memory import memory_used
@@ -41,6 +42,8 @@ MOST_CPUS = 6
 """CPUs up to which a bad view is looked for."""
 NEAR = 200_000
 """States of each of these machines."""
+FEW = 100
+"""Configurations between two looks at the limits."""
 
 
 class Compared(NamedTuple):
@@ -68,6 +71,8 @@ class EveryN(msgspec.Struct, frozen=True, kw_only=True):
     """Whether every run ends; None: it is not promised, or was not asked."""
     rounds: tuple[str, ...] = ()
     """Where it is open: steps that may come again and again."""
+    levels: tuple[Level, ...] | None = None
+    """What runs use up, if every run ends."""
     counters: tuple[str, ...] = ()
     """Those that a program compares with something."""
     views: int = 0
@@ -117,6 +122,8 @@ class ProverForAll:
             return self._of_views(model, self._closed(model))
         except Refused as error:
             return self._inconclusive(f"refused: {error}")
+        except RefusedError as error:  # a property has looked at a symbol
+            return self._inconclusive(f"refused: {error}")
         except Cut as cut:
             return self._inconclusive(f"{cut}: not every view was found")
 
@@ -148,7 +155,7 @@ class ProverForAll:
                 views = views_of(model.anew(relearn=True), self._asked, self.k, few=k)
                 try:
                     if k < self.k:
-                        _rehearse(views)
+                        _rehearse(views, self._limit)
                     else:
                         views.close(self._limit)
                 except NotAnswered:
@@ -159,7 +166,7 @@ class ProverForAll:
 
     def _limit(self, glued: int) -> str | None:
         """Why to go no further."""
-        if glued % 1000:
+        if glued % FEW:
             return None
         self.tell(glued)
         left = self._seconds_left()
@@ -172,6 +179,8 @@ class ProverForAll:
     def _of_views(self, model: Model, views: Views) -> EveryN:
         """What the closed views say."""
         views.abstraction.system.recheck()
+        if why := refusal(views.abstraction.system.spec.automaton.purity):
+            raise Refused(why)
         if views.bad:
             bad = next(iter(views.bad))
             told = f"a view in which {bad.problem.message} (after {bad.label})"
@@ -182,8 +191,8 @@ class ProverForAll:
             told = f"a view in which all may wait: in {', '.join(waiting.waits)}"
             return self._look_for(views, told, "terminates")
         promised = any(p.name == "terminates" for p in model.setup.properties)
-        left = rounds(views)
-        ends = left is None and all(
+        levels, left = ending(views)
+        ends = not left and all(
             proof.termination and (proof.termination.cpus or 0) >= cpus
             for cpus, proof in enumerate(self.few, 2)
         )
@@ -192,7 +201,8 @@ class ProverForAll:
             "",
             views=views,
             terminates=ends if promised else None,
-            rounds=left.labels if left else (),
+            rounds=left,
+            levels=levels if ends else None,
         )
 
     def _look_for(self, views: Views, told: str, name: str) -> EveryN:
@@ -264,11 +274,13 @@ def _with_questions(known: Compared) -> Compared:
     return Compared(targets, guesses)
 
 
-def _rehearse(views: Views) -> None:
+def _rehearse(views: Views, limit: Limit) -> None:
     """Take all steps of the boot CPU with one other, to find what is compared with what."""
     shared, members = views.parts.numbers(views.abstraction.initial())
     waiting, met = [(shared, members[:1])], {(shared, members[:1])}
-    for here in waiting:
+    for n, here in enumerate(waiting):
+        if why := limit(n):
+            raise Cut(why)
         for step in views.steps.of(*here):
             after = step.shared, step.members
             if step.problem is None and after not in met:

@@ -1,8 +1,8 @@
 """The machine for every number of CPUs, or why a scenario has none.
 
 It is the scenario's own machine, built with the symbol N as the number of CPUs, with as many seats
-as views need: the boot CPU and k + 1 others. What the scenario builds must not depend on how many
-seats there are.
+as views need: the boot CPU and k + 1 others. What the scenario builds for each number of CPUs that
+it can be built for must be that, with the number in place of N.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from types import FunctionType
 from typing import Any
 
 from simbbm.core.errors import ScenarioError, UsageError
-from simbbm.core.programs.code import scan
 from simbbm.core.programs.everyone import seated
 from simbbm.core.programs.symbols import Linear, N, refusals
 from simbbm.core.unknown import NeedsValueError
 from simbbm.core.values import encode, why_not_frozen
+from simbbm.explore.every_n import unseen
 from simbbm.explore.every_n.counting import Refused
 from simbbm.model import Model
-from simbbm.scenario import Scenario, Setup
+from simbbm.scenario import CpuSetup, Scenario, Setup
 
-BY_TYPE = "type"
-"""The builtin that tells symbols from ints, unseen."""
+MOST_BUILT = 64
+"""Up to this number of CPUs, if the scenario has so many, its Setup is held against that for N."""
 
 
 def model_for_all(scenario: Scenario, params: Mapping[str, Any], k: int) -> Model:
@@ -35,8 +35,15 @@ def model_for_all(scenario: Scenario, params: Mapping[str, Any], k: int) -> Mode
     given = {**params, "cpus": N}
     model = _built(scenario, given, k + 2)
     _require_supported(model)
-    _require_same(scenario.id, model.setup, _built(scenario, given, k + 3).setup)
+    for cpus in _numbers(scenario):
+        _require_same(scenario, model.setup, params, cpus)
     return model
+
+
+def _numbers(scenario: Scenario) -> range:
+    """The numbers of CPUs that a scenario may be built for."""
+    cpus = next(p for p in scenario.parameters if p.name == "cpus")
+    return range(max(2, cpus.min or 2), min(cpus.max or MOST_BUILT, MOST_BUILT) + 1)
 
 
 def _built(scenario: Scenario, params: Mapping[str, Any], seats: int) -> Model:
@@ -69,6 +76,7 @@ def _require_supported(model: Model) -> None:
     setup, hardware = model.setup, model.setup.hardware
     uneven = [p.name for p in setup.properties if not p.uniform]
     for unfit, what, instead in (
+        (not hardware.closure and not hardware.late_tlbis, "hardware=eager", "hardware=delayed"),
         (not hardware.closure, "tlb=concrete", "tlb=closure"),
         (hardware.window > 1, f"window={hardware.window}", "window=1"),
         (bool(hardware.interrupts), "interrupts", "a machine without"),
@@ -90,41 +98,55 @@ def _require_supported(model: Model) -> None:
     for counter in setup.counters.values():
         if counter.calls is not None and counter.calls not in setup.counters:
             raise Refused(f"{counter.name} calls holders of tickets of no counter (declare both)")
-    for function in model.automaton.purity.functions:
-        if any(name.path[0] == BY_TYPE for name in scan(function.__code__).names):
-            raise Refused(
-                f"{function.__name__} asks for the type() of something (a symbol has another type "
-                "than an int; use isinstance)"
-            )
+    if why := unseen.refusal(model.automaton.purity):
+        raise Refused(why)
 
 
-def _require_same(said: str, one: Setup, other: Setup) -> None:
-    """Refuse a Setup that depends on how many CPUs stand for all."""
-    first, second = _parts(one), _parts(other)
-    for (name, value), (_, again) in zip_longest(first, second, fillvalue=("", None)):
-        if value != again:
+def _require_same(scenario: Scenario, every: Setup, params: Mapping[str, Any], cpus: int) -> None:
+    """Refuse a Setup that is not, for so many CPUs, what it is for N with that in place of N."""
+    setup = scenario.setup(scenario.parameters_from({**params, "cpus": cpus}))
+    if len(setup.cpus) != cpus:
+        raise Refused(f"{scenario.id} has {len(setup.cpus)} CPUs with cpus={cpus}")
+    said = f"{scenario.id}, cpus={cpus}"
+    for field in fields(setup):
+        name = field.name
+        one, other = getattr(every, name), getattr(setup, name)
+        if name not in ("cpus", "properties", "landmarks", "symbols", "regions") and one != other:
+            _require_equal(said, _content(name, one, cpus), _content(name, other, cpus))
+    _require_equal(said, _of_properties(every), _of_properties(setup))
+    for number, cpu in enumerate(setup.cpus):
+        other = every.cpus[min(number, 1)]
+        _require_equal(said, _of_cpu(other, number, cpus), _of_cpu(cpu, number, cpus))
+
+
+Parts = Iterator[tuple[str, object]]
+
+
+def _require_equal(said: str, one: Parts, other: Parts) -> None:
+    for (name, value), (also, again) in zip_longest(one, other, fillvalue=("", None)):
+        if (name, value) != (also, again):
             raise Refused(
                 f"{said}: {name} depends on how many CPUs there are (give it cpus itself, or what "
                 "is the same for every number)"
             )
 
 
-def _parts(setup: Setup) -> Iterator[tuple[str, object]]:
-    """Every part of a Setup by name, in a form that can be compared; the last CPU for them all."""
-    for cpu, name in ((setup.cpus[0], "cpu0"), (setup.cpus[-1], "another CPU")):
-        for part, value in zip(cpu._fields, cpu, strict=True):
-            yield from _content(f"{name}'s {part}", value)
-    for field in fields(setup):
-        if field.name not in ("cpus", "properties", "landmarks", "symbols", "regions"):
-            yield from _content(field.name, getattr(setup, field.name))
+def _of_cpu(cpu: CpuSetup, number: int, cpus: int) -> Parts:
+    """Every part of a CPU by name, in a form that can be compared."""
+    for part, value in zip(cpu._fields, cpu, strict=True):
+        yield from _content(f"cpu{number}'s {part}", value, cpus)
+
+
+def _of_properties(setup: Setup) -> Parts:
+    """Likewise what properties are made of."""
     for held in setup.properties:
         for judge in (held.check, held.final, held.step):
             yield f"property {held.name}", list(_enclosed(judge))
 
 
 def _enclosed(function: Any) -> Iterator[object]:
-    """What a property was made of: the values that its predicate encloses."""
-    yield function is None
+    """A predicate by its code, and the values that it encloses."""
+    yield getattr(function, "__code__", type(function))
     for cell in getattr(function, "__closure__", None) or ():
         held = cell.cell_contents
         if isinstance(held, FunctionType):
@@ -133,16 +155,20 @@ def _enclosed(function: Any) -> Iterator[object]:
             yield encode(held)
 
 
-def _content(name: str, value: Any) -> Iterator[tuple[str, object]]:
-    if isinstance(value, Mapping):
-        yield name, [(key, encode(held)) for key, held in sorted(value.items())]
-    elif is_dataclass(value) and not isinstance(value, type) and type(value) is not Linear:
+def _content(name: str, value: Any, cpus: int) -> Parts:
+    if type(value) is Linear:
+        yield name, encode(value.constant + value.everyone * cpus)
+    elif isinstance(value, Mapping):
+        yield name, [encode(key) for key in sorted(value)]
+        for key in sorted(value):
+            yield from _content(name, value[key], cpus)
+    elif is_dataclass(value) and not isinstance(value, type):
         for field in fields(value):
-            yield from _content(f"{name}.{field.name}", getattr(value, field.name))
+            yield from _content(f"{name}.{field.name}", getattr(value, field.name), cpus)
     elif isinstance(value, tuple):
         yield name, len(value)
         for item in value:
-            yield from _content(name, item)
+            yield from _content(name, item, cpus)
     elif isinstance(value, AbstractSet):
         yield name, sorted(map(encode, value))
     else:

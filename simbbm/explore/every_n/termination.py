@@ -1,32 +1,47 @@
-"""Whether every run ends, for every number of CPUs: there is no way to come back to a state.
+"""Whether every run ends, for every number of CPUs: what runs use up.
 
-A run of N CPUs without end comes back to a state again and again. Between two visits what all share
-goes round in the graph of shared states, and every CPU goes round in the graph of local ones. So a
-step can be part of that only if both of its ends lie on a cycle: the shared state's, and that of
-the CPU that takes it, among the steps that are left. Steps that cannot are struck out, with what
-they do to others, until no more are: a store-exclusive fails because another CPU's came between,
-and that CPU was counted, which it will not be a second time; a WFE consumes an event that somebody
-made.
+A *level* gives each shared state a rank, and each local state beside shared states of one rank. No
+step makes a rank larger: not that of the shared state, nor, where that stays the same, that of any
+CPU. So in a run without end all ranks stay the same from some point on, and steps that make that of
+the shared state, or of the CPU that takes them, smaller are not taken any more. The next level is
+about the steps that are left. A store-exclusive fails because another CPU's came between, and that
+CPU was counted, which it will not be a second time; a WFE consumes an event that somebody made.
 
-If nothing is left but polls that change nothing, every run has an end, since somebody always has a
-move that happens some time (`stuck`).
+If no step is left after the last level but polls that change nothing, every run has an end, since
+somebody always has a move that happens some time (`stuck`).
+
+Ranks are found as the order of strongly connected components of the graph of the steps that are
+left. Levels are part of the certificate, and are checked without it (`certificate/ending.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, TypeVar
 
 from simbbm.explore.every_n.actions import ALONE
 from simbbm.explore.every_n.steps import Turn
 from simbbm.explore.every_n.views import Views
-from simbbm.explore.search.digraph import cyclic_components, following
+from simbbm.explore.search.digraph import components, following
+
+Node = TypeVar("Node", int, tuple[int, int])
 
 
-class Round(NamedTuple):
-    """Steps that may be taken again and again."""
+class Level(NamedTuple):
+    """What no step makes larger."""
 
-    labels: tuple[str, ...]
+    shared: dict[int, int]
+    """The ranks of shared states, by number."""
+    locals: dict[tuple[int, int], int]
+    """The ranks of local states, by the rank of the shared state and number."""
+
+
+class Ending(NamedTuple):
+    """Why every run ends, or what may come again and again."""
+
+    levels: tuple[Level, ...]
+    left: tuple[str, ...]
+    """Labels of steps that are left after the last level: none, if every run ends."""
 
 
 class _Step(NamedTuple):
@@ -35,33 +50,36 @@ class _Step(NamedTuple):
     label: str
 
 
-def rounds(views: Views) -> Round | None:
-    """Steps through which runs might go round and round; None if there are none."""
-    left = list(_steps(views))
-    while True:
-        shared = _components((s.turn.shared, s.turn.shared_after) for s in left)
-        edges: dict[tuple[Hashable, Hashable], None] = {}
-        for step in left:
-            at = shared.get(step.turn.shared)
-            if at is None or at != shared.get(step.turn.shared_after):
-                continue
-            pairs = [(step.turn.local, step.turn.local_after), *step.others]
-            edges.update({((at, one), (at, other)): None for one, other in pairs})
-        local = _components(edges)
-        kept = []
-        for step in left:
-            at = shared.get(step.turn.shared)
-            if at is None or at != shared.get(step.turn.shared_after):
-                continue
-            here = local.get((at, step.turn.local))
-            if here is not None and here == local.get((at, step.turn.local_after)):
-                kept.append(step)
+def ending(views: Views) -> Ending:
+    """Levels of ranks, until no step is left, or no level strikes one out."""
+    left, levels = list(_steps(views)), []
+    while left:
+        level = _level(left)
+        kept = [step for step in left if _keeps_ranks(level, step)]
         if len(kept) == len(left):
             break
         left = kept
-    if not left:
-        return None
-    return Round(tuple(dict.fromkeys(step.label for step in left)))
+        levels.append(level)
+    return Ending(tuple(levels), tuple(dict.fromkeys(step.label for step in left)))
+
+
+def _level(steps: list[_Step]) -> Level:
+    shared = _ranks((step.turn.shared, step.turn.shared_after) for step in steps)
+    edges: list[tuple[tuple[int, int], tuple[int, int]]] = []
+    for step in steps:
+        at = shared[step.turn.shared]
+        if at == shared[step.turn.shared_after]:
+            pairs = [(step.turn.local, step.turn.local_after), *step.others]
+            edges += (((at, one), (at, other)) for one, other in pairs)
+    return Level(shared, _ranks(edges))
+
+
+def _keeps_ranks(level: Level, step: _Step) -> bool:
+    turn = step.turn
+    at = level.shared[turn.shared]
+    if at != level.shared[turn.shared_after]:
+        return False
+    return level.locals[at, turn.local] == level.locals[at, turn.local_after]
 
 
 def _steps(views: Views) -> Iterator[_Step]:
@@ -80,13 +98,11 @@ def _steps(views: Views) -> Iterator[_Step]:
         yield _Step(turn, tuple(sorted(effects.others)), effects.label)
 
 
-def _components(edges: Iterable[tuple[Hashable, Hashable]]) -> Mapping[Hashable, int]:
-    """The strongly connected component of every node that lies on a cycle."""
+def _ranks(edges: Iterable[tuple[Node, Node]]) -> dict[Node, int]:
+    """Ranks that are the same in a strongly connected component, and smaller behind it."""
     known = list(dict.fromkeys(edges))
     nodes = list(dict.fromkeys(node for edge in known for node in edge))
     number = {node: n for n, node in enumerate(nodes)}
     graph = following(len(nodes), [(number[one], number[other]) for one, other in known])
-    return {nodes[n]: c for c, component in enumerate(cyclic_components(graph)) for n in component}
-
-
-__all__ = ["Round", "rounds"]
+    found = list(components(graph))
+    return {nodes[n]: rank for rank, each in enumerate(reversed(found), 1) for n in each}

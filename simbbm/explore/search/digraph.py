@@ -81,17 +81,29 @@ def postorder(graph: Following) -> array[int]:
 
 
 def cyclic_components(graph: Following) -> Iterator[list[int]]:
-    """The strongly connected components that have an edge inside.
-
-    M. Sharir, "A strong-connectivity algorithm and its applications in data flow analysis",
-    Computers & Mathematics with Applications 7(1), 1981.
-    """
+    """The strongly connected components that have an edge inside."""
     order = postorder(graph)
     place = array("I", bytes(4 * len(graph)))
     for i, node in enumerate(order):
         place[node] = i
     if all(place[target] < place[node] for node in order for target in graph[node]):
         return  # Every edge leads to what was finished before: there is no cycle.
+    for component in _components(graph, order):
+        if len(component) > 1 or component[0] in graph[component[0]]:
+            yield component
+
+
+def components(graph: Following) -> Iterator[list[int]]:
+    """All strongly connected components, each before those that its edges lead to."""
+    return _components(graph, postorder(graph))
+
+
+def _components(graph: Following, order: array[int]) -> Iterator[list[int]]:
+    """The same, from a postorder.
+
+    M. Sharir, "A strong-connectivity algorithm and its applications in data flow analysis",
+    Computers & Mathematics with Applications 7(1), 1981.
+    """
     before = backwards(graph)
     taken = bytearray(len(graph))
     for root in reversed(order):
@@ -104,5 +116,4 @@ def cyclic_components(graph: Following) -> Iterator[list[int]]:
                 if not taken[source]:
                     taken[source] = 1
                     component.append(source)
-        if len(component) > 1 or root in graph[root]:
-            yield component
+        yield component

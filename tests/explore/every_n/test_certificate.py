@@ -12,12 +12,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from simbbm import Cpu, repeat_until
 from simbbm.core.errors import UsageError
-from simbbm.explore.certificate.file import BEGINS, Certificate, pack, read
+from simbbm.explore.certificate.file import BEGINS, Certificate, Level, pack, read
 from simbbm.explore.certificate.verify import Checked, verify
 from simbbm.explore.every_n.certify import certificate_of
 from simbbm.scenario import Scenario
 from tests.explore.every_n.gathering import (
+    FLAG,
+    GO,
     adds,
     called,
     calls,
@@ -36,7 +39,7 @@ def certificate(calling: bool = False) -> Certificate:
     it = CALLING if calling else GATHERING
     answer = proved(it)
     assert answer.closed is not None
-    return certificate_of(answer.closed, it.id, {})
+    return certificate_of(answer.closed, it.id, {}, answer.levels)
 
 
 def check(changed: Certificate, it: Scenario = GATHERING) -> Checked:
@@ -53,6 +56,7 @@ def test_a_certificate_holds(calling: bool) -> None:
     checked = check(certificate(calling), it)
 
     assert not checked.fault
+    assert checked.ends
     assert checked.views == len(certificate(calling).views)
     assert len(checked.few) == 2
 
@@ -60,7 +64,7 @@ def test_a_certificate_holds(calling: bool) -> None:
 def test_bytes_are_the_same_each_time(tmp_path: Path) -> None:
     again = proved(GATHERING)
     assert again.closed is not None
-    packed = pack(certificate_of(again.closed, GATHERING.id, {}))
+    packed = pack(certificate_of(again.closed, GATHERING.id, {}, again.levels))
 
     assert packed == pack(certificate())
     file = tmp_path / "it.certificate"
@@ -122,6 +126,20 @@ def not_a_view() -> tuple[int, ...]:
     return next(v for v in product(shared, locals_, locals_) if v[1] <= v[2] and v not in known)
 
 
+def with_level(change: Callable[[Level], Level]) -> Callable[[], Certificate]:
+    def planted() -> Certificate:
+        levels = certificate().levels
+        assert levels is not None
+        return edited(levels=[change(levels[0]), *levels[1:]])
+
+    return planted
+
+
+def upside_down(level: Level) -> Level:
+    most = max(level.shared)
+    return Level([most - rank for rank in level.shared], level.locals)
+
+
 FAULTS: dict[str, Callable[[], Certificate]] = {
     "the first view is missing": without_view(0),
     "a view is missing": without_view(7),
@@ -148,6 +166,14 @@ FAULTS: dict[str, Callable[[], Certificate]] = {
     "a comparison twice": target("flag", (0, 1), (0, 1)),
     "a counter less": lambda: edited(targets={}),
     "views of three": lambda: edited(k=3),
+    "no rank": lambda: edited(levels=[]),
+    "a level less": lambda: edited(levels=(certificate().levels or [])[:-1]),
+    "ranks upside down": with_level(upside_down),
+    "a rank less": with_level(lambda level: Level(level.shared[:-1], level.locals)),
+    "nobody has a rank": with_level(lambda level: Level(level.shared, [])),
+    "ranks of CPUs that become larger": with_level(
+        lambda level: Level(level.shared, [(at, n, 9 - rank) for at, n, rank in level.locals])
+    ),
     "another parameter": lambda: edited(params={"layout": "pmd"}),
 }
 
@@ -160,6 +186,35 @@ def test_a_planted_fault_is_found(name: str) -> None:
         assert name == "another parameter"
     else:
         assert checked.fault
+
+
+def test_without_ranks_it_is_not_certified_that_runs_end() -> None:
+    checked = check(edited(levels=None))
+
+    assert (checked.fault, checked.ends) == ("", False)
+
+
+async def looks(cpu: Cpu) -> bool:
+    return bool(await cpu.ldr(GO) == 1)
+
+
+async def spins(cpu: Cpu, _: Any) -> None:
+    """Comes, and polls by loads: nothing is used up."""
+    await cpu.ldaddal(FLAG, 1)
+    await repeat_until(looks, cpu)
+
+
+def test_what_polls_for_ever_is_not_certified_to_end() -> None:
+    it = of(gathers, spins)
+    answer = proved(it)
+    assert answer.closed is not None
+    assert answer.levels is None
+    known = certificate_of(answer.closed, it.id, {}, ())
+
+    assert not check(certificate_of(answer.closed, it.id, {}), it).ends
+    assert "use up nothing" in check(known, it).fault
+    falling = Level([*range(len(known.shared), 0, -1)], [])
+    assert "use up nothing" in check(msgspec.structs.replace(known, levels=[falling]), it).fault
 
 
 def test_a_changed_scenario_leaves_the_invariant() -> None:
@@ -179,10 +234,10 @@ def test_a_certificate_of_a_bad_scenario_is_refused() -> None:
         (BEGINS, "cut off"),
         (BEGINS + b"nothing", "damaged"),
         (BEGINS + zlib.compress(b"[]"), "no certificate"),
-        (BEGINS + zlib.compress(b'{"version": 2}'), "version 2"),
-        (BEGINS + zlib.compress(b'{"version": 1}'), "no certificate"),
+        (BEGINS + zlib.compress(b'{"version": 1}'), "version 1"),
+        (BEGINS + zlib.compress(b'{"version": 2}'), "no certificate"),
         (BEGINS + zlib.compress(b" " * (65 << 20)), "too large"),
-        (BEGINS + zlib.compress(b'{"version": 1}') + b"more", "followed"),
+        (BEGINS + zlib.compress(b'{"version": 2}') + b"more", "followed"),
     ],
 )
 def test_what_is_no_certificate_is_refused(content: bytes, told: str, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from simbbm.core.errors import ScenarioError, Where
 from simbbm.core.program import Call, Op, Program, Request, Step
 from simbbm.core.programs.everyone import Sends
 from simbbm.core.programs.frames.closing import runs_code
+from simbbm.core.programs.guarded import is_of_program
 from simbbm.core.programs.symbols import RUNNING
 from simbbm.core.unknown import NeedsValueError
 from simbbm.core.values import key, qualified_name, why_not_frozen
@@ -302,6 +303,8 @@ class _Watchdog:
     def __call__(self, frame: FrameType, event: str, arg: Any) -> _Watchdog:  # noqa: ARG002
         self.left -= 1
         self.depth += {"call": 1, "return": -1}.get(event, 0)
+        if event == "call" and Sends.now.in_turn and is_of_program(frame.f_code):
+            Sends.now.require_no_code(frame.f_code.co_name)
         if self.depth > MAX_CALLS_DEEP:
             here = Where(frame.f_code.co_filename, frame.f_lineno)
             raise _EndlessError(f"{here}: calls nested more than {MAX_CALLS_DEEP} deep")
