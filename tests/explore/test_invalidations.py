@@ -18,13 +18,17 @@ from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Aborted, Cpu
 from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.state import Machine
+from simbbm.check.verdict import Verdict
 from simbbm.core.program import repeat_until
 from simbbm.core.system import Problem
 from simbbm.explore.search import invalidations
+from simbbm.explore.search.prove import Prover
 from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.model import Model
 from tests.explore.drained import CHECKS, assert_same, is_one, of, two
 from tests.explore.test_ample import STORE, chosen
 from tests.explore.test_persistent_sets import assert_all_persistent
+from tests.scenarios.everything import GOOD
 from tests.support import (
     FLAG,
     INV,
@@ -74,6 +78,17 @@ def after_change(*steps: tuple[Any, ...], new: Any = NEW, **more: Any) -> Arm64:
     """The first CPU has changed a page, holds the old one as well, and does these steps."""
     changed = ("str", PX, leaf(new) if isinstance(new, int) else new), DSB
     return two(of(*changed, *steps), of(NOP), x=leaf(OLD), y=leaf(THIRD), **more)
+
+
+@pytest.mark.parametrize(
+    ("layout", "most"), [("contpmd", 650), pytest.param("mixed", 1_050, marks=pytest.mark.quality)]
+)
+def test_a_flush_by_page_is_proved_in_few_states(layout: str, most: int) -> None:
+    """Four TLBIs, and sixteen, which had no answer before."""
+    proof = Prover(Model(GOOD, {"cpus": 2, "layout": layout, "flush": "pages"})).prove()
+
+    assert proof.verdict == Verdict.PROVED
+    assert proof.states < most
 
 
 # Of its own TLBIs.
