@@ -110,6 +110,14 @@ def test_a_dsb_waits_for_own_tlbis_first() -> None:
     assert chosen((NOP,), waits, at=("cpu1", "dvm.cpu1"), quiet=False) == 0
 
 
+def test_a_dsb_that_waits_for_no_tlbi() -> None:
+    """(1) On a machine without that rule what comes after it may get what is taken away."""
+    hardware = LATE._replace(ablations=("dsb-waits-for-tlbi",))
+    system = after_change(FLUSH_X, FLUSH_Y, DSB, ("ldr", X), hardware=hardware)
+
+    assert (OLD,) in got(assert_same(system))
+
+
 def test_an_access_between_tlbis() -> None:
     """(2) It may get what is taken away."""
     system = after_change(FLUSH_X, FLUSH_Y, ("ldr", X), DSB, hardware=LATE)

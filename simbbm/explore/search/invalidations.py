@@ -11,7 +11,8 @@ tests/explore/test_invalidations.py unless another file is named):
 alone (`persistent_sets`), that in which the first of them acts is enough:
 
 1. While one of its own TLBIs is pending on it, its DSB does not end, whatever others complete: they
-   enable no other move of it. `test_a_dsb_waits_for_own_tlbis_first`.
+   enable no other move of it. `test_a_dsb_waits_for_own_tlbis_first`,
+   `test_a_dsb_that_waits_for_no_tlbi`.
 2. Of its program only TLBIs can come before, and none that is equal to a pending one (of equal ones
    at most two are kept). They change nothing here but what is pending. An access, a barrier, a
    fetch that may fault, or a store that is pending, ends the reduction.
@@ -78,7 +79,7 @@ class Own(NamedTuple):
 
 def first_of_own(shared: Shared, pe: CpuState, moves: tuple[Move, ...], number: int) -> Own | None:
     """The one of its own TLBIs that is enough among a CPU's `moves`; None: there is none."""
-    if len(moves) < 2 or not pe.pending_tlbis:
+    if len(moves) < 2 or not pe.pending_tlbis or shared.ablated("dsb-waits-for-tlbi"):
         return None
     if any(pending.issuer != number for pending in pe.pending_tlbis):
         return None
