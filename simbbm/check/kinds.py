@@ -50,7 +50,8 @@ class Property(NamedTuple):
     """If `check` fails for what a CPU may hold, it fails if that may hold more, and it looks at
     tables through what is held and walked alone. `step` judges accesses alone, by what they get.
 
-    Where all say so, one order of independent stores is searched (`explore/search/drains.py`)."""
+    Where all say so, one order of independent stores is searched, and of TLBIs
+    (`explore/search/drains.py`, `invalidations.py`)."""
 
     @property
     def kind(self) -> Kind:

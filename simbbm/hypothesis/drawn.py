@@ -215,6 +215,36 @@ def _leaver(draw: st.DrawFn) -> Steps:
     return (*leave, *draw(one_of(_look(), _look(), load.map(lambda one: (one,)))))
 
 
+by_page = one_of(
+    make("tlbi", of("vaale1is", "vaale1is", "vaae1is", "vaale1"), of("page x", "page y", "page b")),
+    tlbi,
+)
+
+
+@st.composite
+def _flush_by_page(draw: st.DrawFn) -> Steps:
+    """Descriptors change, and TLBIs follow, one after the other, with a DSB for all."""
+    changed = make("str", of("pte x", "pte x", "pblock"), of("inv", "old", "new", "cont x"))
+    ends = of((DSB,), (("dsb", "ishst"),), (DSB, ISB))
+    steps = [draw(changed), *draw(ends)] if draw(st.booleans()) else []
+    for number in range(draw(of(2, 2, 3))):
+        between = draw(one_of(load, barrier, telling)) if draw(sometimes(8)) else None
+        steps += [between] if number and between else []
+        steps.append(draw(by_page))
+    after = one_of(load.map(lambda one: (one,)), _look(), telling.map(lambda one: (one,)), of(()))
+    end = draw(of((DSB,), (DSB,), (DSB, ISB), (("dsb", "nsh"),), (("dsb", "ishst"),), ()))
+    return (*steps, *end, *draw(after), *draw(of((), (), (("str", "flag", 1),))))
+
+
+@st.composite
+def _bystander(draw: st.DrawFn) -> Steps:
+    """Has nothing that a TLBI could take away, and spins or ends; or gets something meanwhile."""
+    waits = draw(one_of(awaiting.map(lambda one: (one,)), load.map(lambda one: (one,)), of(())))
+    comes = of((), (("msr", "ttbr", "here"), ISB, ("ldr", "x")), (("str", "count", 1),), FLUSH)
+    goes = draw(one_of(of(()), of(()), steps))
+    return (*goes, *waits, *draw(comes))
+
+
 @st.composite
 def _piece(draw: st.DrawFn, role: st.SearchStrategy[Steps], most: int) -> Steps:
     """What somebody does, or so many steps in a row of it."""
@@ -228,6 +258,8 @@ PROTOCOL = (_changer(), _leaver(), fragment)
 ANYTHING = (_program(), _program(), _program())
 STORES = (_batch(), _watcher(), _watcher())
 """One CPU stores to many descriptors before a DSB, the others are elsewhere."""
+FLUSHES = (_flush_by_page(), _bystander(), _bystander())
+"""TLBIs of one CPU are pending on all; the others are elsewhere, or are not."""
 CROWD = (_short(), _short(), _short())
 """Many CPUs, each of which does little."""
 
@@ -285,15 +317,19 @@ def _entries(draw: st.DrawFn) -> tuple[tuple[str, str], ...]:
 @st.composite
 def systems(draw: st.DrawFn) -> System:
     """A small system."""
-    roles = draw(st.sampled_from((ANYTHING, STORES, PROTOCOL, STORES, PROTOCOL, STORES, CROWD)))
-    cast = draw(st.sampled_from(CASTS if roles is not STORES else ((0, 1), (0, 1), (0, 1, 1))))
+    usual = ANYTHING, STORES, PROTOCOL, STORES, PROTOCOL, STORES, FLUSHES, FLUSHES, CROWD
+    roles = draw(st.sampled_from(usual))
+    cast = draw(
+        st.sampled_from(((0, 1), (0, 1), (0, 1, 1)) if roles in (STORES, FLUSHES) else CASTS)
+    )
     most = STEPS_MAX[len(cast)] if len(cast) == 2 else draw(st.integers(1, STEPS_MAX[len(cast)]))
     programs = tuple(
-        draw(_piece(roles[n], most if roles is not STORES else 8)) for n in range(max(cast) + 1)
+        draw(_piece(roles[n], 8 if roles in (STORES, FLUSHES) else most))
+        for n in range(max(cast) + 1)
     )
     if not draw(sometimes(6)):
         programs = _answered(programs)
-    cnp = draw(sometimes(5))
+    cnp = roles is not FLUSHES and draw(sometimes(5))
     has = [draw(features()) if draw(sometimes(2)) else Features()] * len(programs)
     if draw(sometimes(4)):
         has[0] = draw(features())  # The others are made otherwise.
@@ -306,13 +342,12 @@ def systems(draw: st.DrawFn) -> System:
     # What is to stay mapped has to be so at the start.
     mapped = ("pte x", "inv") not in entries
     known = [name for name in PROPERTIES[:-1] if mapped or name != "fault"]
+    far = roles is STORES or (roles is FLUSHES and not draw(sometimes(5)))
     checked = st.lists(of(*known), max_size=2)
     always = draw(of(("conflict",), ("conflict",), ()))
     return System(
         programs,
-        tuple(
-            Member(n, has[n]._replace(tlb=int(cnp)), away=roles is STORES and n > 0) for n in cast
-        ),
+        tuple(Member(n, has[n]._replace(tlb=int(cnp)), away=far and n > 0) for n in cast),
         upper=draw(sometimes(2)),
         deep=draw(sometimes(5)),
         cnp=cnp,

@@ -8,7 +8,6 @@ happen.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import permutations, product
 from typing import Any, NamedTuple
 
@@ -49,8 +48,8 @@ class Compared(NamedTuple):
     ways: frozenset[Way]
     reduced: bool
     """A search with all reductions met fewer states."""
-    drained: bool
-    """In some state one drain was enough (`drains`)."""
+    alone: frozenset[str]
+    """Kinds of moves of which one was enough in some state (`drains`, `invalidations`)."""
 
 
 class Known(NamedTuple):
@@ -76,8 +75,8 @@ class Searched(NamedTuple):
     alike: tuple[tuple[int, ...], ...]
     whole: bool
     """Without persistent sets."""
-    drained: bool
-    """In some state one drain was enough, where the CPU has other moves."""
+    alone: frozenset[str]
+    """Kinds of moves of which one was enough in some state, where the CPU has other moves."""
 
 
 def compare(scenario: Scenario, params: Mapping[str, Any] = {}, limit: int = 3_000) -> Compared:
@@ -85,16 +84,16 @@ def compare(scenario: Scenario, params: Mapping[str, Any] = {}, limit: int = 3_0
     known = known_of(Model(scenario, params).system, limit)
     states = fewest = len(known.everything.edges)
     alike: tuple[tuple[int, ...], ...] = ()
-    drained = False
+    alone = frozenset[str]()
     for mode, (symmetry, ample) in MODES.items():
         if mode == "both" and not alike:
             continue  # There is nothing but persistent sets.
         found = searched(scenario, params, symmetry=symmetry, ample=ample)
         alike = found.alike if symmetry else alike
         _same(mode, known, found)
-        fewest, drained = min(fewest, len(found.states)), drained or found.drained
+        fewest, alone = min(fewest, len(found.states)), alone | found.alone
     _same_verdict(scenario, params, known)
-    return Compared(states, frozenset(known.ways), fewest < states, drained)
+    return Compared(states, frozenset(known.ways), fewest < states, alone)
 
 
 def known_of(system: Arm64, limit: int) -> Known:
@@ -127,17 +126,16 @@ def searched(
         [states[i] for part in fair or () for i in sorted(part)],
         attempt.space.symmetry.classes,
         attempt.space.ample is None,
-        any(map(partial(_drains, attempt.space), one.states)),
+        frozenset(kind for state in one.states for kind in _alone(attempt.space, state)),
     )
 
 
-def _drains(space: ReducedSystem, state: State) -> bool:
-    """Whether a search takes one drain here, and leaves out other moves of its CPU."""
+def _alone(space: ReducedSystem, state: State) -> Iterator[str]:
+    """The kind of a move that a search takes here, if it leaves out other moves of its CPU."""
     rows = space.rows.rows(state)
-    cpu = space.chosen(state, rows)
-    if cpu is None or space.ample is None:
-        return False
-    return len(space.ample.enough(state, cpu)) < len(rows[cpu].steps)
+    choice = space.chosen(state, rows)
+    if choice and len(choice.moves) < len(moves := rows[choice.cpu].moves):
+        yield moves[choice.moves[0]].kind
 
 
 def _same(mode: str, known: Known, found: Searched) -> None:

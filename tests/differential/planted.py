@@ -6,22 +6,25 @@ Each is a patch of the code as it is now; with it a small system is given that s
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
 
 from simbbm.arm64 import footprints
 from simbbm.arm64.context import Shared
-from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.cpu import CpuState, Pending
 from simbbm.arm64.footprints import Kind, is_own
 from simbbm.arm64.rows import CPUS, FAILURE, MEMORY, Row, Rows, State, Step
 from simbbm.arm64.translation.memory import Memory
+from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.program import Op
+from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.system import Cell, Move
-from simbbm.explore.search import drains, persistent_sets
+from simbbm.explore.search import drains, invalidations, persistent_sets
 from simbbm.explore.search.persistent_sets import PersistentSets
 from simbbm.explore.search.reduced_system import ReducedSystem
-from simbbm.explore.search.standing import Future, Standing
+from simbbm.explore.search.standing import HELD, Future, Standing
 from simbbm.hypothesis.systems import Member, System
 
 SELF = -1
@@ -203,7 +206,62 @@ def drains_before_any_dsb(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(drains, "_waits_for_stores", is_dsb)
 
 
+def acts_before_accesses(patch: pytest.MonkeyPatch) -> None:
+    """What comes between two TLBIs of a CPU is thought not to matter to the first."""
+
+    def whatever(_: ControlPoint) -> tuple[Tlbi, ...]:
+        return ()
+
+    patch.setattr(invalidations, "_issued", whatever)
+
+
+def acts_in_any_order(patch: pytest.MonkeyPatch) -> None:
+    """A TLBI that takes a table entry away is thought to commute with one of what is below."""
+    first = invalidations.first_of_own
+
+    def flat(
+        shared: Shared, pe: CpuState, moves: tuple[Move, ...], number: int
+    ) -> invalidations.Own | None:
+        mmu = replace(pe.mmu, tables=(), views={})
+        return first(shared, shared.cpus.change(pe, mmu=mmu), moves, number)
+
+    patch.setattr(invalidations, "first_of_own", flat)
+
+
+def is_quiet_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """A CPU that holds nothing is thought to hold nothing until a TLBI has acted."""
+
+    def stays(*_: object) -> bool:
+        return True
+
+    patch.setattr(PersistentSets, "_stays_quiet", stays)
+
+
+def holds_every_tlbi(patch: pytest.MonkeyPatch) -> None:
+    """While one TLBI has not acted, no other acts on the CPU either."""
+
+    def holding(self: Standing, state: State, active: int, cpu: int, issuer: int) -> Future:
+        own, held = self.rows.cpus.parts[state[CPUS + cpu]], [*state]
+        issuers = dict.fromkeys(pending.issuer for pending in own.pending_tlbis)
+        held[CPUS + cpu] = self._pending(own, tuple(Pending(i, HELD) for i in issuers))
+        return self.future(held, active)
+
+    patch.setattr(Standing, "holding", holding)
+
+
+def has_no_leaves(patch: pytest.MonkeyPatch) -> None:
+    """A CPU that holds leaves alone is thought to hold nothing."""
+
+    def quiet(pe: CpuState) -> bool:
+        return not (pe.mmu.tables or pe.mmu.early_leaves or pe.mmu.early_faults or pe.buffer.stores)
+
+    patch.setattr(persistent_sets, "is_quiet", quiet)
+
+
 DSB, ISB = ("dsb", "ish"), ("isb",)
+TLBI_X, TLBI_Y = ("tlbi", "vaale1is", "page x"), ("tlbi", "vaale1is", "page y")
+TLBI_ALL = ("tlbi", "vmalle1is")
+TELL = (("str", "flag", 1), DSB)
 LEAVE = (("msr", "ttbr", "away"), ISB, ("tlbi", "vmalle1"), ("dsb", "nsh"), ISB)
 FLUSH = (("tlbi", "vmalle1is"), DSB)
 CHANGE = (("str", "pte x", "inv"), DSB, *FLUSH, ("str", "pte x", "new"), DSB)
@@ -254,6 +312,53 @@ PLANTED = {
     "drains whatever is linked": Planted(
         drains_whatever_is_linked,
         System(((("str", "pte spare", "new"), ("str", "pblock", "spare")), (("nop",),)), OUTSIDE),
+    ),
+    "acts before accesses": Planted(
+        acts_before_accesses,
+        System(
+            ((("str", "pte x", "new"), DSB, TLBI_X, TLBI_Y, ISB, DSB, ("ldr", "x")), (("nop",),)),
+            OUTSIDE,
+            properties=(),
+        ),
+    ),
+    "acts in any order": Planted(
+        acts_in_any_order,
+        System(
+            ((("str", "ptable", "inv"), DSB, ("tlbi", "vaae1is", "page y"), TLBI_X, DSB), ()),
+            OUTSIDE,
+            properties=(),
+        ),
+    ),
+    "quiet for ever": Planted(
+        is_quiet_for_ever,
+        System(
+            ((("await", "flag", 1), ("msr", "ttbr", "away"), ISB), (TLBI_ALL, *TELL)),
+            TWO,
+            properties=(),
+        ),
+    ),
+    "holds every TLBI": Planted(
+        holds_every_tlbi,
+        System(
+            (
+                (("nop",),),
+                (TLBI_X, *TELL),
+                (("await", "flag", 1), TLBI_Y, DSB, ("str", "pte x", "new")),
+            ),
+            (Member(0), Member(1, away=True), Member(2, away=True)),
+            properties=(),
+        ),
+    ),
+    "no leaves": Planted(
+        has_no_leaves,
+        System(
+            (
+                (("str", "pte x", "new"), DSB, ("await", "flag", 1), ("ldr", "x")),
+                (TLBI_X, *TELL),
+            ),
+            OUTSIDE,
+            properties=(),
+        ),
     ),
     "drains before any DSB": Planted(
         drains_before_any_dsb,

@@ -48,7 +48,7 @@ def examine(drawn: Drawn, tally: Counter[str], states: int = STATES) -> None:
     tally["states"] += found.states
     tally["violated"] += bool(found.ways)
     tally["reduced"] += found.reduced
-    tally["drained"] += found.drained
+    tally.update(f"{kind} alone" for kind in found.alone)
     tally.update(f"{verdict}:{name}" for verdict, name in found.ways)
 
 

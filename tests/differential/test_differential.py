@@ -57,7 +57,8 @@ def test_a_search_that_overlooks_states_shows(monkeypatch: pytest.MonkeyPatch) -
 def test_random_systems_agree() -> None:
     """Deterministic; at least a fifth violates something, and half is really reduced.
 
-    In a tenth some drain alone was enough. `nox -s differential` goes on from here.
+    In a tenth some drain alone was enough, in a tenth some TLBI that acts. `nox -s differential`
+    goes on from here.
     """
     tally = Counter[str]()
     found = [round_of(seed, tally, states=150) for seed in range(6)]
@@ -66,4 +67,5 @@ def test_random_systems_agree() -> None:
     assert tally["compared"] >= 30
     assert tally["violated"] * 5 >= tally["compared"]
     assert tally["reduced"] * 2 >= tally["compared"]
-    assert tally["drained"] * 10 >= tally["compared"]
+    assert tally["drain alone"] * 10 >= tally["compared"]
+    assert tally["acts alone"] * 10 >= tally["compared"]

@@ -81,7 +81,7 @@ def two(
 
 
 def used(system: Arm64) -> int:
-    """In how many states a search takes one drain, and leaves out other moves of its CPU."""
+    """In how many states a search takes one move, and leaves out others of its CPU."""
     space = ReducedSystem(system, symmetry=False)
     assert space.ample is not None
     times, waiting = 0, [tuple(space.initial())]
@@ -89,8 +89,8 @@ def used(system: Arm64) -> int:
     while waiting:
         state = waiting.pop()
         rows = space.rows.rows(state)
-        cpu = space.chosen(state, rows)
-        times += cpu is not None and len(space.ample.enough(state, cpu)) < len(rows[cpu].steps)
+        choice = space.chosen(state, rows)
+        times += choice is not None and len(choice.moves) < len(rows[choice.cpu].steps)
         for after in searched_next(space, state):
             if after not in met:
                 met.add(after)

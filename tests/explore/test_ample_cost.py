@@ -20,7 +20,17 @@ from simbbm.explore.search.prove import Prover
 from simbbm.explore.search.standing import WALKS_NOTHING, Future
 from simbbm.model import Model
 from simbbm.scenario import Scenario
-from tests.explore.test_ample import NOP, STORE, TABLES, ahead_of, ample_of, is_one, taken
+from tests.explore.test_ample import (
+    FLUSH,
+    NOP,
+    STORE,
+    TABLES,
+    after,
+    ahead_of,
+    ample_of,
+    is_one,
+    taken,
+)
 from tests.explore.test_prove import little as programs
 from tests.support import (
     FLAG,
@@ -115,6 +125,16 @@ def test_a_look_ahead_gives_up_beyond_its_limit() -> None:
         ample.most = most
         assert taken(ample, system.initial()) == expected
         assert ample.given_up == (expected is None)
+
+
+def test_whether_a_cpu_stays_quiet_is_asked_up_to_the_limit() -> None:
+    """Beyond it TLBIs do not act alone any more, and all else is as it was."""
+    for most, expected in ((7, (0, (1,))), (6, (1, (0, 1)))):
+        system = little((NOP,), (FLUSH, *[NOP] * 4), uniform=True)
+        ample, here = ample_of(system), after(system, "cpu1")
+        ample.most = most
+        assert ample.chosen(ample.rows.state(here)) == expected
+        assert (ample.none_is_quiet, ample.given_up) == (most == 6, False)
 
 
 def test_three_cpus_are_the_measure_of_the_limit() -> None:

@@ -56,7 +56,11 @@ ROUNDS = (
 )
 TESTS: dict[str, tuple[str, ...]] = {
     "simbbm/explore/search/persistent_sets.py": REDUCTIONS,
-    "simbbm/explore/search/standing.py": REDUCTIONS,
+    "simbbm/explore/search/standing.py": ("tests/explore/test_invalidations.py", *REDUCTIONS),
+    "simbbm/explore/search/invalidations.py": (
+        "tests/explore/test_invalidations.py",
+        "tests/differential",
+    ),
     "simbbm/arm64/rows.py": (
         "tests/explore/test_rows.py",
         "tests/explore/test_states_kept.py",

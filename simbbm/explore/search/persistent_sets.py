@@ -33,8 +33,8 @@ alone (the sticky proviso of Kurshan, Levin, Minea, Peled, Yenigün, "Static par
 it could invalidate, mark or wait for (`is_quiet`), before and after; with others it does not. So
 TLBIs may complete at once on a CPU that stands still. `test_a_tlbi_may_act_before_an_isb_...`,
    `test_a_tlbi_does_not_wait_...` (test_reductions.py).
-7. A CPU that waits in a DSB for TLBIs of its own gets a move when the others complete them.
-   `test_who_waits_for_others_to_complete_...`.
+7. A CPU that waits in a DSB for TLBIs of its own gets a move when the others complete them, once
+all that are pending on itself have. `test_who_waits_for_others_to_complete_...`.
 8. Optional moves need not happen: a CPU that may be interrupted is not taken alone.
 
 A run ends at its first violation. If a move that is taken alone ends the run, or one of the others'
@@ -46,23 +46,27 @@ TACAS'97. Counterexamples may be longer than the shortest. The whole is compared
 reduces nothing, on random programs, in tests/differential. test_ample.py tests that sets are as
 small as they should be, test_ample_cost.py what the look-aheads may cost.
 
+Of several drains of a CPU, and of several TLBIs that are pending on one, often one is enough
+(`drains`, `invalidations`, with arguments of their own).
+
 Not reduced: machines with concrete TLBs, listings, programs with a load window, properties that
 look at several CPUs at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
-from simbbm.arm64.agents import DRAIN
+from simbbm.arm64.agents import DRAIN, DVM
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.footprints import EVERY_PENDING_TLBIS, Kind, cpu_footprint, is_own
 from simbbm.arm64.rows import CPUS, MEMORY, Row, Rows, State, Step
 from simbbm.arm64.symmetry import Symmetry
-from simbbm.core.system import Cell, Move
-from simbbm.explore.search import drains
-from simbbm.explore.search.standing import Future, Standing
+from simbbm.arm64.translation.memory import Memory
+from simbbm.core.system import Cell, Footprint, Move
+from simbbm.explore.search import drains, invalidations
+from simbbm.explore.search.standing import Future, Standing, is_held
 
 MAX_LOOKAHEAD = 10_000
 """Limit of states of one look-ahead, for three CPUs; twice as many for each further one.
@@ -87,8 +91,24 @@ class Notes(NamedTuple):
     cells: Cells
     free: bool
     """Whether its moves may be taken alone, if they are independent of the other CPUs' futures."""
+    moves: tuple[int, ...]
+    """The indices of its moves: of all, but that of a TLBI that does not act (`standing.HELD`)."""
     enough: tuple[int, ...]
-    """The indices of those of its moves that are enough then (`drains`)."""
+    """The indices of those of its moves that are enough then (`drains`, `invalidations`)."""
+    quiet: int | None
+    """The index of a move in which a TLBI acts on a quiet CPU; None: there is none."""
+
+
+class Choice(NamedTuple):
+    """Moves that are enough in a state."""
+
+    cpu: int
+    moves: tuple[int, ...]
+    """Their indices in the CPU's row."""
+
+
+class _TooFarError(Exception):
+    """A look-ahead is beyond its limit."""
 
 
 class PersistentSets:
@@ -104,37 +124,57 @@ class PersistentSets:
         self._futures: dict[Future, Cells] = {}
         self._bits: dict[Cell, int] = {}
         self.given_up = False
+        self.none_is_quiet = False
+        """It took too long to find out whether a CPU stays quiet: this is not asked any more."""
         self.look: Callable[[], object] | None = None
         """Called from time to time inside a look-ahead; what it raises ends the search."""
         self._looked = 0
 
-    def cpu(self, state: State) -> int | None:
-        """The CPU whose moves are enough here; None if all moves have to be taken."""
-        return None if self.given_up else self._choose(state, self.everybody)
+    def chosen(self, state: State) -> Choice | None:
+        """The moves that are enough here; None if all have to be taken."""
+        if self.given_up:
+            return None
+        try:
+            return self._choose(state, self.everybody)
+        except _TooFarError:
+            self.given_up = True
+            return None
 
-    def enough(self, state: State, cpu: int) -> Sequence[int]:
-        """The indices of the moves that are enough of a CPU that was chosen."""
-        return self._notes(state, cpu, self.rows.owed(state)).enough
+    def _choose(self, state: State, active: int) -> Choice | None:
+        """The moves that are enough while only the `active` CPUs move.
 
-    def _choose(self, state: State, active: int) -> int | None:
-        """The CPU whose moves are enough while only the `active` ones move.
-
-        CPUs whose programs are furthest are tried first, the boot CPU last: it finds the others
-        parked.
+        TLBIs of quiet CPUs are tried first, then all moves of a CPU: of those whose programs are
+        furthest first, and of the boot CPU last, which finds the others parked.
         """
         owed = self.rows.owed(state)
         members = [i for i in range(len(state) - CPUS) if active >> i & 1]
         notes = {i: self._notes(state, i, owed) for i in members}
+        for i in members:
+            k = notes[i].quiet
+            if k is not None and self._stays_quiet(state, active, i, k):
+                return Choice(i, (k,))
         parts = self.rows.cpus.parts
         for i in sorted(members, key=lambda i: (i == 0, -parts[state[CPUS + i]].point.serial)):
-            cells, free, _ = notes[i]
-            if not free:
+            cells = notes[i].cells
+            if not notes[i].free:
                 continue
             if any(_conflict(cells, notes[j].cells) for j in members if j != i):
                 continue
             if not _conflict(cells, self._future(state, active & ~(1 << i))):
-                return i
+                return Choice(i, notes[i].enough)
         return None
+
+    def _stays_quiet(self, state: State, active: int, i: int, k: int) -> bool:
+        """Whether CPU `i` stays quiet until the TLBI of its k-th move has acted."""
+        if self.none_is_quiet:
+            return False
+        issuer = self.rows.row(state, i, self.rows.owed(state)).moves[k].issuer
+        future = self.standing.holding(state, active, i, issuer)
+        try:
+            return self._found(future) != ANYTHING
+        except _TooFarError:
+            self.none_is_quiet = True
+            return False
 
     def _notes(self, state: State, i: int, owed: int) -> Notes:
         row = self.rows.row(state, i, owed)
@@ -146,25 +186,45 @@ class PersistentSets:
     def _new_notes(self, state: State, i: int, row: Row, *, owes: bool) -> Notes:
         own = self.rows.cpus.parts[state[CPUS + i]]
         memory = self.rows.memories.parts[state[MEMORY]]
+        quiet, held = all(map(is_quiet, (own, *map(_after, row.moves)))), is_held(own)
+        moves = tuple(k for k, m in enumerate(row.moves) if not (held and m.kind in DVM))
+        if held and not quiet:
+            return Notes(ANYTHING, free=False, moves=moves, enough=moves, quiet=None)
         found = cpu_footprint(self.system.shared, own, memory, row.moves, i)
         # TLBIs that other CPUs complete may end its DSB: that would enable another move.
-        waits = owes and own.mnemonic.startswith("dsb")
+        waits = owes and own.mnemonic.startswith("dsb") and not _owes_itself(own, i)
         again = any(move.optional or _returns(own, move) for move in row.moves)
-        free = bool(row.moves) and not waits and not again
-        reads = found.reads
-        if all(is_quiet(cpu) for cpu in (own, *(_after(move) for move in row.moves))):
+        free = bool(moves) and not waits and not again
+        reads, writes, enough, acts = found.reads, found.writes, moves, None
+        if quiet:
             reads -= {EVERY_PENDING_TLBIS}
-        writes, enough = found.writes, tuple(range(len(row.moves)))
-        if free and self.system.judged.monotone:
-            path = drains.path(self.system.shared, own, memory, row.moves)
-            if path is not None:
-                first = next(k for k, move in enumerate(row.moves) if move.kind == DRAIN)
-                enough = (first,)
-                bases = {self.system.spec.geometry.table(word) for word in path.stored}
-                reads |= {(Kind.WORD, word) for word in path.loaded}
-                writes |= {(Kind.WORD, word) for word in path.stored}
-                writes |= {(Kind.TABLE, at) for at in bases if at in memory.tables.by_address}
-        return Notes((self._mask(reads), self._mask(writes)), free, enough)
+            if not held and not self.system.common:
+                acts = next((k for k, move in enumerate(row.moves) if move.kind in DVM), None)
+        if free and self.system.judged.monotone and not held:
+            fewer = self._fewer(own, memory, row.moves, i)
+            if fewer:
+                enough, before = (fewer[0],), fewer[1]
+                reads, writes = reads | before.reads, writes | before.writes
+        return Notes((self._mask(reads), self._mask(writes)), free, moves, enough, acts)
+
+    def _fewer(
+        self, pe: CpuState, memory: Memory, moves: tuple[Move, ...], i: int
+    ) -> tuple[int, Footprint] | None:
+        """The index of a move that is enough, and the cells of what may come before it."""
+        shared, tables = self.system.shared, memory.tables.by_address
+        path = drains.path(shared, pe, memory, moves)
+        if path is not None:
+            first = next(k for k, move in enumerate(moves) if move.kind == DRAIN)
+            bases = {shared.geometry.table(word) for word in path.stored}
+            reads = {(Kind.WORD, word) for word in path.loaded}
+            writes = {(Kind.WORD, word) for word in path.stored}
+            writes |= {(Kind.TABLE, at) for at in bases if at in tables}
+            return first, Footprint(frozenset[Cell](reads), frozenset[Cell](writes))
+        own = None if self.system.common else invalidations.first_of_own(shared, pe, moves, i)
+        if own is None:
+            return None
+        arrives = any(tlbi.broadcast for tlbi in own.later)
+        return own.move, Footprint(writes=frozenset([EVERY_PENDING_TLBIS] * arrives))
 
     def _mask(self, cells: frozenset[Cell]) -> int:
         mask = 0
@@ -175,24 +235,36 @@ class PersistentSets:
 
     def _future(self, state: State, active: int) -> Cells:
         """Cells of all moves that the active CPUs can reach, and of what they hold then."""
-        if not active:
-            return 0, 0
-        if self.given_up:
-            return ANYTHING
-        future = self.standing.future(state, active)
+        return self._found(self.standing.future(state, active)) if active else (0, 0)
+
+    def _found(self, future: Future) -> Cells:
         found = self._futures.get(future)
         return self._look_ahead(future) if found is None else found
 
     def _look_ahead(self, root: Future) -> Cells:
         """Depth first: each future after its successors."""
-        open_: dict[Future, _Visit] = {root: self._visit(root)}
+        open_: dict[Future, _Visit] = {}
         done: list[Future] = []
-        cyclic = False
+        try:
+            cyclic = self._explore(root, open_, done)
+        except _TooFarError:
+            for future in done:  # What is in a cycle is not known yet.
+                del self._futures[future]
+            raise
+        # Futures in a cycle have the same cells: those of its root.
+        for future in (*open_, *(done if cyclic else ())):
+            self._futures[future] = ANYTHING if open_ else self._futures[root]
+        return self._futures[root]
+
+    def _explore(self, root: Future, open_: dict[Future, _Visit], done: list[Future]) -> bool:
+        """Look ahead up to where nothing is left, or anything may follow; whether in a cycle."""
+        open_[root], cyclic = self._visit(root), False
         while open_:
-            if self.given_up or len(done) + len(open_) > self.most:
-                self.given_up = True
-                return ANYTHING
             future, visit = next(reversed(open_.items()))
+            if visit.cells == ANYTHING:
+                break  # So it does after all that are open.
+            if len(done) + len(open_) > self.most:
+                raise _TooFarError
             if visit.left:
                 after = self.standing.after(future, *visit.left.pop())
                 if (found := self._futures.get(after)) is not None:
@@ -207,11 +279,7 @@ class PersistentSets:
                 done.append(future)
                 if open_:
                     next(reversed(open_.values())).add(visit.cells)
-        if cyclic:
-            # Futures in a cycle have the same cells: those of its root.
-            for future in done:
-                self._futures[future] = self._futures[root]
-        return self._futures[root]
+        return cyclic
 
     def _visit(self, future: Future) -> _Visit:
         self._looked += 1
@@ -226,10 +294,10 @@ class PersistentSets:
         if self.standing.fails(future):
             return visit  # A run ends here.
         chosen = self._choose(state, active)
-        for i in members if chosen is None else [chosen]:
-            row = self.rows.row(state, i, owed)
-            enough = range(len(row.steps)) if chosen is None else self.enough(state, i)
-            visit.left += [(i, row.steps[k]) for k in enough]
+        for i in members if chosen is None else [chosen.cpu]:
+            steps = self.rows.row(state, i, owed).steps
+            moves = self._notes(state, i, owed).moves if chosen is None else chosen.moves
+            visit.left += [(i, steps[k]) for k in moves]
         return visit
 
 
@@ -249,6 +317,11 @@ class _Visit:
 
 def _conflict(own: Cells, others: Cells) -> bool:
     return bool(own[1] & (others[0] | others[1]) or own[0] & others[1])
+
+
+def _owes_itself(pe: CpuState, number: int) -> bool:
+    """Whether TLBIs of a CPU are pending on itself: a DSB waits for these first."""
+    return any(pending.issuer == number for pending in pe.pending_tlbis)
 
 
 def _after(move: Move) -> CpuState:

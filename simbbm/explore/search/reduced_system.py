@@ -13,7 +13,7 @@ from simbbm.arm64.rows import Row, Rows, State
 from simbbm.arm64.state import Machine
 from simbbm.arm64.symmetry import Symmetry
 from simbbm.core.system import Move
-from simbbm.explore.search.persistent_sets import PersistentSets
+from simbbm.explore.search.persistent_sets import Choice, PersistentSets
 
 
 class ReducedSystem:
@@ -38,11 +38,11 @@ class ReducedSystem:
         """The state in which every run starts."""
         return self.symmetry.canonical(self.rows.state(self.system.initial()))
 
-    def chosen(self, state: State, rows: list[Row]) -> int | None:
-        """The number of the CPU whose moves are enough here; None if all have to be taken."""
+    def chosen(self, state: State, rows: list[Row]) -> Choice | None:
+        """The moves that are enough here; None if all have to be taken."""
         if self.ample is None or sum([len(row.steps) for row in rows]) <= 1:
             return None
-        return self.ample.cpu(state)
+        return self.ample.chosen(state)
 
     def successors(self, state: State, rows: list[Row]) -> list[tuple[int, State]]:
         """The representatives of the states that follow; `rows` are those of the state.
@@ -54,11 +54,8 @@ class ReducedSystem:
         for cpu, row in enumerate(rows):
             if chosen is None:
                 found += [(k + i, after(state, cpu, step)) for i, step in enumerate(row.steps)]
-            elif chosen == cpu:
-                assert self.ample is not None
-                found = [
-                    (k + i, after(state, cpu, row.steps[i])) for i in self.ample.enough(state, cpu)
-                ]
+            elif chosen.cpu == cpu:
+                found = [(k + i, after(state, cpu, row.steps[i])) for i in chosen.moves]
             k += len(row.steps)
         if self.symmetry.classes:
             canonical = self.symmetry.canonical

@@ -4,6 +4,9 @@ Of a CPU that does not move, the others can notice two things: their TLBIs that 
 (a DSB waits for them), and its entries where TLBs are shared. Everything else is removed before a
 look-ahead begins. So the look-ahead is computed from exactly the value under which it is memoised,
 and cannot depend on anything that the key leaves out.
+
+It may also be one TLBI that stands still: it does not act on a CPU whose program moves on. That is
+part of the CPU's value, too.
 """
 
 from __future__ import annotations
@@ -23,6 +26,10 @@ from simbbm.core.programs.frames.known import Place
 WALKS_NOTHING = Regime((Ttbr(0),), (Ttbr(0),), (Tcr(0, 0, epd0=True, epd1=True),))
 SOME_TLBI = Tlbi("vmalle1", broadcast=True)
 """To a DSB it does not matter which TLBI is incomplete."""
+
+
+HELD = Tlbi("held", broadcast=True, page=-1)
+"""In place of a pending TLBI that does not act as long as a look-ahead lasts."""
 
 
 async def stand_still(cpu: Cpu) -> None:
@@ -56,13 +63,32 @@ class Standing:
         ]
         return self._arranged((*state[:CPUS], *cpus), active)
 
+    def holding(self, state: State, active: int, cpu: int, issuer: int) -> Future:
+        """The same where a TLBI of `issuer` that is pending on a CPU, an active one, does not act.
+
+        All others that are pending there have acted: they are quiet CPUs that are asked about.
+        """
+        held, own = [*state], self.rows.cpus.parts[state[CPUS + cpu]]
+        held[CPUS + cpu] = self._pending(own, (Pending(issuer, HELD),))
+        return self.future(held, active)
+
     def after(self, future: Future, cpu: int, step: Step) -> Future:
         """The successor.
 
-        TLBIs complete at once on CPUs that stand still: that is exact for quiet ones
-        (`persistent_sets.is_quiet`), and the moves of others do not commute with a TLBI anyway.
+        TLBIs complete at once on CPUs that stand still, and where one is held: that is exact for
+        quiet ones (`persistent_sets.is_quiet`), and the moves of others do not commute with a TLBI
+        anyway.
         """
-        return self._arranged(self.rows.after(future[:-1], cpu, step), future[-1])
+        after, parts = self.rows.after(future[:-1], cpu, step), self.rows.cpus.parts
+        for place, number in enumerate(future[CPUS:-1], CPUS):
+            if self.rows.issuers(number) and is_held(parts[number]):
+                after = [*after]
+                after[place] = self._pending(parts[after[place]], parts[number].pending_tlbis)
+        return self._arranged(after, future[-1])
+
+    def _pending(self, pe: CpuState, pending_tlbis: tuple[Pending, ...]) -> int:
+        change = self.rows.system.shared.cpus.change
+        return self.rows.cpu(change(pe, pending_tlbis=pending_tlbis))
 
     def fails(self, future: Future) -> bool:
         """Whether a property fails on an active CPU.
@@ -104,6 +130,11 @@ class Standing:
         issuers = (i for i in range(owed.bit_length()) if owed >> i & 1)
         pending_tlbis = tuple(Pending(issuer, SOME_TLBI) for issuer in issuers)
         return self.rows.system.shared.cpus.change(self._blank, pending_tlbis=pending_tlbis)
+
+
+def is_held(pe: CpuState) -> bool:
+    """Whether a TLBI that is pending on a CPU does not act in this look-ahead."""
+    return any(pending.tlbi == HELD for pending in pe.pending_tlbis)
 
 
 def _blank(system: Arm64) -> CpuState:
