@@ -19,12 +19,12 @@ from simbbm.arm64.ops import CPU, Aborted, Cpu
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.rows import State
 from simbbm.arm64.state import Judged, Machine
-from simbbm.arm64.symmetry import Symmetry
 from simbbm.core.program import Program
 from simbbm.core.programs.automaton import Automaton
 from simbbm.core.programs.edits import Edits
 from simbbm.core.system import Move
-from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.symmetry import Symmetry
 
 WORDS = SCALED4.page_words
 

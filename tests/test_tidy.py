@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LINES_PER_FILE_MAX = 400
 LINES_PER_FUNCTION_MAX = 70
+MOST_IN_A_ROOM = 15
 
 # Scenarios are programs: they may use the model and nothing that searches, reports or draws.
 ABOVE_SCENARIOS = {"campaign", "cli", "explore", "litmus", "pytest_plugin", "report"}
@@ -173,6 +174,28 @@ def test_source_is_tidy(check: Callable[[str], Iterator[str]], folders: tuple[st
     ]
 
     assert not complaints, "\n" + "\n".join(complaints)
+
+
+def crowded(root: Path) -> Iterator[str]:
+    """Rooms with more files and rooms in them than one can take in at a glance."""
+    for room in sorted(path.parent for path in root.rglob("__init__.py") if path.parent != root):
+        inside = [*room.glob("[!_]*.py"), *(path.parent for path in room.glob("*/__init__.py"))]
+        if len(inside) > MOST_IN_A_ROOM:
+            yield f"{room.relative_to(root)}: {len(inside)} files and rooms"
+
+
+def test_no_room_is_crowded() -> None:
+    assert [] == list(crowded(ROOT / "simbbm"))
+
+
+def test_a_crowded_room_is_found(tmp_path: Path) -> None:
+    room = tmp_path / "top" / "room"
+    for n in range(MOST_IN_A_ROOM + 1):
+        (room / f"room{n}").mkdir(parents=True)
+        (room / f"room{n}" / "__init__.py").touch()
+    (room / "__init__.py").touch()
+
+    assert ["room: 16 files and rooms"] == list(crowded(tmp_path / "top"))
 
 
 def test_no_file_names_a_path_of_one_machine() -> None:

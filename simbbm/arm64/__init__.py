@@ -7,7 +7,7 @@ Read `machine` first: what a state is, and how moves change it. `cpu` is one CPU
 * What may an access be translated to? `translation/view` and `translation/translate`.
 * What may hardware do asynchronously? `agents`.
 * Which freedoms has hardware, and which features a CPU? `features`.
-* Which moves commute, and which CPUs are alike? `footprints` and `symmetry`, for searches.
+* Which moves commute? `footprints`, for searches.
 * How are many states searched? By numbers of their parts: `rows`.
 * What can an edit of a program name? `steps`.
 * What is written down in tables and registers? `descriptor`, `geometry`, `registers`.

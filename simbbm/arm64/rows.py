@@ -102,7 +102,7 @@ class Rows:
         self.failures.of(None)
         self.placeholder: ControlPoint | None = None
         """Where CPUs stand that take part in nothing: of events they notice only what happens to
-        entries that they share (`explore/search/standing.py`)."""
+        entries that they share (`explore/search/reductions/standing.py`)."""
         everybody = range(len(system.spec.cpus))
         self._free = [Memo(partial(self._new_row, cpu, owed=False)) for cpu in everybody]
         """By CPU number, its rows by the numbers of its value and of memory."""

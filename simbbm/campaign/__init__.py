@@ -5,8 +5,7 @@ that of a campaign: which runs are made next and when there is an answer. `tasks
 which cannot be split. `orchestrator` is the asyncio loop that carries work from a planner to the
 `pool`, and tells it what has become of it. The pool's processes, made by `processes`, run `worker`.
 
-Campaigns: `stress` is what the command line and the library call, workers run `chunks`, a `tally`
-counts the results of runs so that counts can be added in any order, and `sampling` makes a row of
-it. Searches: `searches` makes rows in this process, `searches_elsewhere` in workers; `ablations`
-and `conformance`, which judges litmus tests, do both. `trials` are the campaigns of the kill table.
+Campaigns: `stress` is what the command line and the library call, workers run `chunks`, and a
+`tally` counts the results of runs so that counts can be added in any order. What other workers are
+asked for is in `answers/`.
 """

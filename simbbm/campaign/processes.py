@@ -25,7 +25,11 @@ FOLDER_MAX = 103 - len("/pymp-12345678/listener-12345678")
 """Bytes of the name of the folder for temporary files: a socket's has at most 103 everywhere."""
 
 
-NEEDED = ("simbbm.campaign.chunks", "simbbm.campaign.searches_elsewhere", "simbbm.campaign.trials")
+NEEDED = (
+    "simbbm.campaign.chunks",
+    "simbbm.campaign.answers.searches_elsewhere",
+    "simbbm.campaign.answers.trials",
+)
 """What workers import: it is imported once, in the server."""
 
 

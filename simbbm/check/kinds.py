@@ -51,7 +51,7 @@ class Property(NamedTuple):
     tables through what is held and walked alone. `step` judges accesses alone, by what they get.
 
     Where all say so, one order of independent stores is searched, and of TLBIs
-    (`explore/search/drains.py`, `invalidations.py`)."""
+    (`explore/search/reductions/drains.py`, `invalidations.py`)."""
 
     @property
     def kind(self) -> Kind:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from simbbm.campaign.sampling import Sampled
-from simbbm.campaign.searches import Proven
+from simbbm.campaign.answers.sampling import Sampled
+from simbbm.campaign.answers.searches import Proven
 from simbbm.cli.exits import Exit
 from simbbm.cli.verdicts import terminal_width
 from simbbm.core.errors import ModelError, ScenarioError

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from simbbm.host.terminal import stderr, visible
 
 if TYPE_CHECKING:
-    from simbbm.campaign.searches import SoFar, Tell
+    from simbbm.campaign.answers.searches import SoFar, Tell
     from simbbm.campaign.stress import Progress
 
 SECONDS_BETWEEN_LINES = 10.0

@@ -14,8 +14,8 @@ from simbbm.ids import user_file
 from simbbm.report.rows import VerdictRow, encode
 
 if TYPE_CHECKING:
-    from simbbm.campaign.sampling import Sampled
-    from simbbm.campaign.searches import Proven
+    from simbbm.campaign.answers.sampling import Sampled
+    from simbbm.campaign.answers.searches import Proven
     from simbbm.explore.witness.kept import Kept
     from simbbm.explore.witness.record import Witness
 

@@ -16,8 +16,7 @@ The protocol, in the order in which a CPU comes to it, and the kernel's file of 
 * `barrier` (asm/barrier.h): how the boot CPU waits for them;
 * `tlbflush` (asm/tlbflush.h): how it flushes.
 
-What it works on: `kernel` (addresses and constants), `layout` (where everything lies at the start);
-`kernel_names` reads off the docstrings which function of the kernel a routine stands for.
+What it works on: `kernel` (addresses and constants), `layout` (where everything lies at the start).
 Who else uses flag, idmap or split: `kpti` (mm/mmu.c, mm/proc.S), `set_memory` (mm/mmu.c: splits at
 run time), `hotplug` (kernel/cpu.c, smp.c: a CPU comes online), `memory_hotplug` (mm/mmu.c),
 `mem_encrypt` (mm/pageattr.c: pages that a realm shares).

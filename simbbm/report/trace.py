@@ -30,8 +30,8 @@ from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.system import STEP, Move
 from simbbm.core.trace import HARDWARE, TraceEvent
 from simbbm.core.unknown import Token
+from simbbm.explore.counterexample.kernel_names import pointers
 from simbbm.explore.runs.play import Run, RunStep
-from simbbm.linux.kernel_names import pointers
 from simbbm.model import Model
 from simbbm.report.inflight import in_flight, named, place_of
 

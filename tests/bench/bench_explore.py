@@ -14,7 +14,7 @@ import simpy
 
 from simbbm import discovery
 from simbbm.explore.search.breadth_first import Search, Searched
-from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.reduced_system import ReducedSystem
 from simbbm.model import Model
 
 GOOD = "linear_map_split::good"

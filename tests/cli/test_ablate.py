@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from simbbm.campaign import ablations, tasks
+from simbbm.campaign import tasks
+from simbbm.campaign.answers import ablations
 from simbbm.campaign.tasks import SideBySide
 from simbbm.explore.counterexample.ablate import Ablation, Task, ablate
 from simbbm.report.rows import PAIR

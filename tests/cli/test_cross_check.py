@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 
 from simbbm.arm64.rows import Row, State
-from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.reduced_system import ReducedSystem
 from tests.cli.commandline import Cli
 
 GOOD = "linear_map_split::good"

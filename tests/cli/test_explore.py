@@ -126,7 +126,7 @@ def test_what_is_not_understood(simbbm: Cli, given: tuple[str, str], told: str) 
 
 def test_progress_says_how_far_it_has_to_go(simbbm: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("simbbm.cli.logs.SECONDS_BETWEEN_LINES", 0.0)
-    monkeypatch.setattr("simbbm.campaign.searches.SECONDS_BEFORE_ESTIMATE", 0.0)
+    monkeypatch.setattr("simbbm.campaign.answers.searches.SECONDS_BEFORE_ESTIMATE", 0.0)
 
     result = simbbm("explore", GOOD, *SMALL)
 

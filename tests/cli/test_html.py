@@ -205,7 +205,7 @@ def test_a_search_that_is_interrupted_says_so_in_its_report(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("simbbm.campaign.searches.prove", interrupted)
+    monkeypatch.setattr("simbbm.campaign.answers.searches.prove", interrupted)
     simbbm.ok("check", TWIN, "--html", "site", code=130)
     text = page_at(Path("site/index.html")).text()
 

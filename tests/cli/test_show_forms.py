@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from perfetto.protos.perfetto.trace.perfetto_trace_pb2 import Trace
 
-from simbbm.cli.commands.show import command
+from simbbm.cli.commands.witnesses.show import command
 from simbbm.report.forms import FORMS
 from tests.cli.commandline import Cli
 
@@ -45,7 +45,7 @@ def test_a_missing_package_is_named_before_anything_is_done(
     simbbm: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("simbbm.report.forms.find_spec", lambda _: None)
-    monkeypatch.setattr("simbbm.cli.commands.replay.read", None)
+    monkeypatch.setattr("simbbm.cli.commands.witnesses.replay.read", None)
 
     assert (
         "--as perfetto needs the package perfetto (pip install 'simbbm[perfetto]')"
@@ -54,7 +54,7 @@ def test_a_missing_package_is_named_before_anything_is_done(
 
 
 def test_a_terminal_gets_no_bytes(simbbm: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simbbm.cli.commands.show.width", lambda: 80)
+    monkeypatch.setattr("simbbm.cli.commands.witnesses.show.width", lambda: 80)
 
     told = simbbm.refused("show", "any.json", "--as", "perfetto")
     assert "--as perfetto is no text for a terminal (add -o FILE)" == told

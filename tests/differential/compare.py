@@ -19,7 +19,7 @@ from simbbm.core.system import Move
 from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import NO_LIMITS
 from simbbm.explore.search.prove import Proof, Prover
-from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.reduced_system import ReducedSystem
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.differential.oracle import (

@@ -21,10 +21,10 @@ from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.program import Op
 from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.system import Cell, Move
-from simbbm.explore.search import drains, invalidations, persistent_sets
-from simbbm.explore.search.persistent_sets import PersistentSets
-from simbbm.explore.search.reduced_system import ReducedSystem
-from simbbm.explore.search.standing import HELD, Future, Standing
+from simbbm.explore.search.reductions import drains, invalidations, persistent_sets
+from simbbm.explore.search.reductions.persistent_sets import PersistentSets
+from simbbm.explore.search.reductions.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.standing import HELD, Future, Standing
 from simbbm.hypothesis.systems import Member, System
 
 SELF = -1

@@ -1,4 +1,4 @@
-"""Two CPUs of which the first has descriptors to change: scenarios for `explore/search/drains.py`.
+"""Two CPUs of which the first has descriptors to change: scenarios for the tests of drains.
 
 In most of them the order of stores would show like this: the first CPU stores to `DATUM`, and to
 `FLAG` in some runs only, which are those that a path must not miss; the second reads `DATUM` only
@@ -16,7 +16,7 @@ from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Regime, Ttbr
 from simbbm.arm64.state import Machine
 from simbbm.check.properties import no_size_change_seen, no_tlb_conflict
-from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.reduced_system import ReducedSystem
 from tests.explore.test_reductions import walk
 from tests.support import (
     DATA,

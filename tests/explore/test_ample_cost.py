@@ -15,9 +15,13 @@ from simbbm.arm64.ops import Cpu
 from simbbm.check.verdict import Verdict
 from simbbm.explore.search import breadth_first
 from simbbm.explore.search.breadth_first import Limits, Progress
-from simbbm.explore.search.persistent_sets import LOOK_EVERY, MAX_LOOKAHEAD, PersistentSets
 from simbbm.explore.search.prove import Prover
-from simbbm.explore.search.standing import WALKS_NOTHING, Future
+from simbbm.explore.search.reductions.persistent_sets import (
+    LOOK_EVERY,
+    MAX_LOOKAHEAD,
+    PersistentSets,
+)
+from simbbm.explore.search.reductions.standing import WALKS_NOTHING, Future
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.explore.test_ample import (
@@ -99,7 +103,9 @@ def test_each_future_and_each_step_is_found_out_once(
 
     monkeypatch.setattr(ample.standing, "fails", fails)
     monkeypatch.setattr(
-        import_module("simbbm.explore.search.persistent_sets"), "cpu_footprint", footprint
+        import_module("simbbm.explore.search.reductions.persistent_sets"),
+        "cpu_footprint",
+        footprint,
     )
     search(system, ample)
 

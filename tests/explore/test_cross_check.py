@@ -11,7 +11,7 @@ from simbbm.core.errors import ModelError
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
 from simbbm.explore.search.cross_check import cross_check
 from simbbm.explore.search.prove import Prover
-from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.reduced_system import ReducedSystem
 from simbbm.model import Model
 from tests.scenarios.everything import GOOD, twin
 

@@ -1,7 +1,7 @@
 """One drain is enough where nobody can see the order of several, and only there.
 
 Each search is compared with one that reduces nothing, for every end. Numbers are those of the
-argument in `explore/search/drains.py`.
+argument in `explore/search/reductions/drains.py`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from simbbm.arm64.ops import Cpu
 from simbbm.arm64.state import Machine
 from simbbm.core.program import repeat_until
 from simbbm.core.system import Problem
-from simbbm.explore.search import drains
+from simbbm.explore.search.reductions import drains
 from tests.explore.drained import (
     BLOCK,
     CHECKS,

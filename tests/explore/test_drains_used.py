@@ -8,10 +8,10 @@ import pytest
 
 from simbbm.arm64.descriptor import leaf
 from simbbm.check.verdict import Verdict
-from simbbm.explore.search import drains
 from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import NO_LIMITS
 from simbbm.explore.search.prove import Prover
+from simbbm.explore.search.reductions import drains
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.explore.drained import (

@@ -8,7 +8,7 @@ from simbbm import discovery
 from simbbm.core.choice import Tape
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.prove import Prover
-from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.reduced_system import ReducedSystem
 from simbbm.model import Model
 from simbbm.scenario import Range, Setup, scenario
 from tests.explore.test_rounds import often, once, sets, setup, spins, spins_for_it

@@ -1,7 +1,7 @@
 """One TLBI that acts is enough where nobody can see when several do, and only there.
 
 Each search is compared with one that reduces nothing, for every end. Numbers are those of the
-argument in `explore/search/invalidations.py`.
+argument in `explore/search/reductions/invalidations.py`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from simbbm.arm64.state import Machine
 from simbbm.check.verdict import Verdict
 from simbbm.core.program import repeat_until
 from simbbm.core.system import Problem
-from simbbm.explore.search import invalidations
 from simbbm.explore.search.prove import Prover
-from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions import invalidations
+from simbbm.explore.search.reductions.reduced_system import ReducedSystem
 from simbbm.model import Model
 from tests.explore.drained import CHECKS, assert_same, is_one, of, two
 from tests.explore.test_ample import STORE, chosen

@@ -12,7 +12,7 @@ from simbbm.arm64.ops import Cpu
 from simbbm.core.program import repeat_until
 from simbbm.explore.search.breadth_first import Search, Searched
 from simbbm.explore.search.met import Edges, Met
-from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.reduced_system import ReducedSystem
 from tests.support import FLAG, FLAG2, INV, OTHER, PTES, ROOT, machine
 
 LARGE = 1 << 16

@@ -2,7 +2,8 @@
 
 In each state in which one CPU's moves are to be enough, everything that the others can do without
 it is played through on the machine itself, and each step must commute with each of its moves and
-leave them as they are. Numbers are those of the argument in `explore/search/persistent_sets.py`.
+leave them as they are. Numbers are those of the argument in
+`explore/search/reductions/persistent_sets.py`.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.state import Judged, Machine
 from simbbm.check.properties import no_size_change_seen, no_tlb_conflict
 from simbbm.core.system import Move
-from simbbm.explore.search.persistent_sets import Choice
-from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.persistent_sets import Choice
+from simbbm.explore.search.reductions.reduced_system import ReducedSystem
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.explore.test_reductions import AS_ANOTHER, COMMON, LEAVES, RETURNS, THREADS

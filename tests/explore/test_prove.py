@@ -24,7 +24,7 @@ from simbbm.explore.search.attempt import Interrupted, failure_kind
 from simbbm.explore.search.breadth_first import INTERRUPTED, Limits, Progress, Search
 from simbbm.explore.search.coverage import never_awaited
 from simbbm.explore.search.prove import Prover, witness_along
-from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.reduced_system import ReducedSystem
 from simbbm.model import Model
 from simbbm.scenario import Scenario, Setup
 from tests.scenarios.everything import (

@@ -17,11 +17,11 @@ from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.rows import Rows
 from simbbm.arm64.state import Machine
-from simbbm.arm64.symmetry import Symmetry
 from simbbm.arm64.translation.view import Hit
 from simbbm.core.program import repeat_until
 from simbbm.core.system import Problem
-from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.symmetry import Symmetry
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import GOOD, TWINS, how_it_ends, one_in

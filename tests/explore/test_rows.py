@@ -20,7 +20,7 @@ from simbbm.arm64.state import Machine, owed_mask
 from simbbm.core.choice import Tape
 from simbbm.core.system import Problem
 from simbbm.explore.search.breadth_first import Search, Searched
-from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.reduced_system import ReducedSystem
 from simbbm.litmus.scenario import scenario_of
 from simbbm.model import Model
 from tests.explore.test_reductions import COMMON

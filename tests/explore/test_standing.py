@@ -14,10 +14,10 @@ from simbbm.arm64.machine import Arm64
 from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.rows import Rows
 from simbbm.arm64.state import Machine
-from simbbm.arm64.symmetry import Symmetry
 from simbbm.core.system import Problem
-from simbbm.explore.search.persistent_sets import is_quiet
-from simbbm.explore.search.standing import SOME_TLBI, Future, Standing
+from simbbm.explore.search.reductions.persistent_sets import is_quiet
+from simbbm.explore.search.reductions.standing import SOME_TLBI, Future, Standing
+from simbbm.explore.search.reductions.symmetry import Symmetry
 from tests.support import FLAG, NEW, OLD, PX, REGIME, ROOT, little, representative
 
 NOP, FLUSH = ("nop",), ("tlbi", "vmalle1is")

@@ -11,9 +11,9 @@ from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.rows import Rows
-from simbbm.arm64.symmetry import NotAlikeError, Symmetry
 from simbbm.core.choice import Tape
 from simbbm.core.program import routine
+from simbbm.explore.search.reductions.symmetry import NotAlikeError, Symmetry
 from simbbm.litmus.scenario import scenario_of
 from simbbm.model import Model
 from tests.explore.test_reductions import walk
@@ -135,7 +135,7 @@ def test_who_is_in_order_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None
     def looked_at(*_: object, **__: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("simbbm.arm64.symmetry.digest", looked_at)
+    monkeypatch.setattr("simbbm.explore.search.reductions.symmetry.digest", looked_at)
     monkeypatch.setattr(system.shared.cpus, "change", looked_at)
     for other in (first, second):
         assert tuple(symmetry.canonical(other)) == tuple(in_order)

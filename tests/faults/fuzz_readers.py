@@ -26,7 +26,7 @@ from click.testing import CliRunner
 
 from simbbm import discovery
 from simbbm.cli.app import simbbm as app
-from simbbm.cli.commands.replay import recorded_in
+from simbbm.cli.commands.witnesses.replay import recorded_in
 from simbbm.cli.options import Assignment, Count, Duration, Seed, Size
 from simbbm.core.errors import ModelError, SimbbmError
 from simbbm.explore.counterexample.explain import explain

@@ -176,7 +176,7 @@ def test_a_defect_of_ours_is_an_answer(simbbm: Cli, monkeypatch: pytest.MonkeyPa
     def broken(*_: Any) -> Any:
         raise KeyError("k")
 
-    monkeypatch.setattr("simbbm.campaign.searches.prove", broken)
+    monkeypatch.setattr("simbbm.campaign.answers.searches.prove", broken)
     result = simbbm("check", "bbm_minimal::good", "bbm_minimal::live_change", "-j", "1")
 
     assert 5 == result.exit_code

@@ -138,7 +138,7 @@ def test_a_report_of_litmus_tests_says_that_it_is_not_whole(
             raise KeyboardInterrupt
         return judge(*args, **options)
 
-    monkeypatch.setattr("simbbm.campaign.conformance.judge", interrupted)
+    monkeypatch.setattr("simbbm.campaign.answers.conformance.judge", interrupted)
     own = Path(__file__).parent.parent / "litmus" / "own" / "ordering.jsonl"
 
     page = simbbm.ok("litmus", own, "--report", code=130)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from simbbm.campaign import conformance
+from simbbm.campaign.answers import conformance
 from simbbm.campaign.tasks import SideBySide
 from simbbm.litmus import score
 from simbbm.report.rows import LitmusRow, SummaryRow
@@ -210,7 +210,7 @@ def test_interrupted_runs_keep_what_they_found(
             raise KeyboardInterrupt
         return whole(line, **options)
 
-    monkeypatch.setattr("simbbm.campaign.conformance.judge", interrupted)
+    monkeypatch.setattr("simbbm.campaign.answers.conformance.judge", interrupted)
     told = simbbm.ok("litmus", file, code=130)
 
     assert "allowed reached 1/1" in told

@@ -55,9 +55,12 @@ ROUNDS = (
     "tests/differential",
 )
 TESTS: dict[str, tuple[str, ...]] = {
-    "simbbm/explore/search/persistent_sets.py": REDUCTIONS,
-    "simbbm/explore/search/standing.py": ("tests/explore/test_invalidations.py", *REDUCTIONS),
-    "simbbm/explore/search/invalidations.py": (
+    "simbbm/explore/search/reductions/persistent_sets.py": REDUCTIONS,
+    "simbbm/explore/search/reductions/standing.py": (
+        "tests/explore/test_invalidations.py",
+        *REDUCTIONS,
+    ),
+    "simbbm/explore/search/reductions/invalidations.py": (
         "tests/explore/test_invalidations.py",
         "tests/differential",
     ),
@@ -70,7 +73,7 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/explore/test_met.py",
         "tests/explore/test_states_kept.py",
     ),
-    "simbbm/arm64/symmetry.py": (
+    "simbbm/explore/search/reductions/symmetry.py": (
         "tests/explore/test_symmetry.py",
         "tests/explore/test_standing.py",
         "tests/explore/test_states_kept.py",

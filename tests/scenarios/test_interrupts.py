@@ -12,7 +12,7 @@ from simbbm.arm64.state import Machine
 from simbbm.core.program import routine
 from simbbm.explore.search.breadth_first import Search
 from simbbm.explore.search.prove import Prover
-from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.reduced_system import ReducedSystem
 from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu_context import cpu_install_idmap
 from simbbm.model import Model

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from simbbm import discovery
-from simbbm.campaign.ablations import Ablated, Wanted, ablations, left
+from simbbm.campaign.answers.ablations import Ablated, Wanted, ablations, left
 from simbbm.changes import Change
 from simbbm.cli.ablate_columns import Columns
 from simbbm.cli.exits import Exit, worst

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from simbbm import discovery
-from simbbm.campaign.sampling import Sampled, Sampling, sample
-from simbbm.campaign.searches import Bounds, Found, Proven, Wanted, searches
+from simbbm.campaign.answers.sampling import Sampled, Sampling, sample
+from simbbm.campaign.answers.searches import Bounds, Found, Proven, Wanted, searches
 from simbbm.cli.check_table import Outcome, Table
 from simbbm.cli.commands.kill_table import kill_options, show_kill_table, wanted_trials
 from simbbm.cli.editing import edit_options
@@ -351,7 +351,7 @@ def _cross_checked(row: VerdictRow) -> dict[str, bool] | None:
 
 def _show(answer: Proven | Sampled) -> None:
     """Print a counterexample in columns."""
-    from simbbm.cli.commands.show import styled
+    from simbbm.cli.commands.witnesses.show import styled
     from simbbm.report.columns import as_columns
     from simbbm.report.forms import Request
     from simbbm.report.told.case import Case

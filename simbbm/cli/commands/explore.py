@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from simbbm import discovery
-from simbbm.campaign.searches import Bounds, Wanted, searches
+from simbbm.campaign.answers.searches import Bounds, Wanted, searches
 from simbbm.check.verdict import Verdict
 from simbbm.cli.editing import edit_options
 from simbbm.cli.exits import Exit, worst

@@ -21,7 +21,7 @@ from simbbm.report.rows import ErrorRow, KillRow, encode
 from simbbm.scenario import Scenario
 
 if TYPE_CHECKING:
-    from simbbm.campaign.trials import Found, Target
+    from simbbm.campaign.answers.trials import Found, Target
 
 MOST_TRIALS = 10_000
 
@@ -80,7 +80,7 @@ def show_kill_table(
     log_format: str,
 ) -> Exit:
     """Print the table of all bad twins among these scenarios, row by row."""
-    from simbbm.campaign.trials import Target, look_at_all
+    from simbbm.campaign.answers.trials import Target, look_at_all
 
     source = click.get_current_context().get_parameter_source("strategy")
     names = (strategy,) if source is ParameterSource.COMMANDLINE else COMPARED

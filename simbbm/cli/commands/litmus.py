@@ -185,7 +185,7 @@ def _judged(
     lines: list[Line], wanted: Wanted, codes: list[Exit], *, ets2: bool
 ) -> Iterator[Judged]:
     """Run tests, and yield answers in order. One that turns out to be none costs its own line."""
-    from simbbm.campaign import conformance
+    from simbbm.campaign.answers import conformance
 
     how = wanted.window, wanted.max_states, wanted.max_seconds, wanted.programs, wanted.outcomes
     every = [conformance.Wanted(line, ets2, *how) for line in _runnable(lines)]

@@ -12,7 +12,7 @@ import msgspec
 
 import simbbm
 from simbbm import discovery
-from simbbm.campaign.searches import Tell
+from simbbm.campaign.answers.searches import Tell
 from simbbm.check.verdict import Verdict
 from simbbm.cli.certificates import written
 from simbbm.cli.editing import edit_options

@@ -79,7 +79,7 @@ def command(
 
     Runs that all hold are a sample (SAMPLED), never a proof.
     """
-    from simbbm.campaign.sampling import Sampling, sample
+    from simbbm.campaign.answers.sampling import Sampling, sample
     from simbbm.cli.logs import configure, progress
     from simbbm.cli.verdicts import exit_of_answer, say, warn_of_unwritten
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from simbbm import discovery
-from simbbm.campaign.searches import Tell
+from simbbm.campaign.answers.searches import Tell
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.logs import SearchView
 from simbbm.cli.options import ScenarioId, common, examples

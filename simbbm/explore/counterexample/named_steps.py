@@ -11,8 +11,8 @@ from simbbm.arm64.execution.weaken import weaker_forms
 from simbbm.core.programs.automaton import Automaton
 from simbbm.core.programs.labels import matches, parts
 from simbbm.explore.counterexample.ablate import NOT_STEPS, steps
+from simbbm.explore.counterexample.kernel_names import kernel_names
 from simbbm.explore.runs.live import explored, politely
-from simbbm.linux.kernel_names import kernel_names
 from simbbm.model import Model
 
 

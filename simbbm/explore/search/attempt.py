@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from simbbm.arm64.machine import Arm64
-from simbbm.arm64.symmetry import NotAlikeError
 from simbbm.check.verdict import Verdict
 from simbbm.core.graph import Node
 from simbbm.explore.search.breadth_first import (
@@ -17,7 +16,8 @@ from simbbm.explore.search.breadth_first import (
     Search,
     Searched,
 )
-from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.symmetry import NotAlikeError
 from simbbm.model import Model
 
 FailureKind = tuple[Verdict, str]

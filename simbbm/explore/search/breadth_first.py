@@ -29,7 +29,7 @@ from simbbm.explore.search.digraph import backwards, following, reaching
 from simbbm.explore.search.fairness import Edge, Rounds, rounds
 from simbbm.explore.search.livelock import for_ever, nobody_ends
 from simbbm.explore.search.met import Edges, Met
-from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.reduced_system import ReducedSystem
 from simbbm.host.memory import memory_used
 
 INTERRUPTED = "interrupted"

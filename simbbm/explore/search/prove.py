@@ -25,7 +25,7 @@ from simbbm.explore.runs.schedule import Along
 from simbbm.explore.search.attempt import Attempt, Interrupted
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits, Progress, Searched
 from simbbm.explore.search.coverage import never_awaited
-from simbbm.explore.search.reduced_system import ReducedSystem
+from simbbm.explore.search.reductions.reduced_system import ReducedSystem
 from simbbm.explore.witness.record import Found, Witness
 from simbbm.explore.witness.recording import witness_from
 from simbbm.model import Model

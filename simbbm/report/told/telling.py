@@ -17,10 +17,10 @@ from simbbm.core.graph import Node
 from simbbm.core.system import STEP, Problem
 from simbbm.core.trace import trace_digest
 from simbbm.explore.counterexample.causes import Causes
+from simbbm.explore.counterexample.kernel_names import kernel_names
 from simbbm.explore.runs.exact import followed
 from simbbm.explore.runs.play import RunStep
 from simbbm.explore.witness.record import Witness
-from simbbm.linux.kernel_names import kernel_names
 from simbbm.model import Model
 from simbbm.report.told.origins import Origin, described, held_since, origin
 from simbbm.report.told.story import Story

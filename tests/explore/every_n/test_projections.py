@@ -11,10 +11,10 @@ import pytest
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.rows import Rows
 from simbbm.arm64.state import Machine
-from simbbm.arm64.symmetry import Symmetry
 from simbbm.arm64.translation.memory import Memory
 from simbbm.core.programs.symbols import Linear
 from simbbm.explore.every_n.views import Views
+from simbbm.explore.search.reductions.symmetry import Symmetry
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.explore.every_n.gathering import adds, counts, gathers, of, proved

@@ -1,7 +1,7 @@
 """The transition system that a search explores: the machine's, with the reductions that apply.
 
-It works on rows (`arm64.rows`): a state is a tuple of numbers. The reductions are `arm64.symmetry`
-and `explore.search.persistent_sets`; this file decides whether they are sound here and asked for.
+It works on rows (`arm64.rows`): a state is a tuple of numbers. The reductions are `symmetry` and
+`persistent_sets`; this file decides whether they are sound here and asked for.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.rows import Row, Rows, State
 from simbbm.arm64.state import Machine
-from simbbm.arm64.symmetry import Symmetry
 from simbbm.core.system import Move
-from simbbm.explore.search.persistent_sets import Choice, PersistentSets
+from simbbm.explore.search.reductions.persistent_sets import Choice, PersistentSets
+from simbbm.explore.search.reductions.symmetry import Symmetry
 
 
 class ReducedSystem:

@@ -100,7 +100,9 @@ def command(
     require_allowed(found.scenario, allow_file, f"if you trust it, add{allowed}")
 
     def recorded() -> tuple[Witness, Model]:
-        from simbbm.cli.commands.replay import recorded_in  # a machine is needed: not always
+        from simbbm.cli.commands.witnesses.replay import (
+            recorded_in,  # a machine is needed: not always
+        )
 
         return recorded_in(witness, allow_file)
 

@@ -100,7 +100,7 @@ def _checked(entry: Entry, allow_file: tuple[Path, ...], said: set[str]) -> tupl
 
     Why not is said once for all witnesses that want the same of the user (`said`).
     """
-    from simbbm.cli.commands.replay import recorded_in
+    from simbbm.cli.commands.witnesses.replay import recorded_in
     from simbbm.explore.runs.replay import replay
 
     try:

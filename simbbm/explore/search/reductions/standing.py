@@ -18,10 +18,10 @@ from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.rows import CPUS, Rows, State, Step
-from simbbm.arm64.symmetry import Symmetry
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.programs.frames.known import Place
+from simbbm.explore.search.reductions.symmetry import Symmetry
 
 WALKS_NOTHING = Regime((Ttbr(0),), (Ttbr(0),), (Tcr(0, 0, epd0=True, epd1=True),))
 SOME_TLBI = Tlbi("vmalle1", broadcast=True)

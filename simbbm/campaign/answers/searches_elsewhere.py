@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from time import monotonic
 
+from simbbm.campaign.answers.searches import Found, SoFar, View, Wanted, search, unanswered
 from simbbm.campaign.processes import available_cpus
-from simbbm.campaign.searches import Found, SoFar, View, Wanted, search, unanswered
 from simbbm.campaign.tasks import SideBySide
 from simbbm.campaign.worker import say
 

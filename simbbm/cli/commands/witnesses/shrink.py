@@ -64,7 +64,7 @@ def command(
     Fewer CPUs, simpler parameters, fewer steps, and as few surprises as it takes; verdict and
     property stay. Two failures of one bug become one and the same.
     """
-    from simbbm.cli.commands.replay import recorded_in
+    from simbbm.cli.commands.witnesses.replay import recorded_in
     from simbbm.cli.verdicts import keep, keep_as
     from simbbm.explore.counterexample.explain import explain
     from simbbm.explore.counterexample.shrink import shrink

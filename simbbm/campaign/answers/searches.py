@@ -195,7 +195,7 @@ def searches(
     if len(every) < 2 or jobs == 1:
         return OneByOne(every, view)
     # asyncio and multiprocessing take longer to import than many a search.
-    from simbbm.campaign.searches_elsewhere import side_by_side  # noqa: PLC0415
+    from simbbm.campaign.answers.searches_elsewhere import side_by_side  # noqa: PLC0415
 
     return side_by_side(every, jobs, view)
 

@@ -62,11 +62,11 @@ from simbbm.arm64.agents import DRAIN, DVM
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.footprints import EVERY_PENDING_TLBIS, Kind, cpu_footprint, is_own
 from simbbm.arm64.rows import CPUS, MEMORY, Row, Rows, State, Step
-from simbbm.arm64.symmetry import Symmetry
 from simbbm.arm64.translation.memory import Memory
 from simbbm.core.system import Cell, Footprint, Move
-from simbbm.explore.search import drains, invalidations
-from simbbm.explore.search.standing import Future, Standing, is_held
+from simbbm.explore.search.reductions import drains, invalidations
+from simbbm.explore.search.reductions.standing import Future, Standing, is_held
+from simbbm.explore.search.reductions.symmetry import Symmetry
 
 MAX_LOOKAHEAD = 10_000
 """Limit of states of one look-ahead, for three CPUs; twice as many for each further one.

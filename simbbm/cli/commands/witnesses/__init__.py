@@ -1,0 +1,1 @@
+"""Subcommands about recorded runs: `show`, `replay` and `shrink` one, `witness` lists them."""
