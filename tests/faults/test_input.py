@@ -16,6 +16,7 @@ from simbbm.litmus.notation import conditions
 from simbbm.litmus.notation.conditions import condition
 from simbbm.litmus.notation.reader import read_line
 from simbbm.litmus.run import Search
+from simbbm.litmus.score import judge
 from simbbm.litmus.scenario import LitmusSystem, scenario_of
 from simbbm.model import Model
 from tests.cli.commandline import Cli
@@ -314,16 +315,12 @@ def test_what_a_register_holds_shows_in_a_run_and_costs_one_line(
 
 
 def test_a_defect_of_ours_costs_one_test(simbbm: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    from simbbm.litmus import score
-
-    judge = score.judge
-
     def broken(line: Any, **options: Any) -> Any:
         if line.name == "bad":
             raise KeyError("k")
         return judge(line, **options)
 
-    monkeypatch.setattr(score, "judge", broken)
+    monkeypatch.setattr("simbbm.campaign.answers.conformance.judge", broken)
     Path("t.jsonl").write_text(f"{row(name='bad')}\n{row()}\n")
     result = simbbm("litmus", "t.jsonl")
 

@@ -40,6 +40,8 @@ NOT_RUN = {
 
 SMALLER = {
     "pytest tests/litmus/test_rows.py -n0": f"pytest {ROOT}/tests/litmus/test_rows.py --co -q -n0",
+    "pytest tests/binary/test_oracle.py": f"pytest {ROOT}/tests/binary/test_oracle.py --co -q -n0",
+    "-p cpus=4 --certificate FILE": "--certificate it.certificate",
     "-k NAME": "-k dmb-before-tlbi",
     "check --cross-check": "check bbm_minimal --cross-check",
     "check --html DIR": "check bbm_minimal --html site",
