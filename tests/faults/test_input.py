@@ -16,8 +16,8 @@ from simbbm.litmus.notation import conditions
 from simbbm.litmus.notation.conditions import condition
 from simbbm.litmus.notation.reader import read_line
 from simbbm.litmus.run import Search
-from simbbm.litmus.score import judge
 from simbbm.litmus.scenario import LitmusSystem, scenario_of
+from simbbm.litmus.score import judge
 from simbbm.model import Model
 from tests.cli.commandline import Cli
 

@@ -31,7 +31,7 @@ from simbbm.report.html.moment import CONFLICT, Moments
 from simbbm.report.html.page import PageData, page, page_data
 from simbbm.report.html.tables import HEAD, UNLINKED, layout, rows
 from simbbm.report.html.tracks import Tracks
-from simbbm.report.trace import told_of
+from simbbm.report.trace import told_of as words_of
 from tests.report.elements import Elements
 from tests.report.told import told, told_of
 
@@ -55,7 +55,7 @@ def data_of(name: str) -> PageData:
 def played(name: str) -> tuple[Shared, list[RunStep], list[Machine]]:
     alone = told(name).model.anew()
     steps = [*followed(told(name).witness, alone).played()]
-    return told_of(alone), steps, [steps[0].before.state, *(s.after.state for s in steps)]
+    return words_of(alone), steps, [steps[0].before.state, *(s.after.state for s in steps)]
 
 
 def tracks_of(data: PageData) -> Tracks:
