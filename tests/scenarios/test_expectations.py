@@ -34,6 +34,7 @@ def first_failure(scenario: Scenario, runs: int) -> int | None:
     return None
 
 
+@cache
 def counterexample(scenario: Scenario) -> Witness:
     """The first one that the default strategy finds."""
     number = first_failure(scenario, RUNS_BAD)
