@@ -6,7 +6,8 @@ entry) theirs; `CPU` is the private state of a CPU, `OWED` its TLBIs that other 
 completed. What a CPU may hold changes with every store to a table that its walks can reach, so
 every move of a CPU reads the tables in its view; and a store that links a table reads all tables
 below, since what they contain at that moment becomes part of views. A shared TLB (CnP) is a cell:
-CPUs that share it read it, and write it when their stale entries change.
+CPUs that share it read it, and write it when their stale entries change. Stores to tables write it
+too: a CPU that walks the table, by a root that is not common, may come to hold what it said.
 
 Each kind of move is written down with its cells in tests/arm64/test_footprints.py.
 
@@ -83,6 +84,8 @@ def footprint(
         base = shared.geometry.table(address)
         if base in memory.tables.by_address:
             writes.add((Kind.TABLE, base))
+            # Whoever walks this table may come to hold what it said, for others to use.
+            writes.update((Kind.TLB, number) for number in shared.tlbs)
             # Tables hold descriptors and nothing else (`operand_checks.check_fits`).
             reads.update(_below(memory, cast("tuple[Descriptor, ...]", words)))
             if not shared.hardware.walk_cache:
