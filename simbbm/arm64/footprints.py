@@ -27,6 +27,7 @@ from simbbm.arm64.cpu import NOTHING, CpuState, LocalMove
 from simbbm.arm64.descriptor import TABLE, Descriptor
 from simbbm.arm64.translation.cnp import shares
 from simbbm.arm64.translation.memory import Memory
+from simbbm.arm64.translation.mmu import Mmu
 from simbbm.arm64.translation.translate import READ, translations
 from simbbm.core.system import STEP, Cell, Footprint, Move
 
@@ -101,7 +102,8 @@ def footprint(
         if both:
             reads.add((Kind.TLB, state.features.tlb))
         # What walks of the current tables imply, every CPU that shares them has anyway.
-        if effect.after.mmu is not state.mmu and any(mmu.tables or mmu.leaves for mmu in both):
+        change = _shared_entries(state.mmu) != _shared_entries(effect.after.mmu)
+        if change and any(mmu.tables or mmu.leaves for mmu in both):
             writes.add((Kind.TLB, state.features.tlb))
     if effect.sev:
         writes.add(EVENT)
@@ -116,6 +118,11 @@ def footprint(
         if state.mnemonic.startswith(("dsb", "tlbi")):
             writes.add((Kind.OWED, number))
     return Footprint(frozenset(reads), frozenset(writes))
+
+
+def _shared_entries(mmu: Mmu) -> tuple[object, ...]:
+    """What others may use of an MMU: compared by value, as pools may have been dropped since."""
+    return mmu.regime, mmu.tables, mmu.leaves
 
 
 def _below(memory: Memory, descriptors: Iterable[Descriptor]) -> Iterable[Cell]:
