@@ -62,6 +62,8 @@ class Shared(Description):
     memories: MemoryPool
     mmus: Mmus
     cpus: CpuPool
+    tlbs: tuple[int, ...] = ()
+    """Numbers of the TLBs that several CPUs have in common (`Features.tlb`)."""
     functions: Mapping[int, str] = field(default_factory=dict)
     """Names for numbers that point to functions, for who shows them."""
 

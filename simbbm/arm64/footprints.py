@@ -6,7 +6,8 @@ entry) theirs; `CPU` is the private state of a CPU, `OWED` its TLBIs that other 
 completed. What a CPU may hold changes with every store to a table that its walks can reach, so
 every move of a CPU reads the tables in its view; and a store that links a table reads all tables
 below, since what they contain at that moment becomes part of views. A shared TLB (CnP) is a cell:
-CPUs that share it read it, and write it when their stale entries change.
+CPUs that share it read it, and write it when their stale entries change. Stores to tables write it
+too: a CPU that walks the table, by a root that is not common, may come to hold what it said.
 
 Each kind of move is written down with its cells in tests/arm64/test_footprints.py.
 
@@ -26,6 +27,7 @@ from simbbm.arm64.cpu import NOTHING, CpuState, LocalMove
 from simbbm.arm64.descriptor import TABLE, Descriptor
 from simbbm.arm64.translation.cnp import shares
 from simbbm.arm64.translation.memory import Memory
+from simbbm.arm64.translation.mmu import Mmu
 from simbbm.arm64.translation.translate import READ, translations
 from simbbm.core.system import STEP, Cell, Footprint, Move
 
@@ -83,6 +85,8 @@ def footprint(
         base = shared.geometry.table(address)
         if base in memory.tables.by_address:
             writes.add((Kind.TABLE, base))
+            # Whoever walks this table may come to hold what it said, for others to use.
+            writes.update((Kind.TLB, number) for number in shared.tlbs)
             # Tables hold descriptors and nothing else (`operand_checks.check_fits`).
             reads.update(_below(memory, cast("tuple[Descriptor, ...]", words)))
             if not shared.hardware.walk_cache:
@@ -98,7 +102,8 @@ def footprint(
         if both:
             reads.add((Kind.TLB, state.features.tlb))
         # What walks of the current tables imply, every CPU that shares them has anyway.
-        if effect.after.mmu is not state.mmu and any(mmu.tables or mmu.leaves for mmu in both):
+        change = _shared_entries(state.mmu) != _shared_entries(effect.after.mmu)
+        if change and any(mmu.tables or mmu.leaves for mmu in both):
             writes.add((Kind.TLB, state.features.tlb))
     if effect.sev:
         writes.add(EVENT)
@@ -113,6 +118,11 @@ def footprint(
         if state.mnemonic.startswith(("dsb", "tlbi")):
             writes.add((Kind.OWED, number))
     return Footprint(frozenset(reads), frozenset(writes))
+
+
+def _shared_entries(mmu: Mmu) -> tuple[object, ...]:
+    """What others may use of an MMU: compared by value, as pools may have been dropped since."""
+    return mmu.regime, mmu.tables, mmu.leaves
 
 
 def _below(memory: Memory, descriptors: Iterable[Descriptor]) -> Iterable[Cell]:

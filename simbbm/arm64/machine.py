@@ -72,6 +72,7 @@ class Arm64:
             memories=MemoryPool(spec.geometry.entries),
             mmus=Mmus(spec.geometry, spec.hardware),
             cpus=CpuPool(),
+            tlbs=tuple(spec.cpus[group[0]].features.tlb for group in self.common),
         )
         self._flights = tuple(
             start_thread(cpu.listing, self.shared) if cpu.listing else None for cpu in spec.cpus

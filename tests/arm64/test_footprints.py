@@ -258,6 +258,17 @@ def test_who_leaves_old_entries_as_they_are_writes_no_tlb_in_common() -> None:
     assert TLB not in move.footprint.writes
 
 
+def test_cells_are_the_same_when_pools_were_dropped() -> None:
+    """What the ISB leaves is another object then; the entries are those of before."""
+    system = little((CHANGE, ("isb",)), x=leaf(OLD), **SHARES)
+    state = stored(system)
+    before = own(system, state).footprint
+    system.forget()
+
+    assert TLB not in before.writes
+    assert own(system, state).footprint == before
+
+
 def test_a_tlbi_that_acts_is_read_by_who_waits_for_it() -> None:
     """The issuer's DSB writes what is owed to it; on the issuer itself nothing is owed."""
     system = little((("tlbi", "vmalle1is"), ("dsb", "ish")), (("nop",),), x=leaf(OLD))

@@ -320,6 +320,21 @@ def test_who_comes_to_hold_something() -> None:
     assert {bool(state.cpus[0].mmu.leaves) for state in ends["HOLDS"]} == {True, False}
 
 
+OWN = {"exclusive": (("ldxr", PX), ("stxr", PX, INV)), "store": (("str", PX, INV),)}
+"""How a CPU breaks a page without a store that is pending: the store is the program's own step."""
+
+
+@pytest.mark.parametrize("how", OWN)
+def test_who_comes_to_hold_something_by_its_own_store(how: str) -> None:
+    """(8) The TLBI acts before it; then the old page is held when the new one is mapped."""
+    broken = of(*OWN[how], ("wait", FLAG, is_one), ISB, ("str", PX, leaf(NEW)))
+    given: dict[str, Any] = {"x": leaf(OLD), "always": CHECKS, "monotone": False}
+    hardware = LATE._replace(late_stores=False)
+    ends = assert_same(two(broken, of(FLUSH_X, DSB, TELL), hardware=hardware, **given))
+
+    assert ends.keys() == {"HOLDS", "VIOLATED:no_tlb_conflict"}
+
+
 def test_who_comes_to_hold_something_by_another() -> None:
     """(8) A third CPU changes a page of it."""
     ends = assert_same(

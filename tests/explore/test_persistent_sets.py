@@ -307,6 +307,29 @@ def test_a_look_ahead_knows_what_who_stands_still_holds_in_common() -> None:
     assert assert_all_persistent(system)
 
 
+@pytest.mark.parametrize("by_another", [False, True])
+def test_a_store_to_a_table_changes_what_others_hold_in_common(by_another: bool) -> None:
+    """(1) Who walks it by a root of its own holds what it said, and the third CPU may get that."""
+    tables = {
+        ROOT: (table(PTES), leaf(4), INV, INV),
+        PTES: (leaf(OLD), INV, INV, INV),
+        OTHER: (table(SPARE), leaf(4), INV, INV),
+        SPARE: (leaf(NEW), INV, INV, INV),
+    }
+    joins, stores = ("msr", "ttbr0_el1", Ttbr(OTHER, asid=1, cnp=True)), ("str", PX, INV)
+    joined = REGIME._replace(ttbr0=(Ttbr(OTHER, asid=1, cnp=True),))
+    programs = [(joins,), (stores,)] if by_another else [(joins, stores)]
+    system = machine(
+        *[(thread, *steps) for steps in programs],
+        (thread, ("ldr", X)),
+        tables=tables,
+        regime=(*[REGIME] * len(programs), joined),
+        features=(Features(tlb=1), *[Features()] * by_another, Features(tlb=1)),
+        uniform=True,
+    )
+    assert assert_all_persistent(system)
+
+
 def test_words_may_have_any_name() -> None:
     """(1) Cells are told apart by what they are, whatever they are called."""
     one, two = (("str", FLAG, 1),), (("ldr", FLAG),)

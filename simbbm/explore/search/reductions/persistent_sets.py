@@ -30,9 +30,11 @@ returns to an older control point, or stays; where that is possible, its CPU's m
 alone (the sticky proviso of Kurshan, Levin, Minea, Peled, Yenigün, "Static partial order
    reduction", TACAS'98). `test_who_goes_round_...` (test_reductions.py).
 6. A broadcast TLBI gives every CPU a move. It commutes with the moves of a CPU that holds nothing
-it could invalidate, mark or wait for (`is_quiet`), before and after; with others it does not. So
-TLBIs may complete at once on a CPU that stands still. `test_a_tlbi_may_act_before_an_isb_...`,
-   `test_a_tlbi_does_not_wait_...` (test_reductions.py).
+it could invalidate, mark or wait for (`is_quiet`), before and after (after a store of its own: with
+what that makes of its entries); with others it does not. So TLBIs may complete at once on a CPU
+that stands still. `test_a_tlbi_may_act_before_an_isb_...`, `test_a_tlbi_does_not_wait_...`
+   (test_reductions.py), `test_who_comes_to_hold_something_by_its_own_store`
+   (test_invalidations.py).
 7. A CPU that waits in a DSB for TLBIs of its own gets a move when the others complete them, once
 all that are pending on itself have. `test_who_waits_for_others_to_complete_...`.
 8. Optional moves need not happen: a CPU that may be interrupted is not taken alone.
@@ -186,7 +188,9 @@ class PersistentSets:
     def _new_notes(self, state: State, i: int, row: Row, *, owes: bool) -> Notes:
         own = self.rows.cpus.parts[state[CPUS + i]]
         memory = self.rows.memories.parts[state[MEMORY]]
-        quiet, held = all(map(is_quiet, (own, *map(_after, row.moves)))), is_held(own)
+        # What its own move makes of a table that it walks is in the step, not yet in the move.
+        after = (self.rows.cpus.parts[step[0]] for step in row.steps)
+        quiet, held = all(map(is_quiet, (own, *after))), is_held(own)
         moves = tuple(k for k, m in enumerate(row.moves) if not (held and m.kind in DVM))
         if held and not quiet:
             return Notes(ANYTHING, free=False, moves=moves, enough=moves, quiet=None)
