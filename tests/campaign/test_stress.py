@@ -221,7 +221,7 @@ def test_hash_seeds_change_nothing() -> None:
             check=True,
             text=True,
         ).stdout
-        for seed in ("0", "1", "42", "random")
+        for seed in ("0", "random")
     }
     assert len(outputs) == 1
     assert outputs != {""}

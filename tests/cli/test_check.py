@@ -42,7 +42,7 @@ def test_check_of_good_ones_and_bad_twins(simbbm: Cli) -> None:
 
 @pytest.mark.parametrize(
     "more",
-    [pytest.param((), marks=pytest.mark.quality), ("--max-states", "200", "--runs", "50")],
+    [pytest.param((), marks=pytest.mark.quality), ("--max-states", "200", "--runs", "20")],
 )
 def test_the_number_of_searches_side_by_side_changes_nothing(
     simbbm: Cli, more: tuple[str, ...]
@@ -59,7 +59,7 @@ def test_the_number_of_searches_side_by_side_changes_nothing(
 
     assert ids[:-1] == [row["scenario"] for row in alone[:4]]
     assert 8 == len(alone)
-    assert alone == told("2") == told("3")
+    assert alone == told("3")
 
 
 def test_what_has_too_many_states_is_sampled(simbbm: Cli) -> None:

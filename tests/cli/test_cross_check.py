@@ -16,13 +16,13 @@ SMALL = ("-p", "cpus=2", "-p", "layout=pmd", "--cross-check")
 
 def test_what_it_came_to_is_said(simbbm: Cli) -> None:
     assert "cross-checked: the same answer without reductions, in" in simbbm.ok(
-        "explore", GOOD, *SMALL
+        "explore", "bbm_minimal::good", "--cross-check"
     )
     assert "Cross-checked without reductions: 1, none with another answer; 1 came" in simbbm.ok(
         "check", GOOD, *SMALL
     )
     assert "; 0 came to the same one, 1 to the limits first" in simbbm.ok(
-        "check", GOOD, "-p", "cpus=3", "--cross-check", "--max-states", "2k"
+        "check", GOOD, *SMALL, "--max-states", "700"
     )
     assert simbbm.row("check", GOOD, *SMALL)["coverage"]["cross_check"]["same"]
 

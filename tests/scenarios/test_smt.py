@@ -61,6 +61,10 @@ def test_an_old_block_comes_from_the_boot_cpu() -> None:
     assert "cpu1 may hold two entries for lm.pmd+0 that differ in size" in found.message
 
 
+MINUTE = pytest.mark.quality
+"""Those that take longest: `nox -s quality` asks of them too."""
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_merged_protocol_holds(layout: str) -> None:
     proof = Prover(Model(GOOD, {"cpus": 2, "layout": layout})).prove()
@@ -72,11 +76,13 @@ def test_the_merged_protocol_holds(layout: str) -> None:
 @pytest.mark.parametrize(
     ("name", "params"),
     [
-        ("good", {"cpus": 3, "layout": "pmd"}),
+        pytest.param("good", {"cpus": 3, "layout": "pmd"}, marks=MINUTE),
         ("good", {"cpus": 2, "layout": "contpmd", "flush": "pages"}),
-        ("m16_release_before_flush", {"cpus": 3}),
-        ("m16_among_siblings", {}),
-        ("m17_no_final_tlbi", {"cpus": 3}),
+        pytest.param("m16_release_before_flush", {"cpus": 3}, marks=MINUTE),
+        ("m16_release_before_flush", {"cpus": 2}),
+        pytest.param("m16_among_siblings", {}, marks=MINUTE),
+        pytest.param("m17_no_final_tlbi", {"cpus": 3}, marks=MINUTE),
+        ("m17_no_final_tlbi", {"cpus": 2}),
         ("m19_wrong_stride", {}),
     ],
 )
