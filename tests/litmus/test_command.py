@@ -214,7 +214,7 @@ def test_interrupted_runs_keep_what_they_found(
     told = simbbm.ok("litmus", file, code=130)
 
     assert "allowed reached 1/1" in told
-    assert "interrupted: 1 tests were not finished" in told
+    assert "interrupted: 1 test was not finished" in told
 
 
 def test_a_litmus_test_is_a_scenario(simbbm: Cli, file: Path) -> None:

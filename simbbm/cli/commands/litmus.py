@@ -18,6 +18,7 @@ from simbbm.cli.options import (
     search_jobs_option,
     witness_dir_option,
 )
+from simbbm.host.amounts import amount
 from simbbm.host.terminal import complain, echo, style
 from simbbm.report.rows import (
     ErrorRow,
@@ -172,7 +173,7 @@ def _chosen(lines: list[Line], only: tuple[str, ...]) -> list[Line]:
             from difflib import get_close_matches
 
             close = get_close_matches(name, known, n=1, cutoff=0.4)
-            hint = f"did you mean {close[0]}?" if close else f"{len(known)} tests were read"
+            hint = f"did you mean {close[0]}?" if close else f"{amount(len(known), 'test')} read"
             raise UsageError(f"there is no test {name}", hint)
     return [line for line in lines if not only or line.name in only]
 
@@ -231,10 +232,13 @@ def _all(lines: list[Line], wanted: Wanted, malformed: int, feature: str | None)
         bad = f", malformed {row.malformed}" if row.malformed else ""
         echo(f"{found.text}{bad}")
         how = " as programs" if wanted.programs else ""
-        echo(f"{row.total} tests{how}, {row.states:,} states, {row.seconds:.1f} s")
+        spent = f"{amount(row.states, 'state')}, {row.seconds:.1f} s"
+        echo(f"{amount(row.total, 'test')}{how}, {spent}")
         if interrupted:
             left = len(_runnable(lines)) - len(done) - len(codes)
-            echo(f"interrupted: {left} tests were not finished")
+            echo(
+                f"interrupted: {amount(left, 'test')} {'was' if left == 1 else 'were'} not finished"
+            )
     if interrupted:
         return Exit.INTERRUPTED
     return worst([*codes, *map(_exit_of, done)])
