@@ -192,6 +192,12 @@ def test_report(simbbm: Cli, file: Path) -> None:
     assert [r["feature"] for r in rows if r["type"] == "litmus-summary"] == [None, "ets2"]
 
 
+def test_a_report_and_outcomes_are_two_questions(simbbm: Cli, file: Path) -> None:
+    write(file, mp("a", "allowed"))
+
+    assert "--report is the score" in simbbm.refused("litmus", file, "--report", "--outcomes")
+
+
 def test_a_report_has_no_empty_table(simbbm: Cli, file: Path) -> None:
     write(file, mp("a", "allowed", tags=["R7"]))
 

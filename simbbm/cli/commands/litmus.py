@@ -18,6 +18,7 @@ from simbbm.cli.options import (
     search_jobs_option,
     witness_dir_option,
 )
+from simbbm.core.errors import UsageError
 from simbbm.host.amounts import amount
 from simbbm.host.terminal import complain, echo, style
 from simbbm.report.rows import (
@@ -120,6 +121,8 @@ def command(
     Every execution of each is looked at. A forbidden outcome must never be reached, an allowed one
     must be.
     """
+    if report and outcomes:
+        raise UsageError("--report is the score and no outcomes", "ask for one of them at a time")
     pages = HtmlReport(html, "litmus", log_format=log_format)
     limits = max_states, max_seconds
     wanted = Wanted(window, *limits, outcomes, as_json, witness_dir, pages, jobs=jobs)
@@ -138,7 +141,6 @@ def command(
 
 def _read(files: tuple[str, ...], wanted: Wanted) -> tuple[list[Line], list[Exit]]:
     """Read all files; complain about each that cannot be read, and about each bad line."""
-    from simbbm.core.errors import UsageError
     from simbbm.litmus.notation.reader import read_file
 
     lines: list[Line] = []
@@ -165,8 +167,6 @@ def _complain(message: str, hint: str | None, wanted: Wanted) -> None:
 
 
 def _chosen(lines: list[Line], only: tuple[str, ...]) -> list[Line]:
-    from simbbm.core.errors import UsageError
-
     known = {line.name for line in lines}
     for name in only:
         if name not in known:
