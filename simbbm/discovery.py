@@ -57,9 +57,7 @@ def find(scenario_id: str) -> Scenario:
 def _find(scenario_id: str) -> Scenario:
     source, separator, name = scenario_id.rpartition("::")
     if not separator:
-        raise UsageError(
-            f"{quoted(scenario_id)} names no scenario", "an id is stem::name or file.py::name"
-        )
+        raise _no_name(scenario_id)
     try:
         scenarios = _scenarios(source)
     except _UnknownSource:
@@ -68,6 +66,15 @@ def _find(scenario_id: str) -> Scenario:
     if found is None:
         raise _unknown(scenario_id, [s.id for s in scenarios])
     return found
+
+
+def _no_name(text: str) -> UsageError:
+    """Why a text without `::` is not the id of one scenario. It is not loaded to find out."""
+    said = quoted(text)
+    if text in shipped_stems() or text.endswith((".py", ".jsonl")):
+        hint = f"write {said}::NAME; simbbm list {said} shows which there are"
+        return UsageError(f"{said} holds scenarios, and one of them is wanted", hint)
+    return UsageError(f"{said} names no scenario", "an id is stem::name or file.py::name")
 
 
 def identified(scenario: Scenario | str) -> Scenario:

@@ -30,10 +30,10 @@ MARK = "simbbm"
 SAID = {
     "PROVED": "proved",
     "SAMPLED": "sampled (no proof)",
-    "VIOLATED": "bad twins violated as expected",
-    "STUCK": "bad twins stuck as expected",
+    "VIOLATED": "bad twin{} violated as expected",
+    "STUCK": "bad twin{} stuck as expected",
 }
-"""What the summary calls the verdicts of items that passed."""
+"""What the summary calls the verdicts of items that passed; `{}` is for the s of the plural."""
 WIDTH = 100
 
 
@@ -335,6 +335,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                     found["not as expected" if outcome == "failed" else SAID.get(kind, kind)] += 1
     if found:
         told = ", ".join(
-            f"{found[kind]} {kind}" for kind in (*SAID.values(), "not as expected") if kind in found
+            f"{found[kind]} {kind.format('' if found[kind] == 1 else 's')}"
+            for kind in (*SAID.values(), "not as expected")
+            if kind in found
         )
         terminalreporter.write_line(f"simbbm: {told}")

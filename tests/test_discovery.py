@@ -230,6 +230,14 @@ def test_unknown_id_suggests_the_nearest(wrong: str, nearest: str) -> None:
     assert (f"unknown scenario {wrong}", nearest) == (raised.value.message, raised.value.hint)
 
 
+@pytest.mark.parametrize("whole", ["bbm_minimal", "never_run.py"])
+def test_a_file_is_not_one_scenario(whole: str) -> None:
+    with pytest.raises(UsageError, match=f"^{whole} holds scenarios") as raised:
+        discovery.find(whole)
+
+    assert f"write {whole}::NAME; simbbm list {whole} shows which there are" == raised.value.hint
+
+
 def test_unknown_name_in_a_users_file_suggests_the_nearest(mine: Path) -> None:
     with pytest.raises(UsageError, match=r"did you mean .*mine\.py::no_tlbi\?"):
         discovery.find(f"{mine}::no_tlb")
@@ -278,7 +286,7 @@ def test_a_missing_file_or_folder_is_named() -> None:
     with pytest.raises(UsageError, match="there is no file or folder no/where"):
         discovery.select(["no/where"])
     with pytest.raises(UsageError, match="stem::name"):
-        discovery.find("bbm_minimal")
+        discovery.find("nothing")
 
 
 def test_loading_leaves_no_bytecode_beside_a_users_file(mine: Path) -> None:

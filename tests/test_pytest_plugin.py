@@ -60,7 +60,7 @@ def test_files_that_the_ini_names_are_collected_and_checked(
     result = pytester.runpytest_inprocess("--junitxml=j.xml", "-v")
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
-        ["*mine.py::good PASSED*", "simbbm: 1 proved, 1 bad twins violated as expected"]
+        ["*mine.py::good PASSED*", "simbbm: 1 proved, 1 bad twin violated as expected"]
     )
     told = {
         case.get("name"): case.find("properties/property").get("value")  # type: ignore[union-attr]
@@ -159,7 +159,7 @@ def test_xdist_junit_and_lf_say_the_same(pytester: pytest.Pytester, template: Pa
     result = pytester.runpytest_subprocess("-n2", "--junitxml=j.xml")
     result.assert_outcomes(passed=2, failed=2)
     result.stdout.fnmatch_lines(["*ModuleNotFoundError: No module named 'nosuch'*"])
-    result.stdout.fnmatch_lines(["simbbm: 1 proved, 1 bad twins violated as expected, 1 not as *"])
+    result.stdout.fnmatch_lines(["simbbm: 1 proved, 1 bad twin violated as expected, 1 not as *"])
     cases = [*ET.parse(pytester.path / "j.xml").iter("testcase")]
     assert {"good", "no_tlbi", "unmapped", "broken"} == {case.get("name") for case in cases}
     failed = {case.get("name") for case in cases if case.find("failure") is not None}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from simbbm.host.amounts import amount
 from simbbm.host.terminal import echo
 from simbbm.report.rows import AblationRow
 
@@ -35,7 +36,8 @@ class Columns:
         else:
             _plain([("step", "change", *self.ids), *rows])
         listed = ", ".join(f"{n} {result}" for result, n in sorted(counts.items()))
-        echo(f"\n{counts.total()} changes: {listed}{f'; {why}' if why else ''}.")
+        told = f"{amount(counts.total(), 'change')}: {listed}"
+        echo(f"\n{told}{f'; {why}' if why else ''}.")
 
 
 def _markdown(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

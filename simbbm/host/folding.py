@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 INDENT = 4
 """What continues a line stands so much further in than the line."""
-_COMMAND = re.compile(r"\s*(?:[\w ]+: +)?simbbm( \S+)+")
+_COMMAND = re.compile(r"\s*(?:[\w, ]+: +)?simbbm( \S+)+")
 _BLOCK = re.compile(r"#|\||[*-] |\d+\. |\s*$|\s{4}")
 """How a line of Markdown begins that does not continue the one before."""
 

@@ -65,6 +65,8 @@ def _table(
     for test in tests:
         for group in groups_of(test):
             groups.setdefault(group, []).append(test)
+    if not groups:
+        return
     order = [*RULES, OTHER] if head == "rule" else sorted(groups)
     yield ""
     yield f"| {head} | forbidden never reached | allowed reached |" + (

@@ -12,6 +12,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from simbbm.core.trace import TraceEvent
+from simbbm.host.amounts import amount
 from simbbm.report.explanation import sentences
 from simbbm.report.folding import is_shown, stretches
 from simbbm.report.forms import Request
@@ -81,7 +82,7 @@ def _end(
     story: Story, explained: Callable[[], Explanation | None], width: int, *, everything: bool
 ) -> Iterator[Line]:
     witness = story.witness
-    steps = f"{len(story.events)} steps"
+    steps = amount(len(story.events), "step")
     if witness.loop is not None:
         yield from _wrapped(f"and so on, for ever, from step {witness.loop}", width, " " * MARGIN)
         steps += f", the last {len(story.events) - witness.loop} of them over and over"

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simbbm.core.trace import HARDWARE, TraceEvent
+from simbbm.host.amounts import amount
 from simbbm.report.folding import told_shortly
 from simbbm.report.forms import Request
 from simbbm.report.told.story import Story
@@ -80,7 +81,7 @@ def _step(event: TraceEvent) -> str:
 def _end(story: Story) -> Iterator[str]:
     witness = story.witness
     property_ = f" {witness.property}" if witness.property else ""
-    yield f"{witness.verdict}{property_} after {len(story.events)} steps"
+    yield f"{witness.verdict}{property_} after {amount(len(story.events), 'step')}"
     if witness.property:
         yield from story.message.split("; ")
         yield from story.because

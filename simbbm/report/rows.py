@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from simbbm.host.amounts import amount
+
 SCHEMA = "simbbm/1"
 PAIR = " + "
 """Between the two steps of a pair, in rows of `ablate`."""
@@ -116,12 +118,14 @@ class VerdictRow(Row, tag="verdict", tag_field="type", frozen=True, kw_only=True
         """How much was looked at, of whatever there is, or the length of the counterexample."""
         if self.mode == "prove" and self.length is None:
             left = f"; not proved: {', '.join(self.not_proved)}" if self.not_proved else ""
-            return f"{self.views or 0:,} views{left}"
+            return f"{amount(self.views or 0, 'view')}{left}"
         if self.length is not None:
-            return f"{self.length:,} steps{'' if self.certified else ' or less'}"
+            return f"{amount(self.length, 'step')}{'' if self.certified else ' or less'}"
         if self.states is None and self.runs is None:
             return "nothing"
-        return f"{self.states:,} states" if self.mode == "explore" else f"{self.runs:,} runs"
+        if self.mode == "explore":
+            return amount(self.states or 0, "state")
+        return amount(self.runs or 0, "run")
 
 
 class CertificateRow(Row, tag="certificate", tag_field="type", frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from simbbm.check.verdict import Verdict
 from simbbm.explore.counterexample.confirm import FAILURES
 from simbbm.explore.runs.play import Run
 from simbbm.explore.witness.kept import Kept
+from simbbm.host.amounts import amount
 from simbbm.model import Model
 from simbbm.report.rows import VerdictRow
 
@@ -85,7 +86,8 @@ def search_text(params: Mapping[str, Any], proof: Proof) -> str:
     """How the answer was found: states visited, how they were stored, reductions."""
     reduced = " and ".join(proof.reductions)
     lines = [
-        f"{proof.states:,} states, {proof.transitions:,} transitions, {proof.seconds:.1f} s; "
+        f"{amount(proof.states, 'state')}, {amount(proof.transitions, 'transition')}, "
+        f"{proof.seconds:.1f} s; "
         "an exact store; " + (f"reduced by {reduced}" if reduced else "no reductions")
     ]
     if proof.run is not None:
@@ -94,7 +96,7 @@ def search_text(params: Mapping[str, Any], proof: Proof) -> str:
     if proof.also:
         lines.append("also met: " + ", ".join(f"{verdict}:{name}" for verdict, name in proof.also))
     if proof.verdict is Verdict.PROVED:
-        lines += [f"{count:,} states: {name}" for name, count in proof.landmarks.items()]
+        lines += [f"{amount(count, 'state')}: {name}" for name, count in proof.landmarks.items()]
         lines.append(f"{proof.labels} steps of the programs were reached{_missed(proof)}")
         lines += _ends(params, proof)
     return "\n  ".join(lines)
@@ -102,12 +104,12 @@ def search_text(params: Mapping[str, Any], proof: Proof) -> str:
 
 def _length(run: tuple[int, ...], loop: int | None, *, certified: bool) -> str:
     if loop is None:
-        return f"{len(run)} steps, " + (
+        return f"{amount(len(run), 'step')}, " + (
             "no shorter one exists" if certified else "a shorter one may exist"
         )
     shortest = "no shorter way leads into one" if certified else "a shorter way may exist"
     around = len(run) - loop
-    return f"{loop} steps, then a round of {around} that may go on for ever; {shortest}"
+    return f"{amount(loop, 'step')}, then a round of {around} that may go on for ever; {shortest}"
 
 
 def _ends(params: Mapping[str, Any], proof: Proof) -> Iterator[str]:

@@ -124,7 +124,7 @@ BAD = {
     "text": (b"hello\n" * 100, "not an arm64 kernel"),
     "x86": (bytes(0x202) + b"HdrS" + bytes(100), "an x86 kernel, not an arm64 kernel"),
     "riscv": (bytes(56) + b"RSC\x05" + bytes(100), "a RISC-V kernel"),
-    "x86 elf": (b"\x7fELF\x02\x01" + bytes(12) + b"\x3e" + bytes(99), "an x86 kernel, not"),
+    "x86 elf": (b"\x7fELF\x02\x01" + bytes(12) + b"\x3e" + bytes(99), "an ELF file for x86, not"),
     "elf 32": (b"\x7fELF\x01\x01" + bytes(99), "not 64-bit"),
     "elf short": (b"\x7fELF\x02\x01", "a truncated ELF file"),
     "elf mips": (b"\x7fELF\x02\x01" + bytes(12) + b"\x08" + bytes(99), "for machine 8"),

@@ -43,6 +43,17 @@ def test_an_unknown_page_names_the_nearest(simbbm: Cli) -> None:
     assert "nearest: trust" in result.stderr
 
 
+def test_what_is_near_to_no_page_is_told_all_of_them(simbbm: Cli) -> None:
+    told = simbbm.refused("guide", "zzz")
+
+    assert "pages are first, " in told
+    assert "nearest" not in told
+
+
+def test_a_page_is_found_in_capitals(simbbm: Cli) -> None:
+    assert pages()["ci"] in simbbm.ok("guide", "CI")
+
+
 # On a terminal.
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from errno import ENOSPC
+from os import strerror
 from pathlib import Path
 from textwrap import dedent
 
@@ -124,6 +126,42 @@ def test_a_certificate_of_all_states(simbbm: Cli, file: Path, tmp_path: Path) ->
     assert "one certificate is for one scenario" in both.stderr
 
 
+ASKED = (("prove",), ("explore", "-p", "cpus=2"))
+
+
+@pytest.mark.parametrize("command", ASKED)
+def test_a_certificate_that_cannot_be_written_costs_no_answer(
+    simbbm: Cli, file: Path, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(ENOSPC, strerror(ENOSPC))
+
+    monkeypatch.setattr("simbbm.cli.certificates.writing.write", full)
+    said = simbbm(*command, f"{file}::good", "--certificate", "it")
+
+    assert said.exit_code == 2
+    assert "PROVED (as expected)" in said.stdout
+    assert "check it with" not in said.stdout
+    assert "cannot write it: No space left on device" in said.stderr
+
+
+@pytest.mark.parametrize("command", ASKED)
+def test_a_certificate_without_a_folder_is_refused_before_anything_is_proved(
+    simbbm: Cli, file: Path, command: tuple[str, ...]
+) -> None:
+    said = simbbm(*command, f"{file}::good", "--certificate", "nosuch/it")
+
+    assert said.exit_code == 2
+    assert said.stdout == ""
+    assert "cannot write nosuch/it: No such file or directory" in said.stderr
+
+
+def test_a_limit_is_named_as_it_was_given(simbbm: Cli, file: Path) -> None:
+    told = simbbm.ok("prove", f"{file}::good", "--max-seconds", "0.001s", code=3)
+
+    assert "--max-seconds 0.001 reached" in told
+
+
 def test_the_row_says_all(simbbm: Cli, file: Path) -> None:
     row = json.loads(simbbm("prove", f"{file}::good", "--json").stdout)
 
@@ -194,8 +232,9 @@ def test_a_bad_twin_is_shown_on_the_smallest_machine(simbbm: Cli, file: Path) ->
     assert Path(row["witness"]).exists()
 
 
-def test_a_number_of_cpus_is_a_mistake(simbbm: Cli, file: Path) -> None:
-    said = simbbm("prove", f"{file}::good", "-p", "cpus=4")
+@pytest.mark.parametrize("command", [("prove",), ("check", "--every-n")])
+def test_a_number_of_cpus_is_a_mistake(simbbm: Cli, file: Path, command: tuple[str, ...]) -> None:
+    said = simbbm(*command, f"{file}::good", "-p", "cpus=4")
 
     assert said.exit_code == 2
     assert "every number" in said.stderr

@@ -51,7 +51,13 @@ GOOD = "linear_map_split::good"
         ("new mine.txt", "mine.txt does not end in .py (write simbbm new mine.py)"),
         ("new no/mine.py", "cannot write no/mine.py: No such file or directory"),
         ("list no/where", "there is no file or folder no/where"),
-        ("replay no.json", "no.json: cannot be read: No such file or directory"),
+        (
+            "replay no.json",
+            (
+                "no.json: cannot be read: No such file or directory "
+                "(simbbm witness lists what is kept)"
+            ),
+        ),
         ("replay sb1aaaaaaa", "damaged token: its checksum is wrong (was all of it copied?)"),
         ("show no.json --as svg", "Invalid value for '--as': 'svg' is not one of"),
         ("list --log-format xml", "Invalid value for '--log-format': 'xml' is not one of"),

@@ -107,6 +107,12 @@ def test_a_command_that_is_broken_is_still_one() -> None:
     assert "\\" not in folded(table, 40)
 
 
+def test_a_command_behind_a_sentence_is_still_one() -> None:
+    broken = folded("or, on any machine, as a page: simbbm show sb3nvxydwaomxzbq --as html", 30)
+
+    assert 2 == broken.count(" \\\n")
+
+
 def test_json_is_left_whole() -> None:
     assert [] == list(breaks('{"schema": "simbbm/1", "type": "verdict"}', 20))
 

@@ -192,6 +192,18 @@ def test_report(simbbm: Cli, file: Path) -> None:
     assert [r["feature"] for r in rows if r["type"] == "litmus-summary"] == [None, "ets2"]
 
 
+def test_a_report_and_outcomes_are_two_questions(simbbm: Cli, file: Path) -> None:
+    write(file, mp("a", "allowed"))
+
+    assert "--report is the score" in simbbm.refused("litmus", file, "--report", "--outcomes")
+
+
+def test_a_report_has_no_empty_table(simbbm: Cli, file: Path) -> None:
+    write(file, mp("a", "allowed", tags=["R7"]))
+
+    assert "| tag |" not in simbbm.ok("litmus", file, "--report")
+
+
 def test_only(simbbm: Cli, file: Path) -> None:
     write(file, mp("first", "allowed"), mp("second", "allowed"))
 
@@ -214,7 +226,7 @@ def test_interrupted_runs_keep_what_they_found(
     told = simbbm.ok("litmus", file, code=130)
 
     assert "allowed reached 1/1" in told
-    assert "interrupted: 1 tests were not finished" in told
+    assert "interrupted: 1 test was not finished" in told
 
 
 def test_a_litmus_test_is_a_scenario(simbbm: Cli, file: Path) -> None:

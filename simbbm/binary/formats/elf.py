@@ -11,7 +11,7 @@ from typing import NamedTuple
 from simbbm.core.errors import UsageError
 
 EM_AARCH64 = 183
-EM_NAMES = {3: "an x86", 62: "an x86", 40: "a 32-bit Arm", 243: "a RISC-V", 21: "a PowerPC"}
+EM_NAMES = {3: "x86", 62: "x86", 40: "32-bit Arm", 243: "RISC-V", 21: "PowerPC"}
 PT_LOAD = 1
 SHT_SYMTAB = 2
 STT_OBJECT_OR_FUNC = (0, 1, 2)
@@ -61,8 +61,8 @@ class Elf:
             raise UsageError("not an arm64 kernel: an ELF file that is not 64-bit little-endian")
         machine = unpack_from("<H", data, 18)[0]
         if machine != EM_AARCH64:
-            told = EM_NAMES.get(machine, f"an ELF file for machine {machine},")
-            raise UsageError(f"{told} kernel, not an arm64 one" if machine in EM_NAMES else told)
+            told = EM_NAMES.get(machine, f"machine {machine}")
+            raise UsageError(f"an ELF file for {told}, not an arm64 kernel")
         self._data = data
         self.segments = self._segments()
         self.sections = self._sections()

@@ -11,6 +11,7 @@ from msgspec import to_builtins
 from simbbm.check.verdict import Verdict
 from simbbm.explore.witness.kept import Kept, keep
 from simbbm.explore.witness.recording import witness_of
+from simbbm.host.amounts import amount
 from simbbm.model import Model
 from simbbm.report.rows import VerdictRow
 from simbbm.report.verdict_rows import basis
@@ -113,7 +114,7 @@ def _how(result: StressResult, wanted: Sampling) -> str:
         rate = f"{failed:,} of {result.runs:,} runs failed, the first is " if failed > 1 else ""
         met = "" if result.surprises is None else f" ({_surprises(result.surprises)})"
         return f"{rate}run {result.first_failure:,}{met}; {seen}"
-    return f"{result.runs:,} runs, none failed; {seen}"
+    return f"{amount(result.runs, 'run')}, none failed; {seen}"
 
 
 def _surprises(count: int) -> str:

@@ -29,6 +29,7 @@ from simbbm.cli.options import (
 from simbbm.cli.verdicts import show_command, shown, warn_of_unwritten
 from simbbm.core.errors import UsageError
 from simbbm.explore.counterexample.ablate import Ablator
+from simbbm.host.amounts import amount
 from simbbm.host.terminal import complain, echo, style
 from simbbm.model import Model
 from simbbm.report.rows import PAIR, AblationRow, encode
@@ -250,7 +251,7 @@ class Page:
         if self.as_json:
             return
         listed = ", ".join(f"{n} {result}" for result, n in sorted(counts.items()))
-        told = f"{counts.total()} changes: {listed}"
+        told = f"{amount(counts.total(), 'change')}: {listed}"
         echo(f"\n{told}{f'; {why}' if why else ''}.")
         if counts["redundant"] and not self.markdown:
             echo(

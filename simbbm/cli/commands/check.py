@@ -180,8 +180,9 @@ def _for_all(
     as_json: bool,
 ) -> Exit:
     """Prove each for every number of CPUs."""
-    from simbbm.cli.commands.prove import Shown, prove_each
+    from simbbm.cli.commands.prove import Shown, prove_each, refuse_a_number
 
+    refuse_a_number(given, "check --every-n")
     try:
         return prove_each(scenarios, given, limits, Shown(witness_dir, log_format, as_json, report))
     except KeyboardInterrupt:

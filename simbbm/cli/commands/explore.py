@@ -12,6 +12,7 @@ import msgspec
 from simbbm import discovery
 from simbbm.campaign.answers.searches import Bounds, Wanted, searches
 from simbbm.check.verdict import Verdict
+from simbbm.cli.certificates import refuse_certificate, written
 from simbbm.cli.editing import edit_options
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.logs import SearchView
@@ -85,8 +86,7 @@ def command(
 
         shown = Shown(witness_dir, log_format, as_json)
         return prove_each(scenarios, given, limits, shown, certificate=certificate)
-    if certificate and len(scenarios) > 1:
-        raise UsageError("one certificate is for one scenario", "name one")
+    refuse_certificate(certificate, len(scenarios))
     every_params = [s.parameters_from(dict(given)) for s in scenarios]
     bounds = Bounds(
         limits,
@@ -97,6 +97,7 @@ def command(
         cross_check=cross_check,
     )
     codes: list[Exit] = []
+    unwritten: UsageError | None = None
     every = [Wanted(s.id, p, bounds) for s, p in zip(scenarios, every_params, strict=True)]
     searched = searches(every, jobs, SearchView(log_format))
     for found in searched:
@@ -105,19 +106,23 @@ def command(
         warn_of_unwritten(found.kept)
         row, how = found.row, found.how
         if certificate and row.verdict == Verdict.PROVED:
-            written = _certified(scenarios[0], every_params[0], certificate)
-            row = msgspec.structs.replace(row, certificate=str(written))
-            how = f"{how}\n  certificate: {written}; check it with simbbm verify"
+            file, unwritten = _certified(scenarios[0], every_params[0], certificate)
+            row = msgspec.structs.replace(row, certificate=file)
+            if file:
+                how = f"{how}\n  certificate: {file}; check it with simbbm verify"
         say(row, found.kept, how, as_json=as_json)
         codes.append(exit_of_answer(found))
         if found.interrupted:
             searched.stop()
+    if unwritten:
+        raise unwritten
     return worst(codes)
 
 
-def _certified(scenario: Scenario, params: Mapping[str, Any], path: Path) -> Path:
-    """Write all states; returns where."""
-    from simbbm.cli.certificates import written
+def _certified(
+    scenario: Scenario, params: Mapping[str, Any], path: Path
+) -> tuple[str | None, UsageError | None]:
+    """Write all states; returns where they are, or why they are not."""
     from simbbm.explore.certificate.enumeration import certificate_of_states
 
     return written(certificate_of_states(Model(scenario, params)), path)

@@ -64,8 +64,9 @@ def command(topic: str | None) -> None:
             title = text.partition("\n")[0].removeprefix("# ")
             echo(f"  {name:<{longest}}  {title}")
         return
+    topic = topic.lower()
     if topic not in known:
-        close = nearest(topic, known, cutoff=0.0)
+        close = nearest(topic, known)
         hint = f"pages are {', '.join(known)}" + (f"; nearest: {close}" if close else "")
         raise UsageError(f"no page {topic}", hint)
     text, columns = known[topic], width()

@@ -18,6 +18,8 @@ from simbbm.cli.options import (
     search_jobs_option,
     witness_dir_option,
 )
+from simbbm.core.errors import UsageError
+from simbbm.host.amounts import amount
 from simbbm.host.terminal import complain, echo, style
 from simbbm.report.rows import (
     ErrorRow,
@@ -119,6 +121,8 @@ def command(
     Every execution of each is looked at. A forbidden outcome must never be reached, an allowed one
     must be.
     """
+    if report and outcomes:
+        raise UsageError("--report is the score and no outcomes", "ask for one of them at a time")
     pages = HtmlReport(html, "litmus", log_format=log_format)
     limits = max_states, max_seconds
     wanted = Wanted(window, *limits, outcomes, as_json, witness_dir, pages, jobs=jobs)
@@ -137,7 +141,6 @@ def command(
 
 def _read(files: tuple[str, ...], wanted: Wanted) -> tuple[list[Line], list[Exit]]:
     """Read all files; complain about each that cannot be read, and about each bad line."""
-    from simbbm.core.errors import UsageError
     from simbbm.litmus.notation.reader import read_file
 
     lines: list[Line] = []
@@ -164,15 +167,13 @@ def _complain(message: str, hint: str | None, wanted: Wanted) -> None:
 
 
 def _chosen(lines: list[Line], only: tuple[str, ...]) -> list[Line]:
-    from simbbm.core.errors import UsageError
-
     known = {line.name for line in lines}
     for name in only:
         if name not in known:
             from difflib import get_close_matches
 
             close = get_close_matches(name, known, n=1, cutoff=0.4)
-            hint = f"did you mean {close[0]}?" if close else f"{len(known)} tests were read"
+            hint = f"did you mean {close[0]}?" if close else f"{amount(len(known), 'test')} read"
             raise UsageError(f"there is no test {name}", hint)
     return [line for line in lines if not only or line.name in only]
 
@@ -231,10 +232,13 @@ def _all(lines: list[Line], wanted: Wanted, malformed: int, feature: str | None)
         bad = f", malformed {row.malformed}" if row.malformed else ""
         echo(f"{found.text}{bad}")
         how = " as programs" if wanted.programs else ""
-        echo(f"{row.total} tests{how}, {row.states:,} states, {row.seconds:.1f} s")
+        spent = f"{amount(row.states, 'state')}, {row.seconds:.1f} s"
+        echo(f"{amount(row.total, 'test')}{how}, {spent}")
         if interrupted:
             left = len(_runnable(lines)) - len(done) - len(codes)
-            echo(f"interrupted: {left} tests were not finished")
+            echo(
+                f"interrupted: {amount(left, 'test')} {'was' if left == 1 else 'were'} not finished"
+            )
     if interrupted:
         return Exit.INTERRUPTED
     return worst([*codes, *map(_exit_of, done)])

@@ -14,7 +14,7 @@ import simbbm
 from simbbm import discovery
 from simbbm.campaign.answers.searches import Tell
 from simbbm.check.verdict import Verdict
-from simbbm.cli.certificates import written
+from simbbm.cli.certificates import refuse_certificate, written
 from simbbm.cli.editing import edit_options
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.html_report import HtmlReport
@@ -80,13 +80,18 @@ def command(
     number that has it. POSSIBLE says that a proof fails, and no machine was found that does: it is
     no answer. What a proof cannot be about is refused, with what to change.
     """
-    if any(name == "cpus" for name, _ in given):
-        raise UsageError("prove is for every number of CPUs", "leave out -p cpus")
+    refuse_a_number(given, "prove")
     limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
     scenarios = discovery.select(ids)
     return prove_each(
         scenarios, given, limits, Shown(witness_dir, log_format, as_json), k, certificate
     )
+
+
+def refuse_a_number(given: tuple[tuple[str, str], ...], command: str) -> None:
+    """UsageError if a number of CPUs is asked for, where the answer is about all of them."""
+    if any(name == "cpus" for name, _ in given):
+        raise UsageError(f"{command} is for every number of CPUs", "leave out -p cpus")
 
 
 class Shown(NamedTuple):
@@ -107,10 +112,10 @@ def prove_each(
     certificate: Path | None = None,
 ) -> Exit:
     """Prove scenarios one after another, and say what came of it."""
-    if certificate and len(scenarios) > 1:
-        raise UsageError("one certificate is for one scenario", "name one")
+    refuse_certificate(certificate, len(scenarios))
     params = {name: value for name, value in given if name != "cpus"}
-    codes = []
+    codes: list[Exit] = []
+    unwritten: UsageError | None = None
     for scenario in scenarios:
         every = scenario.parameters_from(params)
         with SearchView(shown.log_format).searching(scenario.id) as tell:
@@ -119,12 +124,14 @@ def prove_each(
         kept = _kept(scenario, every, answer, shown.witness_dir)
         row = _row(scenario, every, answer, kept)
         if certificate and row.verdict == Verdict.PROVED:
-            file = _written(scenario, every, answer, certificate)
-            row = msgspec.structs.replace(row, certificate=str(file))
+            file, unwritten = _written(scenario, every, answer, certificate)
+            row = msgspec.structs.replace(row, certificate=file)
         say(row, kept, _how(row, answer), as_json=shown.as_json)
         codes.append(Exit.INCONCLUSIVE if row.not_proved else exit_of(row))
         if shown.report:
             shown.report.add(row, kept, passed=codes[-1])
+    if unwritten:
+        raise unwritten
     return worst(codes)
 
 
@@ -133,8 +140,10 @@ def _how_far(tell: Tell, configurations: int) -> None:
     tell(lambda: f"{configurations:,} configurations of views")
 
 
-def _written(scenario: Scenario, params: Mapping[str, Any], answer: EveryN, path: Path) -> Path:
-    """Write the certificate; returns where it is."""
+def _written(
+    scenario: Scenario, params: Mapping[str, Any], answer: EveryN, path: Path
+) -> tuple[str | None, UsageError | None]:
+    """Write the certificate; returns where it is, or why it is not."""
     assert answer.closed is not None
     return written(certificate_of(answer.closed, scenario.id, params, answer.levels), path)
 

@@ -133,7 +133,7 @@ class ProverForAll:
             model = Model(self.scenario, {**self.params, "cpus": cpus})
         except UsageError as error:
             return self._inconclusive(f"with cpus={cpus}: {error}")
-        limits = Limits(states=states, seconds=self._seconds_left(), memory=self.limits.memory)
+        limits = msgspec.structs.replace(self.limits.left(self.began), states=states)
         proof = Prover(model, limits).prove()
         if proof.verdict is not Verdict.PROVED:
             failed = None if proof.verdict is Verdict.INCONCLUSIVE else proof
@@ -143,10 +143,6 @@ class ProverForAll:
             )
         self.few.append(proof)
         return None
-
-    def _seconds_left(self) -> float | None:
-        seconds = self.limits.seconds
-        return None if seconds is None else max(0.0, seconds - (monotonic() - self.began))
 
     def _closed(self, model: Model) -> Views:
         """All views, with whatever programs compare counters with."""
@@ -169,9 +165,8 @@ class ProverForAll:
         if glued % FEW:
             return None
         self.tell(glued)
-        left = self._seconds_left()
-        if left is not None and left <= 0:
-            return f"--max-seconds {self.limits.seconds:g} reached"
+        if self.limits.left(self.began).seconds == 0:
+            return self.limits.out_of_time()
         if self.limits.memory is not None and memory_used() > self.limits.memory:
             return "--max-memory reached"
         return None

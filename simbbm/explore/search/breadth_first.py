@@ -45,6 +45,19 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None = None
     memory: int | None = None
     """Bytes that the process may use."""
+    asked: float | None = None
+    """The seconds that were asked for, if `seconds` is what several searches have left of them."""
+
+    def left(self, began: float) -> Limits:
+        """The limits of a search that begins now, where the whole has begun then."""
+        if self.seconds is None:
+            return self
+        left = max(0.0, self.seconds - (monotonic() - began))
+        return msgspec.structs.replace(self, seconds=left, asked=self.asked or self.seconds)
+
+    def out_of_time(self) -> str:
+        """What is said when the time is up: the number that was given."""
+        return f"--max-seconds {self.asked or self.seconds:g} reached"
 
 
 NO_LIMITS = Limits()
@@ -313,7 +326,7 @@ class Search:
         if self.limits.states is not None and len(self._met) >= self.limits.states:
             return f"--max-states {self.limits.states:,} reached"
         if self.limits.seconds is not None and seconds >= self.limits.seconds:
-            return f"--max-seconds {self.limits.seconds:g} reached"
+            return self.limits.out_of_time()
         if self.limits.memory is not None and memory_used() >= self.limits.memory:
             return f"--max-memory {self.limits.memory / 2**30:.3g} GiB reached"
         return None

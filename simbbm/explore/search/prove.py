@@ -164,10 +164,7 @@ class Prover:
         return failure is not None and (self.wanted is None or failure.kind in self.wanted)
 
     def _attempt(self, *, ample: bool, states: int | None, model: Model | None = None) -> Attempt:
-        seconds = self.limits.seconds
-        if seconds is not None:
-            seconds = max(0.0, seconds - (monotonic() - self.began))
-        limits = Limits(states=states, seconds=seconds, memory=self.limits.memory)
+        limits = msgspec.structs.replace(self.limits.left(self.began), states=states)
         return Attempt(
             model or self.model,
             limits,

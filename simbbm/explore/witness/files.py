@@ -22,7 +22,7 @@ from simbbm.host.writing import reason, write
 
 _NAME_CHARACTERS = 12
 _FAMILY, _, _VERSION = SCHEMA.partition("/")
-_HINT = "a witness is written by run or stress"
+_HINT = "check, explore, run and stress write witnesses"
 
 
 def save(witness: Witness, directory: Path) -> Path:
@@ -133,4 +133,7 @@ def read(text: str) -> Witness:
         if wrong := mistake(witness):
             raise UsageError(f"not a token of a witness: {wrong}")
         return witness
-    return load(path)
+    try:
+        return load(path)
+    except UsageError as error:
+        raise UsageError(error.message, error.hint or "simbbm witness lists what is kept") from None

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from simbbm.host.amounts import amount
 from simbbm.report.html.document import document, shown
 from simbbm.report.html.parts import ABLATE, CHECK, KILLS, LITMUS, PROVE, STRESS, Part, Report
 from simbbm.report.html.sections import (
@@ -124,10 +125,10 @@ def _counted(part: Part) -> Iterator[str]:
         if left := verdicts.count(None):
             yield f"{left} without an answer"
     if results := Counter(row.result for row in rows if isinstance(row, AblationRow)):
-        yield f"{results.total()} changes"
+        yield amount(results.total(), "change")
         yield from (f"{number} {result}" for result, number in sorted(results.items()))
     if twins := {row.scenario for row in rows if isinstance(row, KillRow)}:
-        yield f"{len(twins)} bad twin{'s' * (len(twins) > 1)}"
+        yield amount(len(twins), "bad twin")
     for row in rows:
         if isinstance(row, SummaryRow):
             good, scored = row.forbidden_ok + row.allowed_ok, row.forbidden + row.allowed

@@ -18,6 +18,7 @@ from simbbm.arm64.state import Machine
 from simbbm.core.system import STEP
 from simbbm.core.trace import HARDWARE
 from simbbm.explore.counterexample.explanation import Explanation
+from simbbm.host.amounts import amount
 from simbbm.report.explanation import sentences
 from simbbm.report.folding import SHOWN_WHOLE
 from simbbm.report.forms import Request
@@ -155,7 +156,7 @@ def rendered(
     """The page with that data."""
     witness = story.witness
     curve = explained.curve if explained else None
-    steps = f"{len(story.events)} steps"
+    steps = amount(len(story.events), "step")
     if witness.loop is not None:
         steps += f", the last {len(story.events) - witness.loop} of them over and over"
     return document(

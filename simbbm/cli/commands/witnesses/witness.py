@@ -18,6 +18,7 @@ from simbbm.cli.options import (
 from simbbm.cli.verdicts import allowing, shown
 from simbbm.core.errors import ReplayDivergence, SimbbmError, UsageError
 from simbbm.explore.witness.index import Entry, chosen, entries, remove
+from simbbm.host.amounts import amount
 from simbbm.host.reading import is_folder
 from simbbm.host.terminal import complain, echo, style
 from simbbm.report.rows import WitnessRow, encode
@@ -179,20 +180,16 @@ class Page:
         if not self.total:
             echo(NONE.format(folder))
             return
-        told = [f"{_counted(self.listed, 'witness')} in {folder}"]
+        told = [f"{amount(self.listed, 'witness')} in {folder}"]
         told += [f"{self.removed} removed"] * bool(self.removed)
-        told += [f"{_counted(self.failed, 'other file')} left alone"] * bool(self.failed)
+        told += [f"{amount(self.failed, 'other file')} left alone"] * bool(self.failed)
         echo(f"\n{', '.join(told)}.")
         if self.last and self.last.witness:
             scenario = self.last.witness.scenario
             echo(f"show with: simbbm show {shown(self.last.path.absolute())}{allowing(scenario)}")
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "es" if what.endswith("s") else "s")
-
-
 def _ago(seconds: int) -> str:
     """An age in its largest unit."""
     size, unit = next((u for u in UNITS if seconds >= u[0]), UNITS[-1])
-    return f"{_counted(seconds // size, unit)} ago"
+    return f"{amount(seconds // size, unit)} ago"
