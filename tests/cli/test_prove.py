@@ -245,3 +245,12 @@ def test_a_certificate_that_is_none_is_a_mistake(simbbm: Cli, file: Path) -> Non
 
     assert said.exit_code == 2
     assert "no certificate" in said.stderr
+
+
+@pytest.mark.parametrize(
+    "option", [("--runs", "100"), ("--seed", "1"), ("-j", "2"), ("--cross-check",)]
+)
+def test_what_every_n_would_ignore_is_refused(simbbm: Cli, option: tuple[str, ...]) -> None:
+    told = simbbm.refused("check", "bbm_minimal::good", "--every-n", *option)
+
+    assert told.startswith("check --every-n takes no --")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
+from click.core import ParameterSource
 
 from simbbm import discovery
 from simbbm.campaign.answers.sampling import Sampled, Sampling, sample
@@ -55,6 +56,11 @@ MAIN = "linear_map_split::good"
 RUNS = 10_000
 MAX_STATES = 100_000
 MAX_SECONDS = 60.0
+NOT_FOR_EVERY_N = {
+    *("runs", "time", "seed", "strategy", "max_steps"),
+    *("jobs", "cross_check", "kill_table", "trials"),
+}
+"""Parameters of the command that `--every-n` would ignore."""
 SAMPLE_IS_NO_PROOF = (
     "SAMPLED: so many schedules were tried and none failed. That is evidence, not a proof."
 )
@@ -183,10 +189,24 @@ def _for_all(
     from simbbm.cli.commands.prove import Shown, prove_each, refuse_a_number
 
     refuse_a_number(given, "check --every-n")
+    _refuse_what_would_be_ignored()
     try:
         return prove_each(scenarios, given, limits, Shown(witness_dir, log_format, as_json, report))
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
+
+
+def _refuse_what_would_be_ignored() -> None:
+    """Raise UsageError for an option that --every-n has no use for."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        name = option.name or ""
+        asked = context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if name in NOT_FOR_EVERY_N and asked:
+            raise UsageError(
+                f"check --every-n takes no {option.opts[-1]}",
+                "it samples nothing, and proves one scenario after the other; leave it out",
+            )
 
 
 def _held(
