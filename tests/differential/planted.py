@@ -98,7 +98,7 @@ def goes_by_spelling(patch: pytest.MonkeyPatch) -> None:
             name = self.system.shared.name(number) if kind == Kind.WORD else ""
             own = name[:3] in ("cpu", "dvm") and name[3:].isdecimal()
             if not own and not is_own((kind, number)):
-                found |= self._bits.setdefault((kind, number), 1 << len(self._bits))
+                found |= 1 << self._places.setdefault((kind, number), len(self._places))
         return found
 
     patch.setattr(PersistentSets, "_mask", mask)

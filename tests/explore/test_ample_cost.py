@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
 from importlib import import_module
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from simbbm.arm64.descriptor import leaf
-from simbbm.arm64.footprints import cpu_footprint
+from simbbm.arm64.footprints import Kind, cpu_footprint
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
 from simbbm.check.verdict import Verdict
@@ -60,6 +61,23 @@ def test_nothing_is_looked_at_where_the_next_steps_tell(monkeypatch: pytest.Monk
         ample = ample_of(system)
         monkeypatch.setattr(ample.standing, "future", none_is_looked_at)
         assert taken(ample, system.initial()) == expected
+
+
+def test_a_mask_has_the_bits_of_its_cells_and_they_are_kept_in_little_memory() -> None:
+    """Cells that only their own CPU touches have none. A mask is as long as its highest bit."""
+    ample = ample_of(little((NOP,), uniform=True))
+    words = [(Kind.WORD, address) for address in range(20_000)]
+    first = ample._mask(frozenset(words[:2]))
+    tracemalloc.start()
+    whole = ample._mask(frozenset(words))
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert ample._mask(frozenset([(Kind.CPU, 0)])) == 0
+    assert first.bit_count() == 2
+    assert whole == (1 << len(words)) - 1
+    assert ample._mask(frozenset(words[:1])) | ample._mask(frozenset(words[1:2])) == first
+    assert kept < 5_000_000
 
 
 def search(system: Arm64, ample: PersistentSets) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from simbbm.check.verdict import Verdict
@@ -35,3 +38,14 @@ def test_good_is_proved(params: dict[str, object]) -> None:
     print(f"{params}: {proof.states:,} states, {proof.seconds:.1f} s, {landmarks:,} half split")  # noqa: T201
     assert Verdict.PROVED is proof.verdict
     assert landmarks > 0 or params["layout"] == "pages"
+
+
+@pytest.mark.timeout(1200)
+def test_a_block_of_512_tables_of_pages_is_proved_in_two_gib() -> None:
+    """In a process of its own, whose memory is the search's."""
+    size = ["-p", "cpus=2", "-p", "layout=pud", "-p", "geometry=4k"]
+    asked = ["explore", "linear_map_split::good", *size, "--max-memory", "2g"]
+    done = subprocess.run(
+        [sys.executable, "-m", "simbbm", *asked], capture_output=True, text=True, check=False
+    )
+    assert "PROVED" in done.stdout

@@ -124,7 +124,9 @@ class PersistentSets:
         self.everybody = (1 << cpus) - 1
         self.most = MAX_LOOKAHEAD << max(0, cpus - 3)
         self._futures: dict[Future, Cells] = {}
-        self._bits: dict[Cell, int] = {}
+        self._places: dict[Cell, int] = {}
+        """Which bit of a mask each cell is. Kept as its place: kept as masks, which are as long as
+        their bit is high, the 262,144 words of 512 tables took 4.4 GiB."""
         self.given_up = False
         self.none_is_quiet = False
         """It took too long to find out whether a CPU stays quiet: this is not asked any more."""
@@ -231,11 +233,12 @@ class PersistentSets:
         return own.move, Footprint(writes=frozenset([EVERY_PENDING_TLBIS] * arrives))
 
     def _mask(self, cells: frozenset[Cell]) -> int:
-        mask = 0
-        for cell in cells:
-            if not is_own(cell):
-                mask |= self._bits.setdefault(cell, 1 << len(self._bits))
-        return mask
+        places = self._places
+        own = [places.setdefault(cell, len(places)) for cell in cells if not is_own(cell)]
+        mask = bytearray(max(own, default=-1) // 8 + 1)
+        for place in own:
+            mask[place >> 3] |= 1 << (place & 7)
+        return int.from_bytes(mask, "little")
 
     def _future(self, state: State, active: int) -> Cells:
         """Cells of all moves that the active CPUs can reach, and of what they hold then."""
@@ -315,8 +318,10 @@ class _Visit:
         self.cells: Cells = (0, 0)
 
     def add(self, cells: Cells) -> None:
-        """Join more cells."""
-        self.cells = (self.cells[0] | cells[0], self.cells[1] | cells[1])
+        """Join more cells; one value where there are none, since masks are large."""
+        reads, writes = self.cells[0] | cells[0], self.cells[1] | cells[1]
+        if (reads, writes) != self.cells:
+            self.cells = cells if (reads, writes) == cells else (reads, writes)
 
 
 def _conflict(own: Cells, others: Cells) -> bool:
