@@ -12,6 +12,8 @@ import pytest
 
 from simbbm import __version__
 
+LARGE = ("-p", "geometry=4k", "-p", "layout=contpmd", "-p", "flush=pages")
+"""What the good one of them takes minutes for."""
 TWO = ["linear_map_split::m02_no_cpu0_test", "linear_map_split::good"]
 SIMBBM = [sys.executable, "-m", "simbbm"]
 
@@ -83,7 +85,7 @@ def test_a_full_disk_is_said() -> None:
 )
 def test_ctrl_c_keeps_what_was_found(tmp_path: Path, long: tuple[str, ...], jobs: str) -> None:
     process = subprocess.Popen(
-        [*SIMBBM, "check", *TWO, "-p", "geometry=4k", "-p", "layout=contpmd", *long, "-j", jobs],
+        [*SIMBBM, "check", *TWO, *LARGE, *long, "-j", jobs],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -223,8 +223,13 @@ class Looked:
             return visit(ample, future)
 
         monkeypatch.setattr(PersistentSets, "_visit", visited)
-        for name in ("monotonic", "memory_used"):
-            monkeypatch.setattr(breadth_first, name, lambda: 2 if self.states else 0)
+        prove = import_module("simbbm.explore.search.prove")
+        for module, name in (
+            (breadth_first, "monotonic"),
+            (prove, "monotonic"),
+            (breadth_first, "memory_used"),
+        ):
+            monkeypatch.setattr(module, name, lambda: 2 if self.states else 0)
 
 
 @pytest.mark.parametrize("limits", [Limits(seconds=1), Limits(memory=1)], ids=["seconds", "memory"])

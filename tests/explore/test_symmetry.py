@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from itertools import permutations
 
 import pytest
@@ -135,7 +136,8 @@ def test_who_is_in_order_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None
     def looked_at(*_: object, **__: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("simbbm.explore.search.reductions.symmetry.digest", looked_at)
+    module = import_module("simbbm.explore.search.reductions.symmetry")
+    monkeypatch.setattr(module, "digest", looked_at)
     monkeypatch.setattr(system.shared.cpus, "change", looked_at)
     for other in (first, second):
         assert tuple(symmetry.canonical(other)) == tuple(in_order)
