@@ -30,7 +30,6 @@ NOT_RUN = {
     "python tests/quality/mutate.py": "likewise",
     "simbbm check --all --kill-table": "some minutes; its options are read",
     "simbbm ablate linear_map_split::good idmap::good": "a quarter of an hour; likewise",
-    "simbbm explore linear_map_split::good --drop": "it fails, as it is said there, and takes long",
     "simbbm stress linear_map_split::good -p cpus=8": "worker processes; likewise",
     "simbbm check linear_map_split::good --cross-check": "half a minute; likewise",
     "simbbm check history": "half a minute; likewise",
