@@ -119,4 +119,4 @@ def _how(result: StressResult, wanted: Sampling) -> str:
 
 def _surprises(count: int) -> str:
     """How often the hardware was late, in words."""
-    return f"it takes {count} hardware surprise{'' if count == 1 else 's'}"
+    return f"it takes {amount(count, 'hardware surprise')}"

@@ -57,6 +57,7 @@ Not reduced: what is pending at an atomic, an exclusive, a release, an acquire o
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import NamedTuple
 
 from simbbm.arm64.agents import DRAIN
@@ -197,6 +198,7 @@ def _only_less_contiguous(old: Descriptor, new: list[Descriptor]) -> bool:
     return alike and (old.contiguous or not any(d.contiguous for d in new))
 
 
-def _mapping(d: Descriptor) -> tuple[object, ...]:
-    """What a leaf descriptor says but for the contiguous hint and software bits."""
-    return d.kind, d.output, d.attributes, d.not_global, d.access_flag
+_mapping = itemgetter(
+    *(i for i, name in enumerate(Descriptor._fields) if name not in ("contiguous", "software"))
+)
+"""What a leaf descriptor says but for the contiguous hint and software bits: every other field."""
