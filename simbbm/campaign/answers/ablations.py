@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from time import monotonic
 from typing import Any, NamedTuple
 
 from simbbm import discovery
 from simbbm.explore.counterexample.ablate import Ablation, Task, ablate
-from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
+from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.prove import counterexample_of
 from simbbm.explore.witness.kept import Kept, keep
 from simbbm.report.rows import PAIR, AblationRow
 
 
 class Wanted(NamedTuple):
-    """Changes to be searched until a certain time, and where a counterexample is kept."""
+    """Changes to be searched within limits of them all, and where a counterexample is kept."""
 
     task: Task
-    end: float | None
-    """In seconds of the machine's monotonic clock, which its processes have in common."""
+    limits: Limits
+    began: float
+    """When the first search began, by the monotonic clock, which a machine's processes share."""
     witness_dir: Path
 
     def __str__(self) -> str:
@@ -32,11 +32,6 @@ class Ablated(NamedTuple):
 
     row: AblationRow
     kept: Kept | None
-
-
-def left(end: float | None) -> Limits:
-    """The limits of a search that has to be over at a certain time."""
-    return NO_LIMITS if end is None else Limits(seconds=max(0.0, end - monotonic()))
 
 
 def ablations(every: Sequence[Wanted], jobs: int | None) -> Iterator[Ablated]:
@@ -56,7 +51,7 @@ def ablations(every: Sequence[Wanted], jobs: int | None) -> Iterator[Ablated]:
 
 def ablated(wanted: Wanted) -> Ablated:
     """Make one search, and keep its counterexample."""
-    task = wanted.task._replace(limits=left(wanted.end))
+    task = wanted.task._replace(limits=wanted.limits.left(wanted.began))
     ablation = ablate(discovery.find(task.scenario), task)
     kept = _kept(ablation, wanted.witness_dir)
     proof = ablation.proof

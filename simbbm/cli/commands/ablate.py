@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from simbbm import discovery
-from simbbm.campaign.answers.ablations import Ablated, Wanted, ablations, left
+from simbbm.campaign.answers.ablations import Ablated, Wanted, ablations
 from simbbm.changes import Change
 from simbbm.cli.ablate_columns import Columns
 from simbbm.cli.exits import Exit, worst
@@ -29,6 +29,7 @@ from simbbm.cli.options import (
 from simbbm.cli.verdicts import show_command, shown, warn_of_unwritten
 from simbbm.core.errors import UsageError
 from simbbm.explore.counterexample.ablate import Ablator
+from simbbm.explore.search.breadth_first import Limits
 from simbbm.host.amounts import amount
 from simbbm.host.terminal import complain, echo, style
 from simbbm.model import Model
@@ -92,8 +93,8 @@ def command(
     several = len(scenarios) > 1 and not as_json
     if several and explain:
         raise UsageError("--explain goes with one scenario", "or with --json")
-    end = None if max_seconds is None else monotonic() + max_seconds
-    ablators = [Ablator(Model(s, dict(given)), left(end)) for s in scenarios]
+    limits, began = Limits(seconds=max_seconds), monotonic()
+    ablators = [Ablator(Model(s, dict(given)), limits.left(began)) for s in scenarios]
     for ablator in ablators:
         _warn_of_a_mutant(ablator)
     page = (
@@ -104,7 +105,7 @@ def command(
     report = HtmlReport(html, "ablate", log_format=log_format)
     counts = Counter[str]()
     kept = Counterexamples(witness_dir)
-    asked = Asked(end, jobs, witness_dir, pairs)
+    asked = Asked(limits, began, jobs, witness_dir, pairs)
     try:
         for ablator in ablators:
             for row, own in _ablations(ablator, asked):
@@ -124,8 +125,10 @@ def command(
 class Asked(NamedTuple):
     """What the command line asks for, whatever the scenario."""
 
-    end: float | None
-    """When it has to be over, in seconds of the monotonic clock."""
+    limits: Limits
+    """Of all searches together."""
+    began: float
+    """When the first one did, by the monotonic clock."""
     jobs: int | None
     witness_dir: Path
     pairs: bool
@@ -197,7 +200,8 @@ def _side_by_side(
     ablator: Ablator, every: Iterable[Change | tuple[Change, Change]], asked: Asked
 ) -> Iterator[Ablated]:
     tasks = (ablator.task(*((c,) if isinstance(c, Change) else c)) for c in every)
-    return ablations([Wanted(task, asked.end, asked.witness_dir) for task in tasks], asked.jobs)
+    how = asked.limits, asked.began, asked.witness_dir
+    return ablations([Wanted(task, *how) for task in tasks], asked.jobs)
 
 
 class Page:
