@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from simbbm import discovery
+from simbbm.campaign.answers.in_order import in_order
 from simbbm.explore.counterexample.ablate import Ablation, Task, ablate
 from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.prove import counterexample_of
@@ -35,18 +36,8 @@ class Ablated(NamedTuple):
 
 
 def ablations(every: Sequence[Wanted], jobs: int | None) -> Iterator[Ablated]:
-    """Yield the answers in order; `jobs` None: as many at a time as there are cores.
-
-    Ctrl-C raises KeyboardInterrupt.
-    """
-    if jobs == 1 or len(every) < 2:
-        yield from map(ablated, every)
-        return
-    # asyncio and multiprocessing take longer to import than many a search.
-    from simbbm.campaign.processes import available_cpus  # noqa: PLC0415
-    from simbbm.campaign.tasks import SideBySide  # noqa: PLC0415
-
-    yield from SideBySide(ablated, _unanswered, every, jobs or available_cpus())
+    """Yield the answers in order (`in_order`)."""
+    return in_order(ablated, _unanswered, every, jobs)
 
 
 def ablated(wanted: Wanted) -> Ablated:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from simbbm.campaign.answers.in_order import in_order
 from simbbm.core.errors import SimbbmError
 from simbbm.host.defects import defect, whole_traceback
 from simbbm.litmus.notation.reader import Line
@@ -37,18 +38,8 @@ class Failed(NamedTuple):
 
 
 def conformance(every: Sequence[Wanted], jobs: int | None) -> Iterator[Judged | Failed]:
-    """Yield the answers in order; `jobs` None: as many at a time as there are cores, if it pays.
-
-    Ctrl-C raises KeyboardInterrupt.
-    """
-    if jobs == 1 or (jobs is None and len(every) < FEW):
-        yield from map(judged, every)
-        return
-    # asyncio and multiprocessing take longer to import than many a test.
-    from simbbm.campaign.processes import available_cpus  # noqa: PLC0415
-    from simbbm.campaign.tasks import SideBySide  # noqa: PLC0415
-
-    yield from SideBySide(judged, _unanswered, every, jobs or available_cpus())
+    """Yield the answers in order (`in_order`)."""
+    return in_order(judged, _unanswered, every, jobs, FEW)
 
 
 def judged(wanted: Wanted) -> Judged | Failed:
