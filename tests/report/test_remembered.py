@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import msgspec
 import pytest
@@ -67,8 +68,8 @@ def test_where_it_may_not_follow_any_more_it_is_found_out_anew(
     helper.parent.mkdir()
     helper.write_text("N = 1\n")
     monkeypatch.syspath_prepend(helper.parent)
-    text = {"path": str(helper), "digest": remembered._digest(str(helper))}
-    module = remembered.Module("its_helper", text["path"], text["digest"])
+    digest = remembered._digest(str(helper))
+    module = remembered.Module("its_helper", str(helper), digest, str(helper))
     monkeypatch.setattr(remembered, "_modules", lambda: [module])
     text_of(case_of(witness, path))
     match what:
@@ -89,6 +90,24 @@ def test_where_it_may_not_follow_any_more_it_is_found_out_anew(
 
     with pytest.raises(TypeError):
         _ = case_of(witness, path).story
+
+
+def test_a_module_that_is_on_no_path_is_known_by_its_file(
+    kept: tuple[Witness, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "loaded_by_its_place.py"
+    file.write_text("N = 1\n")
+    module = ModuleType("loaded_by_its_place")
+    module.__file__ = str(file)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    story = case_of(*kept).story
+    forbid(monkeypatch)
+
+    assert case_of(*kept).story == story
+
+    file.write_text("N = 2\n")
+    with pytest.raises(TypeError):
+        _ = case_of(*kept).story
 
 
 def test_another_limit_is_another_search_and_the_same_story(

@@ -60,6 +60,8 @@ class Module(NamedTuple):
     name: str
     file: str
     digest: str
+    on_path: str
+    """The file that an import of this name finds; empty where it is not found by its name alone."""
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -137,17 +139,21 @@ def _modules() -> Iterator[Module]:
             ours = not file.startswith(standard) or "site-packages" in file
             if ours and file.endswith(".py"):
                 whole = _absolute(file)
-                yield Module(name, whole, _digest(whole))
+                yield Module(name, whole, _digest(whole), _on_path(name))
 
 
 def _is_the_same(module: Module) -> bool:
     """Whether a module has the same text, and no other file has come before it on the path."""
-    if module.digest != _digest(module.file):
-        return False
-    if "." in module.name:  # found through its package, or a user's file, which has its place
-        return True
-    spec = PathFinder.find_spec(module.name)
-    return spec is not None and _absolute(spec.origin or "") == module.file
+    return (module.digest, module.on_path) == (_digest(module.file), _on_path(module.name))
+
+
+def _on_path(name: str) -> str:
+    """The file that `import name` finds now.
+
+    A module in a package, or a user's file, is found in another way and has its place.
+    """
+    spec = None if "." in name else PathFinder.find_spec(name)
+    return _absolute(spec.origin) if spec and spec.origin else ""
 
 
 def _absolute(file: str) -> str:
