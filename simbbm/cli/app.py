@@ -39,7 +39,7 @@ COMMANDS = {
     "steps": "simbbm.cli.commands.steps:command",
     "witness": "simbbm.cli.commands.witnesses.witness:command",
     "litmus": "simbbm.cli.commands.litmus:command",
-    "kernel": "simbbm.cli.commands.kernel:command",
+    "kernel": "simbbm.cli.commands.kernels.kernel:command",
     "guide": "simbbm.cli.commands.guide:command",
 }
 UNWRITABLE = (ENOSPC, EDQUOT, EIO, EBADF)

@@ -5,6 +5,6 @@ it when a form of report asks. `trace` turns steps into events (`inflight` those
 flight), `explanation` says what the counterexample needs and how likely it is. `forms` is the table
 of what a case is written as: `columns` (text; `folding` leaves steps out), `html` (a page to step
 through), `as_json`, `ftrace`, `mermaid` and `perfetto_trace`. `rows` are the records that `--json`
-prints, from which texts are made, `verdict_rows` those of runs and searches, `kernel_rows` those of
+prints, from which texts are made, `verdict_rows` those of runs and searches, `kernel/` those of
 kernel images.
 """

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from simbbm.cli.commands.guide import pages
-from simbbm.report import as_json, kernel_rows, rows
+from simbbm.report import as_json, rows
+from simbbm.report.kernel import rows as kernel_rows
 
 PAGE = pages()["json"]
 FIELD = re.compile(r"^\| `(\w+)` \| .+ \|$", re.MULTILINE)

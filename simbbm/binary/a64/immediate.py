@@ -24,9 +24,14 @@ def adr(cpu: Cpu, f: Any) -> None:
 
 
 def add_sub_immediate(cpu: Cpu, f: Any) -> None:
-    """ADD, ADDS, SUB, SUBS. Those that set flags have no SP to write."""
-    width, value = 32 << f.sf, f.imm12 << 12 * f.sh
-    result, flags = plus_or_minus(cpu.get_sp(f.Rn, width), value, f.op, width)
+    """ADD, ADDS, SUB, SUBS of a constant."""
+    add_sub_sp(cpu, f, f.imm12 << 12 * f.sh)
+
+
+def add_sub_sp(cpu: Cpu, f: Any, other: int) -> None:
+    """Rd = Rn + other, or minus, where 31 is SP: but for an Rd that comes with flags."""
+    width = 32 << f.sf
+    result, flags = plus_or_minus(cpu.get_sp(f.Rn, width), other, f.op, width)
     if f.S:
         cpu.nzcv = flags
         cpu.put(f.Rd, result, width)

@@ -18,7 +18,7 @@ from simbbm.binary.a64.bits import (
 )
 from simbbm.binary.a64.cpu import Cpu
 from simbbm.binary.a64.forms import Form, Undefined
-from simbbm.binary.a64.immediate import combined, plus_or_minus
+from simbbm.binary.a64.immediate import add_sub_sp, combined, plus_or_minus
 
 
 def logical_shifted(cpu: Cpu, f: Any) -> None:
@@ -47,16 +47,9 @@ def add_sub_shifted(cpu: Cpu, f: Any) -> None:
 
 def add_sub_extended(cpu: Cpu, f: Any) -> None:
     """ADD, ADDS, SUB, SUBS of SP or a register and an extended one."""
-    width = 32 << f.sf
     if f.imm3 > 4:
         raise Undefined
-    other = extended(cpu.get(f.Rm), f.option, f.imm3, width)
-    result, flags = plus_or_minus(cpu.get_sp(f.Rn, width), other, f.op, width)
-    if f.S:
-        cpu.nzcv = flags
-        cpu.put(f.Rd, result, width)
-    else:
-        cpu.put_sp(f.Rd, result, width)
+    add_sub_sp(cpu, f, extended(cpu.get(f.Rm), f.option, f.imm3, 32 << f.sf))
 
 
 def add_sub_carry(cpu: Cpu, f: Any) -> None:

@@ -1,0 +1,111 @@
+"""`simbbm kernel`: what an arm64 kernel image is, and what of it the split is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from simbbm.cli.exits import Exit
+from simbbm.cli.options import common, examples
+from simbbm.host.terminal import echo
+
+if TYPE_CHECKING:
+    from simbbm.binary.kernel import Kernel
+    from simbbm.report.rows import Row
+
+
+@click.command(
+    "kernel",
+    epilog=examples(
+        "simbbm kernel vmlinuz",
+        "simbbm kernel vmlinuz --trace",
+        "simbbm kernel vmlinuz --cpu-features LSE,TLB_RANGE --disassemble flush_tlb_kernel_range",
+    ),
+)
+@click.argument("image", type=click.Path(path_type=Path))
+@click.option("--system-map", type=click.Path(path_type=Path), help="Its symbols, from this file.")
+@click.option(
+    "--cpu-features",
+    metavar="NAMES",
+    help="What the machine has, for which the kernel patches itself.  [default: LSE]",
+)
+@click.option("--disassemble", metavar="FUNCTION", help="Show a function's instructions instead.")
+@click.option("--trace", is_flag=True, help="Execute the split, and show what it asks for instead.")
+@common
+def command(
+    image: Path,
+    *,
+    system_map: Path | None,
+    cpu_features: str | None,
+    disassemble: str | None,
+    trace: bool,
+    as_json: bool,
+    log_format: str,  # noqa: ARG001 - nothing is logged here
+) -> int:
+    """Show what an arm64 kernel image is made of.
+
+    IMAGE is what boots (an Image, raw or in gzip, xz, zstd or EFI zboot) or a vmlinux, of Linux
+    6.18 or later: its version, sizes, the functions that split the linear map and what they ask of
+    the machine, the alternatives among them, and the CPUs that it lets do it.
+    """
+    from simbbm.binary.kernel import kernel
+
+    found = kernel(image, system_map, None if cpu_features is None else _names(cpu_features))
+    if disassemble is not None:
+        answer = _disassembled(found, disassemble)
+    elif trace:
+        answer = _traced(found)
+    else:
+        answer = _described(found, str(image))
+    _print(answer, as_json=as_json, fold=disassemble is None)
+    return Exit.EXPECTED
+
+
+def _names(text: str) -> list[str]:
+    """Names between commas; none at all is allowed."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+Part = tuple[Sequence["Row"], Iterable[str]]
+"""Rows, and the same as text: lines are made only where they are printed."""
+
+
+def _print(answer: Iterable[Part], *, as_json: bool, fold: bool) -> None:
+    from simbbm.report.rows import encode
+
+    for rows, lines in answer:
+        for line in map(encode, rows) if as_json else lines:
+            echo(line, fold=fold)
+
+
+def _described(found: Kernel, file: str) -> Iterator[Part]:
+    from simbbm.cli.commands.kernels.text import function_lines, head_lines, other_lines
+    from simbbm.report.kernel.described import external_rows, function_row, kernel_row
+
+    head, externals = kernel_row(found, file), external_rows(found)
+    functions = [function_row(found, facts) for facts in found.functions]
+    yield [head], head_lines(head)
+    yield functions, function_lines(functions)
+    yield externals, other_lines(head, externals)
+
+
+def _traced(found: Kernel) -> Iterator[Part]:
+    """What the boot CPU and a secondary ask of the machine."""
+    from simbbm.binary.trace import trace
+    from simbbm.cli.commands.kernels.text import trace_lines
+    from simbbm.report.kernel.described import trace_rows
+
+    for cpu in (0, 1):
+        head, operations = trace_rows(trace(found, cpu))
+        yield [head, *operations], trace_lines(head, operations)
+
+
+def _disassembled(found: Kernel, name: str) -> Iterator[Part]:
+    from simbbm.cli.commands.kernels.text import instruction_line
+    from simbbm.report.kernel.described import instruction_rows
+
+    rows = list(instruction_rows(found, name))
+    yield rows, map(instruction_line, rows)

@@ -1,0 +1,99 @@
+"""Rows of `simbbm kernel` as people read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from simbbm.host.terminal import style
+from simbbm.report.kernel.rows import (
+    ExecutionRow,
+    ExternalRow,
+    FunctionRow,
+    InstructionRow,
+    KernelRow,
+    OperationRow,
+)
+
+
+def head_lines(row: KernelRow) -> Iterator[str]:
+    """What it is, in a few lines."""
+    yield f"{style(f'Linux {row.release}', bold=True)}  {row.form}, {row.size:,} bytes in memory"
+    pages = f"{row.page_size >> 10}K pages" if row.page_size else "pages of unknown size"
+    bits = f"{row.va_bits}-bit virtual addresses" if row.va_bits else "unusual virtual addresses"
+    if row.va_bits != row.va_bits_min:
+        bits += f" ({row.va_bits_min} where the CPU has no more)"
+    levels = f", up to {row.table_levels} levels of tables" if row.table_levels else ""
+    yield f"    {pages}, {bits}{levels}"
+    yield f"    base {row.base:#x}, build id {row.build_id or 'none'}"
+    types = f"{row.types:,} types from BTF" if row.types else "no BTF: structures are not known"
+    yield f"    {row.symbols:,} symbols from {row.symbols_from}, {types}"
+    yield f"    patched for {', '.join(row.cpu_features) or 'nothing optional'}"
+
+
+TITLES = {"split": "The split", "kpti": "KPTI's non-global mappings"}
+
+
+def function_lines(rows: list[FunctionRow]) -> Iterator[str]:
+    """The functions of each path."""
+    for path, title in TITLES.items():
+        mine = [row for row in rows if row.path == path]
+        total = sum(row.instructions for row in mine)
+        yield ""
+        yield style(f"{title}: {total:,} instructions in {len(mine)} functions", fg="cyan")
+        for row in mine:
+            asks = ", ".join(
+                f"{name} x{count}" if count > 1 else name for name, count in row.operations.items()
+            )
+            yield f"    {row.name:<36} {row.instructions:>5}  {style(asks, dim=True)}".rstrip()
+            for word in row.unknown:
+                at = f"{row.name}+{word['offset']:#x}"
+                shown = "" if word["word"] is None else f" {word['word']:08x}"
+                yield style(f"        {at}:{shown} {word['why']}", fg="yellow")
+
+
+def other_lines(head: KernelRow, externals: list[ExternalRow]) -> Iterator[str]:
+    """Alternatives, CPUs, what is called, what is assumed."""
+    yield ""
+    yield style("Alternatives among them", fg="cyan")
+    for row in head.alternatives:
+        mark = "patched" if row["patched"] else "as built"
+        yield f"    {row['capability']:<36} {mark:<9} {', '.join(row['functions'])}"
+    yield ""
+    if head.allowed is None:
+        yield style("CPUs that may change the size of a live block: no list found", fg="cyan")
+    else:
+        yield style(f"CPUs that may change the size of a live block ({head.allow_list})", fg="cyan")
+    for row in head.allowed or []:
+        yield f"    {row['cpu']:<36} {row['revisions']}"
+    yield ""
+    yield style("Called on the way, and not executed", fg="cyan")
+    for external in externals:
+        if external.treatment == "stub":
+            yield f"    {external.name:<36} {external.how}"
+    others = [external.name for external in externals if external.treatment != "stub"]
+    if others:
+        yield f"    a finding if it is reached: {', '.join(others)}"
+    yield ""
+    yield style("Assumed", fg="cyan")
+    yield from (f"    {line}" for line in head.assumed)
+
+
+CPUS = ("the boot CPU, alone", "a secondary, which the boot CPU releases when it waits")
+
+
+def trace_lines(head: ExecutionRow, operations: list[OperationRow]) -> Iterator[str]:
+    """What one CPU asked of the machine."""
+    title = f"cpu{head.cpu}: {CPUS[head.cpu]}; {head.instructions:,} instructions"
+    yield style(title, fg="cyan")
+    for row in operations:
+        many = f" x{row.times:,}" if row.times > 1 else ""
+        yield f"    {row.place:<42} {row.operation} {row.what}".rstrip() + many
+    if head.outcome:
+        yield f"    {head.outcome}"
+
+
+def instruction_line(row: InstructionRow) -> str:
+    """An instruction; a star marks what was replaced."""
+    mark = "*" if row.patched else " "
+    word = "........" if row.word is None else f"{row.word:08x}"
+    return f"{mark} +{row.offset:<#7x} {word}  {row.text}"
