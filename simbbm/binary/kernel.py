@@ -57,9 +57,10 @@ class Kernel:
         image: Image,
         system_map: Path | None = None,
         cpu_features: Iterable[str] | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.image = image
-        self.symbols: Symbols = symbols_of(image, system_map)
+        self.symbols: Symbols = symbols_of(image, system_map, folder)
         if self.symbols.find(SPLITS) is None:
             raise UsageError(
                 f"{quoted(image.name)}: no {SPLITS} among its symbols",
@@ -165,6 +166,10 @@ def kernel(
     path: str | Path,
     system_map: Path | None = None,
     cpu_features: Iterable[str] | None = None,
+    folder: Path | None = None,
 ) -> Kernel:
-    """The kernel in a file; without `cpu_features` patched for DEFAULT_FEATURES that it knows."""
-    return Kernel(kernel_image(path), system_map, cpu_features)
+    """The kernel in a file; without `cpu_features` patched for DEFAULT_FEATURES that it knows.
+
+    Its symbols are kept in `folder`, if there is to be one (`formats/symbol_cache.py`).
+    """
+    return Kernel(kernel_image(path), system_map, cpu_features, folder)

@@ -24,6 +24,8 @@ _SEED_DIGITS = 38
 JOBS_MAX = 1_024
 WITNESS_DIR = Path(".simbbm/witness")
 """Where witnesses are kept unless somebody says otherwise."""
+SYMBOLS_DIR = Path(".simbbm/symbols")
+"""Where the symbols of kernel images are kept, once they are decoded."""
 
 
 class _Number(click.ParamType[Any]):

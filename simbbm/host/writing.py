@@ -35,6 +35,17 @@ def write(path: Path, content: bytes, *, new: bool = False) -> None:
     _sync_folder(path.parent)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder that git does not look into. One that was there already is left alone."""
+    home = folder.parent if folder.parent.name == ".simbbm" else folder
+    if home.exists() and home == folder:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    ignore = home / ".gitignore"
+    if not ignore.exists():
+        write(ignore, b"*\n")
+
+
 def reason(error: OSError) -> str:
     """Say why something could not be written."""
     return error.strerror or str(error)

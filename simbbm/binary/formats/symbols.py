@@ -10,6 +10,7 @@ from pathlib import Path
 from simbbm.binary.formats.elf import Symbol
 from simbbm.binary.formats.image import Image
 from simbbm.binary.formats.kallsyms import SYMBOLS_MAX, kallsyms
+from simbbm.binary.formats.symbol_cache import recall, remember
 from simbbm.core.errors import UsageError
 from simbbm.host.reading import NAME_MAX, quoted, text
 
@@ -87,14 +88,21 @@ class Symbols:
         return f"{symbol.name}+{offset:#x}" if offset else symbol.name
 
 
-def symbols_of(image: Image, system_map: Path | None = None) -> Symbols:
-    """The symbols of an image; a System.map that somebody names comes first."""
+def symbols_of(image: Image, system_map: Path | None = None, folder: Path | None = None) -> Symbols:
+    """The symbols of an image; a System.map that somebody names comes first.
+
+    What takes long to decode is kept in `folder`, if there is to be one.
+    """
     if system_map is not None:
         return Symbols(_system_map(system_map, image), quoted(system_map.name))
     found = image.elf.symbols() if image.elf else ()
     if found:
         return Symbols(found, ".symtab")
-    table = kallsyms(image)
+    table = recall(image, folder) if folder else None
+    if table is None:
+        table = kallsyms(image)
+        if table and folder:
+            remember(table, image, folder)
     if table is None:
         raise UsageError(
             f"{quoted(image.name)}: it has no symbols: no .symtab, and no kallsyms",

@@ -18,7 +18,7 @@ from simbbm.explore.witness.record import SCHEMA, Witness, mistake
 from simbbm.explore.witness.token import from_token, is_token
 from simbbm.host import reading
 from simbbm.host.reading import FILE_MAX, quoted
-from simbbm.host.writing import reason, write
+from simbbm.host.writing import make_folder, reason, write
 
 _NAME_CHARACTERS = 12
 _FAMILY, _, _VERSION = SCHEMA.partition("/")
@@ -29,7 +29,7 @@ def save(witness: Witness, directory: Path) -> Path:
     """Write a witness under the name of its content; return where."""
     content = as_file(witness)
     name = _digest(content)
-    _make(directory)
+    make_folder(directory)
     for length in range(_NAME_CHARACTERS, len(name) + 1):
         path = directory / f"{name[:length]}.json"
         if not reading.is_file(path):
@@ -76,17 +76,6 @@ def as_file(witness: Witness) -> bytes:
     if len(content) > FILE_MAX:
         raise UsageError(f"a witness of {witness.steps:,} steps is too large for a file")
     return content
-
-
-def _make(directory: Path) -> None:
-    """Make a folder that git does not look into. One that was there already is left alone."""
-    home = directory.parent if directory.parent.name == ".simbbm" else directory
-    if home.exists() and home == directory:
-        return
-    directory.mkdir(parents=True, exist_ok=True)
-    ignore = home / ".gitignore"
-    if not ignore.exists():
-        write(ignore, b"*\n")
 
 
 def load(path: Path) -> Witness:

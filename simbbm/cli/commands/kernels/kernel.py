@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from simbbm.cli.exits import Exit
-from simbbm.cli.options import common, examples
+from simbbm.cli.options import SYMBOLS_DIR, common, examples
 from simbbm.host.terminal import echo
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def command(
     """
     from simbbm.binary.kernel import kernel
 
-    found = kernel(image, system_map, None if cpu_features is None else _names(cpu_features))
+    features = None if cpu_features is None else _names(cpu_features)
+    found = kernel(image, system_map, features, SYMBOLS_DIR)
     if disassemble is not None:
         answer = _disassembled(found, disassemble)
     elif trace:
