@@ -20,6 +20,8 @@ from simbbm.binary.process import SHARED, Process
 
 FUNCTION = "linear_map_split_to_ptes"
 """What stop_machine() calls on every CPU."""
+AS_WANTED = "pages, which map the same memory with the same attributes"
+"""How the outcome ends that a split has to have."""
 PLAIN_LOAD, PLAIN_STORE = "ldr", "str"
 
 
@@ -51,10 +53,10 @@ def trace(kernel: Kernel, cpu: int) -> Trace:
     """Run the split on one CPU: 0 boots, and is alone; any other one waits in the idmap."""
     process = Process(kernel, FUNCTION, cpu=cpu, online=cpu + 1)
     lines = tuple(_folded(cpu, _shared(process)))
-    return Trace(cpu, process.executed, lines, "" if cpu else _outcome(process))
+    return Trace(cpu, process.executed, lines, "" if cpu else outcome(process))
 
 
-def _outcome(process: Process) -> str:
+def outcome(process: Process) -> str:
     """What the tables say of the block, now that they have been written."""
     memory, at = process.booted.memory, process.booted.addresses
     table, level = process.kernel.symbols.address("swapper_pg_dir"), 4 - at.levels
@@ -74,7 +76,7 @@ def _outcome(process: Process) -> str:
     wrong = [n for n, (a, b) in enumerate(zip(entries, wanted, strict=True)) if a != b]
     if wrong:
         return f"the block became {count:,} entries, of which {wrong[0]} is {entries[wrong[0]]}"
-    return f"the block became {count:,} pages, which map the same memory with the same attributes"
+    return f"the block became {count:,} {AS_WANTED}"
 
 
 def _written(process: Process, operation: WriteRegister) -> str:

@@ -13,6 +13,8 @@ FUNCTIONS = {
     "alloc_pages_noprof": "ret",
     "get_free_pages_noprof": "ret",
     "alt_cb_patch_nops": "ret",
+    "cpu_install_idmap": "ret",
+    "cpu_uninstall_idmap": "ret",
     "split_pmd": """
         paciasp
         stp x29, x30, [sp, #-16]!
@@ -110,6 +112,7 @@ STRUCTS = {
 DATA = {
     "swapper_pg_dir": 4096,
     "reserved_pg_dir": 4096,
+    "idmap_pg_dir": 4096,
     "init_mm": 64,
     "memstart_addr": 8,
     "kimage_voffset": 8,
@@ -178,3 +181,94 @@ def small_kernel(
     built.put("_end", b"")
     built.kallsyms()
     return built
+
+
+LIKE_THE_MODEL = {
+    "split_pmd": SPLIT_PMD.replace("ldr x2, [x3]", "ldr x2, [x3]\n" * 4),
+    "flush_tlb_kernel_range": """
+        dsb ishst
+        isb
+        dsb ishst
+        tlbi vmalle1is
+        dsb ish
+        isb
+        ret
+    """,
+    "scondary_cpu_wait": FUNCTIONS["scondary_cpu_wait"],
+    "wait_linear_map_split_to_ptes": """
+        adr x1, idmap_kpti_bbml2_flag
+        msr ttbr1_el1, x4
+        isb
+        tlbi vmalle1
+        dsb nsh
+        isb
+        b scondary_cpu_wait
+    """,
+    "cpu_uninstall_idmap": """
+        msr ttbr0_el1, x4
+        isb
+        dsb nshst
+        tlbi vmalle1
+        dsb nsh
+        isb
+        ret
+    """,
+    "cpu_install_idmap": """
+        msr ttbr0_el1, x4
+        isb
+        dsb nshst
+        tlbi vmalle1
+        dsb nsh
+        isb
+        msr ttbr0_el1, x4
+        msr ttbr1_el1, x3
+        msr ttbr0_el1, x5
+        isb
+        ret
+    """,
+    "linear_map_split_to_ptes": """
+        stp x29, x30, [sp, #-16]!
+        mrs x0, sp_el0
+        ldr w1, [x0, #24]
+        cbz w1, boot
+        adr x9, kimage_voffset
+        ldr x9, [x9]
+        adr x3, swapper_pg_dir
+        sub x3, x3, x9
+        adr x4, reserved_pg_dir
+        sub x4, x4, x9
+        adr x5, idmap_pg_dir
+        sub x5, x5, x9
+        bl cpu_install_idmap
+        adr x8, wait_linear_map_split_to_ptes
+        sub x8, x8, x9
+        blr x8
+        bl cpu_uninstall_idmap
+        ldp x29, x30, [sp], #16
+        ret
+    boot:
+        adr x3, idmap_kpti_bbml2_flag
+        adr x4, __num_online_cpus
+    others:
+        ldar w2, [x3]
+        ldr w5, [x4]
+        subs w5, w2, w5
+        b.eq all
+        sevl
+    sleep:
+        wfe
+        ldxr w6, [x3]
+        subs w6, w6, w2
+        b.eq sleep
+        b others
+    all:
+        bl split_pmd
+        bl flush_tlb_kernel_range
+        adr x3, idmap_kpti_bbml2_flag
+        mov w5, #0
+        str w5, [x3]
+        ldp x29, x30, [sp], #16
+        ret
+    """,
+}
+"""Functions that do what the model does, in the same order; nothing is copied from a kernel."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.binary.images import BASE
-from tests.binary.kernels import small_kernel
+from tests.binary.kernels import LIKE_THE_MODEL, small_kernel
 from tests.cli.commandline import Cli
 
 
@@ -104,6 +104,46 @@ def test_what_is_executed_is_shown(simbbm: Cli, image: Path) -> None:
     assert [row["instructions"] for row in rows if row["type"] == "kernel-trace"] == [36, 22]
     assert len(rows) == len(told) - 1
     assert {row["cpu"] for row in rows} == {0, 1}
+
+
+def test_an_image_is_held_against_the_model(simbbm: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "vmlinuz"
+    file.write_bytes(small_kernel(extra=LIKE_THE_MODEL).image())
+
+    told = simbbm.ok("kernel", file, "--compare").splitlines()
+    rows = simbbm.rows("kernel", file, "--compare")
+
+    assert told[0].startswith(
+        "cpu0: the boot CPU waits for a secondary, and splits: 16 steps as in"
+    )
+    assert told[0].endswith("2 explained")
+    assert "    [1] num_online_cpus() is loaded in each turn" in "\n".join(told)
+    heads = [row for row in rows if row["type"] == "kernel-comparison"]
+    assert [(r["cpu"], r["agrees"], r["same"], r["explained"]) for r in heads] == [
+        *((0, True, 16, 2), (1, True, 30, 1))
+    ]
+    assert len(rows) == 2 + 18 + 31
+    assert rows[2]["verdict"] == "explained"
+    assert (rows[1]["place"], rows[1]["step"]) == ("linear_map_split_to_ptes+0x54", "ldar flag")
+    assert rows[1]["model_place"] == "smp_cond_load_acquire/load_acquire_or_wait.ldar"
+
+
+def test_what_the_model_does_not_do_is_named_and_fails(simbbm: Cli, tmp_path: Path) -> None:
+    changed = LIKE_THE_MODEL | {
+        "split_pmd": LIKE_THE_MODEL["split_pmd"].replace("dsb ishst", "dmb ish"),
+        "cpu_uninstall_idmap": "ret",
+    }
+    (tmp_path / "vmlinuz").write_bytes(small_kernel(extra=changed).image())
+
+    done = simbbm("kernel", "vmlinuz", "--compare")
+
+    assert done.exit_code == 1
+    assert "split_pmd+0x50: dmb ish, which the model does not do" in done.stdout
+    assert (
+        "split_pmd+0x54: before it the model does dsb ishst "
+        "(split_to_ptes_pmd_entry/split_pmd.dsb.ishst), the image does not" in done.stdout
+    )
+    assert "at the end: the model does isb (" in done.stdout
 
 
 def test_what_cannot_be_executed_is_named(simbbm: Cli, tmp_path: Path) -> None:

@@ -19,12 +19,11 @@ from pathlib import Path
 
 from simbbm.binary.formats.image import Image
 from simbbm.binary.kernel import Kernel
-from simbbm.binary.trace import trace
+from simbbm.binary.trace import AS_WANTED, trace
 from simbbm.core.errors import SimbbmError
 
 SUITES = ("trixie-backports", "forky", "sid", "experimental")
 PACKAGE = re.compile(r"linux-(image|binary)-(\d+\.\d+)(\S*?)(-cloud|-rt)?-arm64(-16k)?")
-DONE = "map the same memory with the same attributes"
 
 
 class Apt:
@@ -113,7 +112,7 @@ def looked_at(package: str, data: bytes) -> Iterator[str]:
         return
     unknown = sum(len(facts.unknown) for facts in kernel.functions)
     instructions = sum(facts.instructions for facts in kernel.functions)
-    good = not unknown and boot.outcome.endswith(DONE)
+    good = not unknown and boot.outcome.endswith(AS_WANTED)
     yield (
         f"{'ok     ' if good else 'FAILED '} {package}: {len(kernel.functions)} functions, "
         f"{instructions:,} instructions, {unknown} unknown; executed {boot.executed:,} and "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,10 @@ from simbbm.binary.disassembly import disassembler
 from simbbm.binary.kernel import FunctionFacts, Kernel
 from simbbm.binary.path import Word
 from simbbm.binary.trace import Trace
+from simbbm.explore.images.compare import Comparison
 from simbbm.report.kernel.rows import (
+    ComparedRow,
+    ComparisonRow,
     ExecutionRow,
     ExternalRow,
     FunctionRow,
@@ -119,6 +123,32 @@ def trace_rows(done: Trace) -> tuple[ExecutionRow, list[OperationRow]]:
     """One CPU that executed the split, and its operations."""
     head = ExecutionRow(cpu=done.cpu, instructions=done.executed, outcome=done.outcome)
     return head, [OperationRow(**line._asdict()) for line in done.lines]
+
+
+def comparison_rows(found: Comparison) -> tuple[ComparisonRow, list[ComparedRow]]:
+    """One CPU of an image beside the model's, and its steps."""
+    steps = [
+        ComparedRow(
+            cpu=found.cpu,
+            place=image and image.place,
+            step=image and str(image),
+            model_place=model and model.place,
+            model_step=model and str(model),
+            verdict="unexplained" if why is None else "explained" if why else "same",
+            why=why or "",
+        )
+        for (image, model), why in found.steps
+    ]
+    count = Counter(step.verdict for step in steps)
+    head = ComparisonRow(
+        cpu=found.cpu,
+        agrees=found.agrees,
+        same=count["same"],
+        explained=count["explained"],
+        unexplained=count["unexplained"],
+        finding=found.finding,
+    )
+    return head, steps
 
 
 def instruction_rows(found: Kernel, name: str) -> Iterator[InstructionRow]:

@@ -81,6 +81,32 @@ class OperationRow(Row, tag="kernel-operation", tag_field="type", frozen=True, k
     times: int
 
 
+class ComparisonRow(Row, tag="kernel-comparison", tag_field="type", frozen=True, kw_only=True):
+    """One CPU of an image beside the model's; its steps follow."""
+
+    cpu: int
+    agrees: bool
+    same: int
+    explained: int
+    unexplained: int
+    finding: str
+    """What kept the image from being executed to its end, or is wrong with its result."""
+
+
+class ComparedRow(Row, tag="kernel-compared", tag_field="type", frozen=True, kw_only=True):
+    """A step of one CPU of an image beside the model's."""
+
+    cpu: int
+    place: str | None
+    """The instruction; None: the image has no such step."""
+    step: str | None
+    model_place: str | None
+    model_step: str | None
+    verdict: str
+    """"same", "explained" or "unexplained"."""
+    why: str
+
+
 class InstructionRow(Row, tag="kernel-instruction", tag_field="type", frozen=True, kw_only=True):
     """An instruction of a function that is disassembled."""
 

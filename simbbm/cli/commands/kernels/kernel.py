@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     epilog=examples(
         "simbbm kernel vmlinuz",
         "simbbm kernel vmlinuz --trace",
+        "simbbm kernel vmlinuz --compare",
         "simbbm kernel vmlinuz --cpu-features LSE,TLB_RANGE --disassemble flush_tlb_kernel_range",
     ),
 )
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 )
 @click.option("--disassemble", metavar="FUNCTION", help="Show a function's instructions instead.")
 @click.option("--trace", is_flag=True, help="Execute the split, and show what it asks for instead.")
+@click.option("--compare", is_flag=True, help="Hold what it asks for against the model instead.")
 @common
 def command(
     image: Path,
@@ -42,6 +44,7 @@ def command(
     cpu_features: str | None,
     disassemble: str | None,
     trace: bool,
+    compare: bool,
     as_json: bool,
     log_format: str,  # noqa: ARG001 - nothing is logged here
 ) -> int:
@@ -55,6 +58,8 @@ def command(
 
     features = None if cpu_features is None else _names(cpu_features)
     found = kernel(image, system_map, features, SYMBOLS_DIR)
+    if compare:
+        return _compare(found, as_json=as_json)
     if disassemble is not None:
         answer = _disassembled(found, disassemble)
     elif trace:
@@ -102,6 +107,23 @@ def _traced(found: Kernel) -> Iterator[Part]:
     for cpu in (0, 1):
         head, operations = trace_rows(trace(found, cpu))
         yield [head, *operations], trace_lines(head, operations)
+
+
+GOOD = "linear_map_split::good"
+"""The model that images are held against."""
+
+
+def _compare(found: Kernel, *, as_json: bool) -> Exit:
+    """Print both CPUs beside the model's; UNEXPECTED if a difference is not explained."""
+    from simbbm import discovery
+    from simbbm.cli.commands.kernels.text import comparison_lines
+    from simbbm.explore.images.compare import compare
+    from simbbm.report.kernel.described import comparison_rows
+
+    both = [comparison_rows(one) for one in compare(found, discovery.find(GOOD))]
+    parts = [([head, *steps], comparison_lines(head, steps)) for head, steps in both]
+    _print(parts, as_json=as_json, fold=False)
+    return Exit.EXPECTED if all(head.agrees for head, _ in both) else Exit.UNEXPECTED
 
 
 def _disassembled(found: Kernel, name: str) -> Iterator[Part]:

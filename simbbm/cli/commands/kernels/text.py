@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from simbbm.host.terminal import style
 from simbbm.report.kernel.rows import (
+    ComparedRow,
+    ComparisonRow,
     ExecutionRow,
     ExternalRow,
     FunctionRow,
@@ -90,6 +92,46 @@ def trace_lines(head: ExecutionRow, operations: list[OperationRow]) -> Iterator[
         yield f"    {row.place:<42} {row.operation} {row.what}".rstrip() + many
     if head.outcome:
         yield f"    {head.outcome}"
+
+
+ROLES = ("the boot CPU waits for a secondary, and splits", "a secondary parks, and is released")
+
+
+def comparison_lines(head: ComparisonRow, steps: list[ComparedRow]) -> Iterator[str]:
+    """One CPU of an image beside the model's; reasons are numbered, and stand below."""
+    counts = (f"{head.same} steps as in the model", f"{head.explained} explained")
+    wrong = (f"{head.unexplained} unexplained",) if head.unexplained else ()
+    title = f"cpu{head.cpu}: {ROLES[head.cpu]}: {', '.join((*counts, *wrong))}"
+    yield style(title, fg="cyan")
+    numbers: dict[str, int] = {}
+    for row in steps:
+        mark = {"same": "", "explained": "~", "unexplained": "!"}[row.verdict]
+        number = f"[{numbers.setdefault(row.why, len(numbers) + 1)}]" if row.why else ""
+        if row.model_step not in (row.step, None) and row.step:
+            number = f"{row.model_step.removeprefix(row.step).strip()} there  {number}"
+        place, model = row.place or "-", (row.model_place or "-").rpartition("/")[2]
+        text = f"  {mark:<1} {place:<34} {row.step or row.model_step:<36} {model}  {number}"
+        yield style(text.rstrip(), fg="yellow" if mark == "!" else None)
+    for reason, n in numbers.items():
+        yield f"    [{n}] {reason}"
+    yield from (style(f"    {line}", fg="red") for line in disagreements(head, steps))
+
+
+def disagreements(head: ComparisonRow, steps: list[ComparedRow]) -> Iterator[str]:
+    """What an image does and the model does not, or the other way round, by symbol and offset."""
+    for n, row in enumerate(steps):
+        if row.verdict != "unexplained":
+            continue
+        if row.place and row.model_place:
+            yield f"{row.place}: {row.step}, where the model has {row.model_step}"
+        elif row.place:
+            yield f"{row.place}: {row.step}, which the model does not do"
+        else:
+            before = next((other.place for other in steps[n:] if other.place), None)
+            where = f"{before}: before it" if before else "at the end:"
+            yield f"{where} the model does {row.model_step} ({row.model_place}), the image does not"
+    if head.finding:
+        yield head.finding
 
 
 def instruction_line(row: InstructionRow) -> str:
