@@ -40,6 +40,7 @@ COMMANDS = {
     "witness": "simbbm.cli.commands.witnesses.witness:command",
     "litmus": "simbbm.cli.commands.litmus:command",
     "kernel": "simbbm.cli.commands.kernels.kernel:command",
+    "compare": "simbbm.cli.commands.kernels.compare:command",
     "guide": "simbbm.cli.commands.guide:command",
 }
 UNWRITABLE = (ENOSPC, EDQUOT, EIO, EBADF)

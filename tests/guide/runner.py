@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.binary.kernels import small_kernel
+from tests.binary.kernels import LIKE_THE_MODEL, small_kernel
 from tests.cli.commandline import Cli
 
 FENCE = re.compile(r"((?:^<!-- [^\n]+ -->\n)*)^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -121,9 +121,10 @@ class Session:
         return done.returncode, done.stdout + (done.stderr if done.returncode else "")
 
     def _put_kernel(self) -> None:
-        """A kernel of our own, and its System.map."""
-        built = small_kernel()
-        (self.directory / "vmlinuz").write_bytes(built.image())
+        """A kernel of our own, the same as the one before it, and its System.map."""
+        built = small_kernel(extra=LIKE_THE_MODEL)
+        for name in ("vmlinuz", "vmlinuz.old"):
+            (self.directory / name).write_bytes(built.image())
         lines = [f"{at:016x} T {name}\n" for name, at in built.symbols.items()]
         self.put("System.map", "".join(lines))
 

@@ -4,7 +4,7 @@
 * `align`: two such sequences side by side;
 * `of_model`, `of_image`: where the sequences come from;
 * `explained`: the differences that are known, with their reasons;
-* `compare`: one image and the model.
+* `compare`: one image and the model; `differences`: two images.
 
 Read `compare` first.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from simbbm.binary.disassembly import disassembler
@@ -11,15 +11,18 @@ from simbbm.binary.kernel import FunctionFacts, Kernel
 from simbbm.binary.path import Word
 from simbbm.binary.trace import Trace
 from simbbm.explore.images.compare import Comparison
+from simbbm.explore.images.differences import Difference
 from simbbm.report.kernel.rows import (
     ComparedRow,
     ComparisonRow,
+    DifferenceRow,
     ExecutionRow,
     ExternalRow,
     FunctionRow,
     InstructionRow,
     KernelRow,
     OperationRow,
+    PairRow,
 )
 
 ASSUMED = (
@@ -149,6 +152,22 @@ def comparison_rows(found: Comparison) -> tuple[ComparisonRow, list[ComparedRow]
         finding=found.finding,
     )
     return head, steps
+
+
+def difference_rows(
+    files: tuple[str, str], kernels: Sequence[Kernel], found: list[Difference]
+) -> tuple[PairRow, list[DifferenceRow]]:
+    """Two images, and what differs."""
+    head = PairRow(
+        before=files[0],
+        after=files[1],
+        releases=[kernel.image.version.release for kernel in kernels],
+        digests=[kernel.image.digest for kernel in kernels],
+        build_ids=[kernel.build_id for kernel in kernels],
+        same=not any(difference.matters for difference in found),
+        differences=len(found),
+    )
+    return head, [DifferenceRow(**difference._asdict()) for difference in found]
 
 
 def instruction_rows(found: Kernel, name: str) -> Iterator[InstructionRow]:

@@ -107,6 +107,34 @@ class ComparedRow(Row, tag="kernel-compared", tag_field="type", frozen=True, kw_
     why: str
 
 
+class PairRow(Row, tag="kernel-pair", tag_field="type", frozen=True, kw_only=True):
+    """Two images that are compared; what differs follows."""
+
+    before: str
+    after: str
+    """Files, as they were given."""
+    releases: list[str]
+    digests: list[str]
+    build_ids: list[str | None]
+    same: bool
+    """Whether no other CPU can notice a difference."""
+    differences: int
+
+
+class DifferenceRow(Row, tag="kernel-difference", tag_field="type", frozen=True, kw_only=True):
+    """Something that one of two images has in another way, or alone."""
+
+    kind: str
+    """"fact", "function", "called", "alternative", "cpu" or "step"."""
+    name: str
+    before: str | None
+    after: str | None
+    place_before: str | None
+    place_after: str | None
+    matters: bool
+    """Whether other CPUs can notice it."""
+
+
 class InstructionRow(Row, tag="kernel-instruction", tag_field="type", frozen=True, kw_only=True):
     """An instruction of a function that is disassembled."""
 

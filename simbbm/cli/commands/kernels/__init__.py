@@ -1,4 +1,4 @@
 """Subcommands about kernel images.
 
-`kernel` looks into one; `text` writes its rows for people.
+`kernel` looks into one, `compare` at two; `text` writes its rows for people.
 """

@@ -56,8 +56,7 @@ def command(
     """
     from simbbm.binary.kernel import kernel
 
-    features = None if cpu_features is None else _names(cpu_features)
-    found = kernel(image, system_map, features, SYMBOLS_DIR)
+    found = kernel(image, system_map, names(cpu_features), SYMBOLS_DIR)
     if compare:
         return _compare(found, as_json=as_json)
     if disassemble is not None:
@@ -70,8 +69,10 @@ def command(
     return Exit.EXPECTED
 
 
-def _names(text: str) -> list[str]:
-    """Names between commas; none at all is allowed."""
+def names(text: str | None) -> list[str] | None:
+    """Names between commas; none at all is allowed. None: nothing was given."""
+    if text is None:
+        return None
     return [name.strip() for name in text.split(",") if name.strip()]
 
 

@@ -8,12 +8,14 @@ from simbbm.host.terminal import style
 from simbbm.report.kernel.rows import (
     ComparedRow,
     ComparisonRow,
+    DifferenceRow,
     ExecutionRow,
     ExternalRow,
     FunctionRow,
     InstructionRow,
     KernelRow,
     OperationRow,
+    PairRow,
 )
 
 
@@ -132,6 +134,39 @@ def disagreements(head: ComparisonRow, steps: list[ComparedRow]) -> Iterator[str
             yield f"{where} the model does {row.model_step} ({row.model_place}), the image does not"
     if head.finding:
         yield head.finding
+
+
+KINDS = {
+    "fact": "What they are",
+    "function": "Functions",
+    "called": "Called on the way, and not executed",
+    "alternative": "Alternatives on the path",
+    "cpu": "CPUs that may change the size of a live block",
+    "step": "What the CPUs ask of the machine",
+}
+
+
+def difference_lines(head: PairRow, rows: list[DifferenceRow]) -> Iterator[str]:
+    """Two images, kind by kind."""
+    yield style(f"{' -> '.join(head.releases)}", bold=True)
+    for kind, title in KINDS.items():
+        mine = [row for row in rows if row.kind == kind]
+        if mine or kind == "step":
+            yield style(title, fg="cyan")
+        yield from map(_difference, mine)
+        if kind == "step" and not mine:
+            yield "    the same steps in the same order, on the boot CPU and on a secondary"
+    if head.differences and head.same:
+        yield "no other CPU can notice a difference"
+
+
+def _difference(row: DifferenceRow) -> str:
+    sides = [
+        f"{place + ': ' if place else ''}{value or '-'}"
+        for place, value in ((row.place_before, row.before), (row.place_after, row.after))
+    ]
+    text = f"    {row.name:<36} {sides[0]} -> {sides[1]}"
+    return style(text, fg="yellow") if row.matters else text
 
 
 def instruction_line(row: InstructionRow) -> str:
