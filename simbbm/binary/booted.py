@@ -1,9 +1,9 @@
 """A kernel that has booted, as far as one CPU on its way through the split looks at it.
 
 All addresses follow from the image: arch/arm64/include/asm/memory.h says where the linear map and
-the array of struct page stand, BTF where members are. Chosen are a RAM of a few mebibytes, no KASLR
-offset, a CPU with VA_BITS_MIN bits, and one block of the linear map's second-lowest level, which is
-what there is to split.
+the array of struct page stand, BTF where members are. Chosen are a RAM of a few mebibytes, a CPU
+with VA_BITS_MIN bits, and one block of the linear map's second-lowest level, which is what there is
+to split.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def booted(kernel: Kernel, cpu: int, online: int) -> Booted:
     """Memory and registers of one CPU when the split begins."""
     at, symbols, btf = Addresses(kernel), kernel.symbols, kernel.btf
     assert btf is not None
-    voffset = kernel.image.base - (RAM + IMAGE_AT) & M64
+    voffset = kernel.image.base - (RAM + IMAGE_AT + kernel.kaslr.physical) & M64
     page = 1 << at.shift
     tables = [RAM + page * (TABLES_AT + n) for n in range(4)]
     fresh = [RAM + page * (TABLES_AT + 8 + n) for n in range(PAGES)]

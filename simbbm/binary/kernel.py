@@ -15,7 +15,8 @@ from simbbm.binary.features.capabilities import Capabilities, capabilities
 from simbbm.binary.features.midr import MidrRange, allow_list
 from simbbm.binary.formats.btf import btf_of
 from simbbm.binary.formats.image import Image, kernel_image
-from simbbm.binary.formats.symbols import Symbols, symbols_of
+from simbbm.binary.formats.kaslr import NOWHERE, Kaslr, moved
+from simbbm.binary.formats.symbols import symbols_of
 from simbbm.binary.path import External, Function, Word, functions, is_padding, words
 from simbbm.core.errors import UsageError
 from simbbm.host.reading import quoted
@@ -58,16 +59,18 @@ class Kernel:
         system_map: Path | None = None,
         cpu_features: Iterable[str] | None = None,
         folder: Path | None = None,
+        kaslr: Kaslr = NOWHERE,
     ) -> None:
-        self.image = image
-        self.symbols: Symbols = symbols_of(image, system_map, folder)
+        self.kaslr = kaslr
+        symbols = symbols_of(image, system_map, folder)
+        self.image, self.symbols = moved(image, symbols, kaslr)
         if self.symbols.find(SPLITS) is None:
             raise UsageError(
                 f"{quoted(image.name)}: no {SPLITS} among its symbols",
                 "was it built without the split, or is it the System.map of another one?",
             )
-        self.btf = btf_of(image, self.symbols)
-        self.alternatives = Alternatives(image, self.symbols)
+        self.btf = btf_of(self.image, self.symbols)
+        self.alternatives = Alternatives(self.image, self.symbols)
         known = {row.name for row in self.capabilities.rows.values()}
         self.cpu_features = tuple(
             (name for name in DEFAULT_FEATURES if name in known)
@@ -167,9 +170,10 @@ def kernel(
     system_map: Path | None = None,
     cpu_features: Iterable[str] | None = None,
     folder: Path | None = None,
+    kaslr: Kaslr = NOWHERE,
 ) -> Kernel:
     """The kernel in a file; without `cpu_features` patched for DEFAULT_FEATURES that it knows.
 
     Its symbols are kept in `folder`, if there is to be one (`formats/symbol_cache.py`).
     """
-    return Kernel(kernel_image(path), system_map, cpu_features, folder)
+    return Kernel(kernel_image(path), system_map, cpu_features, folder, kaslr)

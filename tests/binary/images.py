@@ -95,6 +95,15 @@ class Builder:
         self.put("__alt_instructions", table)
         self.symbols["__alt_instructions_end"] = self.here
 
+    def relocations(self, *places: int, packed: tuple[int, ...] = ()) -> None:
+        """Words that hold addresses: an entry of .rela.dyn each, or ready words of .relr.dyn."""
+        addends = (int.from_bytes(self.data[p - self.base :][:8], "little") for p in places)
+        rows = zip(places, addends, strict=True)
+        self.put("__pi_rela_start", b"".join(pack("<QQQ", at, 0x403, to) for at, to in rows))
+        self.symbols["__pi_rela_end"] = self.here
+        self.put("__pi_relr_start", pack(f"<{len(packed)}Q", *packed))
+        self.symbols["__pi_relr_end"] = self.here
+
     def capabilities(self, rows: dict[int, str]) -> None:
         """Rows of arm64_features, laid out as `CAPABILITIES` says."""
         texts = {number: self.text(told) for number, told in rows.items() if told}

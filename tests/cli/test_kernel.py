@@ -146,6 +146,17 @@ def test_what_the_model_does_not_do_is_named_and_fails(simbbm: Cli, tmp_path: Pa
     assert "at the end: the model does isb (" in done.stdout
 
 
+def test_an_image_that_kaslr_has_moved(simbbm: Cli, image: Path) -> None:
+    far = ("--kaslr-offset", "0x2a12340000,0x210000")
+    head, *_ = simbbm.rows("kernel", image, *far)
+
+    assert head["base"] == BASE + 0x2A12340000
+    assert head["assumed"][0].startswith(
+        "KASLR moves it up by 0x2a12340000, and in physical memory"
+    )
+    assert simbbm.ok("kernel", image, *far, "--trace") == simbbm.ok("kernel", image, "--trace")
+
+
 def test_what_cannot_be_executed_is_named(simbbm: Cli, tmp_path: Path) -> None:
     file = tmp_path / "vmlinuz"
     built = small_kernel()
@@ -194,6 +205,9 @@ def test_wrong_input_is_refused_in_a_line(simbbm: Cli, image: Path, tmp_path: Pa
         ((image, "--cpu-features", "LSF"), "no capability LSF (did you mean LSE?)"),
         ((image, "--system-map", "text"), "text: not the System.map of this image"),
         ((image, "--disassemble", "f"), "the kernel has no function f"),
+        ((image, "--kaslr-offset", "far"), "--kaslr-offset far: no offset (for example 0x"),
+        ((image, "--kaslr-offset", "0,0,0"), "--kaslr-offset 0,0,0: no offset"),
+        ((image, "--kaslr-offset", "0x1000"), "a KASLR offset of 0x1000: wanted a multiple of"),
     ):
         assert message in simbbm.refused("kernel", *given)
 

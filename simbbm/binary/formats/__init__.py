@@ -4,6 +4,7 @@
 * `elf`: segments, symbols and relocations of a vmlinux;
 * `image`: the kernel at its virtual addresses;
 * `symbols`: names and addresses, which `kallsyms` finds in a stripped image;
+* `kaslr`: the image where KASLR has moved it to;
 * `symbol_cache`: those that were found, kept for the next time;
 * `btf`: where members of structures are.
 

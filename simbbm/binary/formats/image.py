@@ -1,4 +1,4 @@
-"""A kernel image as it lies in virtual memory before KASLR moves it.
+"""A kernel image as it lies in virtual memory before KASLR moves it (`kaslr`).
 
 A vmlinux says where its segments belong. A raw Image does not: it is what stands at KIMAGE_VADDR
 (arch/arm64/include/asm/memory.h), which depends on the number of virtual-address bits that the
@@ -14,7 +14,8 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from struct import Struct, pack, unpack_from
@@ -65,8 +66,28 @@ class Image:
         if not self.segments:
             raise UsageError(f"{quoted(name)}: not a kernel: an ELF file that loads nothing")
         self.segments = _relocated(tuple(sorted(self.segments)))
-        self._starts = [segment.address for segment in self.segments]
+        self.offset = 0
+        """How far KASLR has moved it."""
         self.version = self._version()
+
+    def moved(self, offset: int, places: Iterable[int]) -> Image:
+        """The same image further up; the words at these places hold addresses in it."""
+        found = [bytearray(segment.data) for segment in self.segments]
+        for place in places:
+            number = max(bisect_right(self._starts, place) - 1, 0)
+            at, data = place - self._starts[number], found[number]
+            if not 0 <= at <= len(data) - 8:
+                raise self.damaged(f"a relocation of it is at {place:#x}, where nothing is")
+            _U64.pack_into(data, at, _U64.unpack_from(data, at)[0] + offset & (1 << 64) - 1)
+        other = copy(self)
+        other.segments = tuple(
+            segment._replace(address=segment.address + offset, data=bytes(data))
+            for segment, data in zip(self.segments, found, strict=True)
+        )
+        other.offset = self.offset + offset
+        for known in ("_starts", "build_ids"):
+            vars(other).pop(known, None)
+        return other
 
     @property
     def form(self) -> str:
@@ -87,7 +108,9 @@ class Image:
     @property
     def va_bits_min(self) -> int | None:
         """VA_BITS_MIN, which the base tells; None if no configuration has this base."""
-        return next((bits for bits in VA_BITS if kimage_vaddr(bits) == self.base), None)
+        return next(
+            (bits for bits in VA_BITS if kimage_vaddr(bits) == self.base - self.offset), None
+        )
 
     @property
     def page_size(self) -> int | None:
@@ -101,6 +124,10 @@ class Image:
         return PAGE_SIZES.get(_U64.unpack_from(header, 24)[0] >> 1 & 3)
 
     # Reading at virtual addresses.
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [segment.address for segment in self.segments]
 
     def read(self, address: int, size: int) -> bytes:
         """The bytes there; zeros in .bss. UsageError if not all of them are in the image."""

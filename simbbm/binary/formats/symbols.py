@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from simbbm.binary.formats.elf import Symbol
@@ -30,6 +30,9 @@ class Symbols:
 
     def __len__(self) -> int:
         return len(self._ordered)
+
+    def __iter__(self) -> Iterator[Symbol]:
+        return iter(self._ordered)
 
     def find(self, *names: str) -> int | None:
         """The address of the first of these names that there is."""

@@ -25,10 +25,7 @@ from simbbm.report.kernel.rows import (
     PairRow,
 )
 
-ASSUMED = (
-    "KASLR moves it nowhere: addresses are those it was linked for",
-    "no pointer authentication key is in use: PACIASP and AUTIASP change nothing",
-)
+ASSUMED = ("no pointer authentication key is in use: PACIASP and AUTIASP change nothing",)
 """What is taken to be so, of every kernel."""
 
 
@@ -61,8 +58,15 @@ def kernel_row(found: Kernel, file: str) -> KernelRow:
         if allowed
         else None,
         unknown=sum(len(facts.unknown) for facts in found.functions),
-        assumed=list(ASSUMED),
+        assumed=[_position(found), *ASSUMED],
     )
+
+
+def _position(found: Kernel) -> str:
+    virtual, physical = found.kaslr
+    if not virtual and not physical:
+        return "KASLR moves it nowhere: addresses are those it was linked for"
+    return f"KASLR moves it up by {virtual:#x}, and in physical memory by {physical:#x}"
 
 
 def _alternatives(found: Kernel) -> list[dict[str, Any]]:

@@ -10,9 +10,12 @@ import click
 
 from simbbm.cli.exits import Exit
 from simbbm.cli.options import SYMBOLS_DIR, common, examples
+from simbbm.core.errors import UsageError
+from simbbm.host import reading
 from simbbm.host.terminal import echo
 
 if TYPE_CHECKING:
+    from simbbm.binary.formats.kaslr import Kaslr
     from simbbm.binary.kernel import Kernel
     from simbbm.report.rows import Row
 
@@ -33,6 +36,12 @@ if TYPE_CHECKING:
     metavar="NAMES",
     help="What the machine has, for which the kernel patches itself.  [default: LSE]",
 )
+@click.option(
+    "--kaslr-offset",
+    "kaslr",
+    metavar="VIRTUAL[,PHYSICAL]",
+    help="How far KASLR has moved the image up, and in physical memory.  [default: 0]",
+)
 @click.option("--disassemble", metavar="FUNCTION", help="Show a function's instructions instead.")
 @click.option("--trace", is_flag=True, help="Execute the split, and show what it asks for instead.")
 @click.option("--compare", is_flag=True, help="Hold what it asks for against the model instead.")
@@ -42,6 +51,7 @@ def command(
     *,
     system_map: Path | None,
     cpu_features: str | None,
+    kaslr: str | None,
     disassemble: str | None,
     trace: bool,
     compare: bool,
@@ -56,7 +66,7 @@ def command(
     """
     from simbbm.binary.kernel import kernel
 
-    found = kernel(image, system_map, names(cpu_features), SYMBOLS_DIR)
+    found = kernel(image, system_map, names(cpu_features), SYMBOLS_DIR, offsets(kaslr))
     if compare:
         return _compare(found, as_json=as_json)
     if disassemble is not None:
@@ -74,6 +84,22 @@ def names(text: str | None) -> list[str] | None:
     if text is None:
         return None
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def offsets(text: str | None) -> Kaslr:
+    """One offset, or two with a comma between them."""
+    from simbbm.binary.formats.kaslr import NOWHERE, Kaslr
+
+    if text is None:
+        return NOWHERE
+    parts = [reading.number(part.strip()) for part in text.split(",")]
+    found = [part for part in parts if part is not None]
+    if len(found) != len(parts) or len(found) > 2:
+        raise UsageError(
+            f"--kaslr-offset {reading.quoted(text)}: no offset",
+            "for example 0x2a12340000,0x21000000",
+        )
+    return Kaslr(*found)
 
 
 Part = tuple[Sequence["Row"], Iterable[str]]
