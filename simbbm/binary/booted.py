@@ -39,15 +39,17 @@ class Addresses:
             raise UsageError("the kernel says too little of itself to be run", "it needs BTF")
         self.shift = image.page_size.bit_length() - 1
         self.page_offset = -(1 << kernel.va_bits) & M64
-        self.linear = -(1 << image.va_bits_min) & M64
+        # vabits_actual
+        bits = kernel.va_bits if "VA52" in kernel.cpu_features else image.va_bits_min
+        self.linear = -(1 << bits) & M64
         self.memstart = RAM - (self.linear - self.page_offset) & M64
         page_end = -(1 << image.va_bits_min - 1) & M64
         size = kernel.btf.size("page")
         self.vmemmap = -(1 << 30) - (page_end - self.page_offset >> self.shift) * size & M64
         self.struct_page = size
-        self.txsz = 64 - image.va_bits_min
-        self.levels = (image.va_bits_min - 4) // (self.shift - 3)
-        """Of tables, on a CPU with no more than VA_BITS_MIN."""
+        self.txsz = 64 - bits
+        self.levels = (bits - 4) // (self.shift - 3)
+        """Of tables."""
 
     def virtual(self, physical: int) -> int:
         """__va()."""

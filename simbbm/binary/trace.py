@@ -85,9 +85,15 @@ def _written(process: Process, operation: WriteRegister) -> str:
         return f"T0SZ {operation.value & 63}"
     if not operation.register.startswith("ttbr"):
         return ""
-    value = ttbr(operation.value)
+    return ttbr_told(process, operation.value)
+
+
+def ttbr_told(process: Process, word: int) -> str:
+    """A TTBR: the table by its name, and what stands with it."""
+    value = ttbr(word)
     name = process.kernel.symbols.told(process.booted.memory.virtual(8 * value.baddr))
-    return f"{name}, asid {value.asid}" if value.asid else name
+    asid, cnp = f", asid {value.asid}" if value.asid else "", ", cnp" if value.cnp else ""
+    return f"{name}{asid}{cnp}"
 
 
 def _shared(process: Process) -> Iterator[tuple[str, str, str]]:

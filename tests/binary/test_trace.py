@@ -6,11 +6,12 @@ import re
 
 import pytest
 
+from simbbm.binary.booted import booted
 from simbbm.binary.formats.image import Image
 from simbbm.binary.kernel import Kernel
 from simbbm.binary.memory import Memory, NothingThere, Region
 from simbbm.binary.process import INSTRUCTIONS_MAX, Finding
-from simbbm.binary.trace import Trace, trace
+from simbbm.binary.trace import AS_WANTED, Trace, trace
 from simbbm.core.errors import UsageError
 from tests.binary.images import BASE
 from tests.binary.kernels import FUNCTIONS, SPLIT_PMD, small_kernel
@@ -60,6 +61,32 @@ def test_a_secondary_parks_and_is_released() -> None:
         "msr ttbr1_el1 0x0",
         "isb",
     ]
+
+
+def test_52_bits_are_more_levels_of_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    linear = 0xFFF0 << 48
+    constants = {
+        "pmd_table": linear + 0x4_2000,
+        "table_bits": 0x4000_0003 - linear & (1 << 64) - 1,
+    }
+    monkeypatch.setattr("tests.binary.kernels.CONSTANTS", constants)
+    image = Image("small", small_kernel(extra={"split_pmd": SPLIT_PMD}).image())
+    kernel = Kernel(image, cpu_features=["LSE", "VA52"])
+
+    assert booted(kernel, 0, 1).registers["tcr_el1"] == 12 << 16 | 12
+    assert trace(kernel, 0).outcome.endswith(AS_WANTED)
+
+
+def test_what_is_written_to_a_ttbr() -> None:
+    cnp = FUNCTIONS["wait_linear_map_split_to_ptes"].replace(
+        "msr ttbr1_el1, x4",
+        "adr x4, reserved_pg_dir\nadr x5, kimage_voffset\nldr x5, [x5]\n"
+        "sub x4, x4, x5\nadd x4, x4, #1\nmsr ttbr1_el1, x4",
+    )
+
+    assert "msr ttbr1_el1 reserved_pg_dir, cnp" in asked(
+        traced(1, wait_linear_map_split_to_ptes=cnp)
+    )
 
 
 def test_runs_of_plain_accesses_are_one_line() -> None:

@@ -11,7 +11,7 @@ from simbbm.explore.images import compare as comparing
 from simbbm.explore.images.align import Pair, aligned
 from simbbm.explore.images.compare import Comparison, compare
 from simbbm.explore.images.explained import EXPLAINED, why
-from simbbm.explore.images.operations import Step, folded
+from simbbm.explore.images.operations import FEWER_BITS, MORE_BITS, SAME_SIZE, Step, folded
 from simbbm.scenario import Scenario
 from tests.binary.kernels import LIKE_THE_MODEL, small_kernel
 
@@ -62,9 +62,9 @@ def test_one_that_does_what_the_model_does_agrees(good: Scenario) -> None:
         ("flush_tlb_kernel_range", ("vmalle1is", "vmalle1"), ("image", "tlbi vmalle1")),
         ("linear_map_split_to_ptes", ("sevl", "nop"), ("model", "sevl")),
         ("linear_map_split_to_ptes", ("ldar w2, [x3]", "ldr w2, [x3]"), ("image", "ldr flag")),
-        ("linear_map_split_to_ptes", ("w5, #0", "w5, #1"), ("image", "str flag, 1")),
+        ("linear_map_split_to_ptes", ("w5, #0", "w5, #1"), ("both", "str flag, 1, str flag, 0")),
         ("linear_map_split_to_ptes", ("x3, swapper", "x3, idmap"), None),
-        ("scondary_cpu_wait", ("w0, w0, #1", "w0, w0, #2"), ("image", "stxr flag, 3")),
+        ("scondary_cpu_wait", ("w0, w0, #1", "w0, w0, #2"), ("both", "stxr flag, 3, stxr flag, 2")),
         ("wait_linear_map_split_to_ptes", ("isb", "nop"), ("model", "isb")),
         ("cpu_uninstall_idmap", ("ttbr0_el1, x4", "ttbr0_el1, x5"), None),
         ("linear_map_split_to_ptes", ("sub x8, x8, x9", "nop"), ("model", "br")),
@@ -113,12 +113,44 @@ def test_no_explanation_is_there_for_nothing(
 
 
 def test_what_needs_a_capability_is_explained_with_it_alone() -> None:
-    (first, *_) = (row for row in EXPLAINED if row.needs)
+    first = next(row for row in EXPLAINED if row.needs == "REPEAT_TLBI")
     pair = Pair(Step("f", first.operation, first.what), None)
 
     assert why(pair, ["REPEAT_TLBI"]) == first.why
     assert why(pair, ["LSE"]) is None
     assert why(Pair(None, pair.left), ["REPEAT_TLBI"]) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "features", "known"),
+    [
+        (FEWER_BITS, ["VA52"], True),
+        (FEWER_BITS, [], False),
+        (MORE_BITS, ["VA52"], True),
+        (SAME_SIZE, ["VA52"], False),
+    ],
+)
+def test_a_value_is_explained_or_not(value: str, features: list[str], known: bool) -> None:
+    """The model's idmap has more bits: with 52 the image's has fewer."""
+    pair = Pair(*(Step("f", "msr tcr_el1", "", v) for v in (value, MORE_BITS)))
+
+    assert (why(pair, features) is not None) == known
+    assert (why(pair, features) == "") == (value == MORE_BITS)
+
+
+def test_without_lse_an_atomic_has_a_barrier() -> None:
+    pair = Pair(Step("f", "dmb ish", ""), None)
+
+    assert why(pair, []) is not None
+    assert why(pair, ["LSE"]) is None
+
+
+def test_of_two_steps_the_one_with_the_same_value_is_meant() -> None:
+    writes = [Step("f", "msr ttbr0_el1", "", value) for value in ("a", "b", "c")]
+
+    assert aligned(writes, writes[1:]) == [
+        *(Pair(writes[0], None), Pair(writes[1], writes[1]), Pair(writes[2], writes[2]))
+    ]
 
 
 def test_sequences_are_laid_side_by_side() -> None:

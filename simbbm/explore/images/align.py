@@ -16,14 +16,15 @@ class Pair(NamedTuple):
 
 
 def aligned(left: Sequence[Step], right: Sequence[Step]) -> list[Pair]:
-    """A longest common subsequence, with what is only on one side in between.
+    """The best common subsequence, with what is only on one side in between.
 
-    Where there are several, the one whose pairs come earliest on the left.
+    A pair that writes two values counts half. Where several are the best, the one whose pairs come
+    earliest on the left.
     """
-    best = _lengths(left, right)
+    best = _scores(left, right)
     pairs, i, j = [], 0, 0
     while i < len(left) or j < len(right):
-        if i < len(left) and j < len(right) and left[i].asked == right[j].asked:
+        if i < len(left) and j < len(right) and _are_paired(left[i], right[j], best, i, j):
             pairs.append(Pair(left[i], right[j]))
             i, j = i + 1, j + 1
         elif j == len(right) or (i < len(left) and best[i + 1][j] >= best[i][j + 1]):
@@ -35,13 +36,17 @@ def aligned(left: Sequence[Step], right: Sequence[Step]) -> list[Pair]:
     return pairs
 
 
-def _lengths(left: Sequence[Step], right: Sequence[Step]) -> list[list[int]]:
-    """Of the longest common subsequence from each pair of places on."""
+def _are_paired(left: Step, right: Step, best: list[list[int]], i: int, j: int) -> bool:
+    likeness = left.is_like(right)
+    return likeness > 0 and likeness + best[i + 1][j + 1] == best[i][j]
+
+
+def _scores(left: Sequence[Step], right: Sequence[Step]) -> list[list[int]]:
+    """Of the best common subsequence from each pair of places on."""
     best = [[0] * (len(right) + 1) for _ in range(len(left) + 1)]
     for i in range(len(left) - 1, -1, -1):
         for j in range(len(right) - 1, -1, -1):
-            if left[i].asked == right[j].asked:
-                best[i][j] = best[i + 1][j + 1] + 1
-            else:
-                best[i][j] = max(best[i + 1][j], best[i][j + 1])
+            likeness = left[i].is_like(right[j])
+            paired = likeness + best[i + 1][j + 1] if likeness else 0
+            best[i][j] = max(paired, best[i + 1][j], best[i][j + 1])
     return best

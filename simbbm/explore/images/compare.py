@@ -16,7 +16,7 @@ from simbbm.explore.images.align import Pair, aligned
 from simbbm.explore.images.explained import why
 from simbbm.explore.images.of_image import Executed, executed_boot, executed_secondary
 from simbbm.explore.images.of_model import parameters, steps_of_model
-from simbbm.explore.images.operations import OTHER_SIZE
+from simbbm.explore.images.operations import FEWER_BITS, MORE_BITS
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 
@@ -51,9 +51,9 @@ class Comparison(NamedTuple):
 def compare(kernel: Kernel, good: Scenario) -> list[Comparison]:
     """Both CPUs of an image beside those of `linear_map_split::good`."""
     boot, secondary = executed_boot(kernel), executed_secondary(kernel)
-    more = any(step.value == OTHER_SIZE for step in secondary.steps)
+    other = any(step.value in (MORE_BITS, FEWER_BITS) for step in secondary.steps)
     assert kernel.image.page_size is not None  # or else it would not have been executed
-    model = Model(good, parameters(kernel.image.page_size, idmap_has_more_bits=more))
+    model = Model(good, parameters(kernel.image.page_size, idmap_has_other_bits=other))
     sides = zip((boot, secondary), steps_of_model(model), strict=True)
     features = kernel.cpu_features
     return [

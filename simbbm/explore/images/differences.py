@@ -109,7 +109,7 @@ def _steps(cpu: int, before: Executed, after: Executed) -> Iterator[Difference]:
     """What one CPU does, in the order in which it happens, and how it ends."""
     who = f"cpu{cpu}"
     for left, right in aligned(before.steps, after.steps):
-        if left and right and left.times == right.times:
+        if left and right and (left.value, left.times) == (right.value, right.times):
             continue
         yield Difference(
             STEP,

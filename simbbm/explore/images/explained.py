@@ -10,23 +10,28 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from simbbm.explore.images.align import Pair
-from simbbm.explore.images.operations import STACK, TABLES, Step
+from simbbm.explore.images.operations import FEWER_BITS, STACK, TABLES, Step
 
-IMAGE, MODEL, BOTH = "image", "model", "both"
-FEWER = "fewer"
-"""Both have it, the image less often: no row has that."""
+IMAGE, MODEL = "image", "model"
+MORE, FEWER = "more", "fewer"
+VALUE = "value"
 
 
 class Explained(NamedTuple):
     """A difference, and why it is one."""
 
     side: str
-    """Who has the step: `image`, `model`; `both`, but the image more often."""
+    """Who has the step: `image`, `model`; both, but the image does it `more` often, or `fewer`
+    times, or writes another `value`."""
     operation: str
     what: str
     why: str
     needs: str = ""
     """Only of a kernel that is patched for this capability."""
+    lacks: str = ""
+    """Only of a kernel that is not patched for this one."""
+    value: str = ""
+    """What the image writes, where that is another thing than the model does."""
 
 
 EXPLAINED = (
@@ -37,7 +42,7 @@ EXPLAINED = (
         "num_online_cpus() is loaded in each turn of the wait; the model has it as a constant",
     ),
     Explained(
-        BOTH,
+        MORE,
         "ldr",
         TABLES,
         "the walk loads an entry again in each of its functions, and goes over all of the linear "
@@ -69,6 +74,21 @@ EXPLAINED = (
         "patched in for REPEAT_TLBI: it completes both TLBIs",
         "REPEAT_TLBI",
     ),
+    Explained(
+        IMAGE,
+        "dmb ish",
+        "",
+        "of an atomic in private memory: without LSE it is a loop of exclusives and a barrier",
+        lacks="LSE",
+    ),
+    Explained(
+        VALUE,
+        "msr tcr_el1",
+        "",
+        "with 52-bit addresses the idmap has fewer bits than the kernel; the model's has more",
+        "VA52",
+        value=FEWER_BITS,
+    ),
 )
 
 
@@ -76,14 +96,22 @@ def why(pair: Pair, features: Collection[str]) -> str | None:
     """Why two sides differ; empty if they do not, None if nobody knows."""
     step: Step | None = pair.left or pair.right
     assert step is not None
-    if pair.left and pair.right:
-        if pair.left.times == pair.right.times:
-            return ""
-        side = BOTH if pair.left.times > pair.right.times else FEWER
-    else:
-        side = IMAGE if pair.left else MODEL
+    side = _side(pair)
+    if not side:
+        return ""
     for row in EXPLAINED:
         fits = (row.side, row.operation, row.what) == (side, step.operation, step.what)
-        if fits and (not row.needs or row.needs in features):
+        possible = (not row.needs or row.needs in features) and row.lacks not in features
+        if fits and possible and (side != VALUE or row.value == step.value):
             return row.why
     return None
+
+
+def _side(pair: Pair) -> str:
+    """In which way the two differ; empty if they do not."""
+    image, model = pair
+    if not image or not model:
+        return IMAGE if image else MODEL
+    if image.value != model.value:
+        return VALUE
+    return "" if image.times == model.times else MORE if image.times > model.times else FEWER

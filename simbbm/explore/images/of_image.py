@@ -14,11 +14,18 @@ from simbbm.binary.a64.operations import (
     WriteRegister,
 )
 from simbbm.binary.booted import FLAGS
-from simbbm.binary.codec import ttbr
 from simbbm.binary.kernel import Kernel, told
 from simbbm.binary.process import SHARED, Event, Finding, Process
-from simbbm.binary.trace import FUNCTION, PLAIN_LOAD, PLAIN_STORE, outcome
-from simbbm.explore.images.operations import FLAG, OTHER_SIZE, SAME_SIZE, TABLES, Step, folded
+from simbbm.binary.trace import FUNCTION, PLAIN_LOAD, PLAIN_STORE, outcome, ttbr_told
+from simbbm.explore.images.operations import (
+    FEWER_BITS,
+    FLAG,
+    MORE_BITS,
+    SAME_SIZE,
+    TABLES,
+    Step,
+    folded,
+)
 
 ALL_ARRIVED = 2
 """The flag when one secondary is parked: the boot CPU itself counts as one."""
@@ -110,9 +117,7 @@ def _written(process: Process, operation: WriteRegister) -> str:
     """What an MSR writes: a table's name and the ASID, or which T0SZ."""
     if operation.register == "tcr_el1":
         t0, t1 = operation.value & 63, operation.value >> 16 & 63
-        return SAME_SIZE if t0 == t1 else OTHER_SIZE
-    if not operation.register.startswith("ttbr"):
-        return f"{operation.value:#x}"
-    value = ttbr(operation.value)
-    name = process.kernel.symbols.told(process.booted.memory.virtual(8 * value.baddr))
-    return f"{name}, asid {value.asid}" if value.asid else name
+        return SAME_SIZE if t0 == t1 else MORE_BITS if t0 < t1 else FEWER_BITS
+    if operation.register.startswith("ttbr"):
+        return ttbr_told(process, operation.value)
+    return f"{operation.value:#x}"

@@ -16,8 +16,9 @@ from simbbm.core.graph import Node
 from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.system import STEP
 from simbbm.explore.images.operations import (
+    FEWER_BITS,
     FLAG,
-    OTHER_SIZE,
+    MORE_BITS,
     SAME_SIZE,
     STACK,
     TABLES,
@@ -34,14 +35,14 @@ LOCAL = ("mrs", "forget_events")
 TTBR_NAMES = {"pgd": "swapper_pg_dir"}
 
 
-def parameters(page_size: int, *, idmap_has_more_bits: bool) -> dict[str, str | int]:
+def parameters(page_size: int, *, idmap_has_other_bits: bool) -> dict[str, str | int]:
     """Those of `linear_map_split::good` that make the model a machine like the image's."""
     return {
         "cpus": 2,
         "layout": "pmd",
         "geometry": f"{page_size >> 10}k",
         "hardware": "eager",
-        "image": "high" if idmap_has_more_bits else "low",
+        "image": "high" if idmap_has_other_bits else "low",
     }
 
 
@@ -106,7 +107,13 @@ def _written(shared: Shared, value: Any) -> str:
     """What an MSR writes: a table's name and the ASID, or which T0SZ."""
     if isinstance(value, Ttbr):
         name = shared.name(value.baddr).removesuffix("[0]")
-        return TTBR_NAMES.get(name, name) + (f", asid {value.asid}" if value.asid else "")
+        return (
+            TTBR_NAMES.get(name, name)
+            + (f", asid {value.asid}" if value.asid else "")
+            + (", cnp" if value.cnp else "")
+        )
     if isinstance(value, Tcr):
-        return SAME_SIZE if value.t0_bits == value.t1_bits else OTHER_SIZE
+        if value.t0_bits == value.t1_bits:
+            return SAME_SIZE
+        return MORE_BITS if value.t0_bits > value.t1_bits else FEWER_BITS
     return str(value)

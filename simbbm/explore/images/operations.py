@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 TABLES, FLAG, STACK = "tables", "flag", "stack"
 """Objects that both sides call alike; `flag` is idmap_kpti_bbml2_flag, or bbml3 from 7.3 on."""
-SAME_SIZE, OTHER_SIZE = "T0SZ as T1SZ", "T0SZ of the idmap"
-"""What is written to TCR: as the kernel runs, or what its idmap needs where that differs."""
+SAME_SIZE, MORE_BITS, FEWER_BITS = "T0SZ as T1SZ", "T0SZ below T1SZ", "T0SZ above T1SZ"
+"""What is written to TCR: TTBR0 translates as many bits as TTBR1, more (for an idmap that needs
+them), or fewer."""
 PLAIN = ("ldr", "str")
 
 
@@ -29,10 +30,11 @@ class Step(NamedTuple):
     """What is written, where both sides can say it: to the flag, TTBRs and TCR."""
     times: int = 1
 
-    @property
-    def asked(self) -> tuple[str, str, str]:
-        """What has to agree."""
-        return self.operation, self.what, self.value
+    def is_like(self, other: Step) -> int:
+        """2: the other one asks for the same; 1: it writes another value; 0: for something else."""
+        if (self.operation, self.what) != (other.operation, other.what):
+            return 0
+        return 1 + (self.value == other.value)
 
     def __str__(self) -> str:
         """As it is shown: str flag, 0."""
@@ -46,7 +48,7 @@ def folded(steps: Iterable[Step]) -> Iterator[Step]:
     last: Step | None = None
     for step in steps:
         alike = last is not None and step.operation in PLAIN and step.what == TABLES
-        if last and alike and last.asked == step.asked:
+        if last and alike and last.is_like(step) == 2:
             last = last._replace(times=last.times + step.times)
             continue
         if last:
