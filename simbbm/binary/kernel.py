@@ -12,6 +12,7 @@ from typing import NamedTuple
 from simbbm.binary.a64.operations import Barrier, Load, Operation, Store, System
 from simbbm.binary.features.alternatives import Alternative, Alternatives
 from simbbm.binary.features.capabilities import Capabilities, capabilities
+from simbbm.binary.features.jump_labels import JumpLabel, jump_labels
 from simbbm.binary.features.midr import MidrRange, allow_list
 from simbbm.binary.formats.btf import btf_of
 from simbbm.binary.formats.image import Image, kernel_image
@@ -105,6 +106,16 @@ class Kernel:
     def functions(self) -> list[FunctionFacts]:
         """The functions of the paths, in the order in which they are met."""
         return [self.facts(function) for function in self._path[0]]
+
+    @cached_property
+    def jump_labels(self) -> list[JumpLabel]:
+        """Those in the functions of the paths; as they were linked, they are executed."""
+        ranges = [facts.function.symbol for facts in self.functions]
+        return [
+            label
+            for label in jump_labels(self.image, self.symbols)
+            if any(s.address <= label.place < s.address + s.size for s in ranges)
+        ]
 
     def facts(self, function: Function) -> FunctionFacts:
         """What can be said of one."""

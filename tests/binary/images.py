@@ -104,6 +104,16 @@ class Builder:
         self.put("__pi_relr_start", pack(f"<{len(packed)}Q", *packed))
         self.symbols["__pi_relr_end"] = self.here
 
+    def jump_labels(self, *rows: tuple[int, int, int]) -> None:
+        """Rows of place, target, and key with its two bits."""
+        self.align(8)
+        start, table = self.here, b""
+        for place, target, key in rows:
+            at = start + len(table)
+            table += pack("<iiq", place - at, target - at - 4, key - at - 8)
+        self.put("__start___jump_table", table)
+        self.symbols["__stop___jump_table"] = self.here
+
     def capabilities(self, rows: dict[int, str]) -> None:
         """Rows of arm64_features, laid out as `CAPABILITIES` says."""
         texts = {number: self.text(told) for number, told in rows.items() if told}

@@ -158,8 +158,9 @@ def small_kernel(
     banner: bytes = BANNER,
     leave_out: tuple[str, ...] = (),
     extra: dict[str, str] | None = None,
+    keys: dict[str, str] | None = None,
 ) -> Builder:
-    """All of it, with kallsyms at the end."""
+    """All of it, with kallsyms at the end; `keys` are jump labels at the start of functions."""
     built = Builder(base, banner)
     for name, size in DATA.items():
         built.put(name, bytes(size), 16)
@@ -174,11 +175,16 @@ def small_kernel(
     stop, nops = built.symbols["multi_cpu_stop"], built.symbols["alt_cb_patch_nops"]
     barrier = built.code("replacement", 0xD5033B9F)
     built.alternatives((stop, nops, 7 | CALLBACK, 4, 0), (stop + 12, barrier, 9, 4, 4))
-    rows = built.symbols["arm64_features"]
+    first = built.symbols["arm64_features"]
     built.relocations(
-        *(rows + 24 * n for n in (1, 2)),  # desc; the first row has none
-        packed=(rows + 16, 1 | 1 << 3 | 1 << 6, built.symbols["pointers"], 0xFF),
+        *(first + 24 * n for n in (1, 2)),  # desc; the first row has none
+        packed=(first + 16, 1 | 1 << 3 | 1 << 6, built.symbols["pointers"], 0xFF),
     )
+    rows = []
+    for key, function in (keys or {}).items():
+        place = built.symbols[function]
+        rows.append((place, place + 8, built.put(key, bytes(16)) | 1))
+    built.jump_labels(*rows)
     built.put("supports_bbml2_noabort_list", b"".join(pack("<III", *row) for row in MIDRS))
     built.put("__start_notes", pack("<III", 4, 20, 3) + b"GNU\0" + bytes(range(20)))
     if "btf" not in leave_out:

@@ -88,6 +88,22 @@ def test_instructions_are_those_that_the_machine_runs(
     assert "+0xc" in simbbm.ok(*wanted)
 
 
+def test_jump_labels_on_the_path(simbbm: Cli, image: Path, tmp_path: Path) -> None:
+    file = tmp_path / "switched"
+    keys = {"some_key": "split_pmd", "other_key": "panic"}
+    file.write_bytes(small_kernel(keys=keys).image())
+
+    (label,) = simbbm.rows("kernel", file)[0]["jump_labels"]
+
+    assert label == {"key": "some_key", "place": "split_pmd", "target": "split_pmd+0x8"}
+    assert "some_key                             split_pmd -> split_pmd+0x8" in simbbm.ok(
+        "kernel", file
+    )
+    assert "Jump labels among them: none" in simbbm.ok("kernel", image)
+    found = simbbm.rows("compare", image, file)[1]
+    assert (found["kind"], found["name"], found["after"]) == ("jump label", "some_key", "split_pmd")
+
+
 def test_a_call_says_whom(simbbm: Cli, image: Path) -> None:
     pytest.importorskip("capstone", reason="capstone is not installed")
 

@@ -15,8 +15,8 @@ from simbbm.explore.images.align import aligned
 from simbbm.explore.images.of_image import Executed, executed_boot, executed_secondary
 from simbbm.explore.images.operations import PLAIN, TABLES, Step
 
-FACT, FUNCTION, CALLED, ALTERNATIVE, CPU, STEP = (
-    *("fact", "function", "called", "alternative", "cpu", "step"),
+FACT, FUNCTION, CALLED, ALTERNATIVE, JUMP_LABEL, CPU, STEP = (
+    *("fact", "function", "called", "alternative", "jump label", "cpu", "step"),
 )
 
 
@@ -43,6 +43,7 @@ def differences(before: Kernel, after: Kernel) -> list[Difference]:
         *_between(FUNCTION, _functions(before), _functions(after)),
         *_between(CALLED, _called(before), _called(after)),
         *_between(ALTERNATIVE, _alternatives(before), _alternatives(after)),
+        *_between(JUMP_LABEL, _jump_labels(before), _jump_labels(after)),
         *_between(CPU, _allowed(before), _allowed(after)),
         *_steps(0, executed_boot(before), executed_boot(after)),
         *_steps(1, executed_secondary(before), executed_secondary(after)),
@@ -95,6 +96,15 @@ def _alternatives(kernel: Kernel) -> dict[str, str]:
         name: ", ".join(f"{function} x{count}" for function, count in sorted(there.items()))
         for name, there in found.items()
     }
+
+
+def _jump_labels(kernel: Kernel) -> dict[str, str]:
+    """By key: the functions that ask it."""
+    found: dict[str, dict[str, None]] = {}
+    for label in kernel.jump_labels:
+        function = kernel.symbols.told(label.place).partition("+")[0]
+        found.setdefault(kernel.symbols.told(label.key), {})[plain(function)] = None
+    return {key: ", ".join(functions) for key, functions in found.items()}
 
 
 def _allowed(kernel: Kernel) -> dict[str, str]:

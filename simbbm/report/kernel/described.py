@@ -50,6 +50,14 @@ def kernel_row(found: Kernel, file: str) -> KernelRow:
         types=len(found.btf) if found.btf else None,
         cpu_features=list(found.cpu_features),
         alternatives=_alternatives(found),
+        jump_labels=[
+            {
+                "key": found.symbols.told(label.key),
+                "place": found.symbols.told(label.place),
+                "target": found.symbols.told(label.target),
+            }
+            for label in found.jump_labels
+        ],
         allow_list=allowed[0] if allowed else None,
         allowed=[
             {"cpu": r.model, "revisions": r.revisions, "midr": r.midr, "low": r.low, "high": r.high}

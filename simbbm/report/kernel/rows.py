@@ -32,6 +32,8 @@ class KernelRow(Row, tag="kernel", tag_field="type", frozen=True, kw_only=True):
     """Capabilities that its alternatives are patched for."""
     alternatives: list[dict[str, Any]]
     """Of the functions on the path: `capability`, `entries`, `functions`, `patched`."""
+    jump_labels: list[dict[str, str]]
+    """Of the functions on the path: `key`, `place`, `target`."""
     allow_list: str | None
     allowed: list[dict[str, Any]] | None
     """CPUs that may change the size of a live block: `cpu`, `revisions`, `midr`, `low`, `high`."""
@@ -125,7 +127,7 @@ class DifferenceRow(Row, tag="kernel-difference", tag_field="type", frozen=True,
     """Something that one of two images has in another way, or alone."""
 
     kind: str
-    """"fact", "function", "called", "alternative", "cpu" or "step"."""
+    """"fact", "function", "called", "alternative", "jump label", "cpu" or "step"."""
     name: str
     before: str | None
     after: str | None

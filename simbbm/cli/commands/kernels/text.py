@@ -63,6 +63,11 @@ def other_lines(head: KernelRow, externals: list[ExternalRow]) -> Iterator[str]:
         mark = "patched" if row["patched"] else "as built"
         yield f"    {row['capability']:<36} {mark:<9} {', '.join(row['functions'])}"
     yield ""
+    none = "" if head.jump_labels else ": none"
+    yield style(f"Jump labels among them{none}", fg="cyan")
+    for label in head.jump_labels:
+        yield f"    {label['key']:<36} {label['place']} -> {label['target']}"
+    yield ""
     if head.allowed is None:
         yield style("CPUs that may change the size of a live block: no list found", fg="cyan")
     else:
@@ -141,6 +146,7 @@ KINDS = {
     "function": "Functions",
     "called": "Called on the way, and not executed",
     "alternative": "Alternatives on the path",
+    "jump label": "Jump labels on the path",
     "cpu": "CPUs that may change the size of a live block",
     "step": "What the CPUs ask of the machine",
 }
