@@ -17,7 +17,7 @@ from simbbm.binary.a64.execution import UnknownInstruction, step
 from simbbm.binary.a64.operations import Exception_, Operation
 from simbbm.binary.features.alternatives import NOP
 from simbbm.binary.formats.elf import Symbol
-from simbbm.binary.formats.symbols import Symbols
+from simbbm.binary.formats.symbols import Symbols, plain
 from simbbm.core.errors import UsageError
 
 FUNCTION_MAX = 1 << 16
@@ -128,11 +128,6 @@ def _target(word: int, address: int) -> int | None:
 def is_padding(word: Word) -> bool:
     """Whether it is NOP, or UDF between functions."""
     return word.word == NOP or (word.operation == Exception_("udf") and word.word == 0)
-
-
-def plain(name: str) -> str:
-    """A function's name without what a compiler puts behind it: split_pmd.isra.0."""
-    return re.sub(r"(\.(isra|constprop|part|cold|llvm|lto_priv)(\.\d+)*)+$", "", name)
 
 
 def functions(

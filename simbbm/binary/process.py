@@ -22,9 +22,10 @@ from simbbm.binary.a64.operations import (
     WriteRegister,
 )
 from simbbm.binary.booted import FLAGS, RETURN, Booted, booted, entered
+from simbbm.binary.formats.symbols import plain
 from simbbm.binary.kernel import Kernel
 from simbbm.binary.memory import NothingThere
-from simbbm.binary.path import STUBS, plain
+from simbbm.binary.path import STUBS
 from simbbm.core.errors import UsageError
 
 INSTRUCTIONS_MAX = 3_000_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import importlib.util
 import lzma
@@ -15,6 +16,7 @@ from simbbm.binary.formats.image import Image, kernel_image, kimage_vaddr
 from simbbm.binary.formats.symbols import symbols_of
 from simbbm.core.errors import UsageError
 from tests.binary.images import BASE, RET, Builder, elf
+from tests.binary.packed import lz4_packed
 
 
 def small(base: int = BASE) -> Builder:
@@ -60,6 +62,10 @@ def test_what_the_headers_say() -> None:
         (lambda data: data, "Image"),
         (gzip.compress, "Image in gzip"),
         (lzma.compress, "Image in xz"),
+        (lambda data: lzma.compress(data, lzma.FORMAT_ALONE), "Image in lzma"),
+        (bz2.compress, "Image in bzip2"),
+        (lz4_packed, "Image in lz4"),
+        (lambda data: zboot(lz4_packed(data) + pack("<I", len(data))), "Image in lz4 in zboot"),
         (lambda data: zboot(gzip.compress(data)), "Image in gzip in zboot"),
     ],
 )
@@ -131,7 +137,13 @@ BAD = {
     "elf object": (b"\x7fELF\x02\x01" + bytes(12) + b"\xb7" + bytes(99), "without segments"),
     "deb": (b"!<arch>\ndebian-binary" + bytes(99), "a Debian package"),
     "exe": (b"MZ" + bytes(99), "a program for EFI or Windows"),
-    "lz4": (b"\x02\x21\x4c\x18" + bytes(99), "an lz4-packed file"),
+    "lz4": (b"\x04\x22\x4d\x18" + bytes(99), "an lz4 file in another frame"),
+    "lz4 that ends early": (lz4_packed(small().image())[:-40], "truncated: its lz4 data ends"),
+    "lz4 that is none": (
+        b"\x02\x21\x4c\x18" + bytes(99),
+        "damaged: its lz4 data cannot be unpacked",
+    ),
+    "lzo": (b"\x89LZO\0\r\n\x1a\n" + bytes(99), "an lzo-packed file"),
     "old": (old(), "Linux 6.17.9-old never splits its linear map"),
     "no banner": (Builder(banner=b"nothing\0").image(), "no banner"),
     "big-endian": (small().image(flags=1), "big-endian"),

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from simbbm.binary.formats.btf import Btf, btf_of
+from simbbm.binary.formats.elf import Symbol
 from simbbm.binary.formats.image import Image
 from simbbm.binary.formats.kallsyms import kallsyms
-from simbbm.binary.formats.symbols import Symbols, symbols_of
+from simbbm.binary.formats.symbols import Symbols, plain, symbols_of
 from simbbm.core.errors import UsageError
 from tests.binary.images import BASE, NOP, RET, Builder, btf, elf
 
@@ -89,6 +90,41 @@ def test_names_sizes_and_places() -> None:
     assert [(s.name, s.size) for s in symbols.named("split_p[mu]d")] == [("split_pmd", 16)]
     with pytest.raises(UsageError, match="the kernel has no symbol split_pud"):
         symbols.address("split_pud")
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("split_pmd", "split_pmd"),
+        ("split_pmd.isra.0", "split_pmd"),
+        ("split_pmd.constprop.0.isra.0", "split_pmd"),
+        ("split_pmd.llvm.1234567890", "split_pmd"),
+        ("split_pmd.__uniq.99.llvm.12", "split_pmd"),
+        ("split_pmd.cold", "split_pmd"),
+        ("list.1", "list"),
+        ("memcpy.S", "memcpy.S"),
+    ],
+)
+def test_what_compilers_put_behind_names(name: str, short: str) -> None:
+    assert plain(name) == short
+
+
+def test_a_name_with_a_suffix_is_found_if_it_is_the_only_one() -> None:
+    names = ("f.llvm.12", "f.cold", "g.isra.0", "g.isra.1", "h", "h.constprop.0")
+    symbols = Symbols([Symbol(name, BASE + 16 * n, 16) for n, name in enumerate(names)], "here")
+
+    assert symbols.find("f") == symbols.address("f") == BASE
+    assert symbols.find("g") is None, "which one is not known"
+    assert symbols.find("h") == BASE + 64
+    with pytest.raises(UsageError, match="no symbol g"):
+        symbols.address("g")
+
+
+def test_marks_of_code_and_data_are_no_symbols() -> None:
+    file = elf([(BASE, built().image())], {"f": (BASE + 64, 32), "$d.1": (BASE + 72, 0)})
+    symbols = symbols_of(Image("x", file))
+
+    assert symbols.told(BASE + 76) == "f+0xc"
 
 
 def test_a_system_map_is_taken_for_its_image_alone(tmp_path: Path) -> None:

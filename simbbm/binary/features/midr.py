@@ -12,7 +12,7 @@ from simbbm.binary.formats.image import Image
 from simbbm.binary.formats.symbols import Symbols
 
 ENTRIES_MAX = 200
-LIST = r"supports_bbml\w*_list(\.\d+)?"
+LIST = r"supports_bbml\w*_list(\.\w+)*"
 """The static array in cpu_supports_bbml2_noabort; a compiler may number it."""
 
 MODELS = {

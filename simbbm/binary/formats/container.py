@@ -8,6 +8,7 @@ out is one of the two, an Image or an ELF; everything else is refused in a line.
 
 from __future__ import annotations
 
+import bz2
 import lzma
 import zlib
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from importlib import import_module
 from struct import unpack_from
 from typing import Any, NamedTuple
 
+from simbbm.binary.formats import lz4
 from simbbm.core.errors import UsageError
 
 KERNEL_MAX = 1 << 30
@@ -65,7 +67,7 @@ def _layer(data: bytes) -> tuple[str, bytes]:
         raise UsageError(f"not a kernel: it has {len(data)} bytes")
     raise UsageError(
         "not an arm64 kernel",
-        "wanted: an arm64 Image (raw, gzip, xz, zstd, EFI zboot) or a vmlinux",
+        "wanted: an arm64 Image (raw, gzip, xz, zstd, lz4, EFI zboot) or a vmlinux",
     )
 
 
@@ -85,6 +87,18 @@ def _gunzip(data: bytes) -> bytes:
 
 def _unxz(data: bytes) -> bytes:
     return _bounded(lzma.LZMADecompressor, data, "xz")
+
+
+def _unlzma(data: bytes) -> bytes:
+    return _bounded(lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE), data, "lzma")
+
+
+def _bunzip2(data: bytes) -> bytes:
+    return _bounded(bz2.BZ2Decompressor, data, "bzip2")
+
+
+def _unlz4(data: bytes) -> bytes:
+    return _of_bounded_size(lz4.unpacked(data, KERNEL_MAX))
 
 
 def _unzstd(data: bytes) -> bytes:
@@ -113,7 +127,7 @@ def _bounded(make: Callable[[], Any], data: bytes, name: str) -> bytes:
     unpacker = make()
     try:
         found: bytes = unpacker.decompress(data, KERNEL_MAX + 1)
-    except (zlib.error, lzma.LZMAError, EOFError, ValueError, MemoryError):
+    except (zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, MemoryError):
         raise UsageError(f"damaged: its {name} data cannot be unpacked") from None
     except Exception as error:  # ZstdError has no name before Python 3.14
         if type(error).__name__ != "ZstdError":
@@ -134,14 +148,18 @@ def _of_bounded_size(found: bytes) -> bytes:
 COMPRESSIONS: dict[str, tuple[bytes, Callable[[bytes], bytes]]] = {
     "gzip": (b"\x1f\x8b", _gunzip),
     "xz": (b"\xfd7zXZ\0", _unxz),
+    "lzma": (b"\x5d\0\0", _unlzma),
+    "bzip2": (b"BZh", _bunzip2),
     "zstd": (b"\x28\xb5\x2f\xfd", _unzstd),
+    "lz4": (lz4.MAGIC, _unlz4),
 }
 """By name: how the data begins, and what unpacks it."""
 
 STRANGERS = (
     (b"HdrS", 0x202, "an x86 kernel"),
     (b"RSC\x05", 56, "a RISC-V kernel"),
-    (b"\x02\x21\x4c\x18", 0, "an lz4-packed file"),
+    (b"\x04\x22\x4d\x18", 0, "an lz4 file in another frame than kernels are packed in"),
+    (b"\x89LZO\0\r\n", 0, "an lzo-packed file"),
     (b"!<arch>\n", 0, "an archive or a Debian package"),
     (b"MZ", 0, "a program for EFI or Windows"),
 )

@@ -124,6 +124,7 @@ class Elf:
                         SYMBOL, section.data[:whole]
                     )
                     if name and index and info & 15 in STT_OBJECT_OR_FUNC
+                    if not names.startswith(b"$", name)  # $x and $d: where code and data begin
                 )
         return ()
 

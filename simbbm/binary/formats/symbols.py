@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 
 from simbbm.binary.formats.elf import Symbol
@@ -15,6 +16,18 @@ from simbbm.core.errors import UsageError
 from simbbm.host.reading import NAME_MAX, quoted, text
 
 _LINE = re.compile(r"([0-9a-f]{16}) ([A-Za-z?]) (\S+)")
+
+
+_SUFFIX = re.compile(
+    r"(\.(isra|constprop|part|cold|llvm|lto_priv|__uniq|localalias|cfi|cfi_jt)(\.\d+)*|\.\d+)+$"
+)
+_PARTS = re.compile(r"\.(cold|part|cfi_jt)\b")
+"""What is a piece of a function, or leads to one, and none of them."""
+
+
+def plain(name: str) -> str:
+    """A name without what compilers and linkers put behind it: split_pmd.isra.0, f.llvm.1234."""
+    return _SUFFIX.sub("", name)
 
 
 class Symbols:
@@ -36,7 +49,7 @@ class Symbols:
 
     def find(self, *names: str) -> int | None:
         """The address of the first of these names that there is."""
-        found = (self._symbols.get(name) for name in names)
+        found = (self._symbols.get(name) or self._suffixed.get(name) for name in names)
         return next((symbol.address for symbol in found if symbol), None)
 
     def address(self, name: str) -> int:
@@ -44,9 +57,19 @@ class Symbols:
         return self._symbol(name).address
 
     def _symbol(self, name: str) -> Symbol:
-        if name not in self._symbols:
+        found = self._symbols.get(name) or self._suffixed.get(name)
+        if found is None:
             raise UsageError(f"the kernel has no symbol {quoted(name)}")
-        return self._symbols[name]
+        return found
+
+    @cached_property
+    def _suffixed(self) -> dict[str, Symbol]:
+        """By its plain name a symbol that has a suffix, if it is the only one."""
+        found: dict[str, list[Symbol]] = {}
+        for symbol in self._ordered:
+            if "." in symbol.name and not _PARTS.search(symbol.name):
+                found.setdefault(plain(symbol.name), []).append(symbol)
+        return {name: group[0] for name, group in found.items() if len(group) == 1}
 
     def named(self, pattern: str) -> list[Symbol]:
         """The symbols whose names match wholly, by address: static ones may share a name."""

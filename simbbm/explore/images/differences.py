@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from simbbm.binary.formats.symbols import plain
 from simbbm.binary.kernel import Kernel
-from simbbm.binary.path import plain
 from simbbm.explore.images.align import aligned
 from simbbm.explore.images.of_image import Executed, executed_boot, executed_secondary
 from simbbm.explore.images.operations import PLAIN, TABLES, Step
