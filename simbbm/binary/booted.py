@@ -36,7 +36,9 @@ class Addresses:
     def __init__(self, kernel: Kernel) -> None:
         image = kernel.image
         if not (image.page_size and image.va_bits_min and kernel.va_bits and kernel.btf):
-            raise UsageError("the kernel says too little of itself to be run", "it needs BTF")
+            raise UsageError(
+                "the kernel says too little of itself to be run", "it needs BTF or DWARF"
+            )
         self.shift = image.page_size.bit_length() - 1
         self.page_offset = -(1 << kernel.va_bits) & M64
         # vabits_actual

@@ -14,10 +14,10 @@ from simbbm.binary.features.alternatives import Alternative, Alternatives
 from simbbm.binary.features.capabilities import Capabilities, capabilities
 from simbbm.binary.features.jump_labels import JumpLabel, jump_labels
 from simbbm.binary.features.midr import MidrRange, allow_list
-from simbbm.binary.formats.btf import btf_of
 from simbbm.binary.formats.image import Image, kernel_image
 from simbbm.binary.formats.kaslr import NOWHERE, Kaslr, moved
 from simbbm.binary.formats.symbols import symbols_of
+from simbbm.binary.formats.types import types_of
 from simbbm.binary.path import External, Function, Word, functions, is_padding, words
 from simbbm.core.errors import UsageError
 from simbbm.host.reading import quoted
@@ -70,7 +70,8 @@ class Kernel:
                 f"{quoted(image.name)}: no {SPLITS} among its symbols",
                 "was it built without the split, or is it the System.map of another one?",
             )
-        self.btf = btf_of(self.image, self.symbols)
+        self.btf = types_of(self.image, self.symbols)
+        """Its types, of which DWARF says as much as BTF."""
         self.alternatives = Alternatives(self.image, self.symbols)
         known = {row.name for row in self.capabilities.rows.values()}
         self.cpu_features = tuple(
@@ -82,7 +83,7 @@ class Kernel:
 
     @cached_property
     def capabilities(self) -> Capabilities:
-        """What it can be patched for; without BTF nothing is known of it."""
+        """What it can be patched for; without types nothing is known of it."""
         if self.btf is None:
             return Capabilities({})
         return capabilities(self.image, self.symbols, self.btf)

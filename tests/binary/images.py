@@ -160,14 +160,22 @@ def btf(structs: dict[str, tuple[int, dict[str, int]]]) -> bytes:
     return head + types + bytes(strings)
 
 
-def elf(segments: list[tuple[int, bytes]], symbols: dict[str, tuple[int, int]]) -> bytes:
-    """A vmlinux: segments, and a .symtab of address and size by name."""
+def elf(
+    segments: list[tuple[int, bytes]],
+    symbols: dict[str, tuple[int, int]],
+    sections: dict[str, bytes] | None = None,
+) -> bytes:
+    """A vmlinux: segments, a .symtab of address and size by name, and what else is wanted."""
     names = b"\0" + b"".join(name.encode() + b"\0" for name in symbols)
     table, at = bytes(24), 1
     for name, (address, size) in symbols.items():
         table += pack("<IBBHQQ", at, 2, 0, 1, address, size)
         at += len(name) + 1
     titles = b"\0.symtab\0.strtab\0.shstrtab\0"
+    others = []
+    for name, data in (sections or {}).items():
+        others.append((len(titles), 1, 0, data))
+        titles += name.encode() + b"\0"
     body = bytearray()
     first = 64 + 56 * len(segments)
     heads = b""
@@ -176,10 +184,17 @@ def elf(segments: list[tuple[int, bytes]], symbols: dict[str, tuple[int, int]]) 
         heads += pack("<IIQQQQQQ", 1, 5, place, address, address, size, size + 64, 4096)
         body += data
     rows = bytes(64)
-    for title, kind, link, data in ((1, 2, 2, table), (9, 3, 0, names), (17, 3, 0, titles)):
+    for title, kind, link, data in (
+        (1, 2, 2, table),
+        (9, 3, 0, names),
+        (17, 3, 0, titles),
+        *others,
+    ):
         rows += pack("<IIQQQQIIQQ", title, kind, 0, 0, first + len(body), len(data), link, 0, 8, 24)
         body += data
     head = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
-    table_at = first + len(body)
-    head += pack("<HHIQQQIHHHHHH", 2, 183, 1, 0, 64, table_at, 0, 64, 56, len(segments), 64, 4, 3)
+    table_at, rows_count = first + len(body), len(rows) // 64
+    head += pack(
+        "<HHIQQQIHHHHHH", 2, 183, 1, 0, 64, table_at, 0, 64, 56, len(segments), 64, rows_count, 3
+    )
     return head + heads + bytes(body) + rows

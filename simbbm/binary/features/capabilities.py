@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from simbbm.binary.formats.btf import Btf
 from simbbm.binary.formats.image import Image
 from simbbm.binary.formats.symbols import Symbols
+from simbbm.binary.formats.types import Types
 from simbbm.core.errors import UsageError
 from simbbm.host.reading import nearest, quoted
 
@@ -83,11 +83,11 @@ class Capabilities:
         )
 
 
-def capabilities(image: Image, symbols: Symbols, btf: Btf) -> Capabilities:
+def capabilities(image: Image, symbols: Symbols, types: Types) -> Capabilities:
     """Every row of the two arrays, by the number of its capability."""
     found: dict[int, Capability] = {}
-    size = btf.size(STRUCT)
-    matches, number, desc = (btf.offset(STRUCT, m) for m in ("matches", "capability", "desc"))
+    size = types.size(STRUCT)
+    matches, number, desc = (types.offset(STRUCT, m) for m in ("matches", "capability", "desc"))
     for array in ("arm64_features", "arm64_errata"):
         start = symbols.find(array) or 0
         for place in range(start, start + size * ENTRIES_MAX if start else 0, size):

@@ -7,7 +7,7 @@
 * `symbols`: names and addresses, which `kallsyms` finds in a stripped image;
 * `kaslr`: the image where KASLR has moved it to;
 * `symbol_cache`: those that were found, kept for the next time;
-* `btf`: where members of structures are.
+* `types`: where members of structures are: by `btf`, or `dwarf` where there is none.
 
 Read `image` first.
 """

@@ -47,6 +47,8 @@ class Member(NamedTuple):
 class Btf:
     """The types of a kernel."""
 
+    source = "BTF"
+
     def __init__(self, data: bytes) -> None:
         """Read the header; UsageError if it is none, or promises more than there is."""
         if len(data) < 24 or unpack_from("<HB", data) != (MAGIC, 1):

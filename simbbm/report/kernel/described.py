@@ -48,6 +48,7 @@ def kernel_row(found: Kernel, file: str) -> KernelRow:
         symbols=len(found.symbols),
         symbols_from=found.symbols.source,
         types=len(found.btf) if found.btf else None,
+        types_from=found.btf.source if found.btf else None,
         cpu_features=list(found.cpu_features),
         alternatives=_alternatives(found),
         jump_labels=[

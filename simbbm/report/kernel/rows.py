@@ -27,7 +27,9 @@ class KernelRow(Row, tag="kernel", tag_field="type", frozen=True, kw_only=True):
     symbols: int
     symbols_from: str
     types: int | None
-    """Types of its BTF."""
+    """How many are known: all of BTF, of DWARF those that are looked at."""
+    types_from: str | None
+    """"BTF" or "DWARF"."""
     cpu_features: list[str]
     """Capabilities that its alternatives are patched for."""
     alternatives: list[dict[str, Any]]

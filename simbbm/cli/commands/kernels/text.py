@@ -29,7 +29,8 @@ def head_lines(row: KernelRow) -> Iterator[str]:
     levels = f", up to {row.table_levels} levels of tables" if row.table_levels else ""
     yield f"    {pages}, {bits}{levels}"
     yield f"    base {row.base:#x}, build id {row.build_id or 'none'}"
-    types = f"{row.types:,} types from BTF" if row.types else "no BTF: structures are not known"
+    none = "no BTF, and no DWARF that can be read: structures are not known"
+    types = f"{row.types:,} types from {row.types_from}" if row.types else none
     yield f"    {row.symbols:,} symbols from {row.symbols_from}, {types}"
     yield f"    patched for {', '.join(row.cpu_features) or 'nothing optional'}"
 
