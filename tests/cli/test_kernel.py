@@ -221,6 +221,7 @@ def test_wrong_input_is_refused_in_a_line(simbbm: Cli, image: Path, tmp_path: Pa
         ((image, "--cpu-features", "LSF"), "no capability LSF (did you mean LSE?)"),
         ((image, "--system-map", "text"), "text: not the System.map of this image"),
         ((image, "--disassemble", "f"), "the kernel has no function f"),
+        ((image, "--trace", "--compare"), "only one of --compare, --trace and --disassemble"),
         ((image, "--kaslr-offset", "far"), "--kaslr-offset far: no offset (for example 0x"),
         ((image, "--kaslr-offset", "0,0,0"), "--kaslr-offset 0,0,0: no offset"),
         ((image, "--kaslr-offset", "0x1000"), "a KASLR offset of 0x1000: wanted a multiple of"),

@@ -1,5 +1,8 @@
 """Downloads Debian's arm64 kernels through apt, and executes the split of each; `nox -s kernels`.
 
+What each asks for is held against the model: as it is, where KASLR has moved it, with 52-bit
+addresses, and without LSE.
+
 Packages come from the archive that this machine's apt knows, by name, with a configuration of their
 own: nothing is installed, and apt's own lists stay as they are. Where apt has none, it says so.
 """
@@ -17,10 +20,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from simbbm import discovery
 from simbbm.binary.formats.image import Image
+from simbbm.binary.formats.kaslr import Kaslr
 from simbbm.binary.kernel import Kernel
 from simbbm.binary.trace import AS_WANTED, trace
 from simbbm.core.errors import SimbbmError
+from simbbm.explore.images.compare import compare
 
 SUITES = ("trixie-backports", "forky", "sid", "experimental")
 PACKAGE = re.compile(r"linux-(image|binary)-(\d+\.\d+)(\S*?)(-cloud|-rt)?-arm64(-16k)?")
@@ -100,23 +106,41 @@ def _numbers(name: str) -> list[int]:
     return [int(digits) for digits in re.findall(r"\d+", name.partition("-arm64")[0])]
 
 
+def _variants(kernel: Kernel) -> Iterator[tuple[str, Kernel]]:
+    """The kernel on several machines."""
+    image = kernel.image
+    yield "as it is", kernel
+    yield "moved by KASLR", Kernel(image, kaslr=Kaslr(0x2A_1234_0000, 0x3_0021_0000))
+    yield "without LSE", Kernel(image, cpu_features=[])
+    yield "with CnP and REPEAT_TLBI", Kernel(image, cpu_features=["LSE", "CnP", "REPEAT_TLBI"])
+    if kernel.va_bits == 52:
+        yield "with 52-bit addresses", Kernel(image, cpu_features=["LSE", "VA52"])
+
+
+def _agrees(kernel: Kernel) -> bool:
+    found = compare(kernel, discovery.find("linear_map_split::good"))
+    return all(comparison.agrees for comparison in found)
+
+
 def looked_at(package: str, data: bytes) -> Iterator[str]:
     """A row of the table, and what is wrong."""
     start = time.monotonic()
     try:
         kernel = Kernel(Image(package, data))
         boot, secondary = (trace(kernel, cpu) for cpu in (0, 1))
+        wrong = [how for how, other in _variants(kernel) if not _agrees(other)]
     except SimbbmError as error:
         early = "never splits" in error.message
         yield f"{'refused' if early else 'FAILED '} {error.message}"
         return
     unknown = sum(len(facts.unknown) for facts in kernel.functions)
     instructions = sum(facts.instructions for facts in kernel.functions)
-    good = not unknown and boot.outcome.endswith(AS_WANTED)
+    good = not unknown and not wrong and boot.outcome.endswith(AS_WANTED)
+    agrees = f"not as in the model {', '.join(wrong)}" if wrong else "as in the model"
     yield (
         f"{'ok     ' if good else 'FAILED '} {package}: {len(kernel.functions)} functions, "
         f"{instructions:,} instructions, {unknown} unknown; executed {boot.executed:,} and "
-        f"{secondary.executed:,}; {boot.outcome}; {time.monotonic() - start:.1f} s"
+        f"{secondary.executed:,}; {boot.outcome}; {agrees}; {time.monotonic() - start:.1f} s"
     )
 
 

@@ -66,6 +66,8 @@ def command(
     """
     from simbbm.binary.kernel import kernel
 
+    if compare + trace + (disassemble is not None) > 1:
+        raise UsageError("only one of --compare, --trace and --disassemble can be shown")
     found = kernel(image, system_map, names(cpu_features), SYMBOLS_DIR, offsets(kaslr))
     if compare:
         return _compare(found, as_json=as_json)
