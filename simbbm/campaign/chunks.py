@@ -31,6 +31,8 @@ class Job(NamedTuple):
     seed: int
     max_steps: int
     stop_first: bool
+    sampled: int = 0
+    """Of the runs after the first ones, each of what number counts for the estimate; 0: none."""
 
 
 _kept: dict[Job, Runner] = {}
@@ -47,7 +49,7 @@ def run_chunk(job: Job, chunk: Chunk) -> Report:
         began = perf_counter()
         for number in range(*chunk):
             chooser = runner.chooser(number)
-            visitor = Visitor(chooser) if number < RUNS else None
+            visitor = Visitor(chooser) if _counts(job, number) else None
             run = runner.play(visitor or chooser)
             tally.count(number, run, chooser)
             if visitor:
@@ -63,6 +65,11 @@ def run_chunk(job: Job, chunk: Chunk) -> Report:
     if sample.runs:
         tally.samples.append(sample)
     return Report(tally, perf_counter() - began)
+
+
+def _counts(job: Job, number: int) -> bool:
+    """Whether the states of a run are counted, for an estimate of those that are left."""
+    return number < RUNS or (job.sampled > 0 and number % job.sampled == 0)
 
 
 def _runner(job: Job) -> Runner:

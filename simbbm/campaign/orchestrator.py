@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from time import monotonic
@@ -24,7 +24,7 @@ from simbbm.campaign.events import (
     TimeUp,
     W,
 )
-from simbbm.campaign.pool import Pool, WorkerLost
+from simbbm.campaign.pool import WorkerLost
 from simbbm.core.errors import SimbbmError
 from simbbm.host import signals
 
@@ -41,7 +41,7 @@ class Orchestrator(Generic[W]):
     def __init__(
         self,
         planner: Planner[W],
-        pool: Pool,
+        pool: Executor,
         call: Call[W],
         *,
         seconds: float | None = None,
@@ -66,7 +66,7 @@ class Orchestrator(Generic[W]):
                 while not self._planner.finished:
                     await self._step()
             finally:
-                self._pool.close()
+                self._pool.shutdown()
 
         await self._unless_interrupted(all_of_it())
 

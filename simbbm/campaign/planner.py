@@ -3,18 +3,21 @@
 Events in, chunks out. It knows no asyncio, no clock and no processes (dask's WorkerState is made
 the same way), so that every order in which results can arrive is a unit test. Its rules:
 
-1. Numbers are handed out in order, in chunks that are sized to take TARGET seconds.
+1. Numbers are handed out in order, in chunks that are sized to take TARGET seconds; with `batch`
+   all chunks end at its multiples, so that whoever goes on with a campaign makes the same ones.
 2. The answer is that of the lowest run that ends the campaign: with `stop_first` the first failure,
    and always the first run that could not be made. Lower chunks are finished first, higher ones
    dropped, so that it does not depend on who was faster.
 3. When a worker is lost, the chunk that it was running is given out again, before any new one. A
-   chunk that loses LOSSES_PER_CHUNK workers is given up, and the campaign says so.
+   chunk that loses LOSSES_PER_CHUNK workers is given up, and the campaign says so. With `batch`
+   nothing follows on one that is given up: what is kept is the runs from 0 to a number.
 4. A chunk counts once, when its result is in; a lost one counts nothing.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -35,7 +38,7 @@ CHUNK_MAX = 20_000
 GROWTH = 4
 OUTSTANDING_PER_WORKER = 4
 LOSSES_PER_CHUNK = 3
-LOSSES_IN_ALL = 20
+LOSSES_IN_A_ROW = 20
 
 
 class Chunk(NamedTuple):
@@ -56,6 +59,9 @@ class ChunkPlanner:
     """How many are wanted; None: as many as there is time for."""
     jobs: int
     stop_first: bool
+    batch: int | None = None
+    on_settled: Callable[[Chunk, Tally], object] = lambda *_: None
+    """Called for each chunk when it and all lower ones are in, in order, if they count."""
     size: int = CHUNK_FIRST
     next: int = 0
     under_way: set[Chunk] = field(default_factory=set)
@@ -71,6 +77,8 @@ class ChunkPlanner:
     cut: int | None = None
     """The lowest run so far that ends the campaign."""
     lost_workers: int = 0
+    lost_in_a_row: int = 0
+    """Since the last result."""
     time_up: bool = False
     interrupted: bool = False
 
@@ -96,7 +104,7 @@ class ChunkPlanner:
     @property
     def finished(self) -> bool:
         """Whether no outstanding result can change the answer."""
-        if self.interrupted or self.lost_workers >= LOSSES_IN_ALL:
+        if self.interrupted or self.lost_in_a_row >= LOSSES_IN_A_ROW:
             return True
         if any(map(self._matters, self.under_way)):
             return False
@@ -113,6 +121,12 @@ class ChunkPlanner:
         wanted = self.summed > 0 if self.runs is None else self.summed == self.runs
         return wanted and not (self.ahead or self.given_up or self.interrupted)
 
+    def go_on_from(self, stop: int, sum_: Tally) -> None:
+        """Take the runs from 0 to before `stop` as made, with these counts."""
+        self.next = self.summed = stop
+        self.sum = sum_
+        self.cut = sum_.first.number if sum_.first and self.stop_first else None
+
     def total(self) -> Tally:
         """The sum of all runs that count: those up to the one that ended the campaign."""
         total = Tally()
@@ -124,13 +138,16 @@ class ChunkPlanner:
 
     @property
     def _exhausted(self) -> bool:
-        return self.cut is not None or (self.runs is not None and self.next >= self.runs)
+        if self.cut is not None or (self.batch and self.given_up):
+            return True
+        return self.runs is not None and self.next >= self.runs
 
     def _matters(self, chunk: Chunk) -> bool:
         return self.cut is None or chunk.start <= self.cut
 
     def _done(self, chunk: Chunk, report: Report) -> None:
         self.under_way.discard(chunk)
+        self.lost_in_a_row = 0
         tally = report.tally
         self.ahead[chunk.start] = chunk, tally
         ends = [tally.broke.number] if tally.broke else []
@@ -140,6 +157,7 @@ class ChunkPlanner:
             self.cut = min(ends if self.cut is None else [self.cut, *ends])
         while self.summed in self.ahead and self._matters(self.ahead[self.summed][0]):
             lowest, counts = self.ahead.pop(self.summed)
+            self.on_settled(lowest, counts)
             self.sum.add(counts)
             self.summed = lowest.stop
         if tally.runs and report.seconds > 0:
@@ -148,6 +166,7 @@ class ChunkPlanner:
 
     def _lost(self, chunk: Chunk) -> None:
         self.lost_workers += 1
+        self.lost_in_a_row += 1
         self.under_way.discard(chunk)
         self.losses[chunk] += 1
         if self.time_up or self.losses[chunk] >= LOSSES_PER_CHUNK:
@@ -169,7 +188,10 @@ class ChunkPlanner:
 
     def _next_chunk(self) -> Chunk:
         size = self.size
-        if self.runs is not None:
+        if self.batch:
+            left = self.batch if self.runs is None else self.runs - self.next
+            size = min(self.batch - self.next % self.batch, left)
+        elif self.runs is not None:
             # Smaller towards the end, so that all workers end together.
             left = self.runs - self.next
             size = min(size, left, max(CHUNK_FIRST, left // (2 * self.jobs)))

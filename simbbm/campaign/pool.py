@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
@@ -65,7 +65,7 @@ class _Worker:
         self.process.join()
 
 
-class Pool:
+class Pool(Executor):
     """Up to `jobs` workers. `on_word` is called with what they say before they have an answer."""
 
     def __init__(self, jobs: int, on_word: Callable[[Any], object] | None = None) -> None:
@@ -80,7 +80,7 @@ class Pool:
         """The process numbers of the workers that there are now."""
         return [worker.process.pid for worker in self._workers if worker.process.pid]
 
-    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+    def submit(self, function: Callable[..., Any], /, *args: Any) -> Future[Any]:  # type: ignore[override]  # no keywords
         """Have a function called by the next worker that is free; the event loop has to run.
 
         The future gets the answer; or the SimbbmError that was raised, WorkerLost, or the OSError
@@ -91,7 +91,7 @@ class Pool:
         self._give_out()
         return asked.future
 
-    def close(self) -> None:
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - as Executor has it
         """End all workers, whatever they are doing; what they were asked is not answered."""
         self._waiting.clear()
         while self._workers:

@@ -54,6 +54,11 @@ class Progress(msgspec.Struct, frozen=True):
     first_failure: int | None
     seconds: float
 
+    @property
+    def told(self) -> str:
+        """What was found, in words."""
+        return f"{self.failures} failed" if self.failures else ""
+
 
 class StressResult(msgspec.Struct, frozen=True, kw_only=True):
     """The answer. With `stop="first"` the counts are of runs 0 to `first_failure`."""

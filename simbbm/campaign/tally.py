@@ -51,6 +51,8 @@ class Tally:
     digest: int = 0
     inconclusive: int = 0
     failures: Counter[tuple[Verdict, str]] = field(default_factory=Counter)
+    lowest: dict[tuple[Verdict, str], int] = field(default_factory=dict)
+    """The first run that fails in each way."""
     first: Failed | None = None
     broke: Broke | None = None
     agents: dict[PctKey, int] = field(default_factory=dict)
@@ -76,7 +78,9 @@ class Tally:
 
     def fail(self, number: int, result: Outcome, chooser: Chooser) -> None:
         """Count a failure of a run that was counted."""
-        self.failures[result.verdict, result.property or ""] += 1
+        way = result.verdict, result.property or ""
+        self.failures[way] += 1
+        self.lowest[way] = min(number, self.lowest.get(way, number))
         if self.first is None or number < self.first.number:
             surprises = chooser.surprises if isinstance(chooser, SurpriseChooser) else None
             self.first = Failed(number, result, surprises)
@@ -88,6 +92,8 @@ class Tally:
         self.digest = (self.digest + other.digest) % _DIGEST_MODULUS
         self.inconclusive += other.inconclusive
         self.failures.update(other.failures)
+        for way, number in other.lowest.items():
+            self.lowest[way] = min(number, self.lowest.get(way, number))
         self.first = min(filter(None, (self.first, other.first)), default=None, key=_number)
         self.broke = min(filter(None, (self.broke, other.broke)), default=None, key=_number)
         for key, agents in other.agents.items():
@@ -110,6 +116,8 @@ class Report(NamedTuple):
 
     tally: Tally
     seconds: float
+    doubt: str | None = None
+    """Why they may mean nothing, if that was asked."""
 
 
 def _number(event: Failed | Broke) -> int:

@@ -127,4 +127,4 @@ class SideBySide(Generic[T, A]):
     def stop(self) -> None:
         """End the workers, whatever they are doing; their tasks are interrupted."""
         self._planner.handle(Interrupted())
-        self._pool.close()
+        self._pool.shutdown()

@@ -29,6 +29,7 @@ COMMANDS = {
     "check": "simbbm.cli.commands.check:command",
     "run": "simbbm.cli.commands.run:command",
     "stress": "simbbm.cli.commands.stress:command",
+    "campaign": "simbbm.cli.commands.campaign:command",
     "explore": "simbbm.cli.commands.explore:command",
     "prove": "simbbm.cli.commands.prove:command",
     "verify": "simbbm.cli.commands.verify:command",

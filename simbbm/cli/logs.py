@@ -7,17 +7,36 @@ import sys
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from simbbm.host.terminal import stderr, visible
 
 if TYPE_CHECKING:
     from simbbm.campaign.answers.searches import SoFar, Tell
-    from simbbm.campaign.stress import Progress
-
 SECONDS_BETWEEN_LINES = 10.0
 
-OnProgress = Callable[["Progress"], object]
+
+class HowFar(Protocol):
+    """How far a campaign is."""
+
+    @property
+    def runs(self) -> int:
+        """Runs that were made."""
+
+    @property
+    def runs_requested(self) -> int | None:
+        """Runs that are to be made; None if that depends on the time they take."""
+
+    @property
+    def failures(self) -> int:
+        """Runs that failed."""
+
+    @property
+    def told(self) -> str:
+        """What was found, in words."""
+
+
+OnProgress = Callable[[HowFar], object]
 
 
 def configure(log_format: str) -> Any:
@@ -71,7 +90,13 @@ def progress(name: str, log_format: str) -> Iterator[OnProgress]:
 @contextmanager
 def _bar(name: str) -> Iterator[OnProgress]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Progress as Bar
 
     columns = (
@@ -80,18 +105,20 @@ def _bar(name: str) -> Iterator[OnProgress]:
         MofNCompleteColumn(),
         TextColumn("runs"),
         TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
     )
     with Bar(*columns, console=Console(file=stderr()), transient=True) as bar:
         shown = _described(name)
         task = bar.add_task(shown, total=None)
 
-        def show(now: Progress) -> None:
-            failed = f"  {now.failures} failed" if now.failures else ""
+        def show(now: HowFar) -> None:
+            found = f"  {now.told}" if now.told else ""
             bar.update(
                 task,
                 completed=now.runs,
                 total=now.runs_requested,
-                description=f"{shown}{failed}",
+                description=f"{shown}{found}",
             )
 
         yield show
@@ -147,12 +174,12 @@ class SearchView:
 def _lines(name: str, log_format: str) -> OnProgress:
     said = monotonic()
 
-    def show(now: Progress) -> None:
+    def show(now: HowFar) -> None:
         nonlocal said
         if monotonic() - said >= SECONDS_BETWEEN_LINES:
             said = monotonic()
             log = configure(log_format)
-            log.info("sampling", scenario=name, runs=now.runs, failures=now.failures)
+            log.info("sampling", of=name, runs=now.runs, failures=now.failures, found=now.told)
 
     return show
 

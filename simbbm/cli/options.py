@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from simbbm.core.errors import UsageError
-from simbbm.host.reading import DIGITS_MAX, STEPS_MAX, number, quoted
+from simbbm.host.amounts import COUNT, DURATION, SIZE, Unit
+from simbbm.host.reading import STEPS_MAX, number, quoted
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _SEED_DIGITS = 38
 """As many as 126 bits have."""
 JOBS_MAX = 1_024
@@ -28,33 +26,24 @@ SYMBOLS_DIR = Path(".simbbm/symbols")
 """Where the symbols of kernel images are kept, once they are decoded."""
 
 
-class _Number(click.ParamType[Any]):
-    """A number with a unit: `units` by suffix."""
+class _Quantity(click.ParamType[Any]):
+    """A number with a unit."""
 
-    units: Mapping[str, int]
-    form: str
-    """As a pattern: the number, then the unit."""
-    forms: str
-    """What to say that one might write."""
+    unit: Unit
 
     def read(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Read it; zero is none."""
-        match = re.fullmatch(self.form, value.lower().replace("_", ""), re.ASCII)
-        number = None
-        if match and len(match[1]) <= DIGITS_MAX:
-            number = (float if "." in match[1] else int)(match[1])
-        if not match or not number:
-            self.fail(f"{quoted(value)} is not {self.forms}", param, ctx)
-        return number * self.units[match[2]]
+        found = self.unit.read(value)
+        if found is None:
+            self.fail(f"{quoted(value)} is not {self.unit.told}", param, ctx)
+        return found
 
 
-class Count(_Number):
+class Count(_Quantity):
     """A positive number, `500`, `10k` or `2m`, perhaps not above a limit."""
 
     name = "count"
-    units = _UNITS
-    form = r"(\d+)([km]?)"
-    forms = "a count: write 500, 10k or 2m"
+    unit = COUNT
 
     def __init__(self, limit: int | None = None) -> None:
         self.limit = limit
@@ -82,26 +71,22 @@ class Seed(click.ParamType[int]):
         return seed
 
 
-class Size(_Number):
+class Size(_Quantity):
     """An amount of memory in bytes, `500m` or `2g`."""
 
     name = "size"
-    units: Mapping[str, int] = {"m": 2**20, "g": 2**30}
-    form = r"(\d+(?:\.\d+)?)([mg])(?:i?b)?"
-    forms = "an amount of memory: write 500m or 2g"
+    unit = SIZE
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read it."""
         return value if isinstance(value, int) else int(self.read(value, param, ctx))
 
 
-class Duration(_Number):
+class Duration(_Quantity):
     """Seconds, `30s`, `10m` or `1h`."""
 
     name = "duration"
-    units = _SECONDS
-    form = r"(\d+(?:\.\d+)?)([smh]?)"
-    forms = "a duration: write 30s, 10m or 1h"
+    unit = DURATION
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

@@ -39,7 +39,7 @@ def content(path: Path, largest: int | None = None) -> bytes:
         with path.open("rb") as file:
             found = file.read(most + 1)
     except (OSError, ValueError) as error:
-        raise UsageError(f"{quoted(path)}: cannot be read: {_reason(error)}") from None
+        raise UsageError(f"{quoted(path)}: cannot be read: {reason(error)}") from None
     if len(found) > most:
         raise UsageError(f"{quoted(path)}: cannot be read: larger than {most >> 20} MiB")
     return found
@@ -53,7 +53,17 @@ def text(path: Path) -> str:
         raise UsageError(f"{quoted(path)}: cannot be read: not UTF-8") from None
 
 
-def _reason(error: OSError | ValueError) -> str:
+def require_file(path: Path) -> None:
+    """Raise UsageError for a file that is not there, or cannot be read."""
+    try:
+        with path.open("rb"):
+            pass
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{quoted(path)}: cannot be read: {reason(error)}") from None
+
+
+def reason(error: OSError | ValueError) -> str:
+    """Say why a file could not be read."""
     return (error.strerror or str(error)) if isinstance(error, OSError) else "no possible name"
 
 

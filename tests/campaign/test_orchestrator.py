@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +128,7 @@ class Shelf:
     def submit(self, *_: object) -> Future[str]:
         return next(self.futures)
 
-    def close(self) -> None:
+    def shutdown(self) -> None:
         pass
 
 
@@ -156,7 +155,7 @@ async def test_only_what_no_worker_has_begun_is_taken_back() -> None:
 @pytest.mark.asyncio
 async def test_a_lost_worker_costs_what_it_was_computing_and_is_replaced() -> None:
     """However it ends; what waits goes to others, and to the one that takes its place."""
-    with closing(Pool(2)) as pool:
+    with Pool(2) as pool:
         await asyncio.wrap_future(pool.submit(divmod, 7, 2))
         (first,) = pool.pids
         futures = [
@@ -190,7 +189,7 @@ def _memory_error() -> None:
 
 @pytest.mark.asyncio
 async def test_a_worker_that_died_idle_costs_nothing() -> None:
-    with closing(Pool(1)) as pool:
+    with Pool(1) as pool:
         assert await asyncio.wrap_future(pool.submit(divmod, 7, 2)) == (3, 1)
         (idle,) = pool.pids
         os.kill(idle, signal.SIGKILL)
@@ -203,7 +202,7 @@ async def test_a_worker_that_died_idle_costs_nothing() -> None:
 @pytest.mark.asyncio
 async def test_a_worker_stays_unless_it_has_grown() -> None:
     """Memory that one search keeps does not count against the limit of the next."""
-    with closing(Pool(1)) as pool:
+    with Pool(1) as pool:
         pids = [await asyncio.wrap_future(pool.submit(os.getpid)) for _ in range(2)]
         await asyncio.wrap_future(pool.submit(_grow, GROWTH_BYTES))
         after = await asyncio.wrap_future(pool.submit(os.getpid))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simbbm.campaign.events import Done, Dropped, Interrupted, Lost, Raised, TimeUp
 from simbbm.campaign.planner import (
-    LOSSES_IN_ALL,
+    LOSSES_IN_A_ROW,
     LOSSES_PER_CHUNK,
     OUTSTANDING_PER_WORKER,
     Chunk,
@@ -157,7 +157,7 @@ def test_a_chunk_that_was_lost_is_run_again() -> None:
 def test_what_is_lost_again_and_again_ends_the_campaign() -> None:
     planner = ChunkPlanner(100_000, 2, stop_first=True)
     under_way = planner.handle()
-    for _ in range(LOSSES_IN_ALL):
+    for _ in range(LOSSES_IN_A_ROW):
         assert not planner.finished
         under_way += planner.handle(Lost(under_way.pop(0), "killed"))
     assert planner.finished

@@ -18,6 +18,8 @@ from simbbm.report.verdict_rows import basis
 
 if TYPE_CHECKING:
     from simbbm.campaign.stress import Progress, StressResult
+    from simbbm.explore.strategies.estimate import Estimate
+    from simbbm.explore.strategies.pct_bound import PctBound
 
 
 class Sampling(NamedTuple):
@@ -75,6 +77,7 @@ def sample(
 
 
 def _row(model: Model, result: StressResult, kept: Kept | None, seed: int) -> VerdictRow:
+    sampled = result.verdict is Verdict.SAMPLED
     return VerdictRow(
         **basis(model, kept),
         mode="sample",
@@ -93,16 +96,16 @@ def _row(model: Model, result: StressResult, kept: Kept | None, seed: int) -> Ve
         digest=result.failure.digest if result.failure else result.digest,
         seed=seed,
         surprises=result.surprises,
-        estimate=_estimate(result) if result.verdict is Verdict.SAMPLED else None,
+        estimate=numbers_of(result.pct, result.estimate) if sampled else None,
     )
 
 
-def _estimate(result: StressResult) -> dict[str, Any]:
+def numbers_of(pct: tuple[PctBound, ...], estimate: Estimate | None) -> dict[str, Any]:
     """What a sample says about unseen states and bugs, as numbers."""
-    numbers: dict[str, Any] = {"pct": [to_builtins(b) | {"missed": b.missed} for b in result.pct]}
-    if found := result.estimate:
-        unseen = {"states": found.states, "unseen_per_run": found.unseen_per_run}
-        numbers |= to_builtins(found) | unseen
+    numbers: dict[str, Any] = {"pct": [to_builtins(b) | {"missed": b.missed} for b in pct]}
+    if estimate:
+        unseen = {"states": estimate.states, "unseen_per_run": estimate.unseen_per_run}
+        numbers |= to_builtins(estimate) | unseen
     return numbers
 
 

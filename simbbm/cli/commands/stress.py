@@ -24,8 +24,11 @@ from simbbm.cli.options import (
     strategy_option,
     witness_dir_option,
 )
+from simbbm.core.errors import UsageError
 from simbbm.explore.runs.play import MAX_STEPS
 from simbbm.explore.strategies.named import strategy as read_strategy
+from simbbm.host.reading import is_file, quoted
+from simbbm.ids import user_file
 from simbbm.model import Model
 
 RUNS = 10_000
@@ -53,6 +56,13 @@ RUNS = 10_000
     show_default=True,
     help="Stop at the first failing run, or count them all.",
 )
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Keep every result in this file at once, so that nothing is lost whatever stops it.",
+)
+@click.option("--resume", is_flag=True, help="Go on with what --store has.")
 @witness_dir_option
 @html_option
 @common
@@ -68,6 +78,8 @@ def command(
     max_steps: int | None,
     jobs: int | None,
     stop: Literal["first", "never"],
+    store: Path | None,
+    resume: bool,
     witness_dir: Path,
     html: Path | None,
     as_json: bool,
@@ -91,6 +103,30 @@ def command(
     wanted = Sampling(runs, time, seed, name, max_steps or MAX_STEPS, jobs, stop, witness_dir)
     report = HtmlReport(html, "stress", jobs, log_format)
     configure(log_format)
+    if resume and not store:
+        raise UsageError("--resume goes on with a store", "name it: --store FILE")
+    if store:
+        from simbbm.campaign.stored.plan import Plan, Sweep, planned
+        from simbbm.cli.campaigns import Going, go_on
+
+        plan = planned(
+            Plan(
+                sweep=(Sweep(scenarios=ids, strategies=(name,), params=dict(given)),),
+                seed=seed,
+                runs=runs,
+                time=time,
+                stop=stop,
+                max_steps=max_steps or MAX_STEPS,
+            ),
+            files := [file for one in scenarios if (file := user_file(one.id))],
+        )
+        if resume != is_file(store):
+            said = "has nothing to go on with" if resume else "is there already"
+            hint = "leave out --resume" if resume else "--resume goes on with it"
+            raise UsageError(f"{quoted(store)} {said}", hint)
+        again = f"the same command{'' if resume else ' with --resume'}"
+        going = Going(store, "local", jobs, again, files, log_format)
+        return go_on(plan, going, report, as_json=as_json)
     codes: list[Exit] = []
     for scenario, params in zip(scenarios, every_params, strict=True):
         with progress(scenario.id, log_format) as on_progress:
