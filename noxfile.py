@@ -82,6 +82,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """Kill processes of campaigns at random, and see that nothing is lost: `-- --kills 200`."""
+    session.install("-e", ".[dev]")
+    session.run("python", "-m", "tests.faults.killing", *session.posargs)
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """Step through pages in a real browser; say what is missing (Debian's chromium, its driver)."""
     session.install("-e", ".[dev,browser]")

@@ -7,5 +7,6 @@ which cannot be split. `orchestrator` is the asyncio loop that carries work from
 
 Campaigns: `stress` is what the command line and the library call, workers run `chunks`, and a
 `tally` counts the results of runs so that counts can be added in any order. What other workers are
-asked for is in `answers/`.
+asked for is in `answers/`. Campaigns by plan, that are kept in a store and gone on with, are in
+`stored/`; `executors` knows where their work can be done.
 """

@@ -13,7 +13,8 @@ from simbbm.cli.verdicts import allowing, exit_of, judgement, shown
 from simbbm.host.amounts import amount
 from simbbm.host.reading import is_file
 from simbbm.host.terminal import complain, echo, style
-from simbbm.report.rows import FindingRow, VerdictRow, encode
+from simbbm.report.campaign_rows import FindingRow
+from simbbm.report.rows import VerdictRow, encode
 
 if TYPE_CHECKING:
     from simbbm.campaign.stored.plan import Planned

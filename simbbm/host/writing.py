@@ -46,6 +46,11 @@ def make_folder(folder: Path) -> None:
         write(ignore, b"*\n")
 
 
+def lock_file(path: str) -> int:
+    """Open a file that is there to be locked, and has nothing in it; return its descriptor."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+
 def reason(error: OSError) -> str:
     """Say why something could not be written."""
     return error.strerror or str(error)

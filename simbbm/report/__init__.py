@@ -4,7 +4,7 @@ Nothing here runs or judges anything. Read `told/case` first: a witness, and wha
 it when a form of report asks. `trace` turns steps into events (`inflight` those of instructions in
 flight), `explanation` says what the counterexample needs and how likely it is. `forms` is the table
 of what a case is written as: `columns` (text; `folding` leaves steps out), `html` (a page to step
-through), `as_json`, `ftrace`, `mermaid` and `perfetto_trace`. `rows` are the records that `--json`
+through), `as_json`, and in `traces/` what other tools read. `rows` are the records that `--json`
 prints, from which texts are made, `verdict_rows` those of runs and searches, `kernel/` those of
-kernel images.
+kernel images, `campaign_rows` those of campaigns that are kept.
 """

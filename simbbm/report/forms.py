@@ -47,13 +47,17 @@ class Form(NamedTuple):
 
 FORMS = {
     "columns": Form("one column a CPU", "simbbm.report.columns:as_columns"),
-    "ftrace": Form("ftrace text, for Perfetto and scripts", "simbbm.report.ftrace:as_ftrace"),
+    "ftrace": Form(
+        "ftrace text, for Perfetto and scripts", "simbbm.report.traces.ftrace:as_ftrace"
+    ),
     "html": Form("a page to step through in a browser", "simbbm.report.html.page:as_html"),
     "json": Form("the whole trace as JSON", "simbbm.report.as_json:as_json"),
-    "mermaid": Form("a sequence diagram, for Markdown pages", "simbbm.report.mermaid:as_mermaid"),
+    "mermaid": Form(
+        "a sequence diagram, for Markdown pages", "simbbm.report.traces.mermaid:as_mermaid"
+    ),
     "perfetto": Form(
         "a trace for ui.perfetto.dev",
-        "simbbm.report.perfetto_trace:as_perfetto",
+        "simbbm.report.traces.perfetto_trace:as_perfetto",
         binary=True,
         extra="perfetto",
     ),

@@ -146,6 +146,8 @@ READERS: tuple[tuple[int, Callable[[Draw], str]], ...] = (
     (8, kept.certificate),
     (2, kept.remembered),
     (4, kept.witnesses),
+    (8, kept.plan),
+    (4, kept.store),
 )
 """How often each of them, and what it does."""
 _TURNS = tuple(reader for times, reader in READERS for _ in range(times))

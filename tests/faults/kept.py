@@ -7,7 +7,9 @@ checked, a story is shown.
 from __future__ import annotations
 
 import json
+import sqlite3
 import zlib
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,19 @@ from typing import Any
 import msgspec
 
 from simbbm import discovery
+from simbbm.campaign.planner import Chunk
+from simbbm.campaign.stored.account import account
+from simbbm.campaign.stored.plan import parsed, planned
+from simbbm.campaign.stored.store import Settled, Store
+from simbbm.campaign.tally import Tally
+from simbbm.check.verdict import Verdict
+from simbbm.core.choice import Polite
 from simbbm.core.errors import UsageError
 from simbbm.explore.certificate import file
 from simbbm.explore.certificate.listed import verify_states
 from simbbm.explore.certificate.verify import verify
 from simbbm.explore.every_n.certify import certificate_of
+from simbbm.explore.runs.play import Outcome
 from simbbm.explore.witness.files import load, save
 from simbbm.explore.witness.index import chosen, entries
 from simbbm.explore.witness.record import Witness
@@ -70,6 +80,62 @@ ROWS = (
         property="no_size_change_seen",
     ),
 )
+
+
+PLAN = """\
+seed = 7
+runs = "10k"
+time = "1h"
+batch = 100
+stop = "never"
+adaptive = false
+[[sweep]]
+scenarios = ["bbm_minimal::good"]
+twins = true
+strategies = ["default", "pct:depth=3"]
+params = { noabort = ["none", "all"] }
+"""
+
+
+def plan(draw: Draw) -> str:
+    """A plan, and the arms that it makes."""
+    planned(parsed(inputs.spoilt(draw, PLAN), "plan.toml"))
+    return "accepted"
+
+
+@cache
+def stored() -> bytes:
+    """A store with a batch that failed."""
+    path = Path("store.db")
+    plan = planned(parsed(PLAN, "plan.toml"))
+    with Store.writing(path, plan) as store, store.transaction():
+        store.add_batch(Settled(0, Chunk(0, 9), failing()), 0)
+    return path.read_bytes()
+
+
+def failing() -> Tally:
+    """The counts of some runs, of which one failed."""
+    tally = Tally(9, 90, 7)
+    outcome = Outcome(verdict=Verdict.VIOLATED, property="p", message="m", steps=3, digest="0" * 32)
+    tally.fail(4, outcome, Polite())
+    return tally
+
+
+def store(draw: Draw) -> str:
+    """A store with bytes changed, or with other values in its columns."""
+    path = Path("spoilt.db")
+    content = bytearray(stored())
+    for _ in range(draw.below(3)):
+        content[draw.below(len(content))] = draw.below(256)
+    path.write_bytes(content[: draw.one((len(content),) * 5 + (draw.below(len(content)),))])
+    if draw.below(2):
+        column = draw.one(("batch SET counts", "batch SET stop", "campaign SET plan"))
+        value = draw.one((inputs.written(draw, {"runs": 1}), draw.below(99), None))
+        with suppress(sqlite3.Error, UnicodeError), closing(sqlite3.connect(path)) as db, db:
+            db.execute(f"UPDATE {column} = ?", (value,))
+    with Store.reading(path) as kept:
+        account(kept)
+    return "accepted"
 
 
 def report(draw: Draw) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import click
@@ -19,7 +20,7 @@ PAGES = {"README": (ROOT / "README.md").read_text(encoding="utf-8"), **pages()}
 BLOCKS = {name: blocks(name, text) for name, text in PAGES.items()}
 WITH_BLOCKS = [name for name, found in BLOCKS.items() if found]
 INLINE = {command: name for name, text in PAGES.items() for command in inline(text)}
-LANGUAGES = {"sh", "console", "python", "json", "yaml", "ini"}
+LANGUAGES = {"sh", "console", "python", "json", "yaml", "ini", "toml"}
 
 NOT_RUN = {
     "python3 -m venv": "sets up what the tests run in; the gate does it",
@@ -48,6 +49,8 @@ SMALLER = {
     "check FILE -p hardware=eager": "check bbm_minimal::good -p hardware=eager",
     "check late_cpu stuck_cpu": "check stuck_cpu",
     "litmus FILE": "litmus told.jsonl",
+    "stress ID --store FILE": "stress bbm_minimal::good --runs 50 -j 1 --store kept.db",
+    "stress ID --store runs.db": "stress bbm_minimal::good --runs 50 -j 1 --store runs.db",
     "ID…": "bbm_minimal::good",
     "ID": "bbm_minimal::good",
     "FILE": "mine.py",
@@ -102,12 +105,18 @@ def test_python_on_the_pages_is_typed(tmp_path: Path) -> None:
     assert said.stdout.startswith("Success"), said.stdout + said.stderr
 
 
+NIGHTLY = 'runs = 20\n[[sweep]]\nscenarios = ["bbm_minimal::good"]\n'
+
+
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Session:
-    """Somebody with a scenario file, a litmus file and a counterexample."""
+    """Somebody with a scenario file, a litmus file, and a campaign that has ended."""
     session = Session(tmp_path_factory.mktemp("reader"))
     (litmus,) = (b for b in BLOCKS["litmus"] if b.markers.get("file"))
     session.put("told.jsonl", litmus.text)
+    session.put("nightly.toml", NIGHTLY)
+    with chdir(session.directory):
+        session.run("simbbm campaign run nightly.toml -j 1")
     return session
 
 

@@ -17,10 +17,10 @@ from simbbm.explore.search.prove import Prover, counterexample_of
 from simbbm.explore.witness.record import Witness
 from simbbm.model import Model
 from simbbm.report.forms import FORMS, Request, written
-from simbbm.report.ftrace import HARDWARE_PID
-from simbbm.report.mermaid import escaped
 from simbbm.report.told.case import Case
 from simbbm.report.told.story import Story
+from simbbm.report.traces.ftrace import HARDWARE_PID
+from simbbm.report.traces.mermaid import escaped
 
 LONG = "linear_map_split::m07_count_before_switch"
 NAMES = (LONG, "bbm_minimal::live_change", "linear_map_split::m14_plain_increment")

@@ -16,7 +16,8 @@ from simbbm.campaign.tally import Tally
 from simbbm.check.verdict import Expectation, Verdict
 from simbbm.explore.strategies.estimate import Estimate
 from simbbm.host.amounts import amount
-from simbbm.report.rows import CampaignRow, FindingRow, VerdictRow
+from simbbm.report.campaign_rows import CampaignRow, FindingRow
+from simbbm.report.rows import VerdictRow
 
 
 class Account(NamedTuple):
@@ -52,7 +53,9 @@ def account(store: Store) -> Account:
     rows, total = [], Tally()
     for number, planned in enumerate(plan.arms):
         end, tally, sampled = store.sum(number)
-        given = sum(each.get(number, 0) for each in shares) if plan.adaptive else planned.runs
+        given = planned.runs
+        if plan.runs is not None:
+            given = sum(each.get(number, 0) for each in shares)
         doubt, error = store.notes(number)
         small = shrunk.get((number, tally.first.number)) if tally.first else None
         kept = findings.get(small.finding) if small else None

@@ -7,7 +7,8 @@ events, and what is settled waits in `settled` and `shrunk` until somebody has k
 2. What is small comes first: a failure to be shrunk is given out before any batch.
 3. Of each arm, and of each way to fail, the first failing run of the first SHRUNK_PER_WAY batches
    that have one is shrunk. So which are does not depend on who was faster.
-4. An adaptive campaign goes in rounds. When all runs of one are made, the next can be shared out.
+4. Arms without a number of runs get them in rounds. When all runs of one are made, the next can be
+   shared out.
 """
 
 from __future__ import annotations
@@ -56,12 +57,12 @@ Work = Batch | Shrinking
 class CampaignPlanner:
     """The state of a campaign of some arms."""
 
-    def __init__(self, arms: Sequence[Arm], jobs: int, batch: int, *, adaptive: bool) -> None:
-        self._room = OUTSTANDING_PER_WORKER * jobs
-        self._adaptive = adaptive
+    def __init__(self, arms: Sequence[Arm], jobs: int, batch: int) -> None:
+        self.room = OUTSTANDING_PER_WORKER * jobs
+        """How much is given out at a time."""
         self.arms = [
             ChunkPlanner(
-                0 if adaptive else arm.runs,
+                arm.runs or 0,
                 jobs,
                 arm.stop == "first",
                 batch=batch,
@@ -78,7 +79,7 @@ class CampaignPlanner:
         self._losses = Counter[Shrinking]()
         self._ways = [Counter[tuple[Verdict, str]]() for _ in arms]
         """How many batches had each way to fail."""
-        self._sharing = adaptive
+        self._sharing = any(arm.runs is None for arm in arms)
         """Whether there may be another round."""
         self.time_up = False
         self.interrupted = False
@@ -163,7 +164,7 @@ class CampaignPlanner:
             return given
         under_way = sum(len(arm.under_way) for arm in self.arms) + len(self._shrinking)
         for number, arm in enumerate(self.arms):
-            if under_way >= self._room:
+            if under_way >= self.room:
                 break
             if arm.under_way or arm.finished:
                 continue

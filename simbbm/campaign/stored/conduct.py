@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from time import monotonic
@@ -85,7 +85,7 @@ class _Conductor:
         self._plan = plan
         self._store = store
         self._on_progress = on_progress
-        self._planner = CampaignPlanner(plan.arms, jobs, plan.batch, adaptive=plan.adaptive)
+        self._planner = CampaignPlanner(plan.arms, jobs, plan.batch)
         self._kinds = _kinds(plan)
         self._findings = {kept.name for kept in store.findings()}
         self._sampled = [0] * len(plan.arms)
@@ -211,31 +211,37 @@ class _Conductor:
         if not self._planner.round_over:
             return
         worth = self._worth()
-        batches = BATCHES_PER_ROUND * len(self._plan.arms)
-        if self._plan.runs is not None:
-            left = self._plan.runs - sum(arm.runs or 0 for arm in self._planner.arms)
-            batches = min(batches, left // self._plan.batch)
-        shares = (
-            [(n, many * self._plan.batch) for n, many in share(worth, batches)] if worth else []
-        )
+        shares = self._by_worth(worth) if self._plan.adaptive else self._equally(worth)
         if shares:
             with self._store.transaction():
                 self._store.add_shares(self._rounds, shares)
             self._rounds += 1
         self._planner.share(shares)
 
+    def _by_worth(self, worth: Sequence[Worth]) -> list[tuple[int, int]]:
+        batches = BATCHES_PER_ROUND * len(self._plan.arms)
+        if self._plan.runs is not None:
+            left = self._plan.runs - sum(arm.runs or 0 for arm in self._planner.arms)
+            batches = min(batches, left // self._plan.batch)
+        return [(n, many * self._plan.batch) for n, many in share(worth, batches)] if worth else []
+
+    def _equally(self, worth: Sequence[Worth]) -> list[tuple[int, int]]:
+        """For as long as there is time: of each arm so many that nobody waits."""
+        batches = -(-self._planner.room // max(1, len(worth)))
+        return [(one.arm, batches * self._plan.batch) for one in worth]
+
     def _worth(self) -> list[Worth]:
-        once = self._store.met_once()
+        once = self._store.met_once() if self._plan.adaptive else {}
         return [
             Worth(n, once.get(n, 0), self._sampled[n], arm.sum.runs, arm.sum.steps)
             for n, arm in enumerate(self._planner.arms)
-            if self._planner.open_to_runs(n)
+            if self._plan.arms[n].runs is None and self._planner.open_to_runs(n)
         ]
 
     def _progress(self) -> Progress:
         arms = self._planner.arms
         totals = [arm.sum for arm in arms]
-        wanted = [arm.runs for arm in arms]
+        wanted = [arm.runs for arm in self._plan.arms]
         asked = None if None in wanted else sum(filter(None, wanted))
         return Progress(
             sum(total.runs for total in totals),

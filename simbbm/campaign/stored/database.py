@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from simbbm.core.errors import UsageError
 from simbbm.host import reading
 from simbbm.host.reading import quoted
+from simbbm.host.writing import lock_file
 
 
 class Held(UsageError):
@@ -42,7 +43,7 @@ def held(path: Path) -> Iterator[None]:
     A file of its own is locked: SQLite loses its locks when another descriptor of its file closes.
     """
     try:
-        descriptor = os.open(f"{path}-lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = lock_file(f"{path}-lock")
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot write {quoted(path)}: {reading.reason(error)}") from None
     try:
@@ -99,3 +100,5 @@ def errors(path: Path) -> Iterator[None]:
         if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY):
             raise Unwritable(f"cannot write {said}: {error}", "what it has stays") from None
         raise UsageError(f"{said}: not a campaign's store, or damaged: {error}") from None
+    except UnicodeError:  # where a text should be, of a message, too
+        raise UsageError(f"{quoted(path)}: damaged", "begin anew, or restore a copy") from None

@@ -112,7 +112,7 @@ def parsed(text: str, where: str) -> Plan:
         _require_known(where, sweep, Sweep)
     try:
         return msgspec.convert(data, Plan)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeError) as error:
         raise UsageError(f"{where}: {quoted(error)}", EXAMPLE) from None
 
 

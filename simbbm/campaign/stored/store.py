@@ -29,19 +29,20 @@ from simbbm.host.reading import quoted
 A = TypeVar("A")
 
 APPLICATION, SCHEMA = 0x53694242, 1
-_TABLES = """
-CREATE TABLE campaign (version TEXT, plan BLOB, seconds REAL);
-CREATE TABLE arm (arm INTEGER PRIMARY KEY, doubt TEXT, error TEXT);
-CREATE TABLE batch (arm INTEGER, start INTEGER, stop INTEGER, counts BLOB,
-    PRIMARY KEY (arm, start)) WITHOUT ROWID;
-CREATE TABLE met (kind INTEGER, state INTEGER, arm INTEGER, runs INTEGER,
-    PRIMARY KEY (kind, state, arm)) WITHOUT ROWID;
-CREATE TABLE share (round INTEGER, arm INTEGER, runs INTEGER,
-    PRIMARY KEY (round, arm)) WITHOUT ROWID;
-CREATE TABLE shrunk (arm INTEGER, run INTEGER, finding TEXT, why TEXT,
-    PRIMARY KEY (arm, run)) WITHOUT ROWID;
-CREATE TABLE finding (finding TEXT PRIMARY KEY, token TEXT, file TEXT, found BLOB) WITHOUT ROWID;
-"""
+_TABLES = """\
+CREATE TABLE campaign (version TEXT NOT NULL, plan BLOB NOT NULL, seconds REAL NOT NULL) STRICT;
+CREATE TABLE arm (arm INTEGER PRIMARY KEY, doubt TEXT, error TEXT) STRICT;
+CREATE TABLE batch (arm INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL,
+    counts BLOB NOT NULL, PRIMARY KEY (arm, start)) WITHOUT ROWID, STRICT;
+CREATE TABLE met (kind INTEGER NOT NULL, state INTEGER NOT NULL, arm INTEGER NOT NULL,
+    runs INTEGER NOT NULL, PRIMARY KEY (kind, state, arm)) WITHOUT ROWID, STRICT;
+CREATE TABLE share (round INTEGER NOT NULL, arm INTEGER NOT NULL, runs INTEGER NOT NULL,
+    PRIMARY KEY (round, arm)) WITHOUT ROWID, STRICT;
+CREATE TABLE shrunk (arm INTEGER NOT NULL, run INTEGER NOT NULL, finding TEXT NOT NULL,
+    why TEXT NOT NULL, PRIMARY KEY (arm, run)) WITHOUT ROWID, STRICT;
+CREATE TABLE finding (finding TEXT PRIMARY KEY, token TEXT NOT NULL, file TEXT NOT NULL,
+    found BLOB NOT NULL) WITHOUT ROWID, STRICT"""
+"""All STRICT: SQLite sees to it, and its check of a file says so, that columns have these types."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,8 +123,8 @@ class Store:
             yield store
 
     def _make(self, plan: Planned) -> None:
-        ours = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA};"
-        self._db.executescript(f"BEGIN; {ours} {_TABLES}")
+        ours = f"PRAGMA application_id = {APPLICATION}", f"PRAGMA user_version = {SCHEMA}"
+        self._db.executescript("; ".join(("BEGIN", *ours, _TABLES)))
         text = msgspec.json.encode(plan)
         self._db.execute("INSERT INTO campaign VALUES (?, ?, 0)", (__version__, text))
         arms = [(arm,) for arm in range(len(plan.arms))]
@@ -138,7 +139,10 @@ class Store:
         if (schema := self._one("PRAGMA user_version")) > SCHEMA:
             raise UsageError(f"{said}: a store of a newer schema ({schema})", "update simbbm")
         if (why := self._one("PRAGMA quick_check(1)")) != "ok":
-            raise UsageError(f"{said}: damaged: {quoted(why)}", "begin anew, or restore a copy")
+            raise self._damaged(quoted(why))
+        tables = self._db.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL ORDER BY rowid")
+        if ";\n".join(sql for (sql,) in tables) != _TABLES:
+            raise self._damaged("its tables are others")
 
     def _require(self, plan: Planned) -> None:
         """Raise UsageError for a store of another plan, or of another simbbm."""
@@ -158,7 +162,7 @@ class Store:
         try:
             return reading.json(self._one("SELECT plan FROM campaign"), Planned)
         except (UsageError, TypeError) as error:
-            raise UsageError(f"{quoted(self.path)}: damaged: its plan: {quoted(error)}") from None
+            raise self._damaged(f"its plan: {quoted(error)}") from None
 
     @property
     def version(self) -> str:
@@ -168,7 +172,7 @@ class Store:
     @property
     def seconds(self) -> float:
         """How long it was worked on."""
-        return float(self._one("SELECT seconds FROM campaign") or 0)
+        return float(self._one("SELECT seconds FROM campaign"))
 
     def sum(self, arm: int) -> tuple[int, Tally, int]:
         """How far an arm is, the counts of these runs, and of how many states were counted."""
@@ -177,9 +181,9 @@ class Store:
             "SELECT start, stop, counts FROM batch WHERE arm = ? ORDER BY start", (arm,)
         )
         for start, stop, text in rows:
-            tally, seen = _as(self.path, text, counts.read)
+            tally, seen = self._as(text, counts.read)
             if start != end or not start < stop:
-                raise UsageError(f"{quoted(self.path)}: damaged: runs {end:,} on are not there")
+                raise self._damaged(f"runs {end:,} on are not there")
             total.add(tally)
             sampled += seen
             end = stop
@@ -189,7 +193,7 @@ class Store:
         """The counts of the arm's batches in which runs failed, in order."""
         rows = self._db.execute("SELECT counts FROM batch WHERE arm = ? ORDER BY start", (arm,))
         for (text,) in rows:
-            if (tally := _as(self.path, text, counts.read)[0]).failures:
+            if (tally := self._as(text, counts.read)[0]).failures:
                 yield tally
 
     def notes(self, arm: int) -> tuple[str | None, str | None]:
@@ -220,21 +224,27 @@ class Store:
         """How many runs each arm got, round by round."""
         found: list[dict[int, int]] = []
         for number, arm, runs in self._db.execute("SELECT round, arm, runs FROM share ORDER BY 1"):
-            found += [{} for _ in range(number + 1 - len(found))]
+            if number == len(found):
+                found.append({})
+            if number != len(found) - 1 or runs <= 0:
+                raise self._damaged("rounds are missing")
             found[number][arm] = runs
         return found
 
     def shrunk(self) -> list[Shrunk]:
         """What has become of runs that failed."""
-        return [Shrunk(*row) for row in self._db.execute("SELECT * FROM shrunk ORDER BY 1, 2")]
+        found = [Shrunk(*row) for row in self._db.execute("SELECT * FROM shrunk ORDER BY 1, 2")]
+        if found and not 0 <= found[0].arm <= found[-1].arm < len(self.plan.arms):
+            raise self._damaged("a failure of no arm")
+        return found
 
     def findings(self) -> list[Kept]:
         """All findings, by name."""
         rows = self._db.execute("SELECT finding, token, file, found FROM finding ORDER BY 1")
         found = []
         for name, token, file, text in rows:
-            read = _as(self.path, text, lambda text: reading.json(text, Finding))
-            found.append(Kept(str(name), str(token), str(file), read))
+            read = self._as(text, lambda text: reading.json(text, Finding))
+            found.append(Kept(name, token, file, read))
         return found
 
     # Writing
@@ -292,13 +302,13 @@ class Store:
         row = self._db.execute(statement).fetchone()
         return row[0] if row else None
 
-
-def _as(path: Path, text: object, read: Callable[[bytes], A]) -> A:
-    """Read what a column has; UsageError if that is not what it should have."""
-    try:
-        if isinstance(text, bytes):
+    def _as(self, text: bytes, read: Callable[[bytes], A]) -> A:
+        """Read what a column has; UsageError if that is not what it should have."""
+        try:
             return read(text)
-        why = "not what was written"
-    except UsageError as error:
-        why = error.message
-    raise UsageError(f"{quoted(path)}: damaged: {why}", "begin anew, or restore a copy")
+        except UsageError as error:
+            raise self._damaged(error.message) from None
+
+    def _damaged(self, why: str) -> UsageError:
+        hint = "begin anew, or restore a copy"
+        return UsageError(f"{quoted(self.path)}: damaged: {why}", hint)

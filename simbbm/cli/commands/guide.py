@@ -30,6 +30,7 @@ ORDER = (
     "json",
     "pytest",
     "ci",
+    "campaign",
     "interrupted",
     "model",
     "protocol",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 
@@ -30,6 +30,10 @@ from simbbm.explore.strategies.named import strategy as read_strategy
 from simbbm.host.reading import is_file, quoted
 from simbbm.ids import user_file
 from simbbm.model import Model
+
+if TYPE_CHECKING:
+    from simbbm.campaign.answers.sampling import Sampling
+    from simbbm.scenario import Scenario
 
 RUNS = 10_000
 
@@ -103,30 +107,9 @@ def command(
     wanted = Sampling(runs, time, seed, name, max_steps or MAX_STEPS, jobs, stop, witness_dir)
     report = HtmlReport(html, "stress", jobs, log_format)
     configure(log_format)
-    if resume and not store:
-        raise UsageError("--resume goes on with a store", "name it: --store FILE")
-    if store:
-        from simbbm.campaign.stored.plan import Plan, Sweep, planned
-        from simbbm.cli.campaigns import Going, go_on
-
-        plan = planned(
-            Plan(
-                sweep=(Sweep(scenarios=ids, strategies=(name,), params=dict(given)),),
-                seed=seed,
-                runs=runs,
-                time=time,
-                stop=stop,
-                max_steps=max_steps or MAX_STEPS,
-            ),
-            files := [file for one in scenarios if (file := user_file(one.id))],
-        )
-        if resume != is_file(store):
-            said = "has nothing to go on with" if resume else "is there already"
-            hint = "leave out --resume" if resume else "--resume goes on with it"
-            raise UsageError(f"{quoted(store)} {said}", hint)
-        again = f"the same command{'' if resume else ' with --resume'}"
-        going = Going(store, "local", jobs, again, files, log_format)
-        return go_on(plan, going, report, as_json=as_json)
+    if store or resume:
+        keeping = Keeping(store, resume, jobs, log_format, as_json)
+        return kept(scenarios, ids, dict(given), wanted, keeping, report)
     codes: list[Exit] = []
     for scenario, params in zip(scenarios, every_params, strict=True):
         with progress(scenario.id, log_format) as on_progress:
@@ -139,3 +122,48 @@ def command(
         if sampled.interrupted:
             break
     return report.ended(codes)
+
+
+class Keeping(NamedTuple):
+    """How results are kept, and told."""
+
+    store: Path | None
+    resume: bool
+    jobs: int | None
+    log_format: str
+    as_json: bool
+
+
+def kept(
+    scenarios: list[Scenario],
+    ids: tuple[str, ...],
+    given: dict[str, str],
+    wanted: Sampling,
+    keeping: Keeping,
+    report: HtmlReport,
+) -> Exit:
+    """Run many schedules as a campaign that is kept: an arm for each scenario."""
+    from simbbm.campaign.stored.plan import Plan, Sweep, planned
+    from simbbm.cli.campaigns import Going, go_on
+
+    store = keeping.store
+    if store is None:
+        raise UsageError("--resume goes on with a store", "name it: --store FILE")
+    plan = planned(
+        Plan(
+            sweep=(Sweep(scenarios=ids, strategies=(wanted.strategy,), params=given),),
+            seed=wanted.seed,
+            runs=wanted.runs,
+            time=wanted.time,
+            stop=wanted.stop,
+            max_steps=wanted.max_steps,
+        ),
+        files := [file for one in scenarios if (file := user_file(one.id))],
+    )
+    if keeping.resume != is_file(store):
+        said = "has nothing to go on with" if keeping.resume else "is there already"
+        hint = "leave out --resume" if keeping.resume else "--resume goes on with it"
+        raise UsageError(f"{quoted(store)} {said}", hint)
+    again = f"the same command{'' if keeping.resume else ' with --resume'}"
+    going = Going(store, "local", keeping.jobs, again, files, keeping.log_format)
+    return go_on(plan, going, report, as_json=keeping.as_json)

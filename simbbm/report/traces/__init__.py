@@ -1,0 +1,1 @@
+"""Runs as other tools read them: `ftrace` lines, `mermaid` diagrams, and `perfetto_trace`."""
