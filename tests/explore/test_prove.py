@@ -67,7 +67,7 @@ def little(*programs: tuple[Any, ...]) -> Little:
     return Little(no_setup, "x", Expectation(), (), id="tests::little", programs=programs)
 
 
-@pytest.mark.parametrize("scenario", one_in(3, HOLDING))
+@pytest.mark.parametrize("scenario", one_in(5, HOLDING))
 def test_what_holds_is_proved(scenario: Scenario) -> None:
     proof = Prover(Model(scenario)).prove()
 
@@ -80,7 +80,7 @@ def test_what_holds_is_proved(scenario: Scenario) -> None:
     assert (in_order and uniform) == bool(proof.reductions)
 
 
-@pytest.mark.parametrize("scenario", one_in(4, BAD))
+@pytest.mark.parametrize("scenario", one_in(8, BAD))
 def test_a_bad_twin_has_a_certified_counterexample(scenario: Scenario) -> None:
     """With the default parameters; its run is one of the machine itself, and replays."""
     proof = Prover(Model(scenario)).prove()
@@ -94,7 +94,7 @@ def test_a_bad_twin_has_a_certified_counterexample(scenario: Scenario) -> None:
     assert replay(witness, model_of(witness, scenario)).result is Result.REPRODUCED
 
 
-@pytest.mark.parametrize("scenario", one_in(2, TWINS))
+@pytest.mark.parametrize("scenario", one_in(5, TWINS))
 def test_no_reduction_finds_a_shorter_one(scenario: Scenario) -> None:
     params = {"cpus": 2, "layout": "pmd"}
     wanted = frozenset(scenario.expect.failures) or None

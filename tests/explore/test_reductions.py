@@ -73,7 +73,7 @@ def walk(system: Arm64, *, symmetry: bool, ample: bool, limit: int = 100_000) ->
     return len(met), ends
 
 
-@pytest.mark.parametrize("scenario", one_in(2, (GOOD, *TWINS)))
+@pytest.mark.parametrize("scenario", one_in(5, (GOOD, *TWINS)))
 def test_every_scenario_ends_in_the_same_ways(scenario: Scenario) -> None:
     check_ends(Model(scenario, {"cpus": 2, "layout": "contpmd"}).system)
 

@@ -57,6 +57,16 @@ def one_in(
     ]
 
 
+def on_cpus(scenarios: Iterable[Scenario], share: int = 3) -> list[Any]:
+    """Scenarios with numbers of CPUs as parameters of a test: 2, and 3 for one in `share`."""
+    listed = [*scenarios]
+    rest = pytest.mark.quality
+    return [pytest.param(s, 2, id=f"{s.name}-2") for s in listed] + [
+        pytest.param(s, 3, id=f"{s.name}-3", marks=[rest] if i % share else [])
+        for i, s in enumerate(listed)
+    ]
+
+
 def names(twins: tuple[Scenario, ...]) -> list[str]:
     """What to call tests over them."""
     return [s.name for s in twins]

@@ -16,7 +16,7 @@ from simbbm.linux.kernel import Kernel
 from simbbm.linux.pgtable import PTE_PRESENT_INVALID
 from simbbm.model import Model
 from simbbm.scenario import Scenario
-from tests.scenarios.everything import SHIPPED, expected_failures, failures, walk
+from tests.scenarios.everything import SHIPPED, expected_failures, failures, one_in, walk
 
 STEMS = ("catalogue", "catalogue_walk", "catalogue_tables")
 ALL = {s.id: s for s in discovery.select(STEMS)}
@@ -114,7 +114,7 @@ def test_it_fails_on_some_schedule_as_declared_and_in_no_other_way(scenario: Sce
     assert expected_failures(scenario) == failures(scenario)
 
 
-@pytest.mark.parametrize("scenario", MUTANTS.values(), ids=MUTANTS)
+@pytest.mark.parametrize("scenario", one_in(4, MUTANTS.values()))
 def test_a_third_cpu_changes_nothing(scenario: Scenario) -> None:
     assert expected_failures(scenario) == failures(scenario, cpus=3)
 
@@ -148,7 +148,15 @@ def test_hardware_without_delays_hides_what_is_about_hardware(name: str) -> None
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-@pytest.mark.parametrize("params", [{"cpus": 3}, {"noabort": "all"}, {"window": 4}], ids=str)
+@pytest.mark.parametrize(
+    "params",
+    [
+        pytest.param({"cpus": 3}, marks=pytest.mark.quality),
+        {"noabort": "all"},
+        pytest.param({"window": 4}, marks=pytest.mark.quality),
+    ],
+    ids=str,
+)
 def test_what_is_harmless_is_so_on_a_mixed_map(name: str, params: dict[str, Any]) -> None:
     assert not failures(HARMLESS[name], layout="mixed", **params)
 

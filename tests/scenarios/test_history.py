@@ -13,7 +13,7 @@ from simbbm.arm64.machine import Arm64
 from simbbm.explore.search.prove import Prover
 from simbbm.model import Model
 from simbbm.scenario import Scenario
-from tests.scenarios.everything import GOOD, expected_failures, failures, names
+from tests.scenarios.everything import GOOD, expected_failures, failures, names, on_cpus
 
 ALL = tuple(discovery.select(["history"]))
 MERGED = discovery.find("history::v6_18")
@@ -48,8 +48,7 @@ def steps(scenario: Scenario, **params: Any) -> list[str]:
     return done
 
 
-@pytest.mark.parametrize("cpus", [2, 3])
-@pytest.mark.parametrize("scenario", ALL, ids=names(ALL))
+@pytest.mark.parametrize(("scenario", "cpus"), on_cpus(ALL))
 def test_verdict_of_a_search_of_all_states_is_the_declared_one(
     scenario: Scenario, cpus: int
 ) -> None:

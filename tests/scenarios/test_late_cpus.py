@@ -18,7 +18,7 @@ from simbbm.linux.hotplug import cpus_read_lock
 from simbbm.linux.set_memory import RunningKernel
 from simbbm.model import Model
 from simbbm.scenario import Scenario
-from tests.scenarios.everything import expected_failures, failures, names, walk
+from tests.scenarios.everything import expected_failures, failures, names, on_cpus, walk
 
 ALL = tuple(discovery.select(["late_cpu", "live_split"]))
 BAD = tuple(s for s in ALL if not s.expect.holds)
@@ -39,8 +39,7 @@ def test_every_number_is_there_and_says_where_it_comes_from() -> None:
     assert all(s.story.endswith(").") for s in mutants)
 
 
-@pytest.mark.parametrize("cpus", [2, 3])
-@pytest.mark.parametrize("scenario", ALL, ids=names(ALL))
+@pytest.mark.parametrize(("scenario", "cpus"), on_cpus(ALL))
 def test_verdict_of_a_search_of_all_states_is_the_declared_one(
     scenario: Scenario, cpus: int
 ) -> None:

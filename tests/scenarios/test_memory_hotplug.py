@@ -18,7 +18,14 @@ from simbbm.explore.search.prove import Prover
 from simbbm.linux.memory_hotplug import HotplugKernel
 from simbbm.model import Model
 from simbbm.scenario import Scenario
-from tests.scenarios.everything import expected_failures, failures, how_it_ends, names, walk
+from tests.scenarios.everything import (
+    expected_failures,
+    failures,
+    how_it_ends,
+    names,
+    on_cpus,
+    walk,
+)
 
 ALL = tuple(discovery.select(["memory_hotplug"]))
 GOOD, FATAL, ASKS, SPLITS = ALL
@@ -64,8 +71,7 @@ def test_the_number_is_there_and_says_where_it_comes_from() -> None:
         assert 2 == scenario.parameters_from({})["cpus"]
 
 
-@pytest.mark.parametrize("scenario", ALL, ids=names(ALL))
-@pytest.mark.parametrize("cpus", [2, 3])
+@pytest.mark.parametrize(("scenario", "cpus"), on_cpus(ALL))
 def test_it_fails_on_some_schedule_as_declared_and_in_no_other_way(
     scenario: Scenario, cpus: int
 ) -> None:

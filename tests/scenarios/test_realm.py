@@ -38,7 +38,7 @@ from simbbm.linux.set_memory import Caps
 from simbbm.linux.tlbflush import flush_tlb_kernel_range
 from simbbm.model import Model
 from simbbm.scenario import Scenario, Setup
-from tests.scenarios.everything import expected_failures, failures, names, walk
+from tests.scenarios.everything import expected_failures, failures, names, on_cpus, walk
 
 ALL = tuple(discovery.select(["realm"]))
 BAD = tuple(s for s in ALL if not s.expect.holds)
@@ -98,8 +98,7 @@ def test_every_mistake_says_where_it_comes_from() -> None:
         assert re.search(r"\(.*(fixed|refused|comment|TODO).*\)\.$", scenario.story), scenario.id
 
 
-@pytest.mark.parametrize("cpus", [2, 3])
-@pytest.mark.parametrize("scenario", ALL, ids=names(ALL))
+@pytest.mark.parametrize(("scenario", "cpus"), on_cpus(ALL))
 def test_verdict_of_a_search_of_all_states_is_the_declared_one(
     scenario: Scenario, cpus: int
 ) -> None:

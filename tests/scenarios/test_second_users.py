@@ -13,7 +13,7 @@ from simbbm.arm64.state import Machine
 from simbbm.explore.search.prove import Proof, Prover
 from simbbm.model import Model
 from simbbm.scenario import Scenario
-from tests.scenarios.everything import expected_failures, failures, names, walk
+from tests.scenarios.everything import expected_failures, failures, on_cpus, walk
 
 STEMS = ("kpti", "idmap")
 ALL = tuple(discovery.select(STEMS))
@@ -53,8 +53,7 @@ def test_every_number_is_there_and_says_where_it_comes_from() -> None:
             assert re.search(r"\([^()]+( \([^()]+\))?[^()]*\)\.$", scenario.story), scenario.id
 
 
-@pytest.mark.parametrize("cpus", [2, 3])
-@pytest.mark.parametrize("scenario", ALL, ids=names(ALL))
+@pytest.mark.parametrize(("scenario", "cpus"), on_cpus(ALL))
 def test_verdict_of_a_search_of_all_states_is_the_declared_one(
     scenario: Scenario, cpus: int
 ) -> None:

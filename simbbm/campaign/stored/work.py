@@ -14,7 +14,7 @@ from simbbm.explore.witness.record import Witness
 from simbbm.explore.witness.recording import witness_of
 from simbbm.model import Model
 
-SAMPLED = 20
+SAMPLED = 100
 """After an arm's first runs, the states of each run whose number is a multiple are counted."""
 
 
