@@ -46,6 +46,7 @@ from simbbm.arm64.registers import Regime, Tcr, Ttbr
 
 # Properties: what is promised. And what one of your own looks at: a state, and how it is walked.
 from simbbm.check.kinds import Property
+from simbbm.check.alone import OneCpu, each_cpu
 from simbbm.check.properties import (
     all_ptes_at_end,
     context_restored,
@@ -96,6 +97,7 @@ __all__ = [
     "Landmark",
     "Machine",
     "Move",
+    "OneCpu",
     "Problem",
     "Program",
     "Property",
@@ -111,6 +113,7 @@ __all__ = [
     "context_restored",
     "cpu_numbers",
     "cpu_set",
+    "each_cpu",
     "each_other",
     "edits",
     "hardware_for",

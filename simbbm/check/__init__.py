@@ -3,5 +3,6 @@
 Read `kinds` first: the five kinds of properties, and what each is judged on. `catalogue` has every
 property's name and meaning, `properties` the properties, `verdict` the verdicts and the
 expectations that they are compared with, `landmarks` kinds of states that show that a proof has
-content, `given` the checks of what an author's scenario returns.
+content, `alone` properties of authors that judge one CPU at a time, `given` the checks of what an
+author's scenario returns.
 """

@@ -14,11 +14,15 @@ from itertools import zip_longest
 from types import FunctionType
 from typing import Any
 
+from simbbm.check import properties
+from simbbm.check.alone import EachCpu
+from simbbm.check.kinds import Property
 from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.core.programs.everyone import seated
+from simbbm.core.programs.purity import Bindings, Purity
 from simbbm.core.programs.symbols import Linear, N, refusals
 from simbbm.core.unknown import NeedsValueError
-from simbbm.core.values import encode, why_not_frozen
+from simbbm.core.values import encode
 from simbbm.explore.every_n import unseen
 from simbbm.explore.every_n.counting import Refused
 from simbbm.model import Model
@@ -100,6 +104,40 @@ def _require_supported(model: Model) -> None:
             raise Refused(f"{counter.name} calls holders of tickets of no counter (declare both)")
     if why := unseen.refusal(model.automaton.purity):
         raise Refused(why)
+    for held in setup.properties:
+        _require_alone(held)
+
+
+def _require_alone(held: Property) -> None:
+    """Refuse a property that can count the CPUs, or tell them apart.
+
+    Those that simbbm brings look at one CPU after another, and at tables. A predicate of an author
+    is shown all CPUs, or the number of the one that moves, and may do with that whatever it likes.
+    """
+    for predicate in filter(None, (held.check, held.final, held.step)):
+        if isinstance(predicate, EachCpu):
+            purity = Purity(Bindings())
+            try:
+                purity.require(predicate.judge, f"property {held.name}")
+                purity.require(predicate.args, f"property {held.name}: an argument")
+            except ScenarioError as error:
+                raise Refused(f"{error.message} ({error.hint})") from None
+            if why := unseen.refusal(purity):
+                raise Refused(f"property {held.name}: {why}")
+        elif not _is_brought(predicate):
+            raise Refused(
+                f"property {held.name} is shown how many CPUs there are, and which (make it with "
+                "each_cpu(name, judge), which shows it one CPU at a time)"
+            )
+
+
+def _is_brought(predicate: Any) -> bool:
+    """Whether it is one of `check/properties.py`, which encloses no function of somebody else."""
+    if isinstance(predicate, FunctionType):
+        enclosed = [cell.cell_contents for cell in predicate.__closure__ or ()]
+        functions = [held for held in enclosed if callable(held)]
+        return predicate.__globals__ is vars(properties) and all(map(_is_brought, functions))
+    return False
 
 
 def _require_same(scenario: Scenario, every: Setup, params: Mapping[str, Any], cpus: int) -> None:
@@ -113,7 +151,7 @@ def _require_same(scenario: Scenario, every: Setup, params: Mapping[str, Any], c
         one, other = getattr(every, name), getattr(setup, name)
         if name not in ("cpus", "properties", "landmarks", "symbols", "regions") and one != other:
             _require_equal(said, _content(name, one, cpus), _content(name, other, cpus))
-    _require_equal(said, _of_properties(every), _of_properties(setup))
+    _require_equal(said, _of_properties(every, cpus), _of_properties(setup, cpus))
     for number, cpu in enumerate(setup.cpus):
         other = every.cpus[min(number, 1)]
         _require_equal(said, _of_cpu(other, number, cpus), _of_cpu(cpu, number, cpus))
@@ -137,22 +175,27 @@ def _of_cpu(cpu: CpuSetup, number: int, cpus: int) -> Parts:
         yield from _content(f"cpu{number}'s {part}", value, cpus)
 
 
-def _of_properties(setup: Setup) -> Parts:
+def _of_properties(setup: Setup, cpus: int) -> Parts:
     """Likewise what properties are made of."""
     for held in setup.properties:
-        for judge in (held.check, held.final, held.step):
-            yield f"property {held.name}", list(_enclosed(judge))
+        for predicate in (held.check, held.final, held.step):
+            judge: Any = predicate
+            if isinstance(predicate, EachCpu):
+                judge = predicate.judge
+                yield from _content(f"property {held.name}", predicate.args, cpus)
+            yield from _made_of(f"property {held.name}", judge, cpus)
 
 
-def _enclosed(function: Any) -> Iterator[object]:
-    """A predicate by its code, and the values that it encloses."""
-    yield getattr(function, "__code__", type(function))
+def _made_of(name: str, function: Any, cpus: int) -> Parts:
+    """A predicate by its code, its default arguments, and what it encloses."""
+    yield name, getattr(function, "__code__", type(function))
+    yield from _content(name, getattr(function, "__defaults__", None), cpus)
+    yield from _content(name, getattr(function, "__kwdefaults__", None), cpus)
     for cell in getattr(function, "__closure__", None) or ():
-        held = cell.cell_contents
-        if isinstance(held, FunctionType):
-            yield from _enclosed(held)
-        elif why_not_frozen(held) is None:
-            yield encode(held)
+        if isinstance(cell.cell_contents, FunctionType):
+            yield from _made_of(name, cell.cell_contents, cpus)
+        else:
+            yield from _content(name, cell.cell_contents, cpus)
 
 
 def _content(name: str, value: Any, cpus: int) -> Parts:

@@ -8,11 +8,10 @@ from typing import Annotated, Any
 
 import pytest
 
-from simbbm import Cpu, Property, Range, Setup, cpu_numbers, routine, scenario
+from simbbm import Cpu, Range, Setup, cpu_numbers, routine, scenario
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ScenarioError
 from simbbm.core.programs.everyone import Counter, each_other
-from simbbm.core.system import Problem
 from tests.explore.every_n.gathering import (
     COUNTERS,
     FLAG,
@@ -298,28 +297,6 @@ def test_a_cpu_that_is_not_among_those_that_stand_for_all_is_refused() -> None:
     told = refusal(replace(scenario(expect="HOLDS")(build), id="gathering::it"))
 
     assert "cpu5's program depends on how many CPUs there are" in told
-
-
-def test_a_property_that_looks_at_the_number_is_refused() -> None:
-    def four(shared: Any, machine: Any) -> Problem | None:
-        args = machine.cpus[0].point.args
-        return Problem("four", "there are four") if args[1:] == (4,) else None
-
-    it = of(nothing, nothing, more=lambda _: (Property("four", four, uniform=True),))
-
-    assert "N is compared" in refusal(it)
-
-
-def test_a_property_that_depends_on_the_number_is_refused() -> None:
-    def limited(most: int) -> Property:
-        def judge(shared: Any, machine: Any) -> None:
-            assert most
-
-        return Property("limited", judge, uniform=True)
-
-    it = of(gathers, more=lambda n: (limited(len(cpu_numbers(n))),))
-
-    assert "property limited depends on how many CPUs there are" in refusal(it)
 
 
 def test_cpus_that_are_not_alike_are_refused() -> None:
