@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from typing import Annotated, Any
+
+import pytest
 
 from simbbm import (
     RW,
@@ -27,6 +30,7 @@ from simbbm.arm64.descriptor import INVALID_DESCRIPTOR
 from simbbm.arm64.geometry import KERNEL_PAGE, SCALED4
 from simbbm.check.verdict import Verdict
 from simbbm.core.programs.everyone import Counter
+from simbbm.core.programs.frames.frame import _Watchdog
 from simbbm.explore.every_n.prove import ProverForAll
 from simbbm.explore.search.prove import Prover
 from simbbm.model import Model
@@ -87,3 +91,19 @@ def test_tables_do_not_change_while_cpus_are_called() -> None:
     assert Prover(Model(unmapping(), {"cpus": 4})).prove().verdict is Verdict.VIOLATED
     assert answer.verdict is Verdict.INCONCLUSIVE
     assert "tables change while CPUs are called" in answer.message
+
+
+def test_nothing_is_collected_while_a_program_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A coroutine that is thrown away in a turn would be taken for what the turn calls."""
+    collects: set[bool] = set()
+    real = _Watchdog.__call__
+
+    def watches(self: _Watchdog, *args: Any) -> _Watchdog:
+        collects.add(gc.isenabled())
+        return real(self, *args)
+
+    monkeypatch.setattr(_Watchdog, "__call__", watches)
+    Prover(Model(unmapping(), {"cpus": 2})).prove()
+
+    assert collects == {False}
+    assert gc.isenabled()

@@ -5,6 +5,7 @@ A frame that is watched gets an error where a loop never awaits, instead of hang
 
 from __future__ import annotations
 
+import gc
 import inspect
 import sys
 import types
@@ -133,6 +134,9 @@ class Running:
     def _sent(self, value: Any) -> Any:
         """What it asks for next, when it has observed a value."""
         request, coroutine, previous = None, self._coroutine, sys.gettrace()
+        # What the collector closes meanwhile would be taken for something that this program calls.
+        collects = gc.isenabled()
+        gc.disable()
         self._sends.before()
         try:
             with RUNNING:
@@ -146,6 +150,8 @@ class Running:
         finally:
             if self._watchdog:
                 sys.settrace(previous)
+            if collects:
+                gc.enable()
         self._sends.after(request)
         return request
 
