@@ -23,7 +23,8 @@ from simbbm.arm64.translation.mmu import EarlyFault
 from simbbm.arm64.translation.tlb import LeafEntry, TableEntry
 from simbbm.arm64.translation.walks import TRANSLATION, Fault
 from simbbm.core.program import repeat_until
-from simbbm.explore.search.reductions.persistent_sets import Cells, PersistentSets, is_quiet
+from simbbm.explore.search.reductions.invalidations import is_quiet
+from simbbm.explore.search.reductions.persistent_sets import Cells, PersistentSets
 from simbbm.explore.search.reductions.reduced_system import ReducedSystem
 from tests.explore.test_persistent_sets import assert_all_persistent
 from tests.support import (

@@ -15,7 +15,7 @@ from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.rows import Rows
 from simbbm.arm64.state import Machine
 from simbbm.core.system import Problem
-from simbbm.explore.search.reductions.persistent_sets import is_quiet
+from simbbm.explore.search.reductions.invalidations import is_quiet
 from simbbm.explore.search.reductions.standing import SOME_TLBI, Future, Standing
 from simbbm.explore.search.reductions.symmetry import Symmetry
 from tests.support import FLAG, NEW, OLD, PX, REGIME, ROOT, little, representative

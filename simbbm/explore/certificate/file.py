@@ -20,7 +20,7 @@ from simbbm.host import reading
 
 T = TypeVar("T")
 
-VERSION = 2
+VERSION = 3
 BEGINS = b"simbbm certificate\n"
 BYTES_MAX = 64 << 20
 """Of what a certificate unpacks to; packed it is no larger than any file that is read."""
@@ -89,6 +89,10 @@ class Certificate(_Of, tag="views", frozen=True, kw_only=True):
     views: list[Configuration]
     levels: list[Level] | None
     """Why every run ends; None: that is not certified."""
+    orders: list[tuple[Index, bool]] | None
+    """Shared states in which one move of the boot CPU is taken alone (`orders`), with whether
+    others have not completed TLBIs of it. None: no order is taken for another, nor are several
+    TLBIs on a CPU that holds nothing taken for one."""
 
 
 Either = Certificate | States

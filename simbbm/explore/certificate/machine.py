@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.execution.decoding import decoded
+from simbbm.arm64.footprints import Kind
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.memory import Memory
@@ -25,7 +26,7 @@ from simbbm.core.programs.symbols import (
     compared,
     refusals,
 )
-from simbbm.core.system import STEP, Move
+from simbbm.core.system import STEP, Cell, Move
 from simbbm.core.unknown import NeedsValueError
 from simbbm.explore.certificate.counted import (
     After,
@@ -38,7 +39,9 @@ from simbbm.explore.certificate.counted import (
     World,
     stored,
 )
+from simbbm.explore.certificate.orders import Able, first_of_boot, somebody_tells
 from simbbm.explore.certificate.states import BOOT, OTHER, Local, Shared, symbolic
+from simbbm.explore.search.reductions.invalidations import as_one
 
 
 def is_calling(boot: CpuState) -> bool:
@@ -68,6 +71,8 @@ class Act:
             raise Fault("tables change while CPUs are called")
         self.memory = on.without_counters(self.machine.memory)
         self.others: dict[Local, Local] = {}
+        self.taken = False
+        """Whether it is among the moves that are enough (`orders`)."""
         effect: Any = move.effect
         self.plain = not on.concerns_counters(effect.write)
         """Nothing is counted, announced or called."""
@@ -106,8 +111,14 @@ class Act:
 class Steps:
     """The steps of configurations."""
 
-    def __init__(self, system: Arm64, counters: Counters, readings: dict[str, list[str]]) -> None:
+    def __init__(
+        self, system: Arm64, counters: Counters, readings: dict[str, list[str]], *, reduced: bool
+    ) -> None:
         self.system, self.counters, self.readings = system, counters, readings
+        self.reduced = reduced
+        """Several TLBIs on a CPU that holds nothing are one."""
+        self.alone: dict[tuple[Shared, bool], int] = {}
+        """Where one move of the boot CPU is enough: its index (`orders`)."""
         self.kept = {label for labels in readings.values() for label in labels}
         self._acts: dict[tuple[Shared, Local | None, bool], tuple[list[Act], bool]] = {}
         self._fit: set[Any] = set()
@@ -163,7 +174,11 @@ class Steps:
         renamed = [p._replace(issuer=new) if p.issuer == old else p for p in cpu.pending_tlbis]
         if old == BOOT or not renamed:
             return cpu
-        return self.system.shared.cpus.change(cpu, pending_tlbis=tuple(sorted(renamed)))
+        cpu = self.system.shared.cpus.change(cpu, pending_tlbis=tuple(sorted(renamed)))
+        try:
+            return as_one(self.system.shared, cpu, BOOT) if self.reduced else cpu
+        except ValueError as error:
+            raise Fault(str(error)) from None
 
     def acts(self, shared: Shared, own: Local | None, *, owed: bool) -> tuple[list[Act], bool]:
         """What a CPU can do (the boot CPU: None), and whether it may have no move that is due."""
@@ -267,15 +282,44 @@ class Steps:
                 raise Fault(f"{cpu.point.label}: an operand is made of a symbol")
         self._fit.add(cpu.point)
 
-    def of(self, shared: Shared, others: list[Local]) -> Iterator[tuple[Shared, list[Local]]]:
-        """What every step of a configuration leads to."""
+    def is_counted(self, cell: Cell) -> bool:
+        """Whether a cell is a counter, or the word that announces one."""
+        announced = (declared.announces for declared in self.counters.declared)
+        return cell[0] == Kind.WORD and cell[1] in (*self.counters.at, *announced)
+
+    def take_alone(self, shared: Shared, near: list[Local], *, owed: bool) -> None:
+        """Take one move of the boot CPU alone; Fault if it matters, to it or to one of these."""
+        boot, acts = self._able(shared, None, owed=owed)
+        plain = all(act.plain and act.world == acts[0].world for act in acts)
+        first = first_of_boot(self.system, shared.memory, boot) if plain else None
+        if first is None or any(map(self.is_counted, first.before.writes)):
+            raise Fault("one move of the boot CPU is taken, and others there matter to it")
+        others = (self._able(shared, one, owed=False)[0] for one in near)
+        if somebody_tells(self.system, shared.memory, boot, first, others):
+            raise Fault("one move of the boot CPU is taken, and others there matter to a CPU")
+        self.alone[shared, owed] = first.move
+
+    def _able(self, shared: Shared, own: Local | None, *, owed: bool) -> tuple[Able, list[Act]]:
+        acts = self.acts(shared, own, owed=owed)[0]
+        number, one = (BOOT, shared.boot) if own is None else (OTHER, own)
+        moves = tuple(act.move for act in acts)
+        return Able(number, one.cpu, moves, tuple(a.machine.cpus[number] for a in acts)), acts
+
+    def of(
+        self, shared: Shared, others: list[Local], *, every: bool = False
+    ) -> Iterator[tuple[Shared, list[Local]]]:
+        """What every step of a configuration leads to that is enough, or simply every one."""
         owed = any(p.issuer == BOOT for one in others for p in one.cpu.pending_tlbis)
         for n in range(len(others) + 1):
             own = others[n - 1] if n else None
             if n > 1 and own is others[n - 2]:
                 continue  # the same step, of a CPU in the same state
             rest = [one for m, one in enumerate(others, 1) if m != n]
-            for act in self.acts(shared, own, owed=owed)[0]:
+            acts = self.acts(shared, own, owed=owed)[0]
+            if own is None and not every and (shared, owed) in self.alone:
+                acts = [acts[self.alone[shared, owed]]]
+            for act in acts:
+                act.taken |= not every
                 yield from self._after(act, rest)
 
     def _after(self, act: Act, rest: list[Local]) -> Iterator[tuple[Shared, list[Local]]]:
@@ -316,9 +360,9 @@ class Steps:
         self.turns.setdefault(Turn(act.shared, shared, *own), {}).update(dict.fromkeys(pairs))
 
     def moved(self) -> Iterator[tuple[Turn, Iterable[tuple[Local, Local]]]]:
-        """Each step that was asked for, and what it did to others; no polls that change nothing."""
+        """Each step that was taken, and what it did to others; no polls that change nothing."""
         for acts, _ in self._acts.values():
-            for act in filter(lambda each: each.plain, acts):
+            for act in filter(lambda each: each.plain and each.taken, acts):
                 turn = Turn(act.shared, act.shared_after, act.own, act.own_after)
                 same = turn.shared == turn.after and turn.own == turn.own_after
                 if not (act.move.optional and same and all(a == b for a, b in act.others.items())):

@@ -7,8 +7,10 @@
 3. In none of them a property fails; nor where all programs have finished.
 4. None is of a state in which everybody waits (`_waiting`).
 5. Machines of 2, 3, ... k + 1 CPUs are searched, state by state (`few`).
-
 6. If it has ranks: every run ends (`ending`), on few CPUs because no state is come back to.
+
+It may take one order of the boot CPU's stores, and of its TLBIs, for all. Then nobody can tell
+these orders apart (`orders`).
 
 What is assumed: `simbbm guide every_n`.
 """
@@ -61,7 +63,10 @@ def verify(
         checker = _Checker(model, certificate, tell)
         checker.check()
         few = [
-            search(Model(scenario, {**certificate.params, "cpus": cpus}))
+            search(
+                Model(scenario, {**certificate.params, "cpus": cpus}),
+                reduced=certificate.orders is not None,
+            )
             for cpus in range(2, certificate.k + 2)
         ]
     except (Fault, Refused, RefusedError) as fault:
@@ -89,7 +94,10 @@ class _Checker:
                 raise Fault(f"{d.name}: a target of what calls CPUs")
         self.counters = Counters(at, declared, targets, self.k + 2)  # type: ignore[arg-type]
         self.system = model.system
-        self.steps = Steps(self.system, self.counters, certificate.readings)
+        reduced = certificate.orders is not None
+        self.steps = Steps(self.system, self.counters, certificate.readings, reduced=reduced)
+        if reduced and not self.system.judged.monotone:
+            raise Fault("several TLBIs are taken for one, which a property may tell apart")
         self.shared: list[Shared] = []
         self.locals: list[Local] = []
         self.views: list[set[Members]] = [set() for _ in certificate.shared]
@@ -110,6 +118,7 @@ class _Checker:
         self._rebuild()
         self._number = {one: n for n, one in enumerate(self.locals)}
         self._shared_number = {one: n for n, one in enumerate(self.shared)}
+        self._take_alone()
         reached: set[tuple[int, Members]] = set()
         self._require(*self.steps.initial(), reached)
         for shared, views in enumerate(self.views):
@@ -131,6 +140,14 @@ class _Checker:
         self.system.recheck()
         if why := refusal(self.system.spec.automaton.purity):
             raise Fault(why)
+
+    def _take_alone(self) -> None:
+        """Where one move of the boot CPU is said to be enough, it has to be."""
+        for shared, owed in self.certificate.orders or ():
+            if shared >= len(self.shared):
+                raise Fault("an order in no shared state")
+            near = sorted({m for members in self.views[shared] for m in members})
+            self.steps.take_alone(self.shared[shared], [self.locals[m] for m in near], owed=owed)
 
     def _moved(self) -> Iterator[Moved]:
         """Every step that was taken, by numbers."""
@@ -184,7 +201,7 @@ class _Checker:
 
     def _led_to(self, shared: Shared, others: list[Local]) -> dict[str, Shared | Local]:
         every: dict[Shared | Local, None] = {}
-        for after, cpus in self.steps.of(shared, others):
+        for after, cpus in self.steps.of(shared, others, every=True):
             every[after] = None
             every.update(dict.fromkeys(cpus))
         return _by_digest(every)

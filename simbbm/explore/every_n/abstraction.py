@@ -11,13 +11,16 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.footprints import Kind
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.memory import Memory
 from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.programs.symbols import Added, Batch, Held, Linear, Symbol
+from simbbm.core.system import Cell
 from simbbm.core.values import digest
 from simbbm.explore.every_n.counting import Count, Counting, Refused, Share
+from simbbm.explore.search.reductions.invalidations import as_one
 
 BOOT, FIRST = 0, 1
 """Numbers of the boot CPU, and of the CPU as which a local state is kept."""
@@ -64,11 +67,17 @@ class Configuration(NamedTuple):
     locals: tuple[Local, ...]
 
 
+class HoldsSomething(Exception):
+    """TLBIs were taken for one on a CPU to which it may matter which they are."""
+
+
 class Abstraction:
     """Takes machine states to configurations and back, for one scenario's machine."""
 
-    def __init__(self, system: Arm64, counting: Counting) -> None:
+    def __init__(self, system: Arm64, counting: Counting, *, reduce: bool) -> None:
         self.system = system
+        self.reduce = reduce and system.judged.monotone
+        """Take orders that nobody can tell apart for one (`fewer`)."""
         self.counting = counting
         self.at = {address: c for c, address in enumerate(counting.addresses)}
         """Which counter is at a physical address."""
@@ -136,7 +145,19 @@ class Abstraction:
                     "(a proof for every number of CPUs needs it local, or on the boot CPU)"
                 )
         self.require_known(cpu)
-        return local._replace(cpu=self.numbered(cpu, FIRST, number))
+        cpu = self.numbered(cpu, FIRST, number)
+        if self.reduce and cpu.pending_tlbis:
+            try:
+                cpu = as_one(self.system.shared, cpu, BOOT)
+            except ValueError:
+                raise HoldsSomething from None
+        return local._replace(cpu=cpu)
+
+    def concerns(self, cell: Cell) -> bool:
+        """Whether a cell is a counter, or the word that announces one."""
+        kind, address = cell
+        announced = (counter.announces for counter in self.counting.counters)
+        return kind == Kind.WORD and (address in self.at or address in announced)
 
     def require_known(self, cpu: CpuState) -> None:
         """Refuse operations that use a symbol as what it cannot be: an address, a page, ..."""

@@ -58,6 +58,8 @@ class Action:
         if self.armed in actions.reading.kept and world.loaded:
             own = own.loaded(world.c, self.armed)
         self.fresh = own.fresh
+        self.taken = False
+        """Whether it is among the moves that are enough (`fewer`)."""
         self._others: dict[int, Local] = {}
         self._numbers: dict[int, int] = {}
         self._shared_after = -1
@@ -161,9 +163,9 @@ class Actions:
         return not all(self._goes_on[shared, local, owed])
 
     def each(self) -> Iterator[Action]:
-        """All that were asked for."""
+        """All that were taken."""
         for known in self._known.values():
-            yield from known
+            yield from (action for action in known if action.taken)
 
     def mover(self, shared: int, local: int) -> Local:
         """The CPU that moves."""

@@ -36,6 +36,7 @@ def certificate_of(
         met=parts.met,
         views=sorted((g, *members) for g, known in enumerate(views.of) for members in known),
         levels=None if levels is None else [_ranked(each, len(parts.shared)) for each in levels],
+        orders=views.steps.fewer.reduced() if abstraction.reduce else None,
     )
 
 

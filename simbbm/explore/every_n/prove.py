@@ -21,15 +21,14 @@ import msgspec
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import UsageError
 from simbbm.core.programs.symbols import RefusedError, asked, compared, refusals
-from simbbm.explore.every_n.abstraction import Abstraction
+from simbbm.explore.every_n.abstraction import Abstraction, HoldsSomething
 from simbbm.explore.every_n.actions import NotAnswered
 from simbbm.explore.every_n.counting import ZERO, Counting, Refused, Target
-from simbbm.explore.every_n.final import final_problem
 from simbbm.explore.every_n.setting import model_for_all
 from simbbm.explore.every_n.stuck import stuck
 from simbbm.explore.every_n.termination import Level, ending
 from simbbm.explore.every_n.unseen import refusal
-from simbbm.explore.every_n.views import Cut, Limit, Views
+from simbbm.explore.every_n.views import Cut, Limit, Views, final_problem
 from simbbm.explore.search.breadth_first import NO_LIMITS, Limits
 from simbbm.explore.search.prove import Proof, Prover
 from simbbm.host.memory import memory_used
@@ -93,9 +92,11 @@ class ProverForAll:
         limits: Limits = NO_LIMITS,
         *,
         k: int = VIEWS,
+        reduce: bool = True,
         tell: Callable[[int], object] = lambda _: None,
     ) -> None:
         self.scenario = scenario
+        self.reduce = reduce
         self.params = {name: value for name, value in params.items() if name != "cpus"}
         self.limits = limits
         self.k = k
@@ -119,7 +120,11 @@ class ProverForAll:
         if model is None:
             return self._inconclusive(f"refused: {refused}")
         try:
-            return self._of_views(model, self._closed(model))
+            try:
+                return self._of_views(model, self._closed(model))
+            except HoldsSomething:
+                self.reduce = False
+                return self._of_views(model, self._closed(model))
         except Refused as error:
             return self._inconclusive(f"refused: {error}")
         except RefusedError as error:  # a property has looked at a symbol
@@ -148,7 +153,8 @@ class ProverForAll:
         """All views, with whatever programs compare counters with."""
         for k in (1, self.k):
             while True:
-                views = views_of(model.anew(relearn=True), self._asked, self.k, few=k)
+                again = model.anew(relearn=True)
+                views = views_of(again, self._asked, self.k, few=k, reduce=self.reduce)
                 try:
                     if k < self.k:
                         _rehearse(views, self._limit)
@@ -242,7 +248,7 @@ class ProverForAll:
         )
 
 
-def views_of(model: Model, known: Compared, k: int, *, few: int | None = None) -> Views:
+def views_of(model: Model, known: Compared, k: int, *, few: int, reduce: bool) -> Views:
     """No views yet, of a machine whose counters are compared with this."""
     addresses = tuple(sorted(model.setup.counters))
     counters = tuple(model.setup.counters[a] for a in addresses)
@@ -255,7 +261,8 @@ def views_of(model: Model, known: Compared, k: int, *, few: int | None = None) -
     asked.clear()
     compared.clear()
     refusals.clear()
-    return Views(Abstraction(model.system, counting), known.guesses, k if few is None else few)
+    abstraction = Abstraction(model.system, counting, reduce=reduce)
+    return Views(abstraction, known.guesses, few)
 
 
 def _with_questions(known: Compared) -> Compared:
@@ -276,6 +283,8 @@ def _rehearse(views: Views, limit: Limit) -> None:
     for n, here in enumerate(waiting):
         if why := limit(n):
             raise Cut(why)
+        for member in here[1]:
+            views.steps.fewer.meets(here[0], member)
         for step in views.steps.of(*here):
             after = step.shared, step.members
             if step.problem is None and after not in met:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from simbbm.core.system import Problem
 from simbbm.explore.every_n.abstraction import BOOT, Abstraction, Local, Shared
 from simbbm.explore.every_n.actions import ALONE, Action, Actions
+from simbbm.explore.every_n.fewer import Fewer
 from simbbm.explore.every_n.parts import Members, Parts
 from simbbm.explore.every_n.writing import Taken, Written, written
 
@@ -44,6 +45,7 @@ class Steps:
         self.abstraction = abstraction
         self.parts = parts
         self.actions = actions
+        self.fewer = Fewer(actions)
         self._owes: dict[int, bool] = {}
         self.turns: dict[Turn, Effects] = {}
         """Steps that store to counters."""
@@ -57,13 +59,14 @@ class Steps:
         return known
 
     def of(self, shared: int, members: Members) -> Iterator[Step]:
-        """All steps; of CPUs in the same local state, those of one."""
+        """All steps that are enough; of CPUs in the same local state, those of one."""
         owed = any(map(self.owes, members))
         for n, local in enumerate((ALONE, *members)):
             if n > 1 and local == members[n - 2]:
                 continue
             others = members if local == ALONE else (*members[: n - 1], *members[n:])
-            for action in self.actions.of(shared, local, owed=owed):
+            for action in self._actions(shared, local, owed=owed):
+                action.taken = True
                 if action.counts:
                     yield from self._counted(action, others)
                 else:
@@ -72,6 +75,11 @@ class Steps:
                         after.append(action.own_number())
                     after.sort()
                     yield Step(action, action.shared_number(), tuple(after), action.problem)
+
+    def _actions(self, shared: int, local: int, *, owed: bool) -> list[Action]:
+        if local == ALONE:
+            return self.fewer.of_boot(shared, owed=owed)
+        return self.actions.of(shared, local, owed=owed)
 
     def _keep(self, turn: Turn, action: Action, pairs: list[tuple[int, int]]) -> None:
         """Keep what a step does, under the CPU that is counted, or called, by it."""

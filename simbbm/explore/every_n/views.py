@@ -11,8 +11,10 @@ from collections.abc import Callable
 from itertools import combinations
 from typing import NamedTuple
 
+from simbbm.arm64.state import Machine
+from simbbm.arm64.translation.memory import Memory, Unreadable
 from simbbm.core.system import Problem
-from simbbm.explore.every_n.abstraction import Abstraction
+from simbbm.explore.every_n.abstraction import FIRST, Abstraction
 from simbbm.explore.every_n.actions import Actions
 from simbbm.explore.every_n.parts import Members, Parts
 from simbbm.explore.every_n.reading import Guesses
@@ -60,6 +62,8 @@ class Views:
         self._made: list[set[Members]] = []
         """The gluings of each shared state."""
         self._waiting: list[View] = []
+        self._again: list[int] = []
+        """Shared states in which more moves have to be taken than were (`fewer`)."""
 
     @property
     def count(self) -> int:
@@ -73,7 +77,12 @@ class Views:
         self.abstraction.counting.require_one_sign(initial.shared.counts, shares)
         self._keep(*self.parts.numbers(initial))
         done = 0
-        while done < len(self._waiting) and not self.bad:
+        while (done < len(self._waiting) or self._again) and not self.bad:
+            if self._again:
+                shared = self._again.pop()
+                for members in sorted(self._made[shared]):
+                    self._expand(shared, members)
+                continue
             view = self._waiting[done]
             done += 1
             for members in self._gluings(view):
@@ -112,5 +121,28 @@ class Views:
         for part in combinations(members, self.k):
             if part not in views:
                 views[part] = None
-                self._near[shared].update(dict.fromkeys(part))
+                for member in part:
+                    if member not in self._near[shared]:
+                        self._near[shared][member] = None
+                        if self.steps.fewer.meets(shared, member):
+                            self._again.append(shared)
                 self._waiting.append(View(shared, part))
+
+
+def final_problem(views: Views) -> Problem | None:
+    """What is wrong in a view of the end; properties judge CPUs one at a time, and tables."""
+    abstraction, parts = views.abstraction, views.parts
+    for shared, known in enumerate(views.of):
+        part = parts.shared[shared]
+        if not part.boot.cpu.finished:
+            continue
+        memory = Memory(part.memory.tables, Unreadable())
+        for members in known:
+            others = [parts.locals[m].cpu for m in members]
+            if not all(cpu.finished for cpu in others):
+                continue
+            seated = (abstraction.numbered(cpu, FIRST + n, FIRST) for n, cpu in enumerate(others))
+            state = Machine(memory, (part.boot.cpu, *seated))
+            if problem := abstraction.system.final_problem(state):
+                return problem
+    return None

@@ -235,9 +235,9 @@ def test_a_certificate_of_a_bad_scenario_is_refused() -> None:
         (BEGINS + b"nothing", "damaged"),
         (BEGINS + zlib.compress(b"[]"), "no certificate"),
         (BEGINS + zlib.compress(b'{"version": 1}'), "version 1"),
-        (BEGINS + zlib.compress(b'{"version": 2}'), "no certificate"),
+        (BEGINS + zlib.compress(b'{"version": 3}'), "no certificate"),
         (BEGINS + zlib.compress(b" " * (65 << 20)), "too large"),
-        (BEGINS + zlib.compress(b'{"version": 2}') + b"more", "followed"),
+        (BEGINS + zlib.compress(b'{"version": 3}') + b"more", "followed"),
     ],
 )
 def test_what_is_no_certificate_is_refused(content: bytes, told: str, tmp_path: Path) -> None:

@@ -13,11 +13,10 @@ from simbbm.explore.every_n import prove, writing
 from simbbm.explore.every_n.actions import Action, Actions
 from simbbm.explore.every_n.certify import certificate_of
 from simbbm.explore.every_n.counting import Counting
-from simbbm.explore.every_n.final import final_problem
 from simbbm.explore.every_n.reading import Reading
 from simbbm.explore.every_n.steps import Steps
 from simbbm.explore.every_n.stuck import stuck
-from simbbm.explore.every_n.views import Views
+from simbbm.explore.every_n.views import Views, final_problem
 from simbbm.scenario import Scenario
 from tests.explore.every_n.gathering import (
     ANNOUNCED,

@@ -126,7 +126,7 @@ def test_the_proof_and_its_check_refuse_alike() -> None:
     assert "four is shown how many CPUs there are" in answer.message
     empty = Certificate(
         version=VERSION, simbbm="", scenario=it.id, params={}, k=2,
-        targets={}, readings={}, shared=[], locals=[], met=[], views=[], levels=None,
+        targets={}, readings={}, shared=[], locals=[], met=[], views=[], levels=None, orders=None,
     )  # fmt: skip
     assert answer.message == f"refused: {verify(empty, it).fault}"
 

@@ -72,6 +72,7 @@ from simbbm.arm64.translation.translate import FETCH, READ, WRITE, translations
 from simbbm.arm64.translation.walks import is_leaf
 from simbbm.core.program import Op
 from simbbm.core.programs.automaton import ControlPoint
+from simbbm.core.programs.symbols import Symbol
 from simbbm.core.system import Move
 
 PLAIN = ("ldr", "str", "fill")
@@ -129,7 +130,10 @@ class _Follower:
             if word is None or access.operands is None:
                 return None
             if LOAD in access.rule.kinds:
-                point = point.after(self._load(word))
+                value = self._load(word)
+                if isinstance(value, Symbol):  # What a counter holds is not one value.
+                    return None
+                point = point.after(value)
             else:
                 self._store(word, access.operands)
                 point = point.after()

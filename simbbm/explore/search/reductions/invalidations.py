@@ -34,7 +34,7 @@ alone (`persistent_sets`), that in which the first of them acts is enough:
    `test_properties_that_are_not_monotone_switch_it_off`.
 
 *A CPU that holds nothing which a TLBI could take away, mark or wait for, and comes to hold nothing
-before this one has acted* (`persistent_sets.is_quiet`): anybody's TLBI acts alone, whatever the
+before this one has acted* (`is_quiet`): anybody's TLBI acts alone, whatever the
 CPU's program does meanwhile.
 
 7. There it changes nothing but what is pending. That decides one thing: whether its issuer's DSB is
@@ -60,7 +60,7 @@ from typing import NamedTuple
 
 from simbbm.arm64.agents import DVM
 from simbbm.arm64.context import Shared
-from simbbm.arm64.cpu import CpuState, Effect
+from simbbm.arm64.cpu import CpuState, Effect, Pending
 from simbbm.arm64.execution.decoding import decoded
 from simbbm.arm64.execution.instructions import waits_for_tlbis
 from simbbm.arm64.translation.tlb import Tlbi
@@ -94,6 +94,36 @@ def first_of_own(shared: Shared, pe: CpuState, moves: tuple[Move, ...], number: 
         if any(tlbi.matches_table(entry, shared.geometry) for entry in pe.mmu.tables):
             return None
     return Own(next(k for k, move in enumerate(moves) if move.kind in DVM), later)
+
+
+def is_quiet(pe: CpuState) -> bool:
+    """Whether a CPU has nothing that a TLBI could invalidate, mark, or wait for."""
+    mmu = pe.mmu
+    return not (
+        mmu.tables or mmu.leaves or mmu.early_leaves or mmu.early_faults or pe.buffer.stores
+    )
+
+
+SEVERAL = Tlbi("several", broadcast=True, page=-1)
+"""In place of several TLBIs of one CPU that are pending on a quiet one."""
+
+
+def as_one(shared: Shared, pe: CpuState, issuer: int) -> CpuState:
+    """A quiet CPU on which several TLBIs of one issuer are pending: they are one (7).
+
+    It does nothing, as they do; and the issuer's DSB waits until it has acted, as for the last of
+    them. ValueError if the CPU holds something, and several were taken for one.
+    """
+    own = [p for p in pe.pending_tlbis if p.issuer == issuer]
+    if not is_quiet(pe):
+        if any(p.tlbi == SEVERAL for p in own):
+            raise ValueError("a CPU comes to hold something while several TLBIs are pending on it")
+        return pe
+    if len(own) < 2:
+        return pe
+    rest = (p for p in pe.pending_tlbis if p.issuer != issuer)
+    pending_tlbis = tuple(sorted((*rest, Pending(issuer, SEVERAL))))
+    return shared.cpus.change(pe, pending_tlbis=pending_tlbis)
 
 
 def _issues(move: Move) -> bool:

@@ -49,7 +49,7 @@ reduces nothing, on random programs, in tests/differential. test_ample.py tests 
 small as they should be, test_ample_cost.py what the look-aheads may cost.
 
 Of several drains of a CPU, and of several TLBIs that are pending on one, often one is enough
-(`drains`, `invalidations`, with arguments of their own).
+(`first_move`: `drains`, `invalidations`, with arguments of their own).
 
 Not reduced: machines with concrete TLBs, listings, programs with a load window, properties that
 look at several CPUs at once.
@@ -60,13 +60,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from simbbm.arm64.agents import DRAIN, DVM
+from simbbm.arm64.agents import DVM
 from simbbm.arm64.cpu import CpuState
-from simbbm.arm64.footprints import EVERY_PENDING_TLBIS, Kind, cpu_footprint, is_own
+from simbbm.arm64.footprints import EVERY_PENDING_TLBIS, cpu_footprint, is_own
 from simbbm.arm64.rows import CPUS, MEMORY, Row, Rows, State, Step
-from simbbm.arm64.translation.memory import Memory
-from simbbm.core.system import Cell, Footprint, Move
-from simbbm.explore.search.reductions import drains, invalidations
+from simbbm.core.system import Cell, Move
+from simbbm.explore.search.reductions.first_move import first_move
+from simbbm.explore.search.reductions.invalidations import is_quiet
 from simbbm.explore.search.reductions.standing import Future, Standing, is_held
 from simbbm.explore.search.reductions.symmetry import Symmetry
 
@@ -207,30 +207,11 @@ class PersistentSets:
             if not held and not self.system.common:
                 acts = next((k for k, move in enumerate(row.moves) if move.kind in DVM), None)
         if free and self.system.judged.monotone and not held:
-            fewer = self._fewer(own, memory, row.moves, i)
-            if fewer:
-                enough, before = (fewer[0],), fewer[1]
+            first = first_move(self.system, own, memory, row.moves, i)
+            if first:
+                enough, before = (first.move,), first.before
                 reads, writes = reads | before.reads, writes | before.writes
         return Notes((self._mask(reads), self._mask(writes)), free, moves, enough, acts)
-
-    def _fewer(
-        self, pe: CpuState, memory: Memory, moves: tuple[Move, ...], i: int
-    ) -> tuple[int, Footprint] | None:
-        """The index of a move that is enough, and the cells of what may come before it."""
-        shared, tables = self.system.shared, memory.tables.by_address
-        path = drains.path(shared, pe, memory, moves)
-        if path is not None:
-            first = next(k for k, move in enumerate(moves) if move.kind == DRAIN)
-            bases = {shared.geometry.table(word) for word in path.stored}
-            reads = {(Kind.WORD, word) for word in path.loaded}
-            writes = {(Kind.WORD, word) for word in path.stored}
-            writes |= {(Kind.TABLE, at) for at in bases if at in tables}
-            return first, Footprint(frozenset[Cell](reads), frozenset[Cell](writes))
-        own = None if self.system.common else invalidations.first_of_own(shared, pe, moves, i)
-        if own is None:
-            return None
-        arrives = any(tlbi.broadcast for tlbi in own.later)
-        return own.move, Footprint(writes=frozenset([EVERY_PENDING_TLBIS] * arrives))
 
     def _mask(self, cells: frozenset[Cell]) -> int:
         places = self._places
@@ -335,14 +316,6 @@ def _owes_itself(pe: CpuState, number: int) -> bool:
 
 def _after(move: Move) -> CpuState:
     return move.effect.after  # type: ignore[attr-defined,no-any-return]
-
-
-def is_quiet(pe: CpuState) -> bool:
-    """Whether a CPU has nothing that a TLBI could invalidate, mark, or wait for."""
-    mmu = pe.mmu
-    return not (
-        mmu.tables or mmu.leaves or mmu.early_leaves or mmu.early_faults or pe.buffer.stores
-    )
 
 
 def _returns(pe: CpuState, move: Move) -> bool:
