@@ -27,6 +27,8 @@ STEPS_MAX = {2: 12, 3: 5, 4: 2}
 """Steps of a program, by number of CPUs."""
 
 
+COMMON = "away in common"
+"""A TTBR with CnP, of another table than the live map's."""
 word = of("flag", "flag", "flag2", "count")
 place = of("x", "x", "y", "b")
 pte = of("old", "new", "inv", "third", "ro", "private", "cold", "cont x")
@@ -42,7 +44,11 @@ barrier = barriers()
 load = make("ldr", one_of(word, place))
 access = accesses(("flag", "flag", "flag2", "count"), ("x", "x", "y", "b"), change)
 register = one_of(
-    make("msr", of("ttbr"), of("away", "here", "here alone", "here as 2", "away as 2")),
+    make(
+        "msr",
+        of("ttbr"),
+        of("away", "here", "here alone", "here as 2", "away as 2", "away in common"),
+    ),
     make("nop daifset daifclr sev sevl wfe"),
 )
 step = one_of(access, barrier, tlbi, register)
@@ -78,7 +84,7 @@ def _change(draw: st.DrawFn) -> Steps:
     slot, value = draw(change)
     middle = (("str", slot, "inv"), DSB, draw(tlbi), DSB) if draw(st.booleans()) else ()
     end = () if middle else (draw(tlbi), DSB)
-    return (*middle, ("str", slot, value), DSB, *end)
+    return (*middle, (draw(of("str", "str", "replace")), slot, value), DSB, *end)
 
 
 @st.composite

@@ -44,6 +44,9 @@ async def _do(cpu: Cpu, steps: Steps, seen: Seen = ()) -> Seen:
                 await repeat_until(_dozed, cpu, word, value)
             case "await", (word, value):
                 seen = (*seen, await cpu.wait(word, equals, value, acquire=True))
+            case "replace", (word, value):
+                await cpu.ldxr(word)
+                seen = (*seen, await cpu.stxr(word, value))
             case "ticket", (word, turn):
                 mine: int | None = await cpu.ldaddal(word, 1)
                 await cpu.wait(turn, equals, mine or 0, acquire=True)

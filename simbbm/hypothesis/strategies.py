@@ -101,8 +101,13 @@ def accesses(
         step("ldaddal", word, of(1)),
         step("ldxr", word),
         step("stxr stlxr", word, of(1)),
-        *([] if changes is None else [changes.map(lambda at: ("str", *at))]),
+        *([] if changes is None else [stored(changes)]),
     )
+
+
+def stored(changes: st.SearchStrategy[tuple[Any, Any]]) -> st.SearchStrategy[Step]:
+    """Stores of descriptors: pending for a while, or by exclusives, which reach memory at once."""
+    return st.tuples(of("str", "str", "replace"), changes).map(lambda how: (how[0], *how[1]))
 
 
 def programs(
@@ -118,8 +123,8 @@ def programs(
     They load and store `words`; load `places`, and store there too; invalidate `pages`; and store
     `descriptors`, pairs of an address and what a table may hold there.
     """
-    changes = of(*descriptors).map(lambda at: ("str", *at)) if descriptors else barriers()
-    one = one_of(accesses(words, places), changes, barriers(), invalidations(pages), quiet())
+    changed = of(*descriptors) if descriptors else None
+    one = one_of(accesses(words, places, changed), barriers(), invalidations(pages), quiet())
     return st.lists(one, min_size=1, max_size=most).map(tuple)
 
 

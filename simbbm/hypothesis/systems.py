@@ -129,6 +129,7 @@ class System(NamedTuple):
                 "here alone": self.live._replace(cnp=False),
                 "here as 2": self.live._replace(asid=2),
                 "away": Ttbr(other, 1),
+                "away in common": Ttbr(other, 1, cnp=True),
                 "away as 2": Ttbr(other, 2),
             }
         )

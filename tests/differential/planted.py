@@ -6,26 +6,22 @@ Each is a patch of the code as it is now; with it a small system is given that s
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
 
 from simbbm.arm64 import footprints
-from simbbm.arm64.context import Shared
-from simbbm.arm64.cpu import CpuState, Pending
+from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.features import Features
 from simbbm.arm64.footprints import Kind, is_own
 from simbbm.arm64.rows import CPUS, FAILURE, MEMORY, Row, Rows, State, Step
-from simbbm.arm64.translation.memory import Memory
-from simbbm.arm64.translation.tlb import Tlbi
-from simbbm.core.program import Op
-from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.system import Cell, Move
-from simbbm.explore.search.reductions import drains, invalidations, persistent_sets
+from simbbm.explore.search.reductions import persistent_sets
 from simbbm.explore.search.reductions.persistent_sets import PersistentSets
 from simbbm.explore.search.reductions.reduced_system import ReducedSystem
-from simbbm.explore.search.reductions.standing import HELD, Future, Standing
+from simbbm.explore.search.reductions.standing import Future, Standing
 from simbbm.hypothesis.systems import Member, System
+from tests.differential import planted_orders
 
 SELF = -1
 
@@ -153,111 +149,6 @@ def goes_round_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(persistent_sets, "_returns", never)
 
 
-Follow = Callable[..., drains.Path | None]
-
-
-def _drains_first(patch: pytest.MonkeyPatch, wrong: Callable[[Follow], Follow]) -> None:
-    """Put a wrong path in the place of `drains.path`."""
-    patch.setattr(drains, "path", wrong(drains.path))
-
-
-def drains_before_others_look(patch: pytest.MonkeyPatch) -> None:
-    """What a program stores until its DSB, and loads, is thought to be nobody else's."""
-
-    def wrong(path: Follow) -> Follow:
-        def alone(*args: Any) -> drains.Path | None:
-            found = path(*args)
-            return found and found._replace(stored={}, loaded=frozenset())
-
-        return alone
-
-    _drains_first(patch, wrong)
-
-
-def drains_before_tlbis(patch: pytest.MonkeyPatch) -> None:
-    """A TLBI that arrives before a drain is thought to do what it does after it."""
-
-    def wrong(path: Follow) -> Follow:
-        def deaf(
-            shared: Shared, pe: CpuState, memory: Memory, moves: tuple[Move, ...]
-        ) -> drains.Path | None:
-            return path(shared, shared.cpus.change(pe, pending_tlbis=()), memory, moves)
-
-        return deaf
-
-    _drains_first(patch, wrong)
-
-
-def drains_whatever_is_linked(patch: pytest.MonkeyPatch) -> None:
-    """A store to a table is thought to commute with one that links the table."""
-
-    def always(*_: Any) -> bool:
-        return True
-
-    patch.setattr(drains, "_is_harmless", always)
-
-
-def drains_before_any_dsb(patch: pytest.MonkeyPatch) -> None:
-    """A DSB of loads is thought to wait for stores."""
-
-    def is_dsb(op: Op) -> bool:
-        return op.mnemonic.startswith("dsb")
-
-    patch.setattr(drains, "_waits_for_stores", is_dsb)
-
-
-def acts_before_accesses(patch: pytest.MonkeyPatch) -> None:
-    """What comes between two TLBIs of a CPU is thought not to matter to the first."""
-
-    def whatever(_: ControlPoint) -> tuple[Tlbi, ...]:
-        return ()
-
-    patch.setattr(invalidations, "_issued", whatever)
-
-
-def acts_in_any_order(patch: pytest.MonkeyPatch) -> None:
-    """A TLBI that takes a table entry away is thought to commute with one of what is below."""
-    first = invalidations.first_of_own
-
-    def flat(
-        shared: Shared, pe: CpuState, moves: tuple[Move, ...], number: int
-    ) -> invalidations.Own | None:
-        mmu = replace(pe.mmu, tables=(), views={})
-        return first(shared, shared.cpus.change(pe, mmu=mmu), moves, number)
-
-    patch.setattr(invalidations, "first_of_own", flat)
-
-
-def is_quiet_for_ever(patch: pytest.MonkeyPatch) -> None:
-    """A CPU that holds nothing is thought to hold nothing until a TLBI has acted."""
-
-    def stays(*_: object) -> bool:
-        return True
-
-    patch.setattr(PersistentSets, "_stays_quiet", stays)
-
-
-def holds_every_tlbi(patch: pytest.MonkeyPatch) -> None:
-    """While one TLBI has not acted, no other acts on the CPU either."""
-
-    def holding(self: Standing, state: State, active: int, cpu: int, issuer: int) -> Future:
-        own, held = self.rows.cpus.parts[state[CPUS + cpu]], [*state]
-        issuers = dict.fromkeys(pending.issuer for pending in own.pending_tlbis)
-        held[CPUS + cpu] = self._pending(own, tuple(Pending(i, HELD) for i in issuers))
-        return self.future(held, active)
-
-    patch.setattr(Standing, "holding", holding)
-
-
-def has_no_leaves(patch: pytest.MonkeyPatch) -> None:
-    """A CPU that holds leaves alone is thought to hold nothing."""
-
-    def quiet(pe: CpuState) -> bool:
-        return not (pe.mmu.tables or pe.mmu.early_leaves or pe.mmu.early_faults or pe.buffer.stores)
-
-    patch.setattr(persistent_sets, "is_quiet", quiet)
-
-
 DSB, ISB = ("dsb", "ish"), ("isb",)
 TLBI_X, TLBI_Y = ("tlbi", "vaale1is", "page x"), ("tlbi", "vaale1is", "page y")
 TLBI_ALL = ("tlbi", "vmalle1is")
@@ -290,11 +181,11 @@ PLANTED = {
     ),
     "rounds": Planted(goes_round_alone, System(((("nop",), ("panic_if",)), POLL), TWO)),
     "drains before others look": Planted(
-        drains_before_others_look,
+        planted_orders.drains_before_others_look,
         System(((*BOTH, ("str", "flag", 1)), TOLD), OUTSIDE, properties=()),
     ),
     "drains before TLBIs": Planted(
-        drains_before_tlbis,
+        planted_orders.drains_before_tlbis,
         System(
             (
                 (
@@ -310,11 +201,11 @@ PLANTED = {
         ),
     ),
     "drains whatever is linked": Planted(
-        drains_whatever_is_linked,
+        planted_orders.drains_whatever_is_linked,
         System(((("str", "pte spare", "new"), ("str", "pblock", "spare")), (("nop",),)), OUTSIDE),
     ),
     "acts before accesses": Planted(
-        acts_before_accesses,
+        planted_orders.acts_before_accesses,
         System(
             ((("str", "pte x", "new"), DSB, TLBI_X, TLBI_Y, ISB, DSB, ("ldr", "x")), (("nop",),)),
             OUTSIDE,
@@ -322,7 +213,7 @@ PLANTED = {
         ),
     ),
     "acts in any order": Planted(
-        acts_in_any_order,
+        planted_orders.acts_in_any_order,
         System(
             ((("str", "ptable", "inv"), DSB, ("tlbi", "vaae1is", "page y"), TLBI_X, DSB), ()),
             OUTSIDE,
@@ -330,7 +221,7 @@ PLANTED = {
         ),
     ),
     "quiet for ever": Planted(
-        is_quiet_for_ever,
+        planted_orders.is_quiet_for_ever,
         System(
             ((("await", "flag", 1), ("msr", "ttbr", "away"), ISB), (TLBI_ALL, *TELL)),
             TWO,
@@ -338,7 +229,7 @@ PLANTED = {
         ),
     ),
     "holds every TLBI": Planted(
-        holds_every_tlbi,
+        planted_orders.holds_every_tlbi,
         System(
             (
                 (("nop",),),
@@ -350,7 +241,7 @@ PLANTED = {
         ),
     ),
     "no leaves": Planted(
-        has_no_leaves,
+        planted_orders.has_no_leaves,
         System(
             (
                 (("str", "pte x", "new"), DSB, ("await", "flag", 1), ("ldr", "x")),
@@ -360,8 +251,31 @@ PLANTED = {
             properties=(),
         ),
     ),
+    "waits for a drain": Planted(
+        planted_orders.waits_for_a_drain,
+        System(
+            (
+                (("replace", "pte x", "inv"), ("await", "flag", 1), ISB, ("str", "pte x", "new")),
+                (TLBI_X, *TELL),
+            ),
+            OUTSIDE,
+            properties=(),
+        ),
+    ),
+    "holds for itself": Planted(
+        planted_orders.holds_for_itself,
+        System(
+            (
+                (("msr", "ttbr", "away in common"), ("str", "pte x", "inv")),
+                (("msr", "ttbr", "away in common"), ISB, ("ldr", "x"), ("panic_if", (1, 8))),
+            ),
+            (Member(0, Features(tlb=1)), Member(1, Features(tlb=1), away=True)),
+            hardware="prompt stores",
+            properties=(),
+        ),
+    ),
     "drains before any DSB": Planted(
-        drains_before_any_dsb,
+        planted_orders.drains_before_any_dsb,
         System(((*BOTH, ("dsb", "ishld"), ("str", "flag", 1)), TOLD), OUTSIDE, properties=()),
     ),
 }
