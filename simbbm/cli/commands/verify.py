@@ -66,7 +66,7 @@ def _row(
         told = (
             f"for every number of CPUs from 2: safety, no deadlock{_ends(checked.ends)} "
             f"({checked.views:,} views, {checked.steps:,} steps; 2 to {len(checked.few) + 1} CPUs "
-            f"searched whole: {few} states)"
+            f"searched whole: {few} states{_orders(certificate.orders)})"
         )
         fault, steps, views = checked.fault, checked.steps, checked.views
     return CertificateRow(
@@ -77,6 +77,15 @@ def _row(
         steps=steps or None,
         message=fault or told,
     )
+
+
+def _orders(orders: list[tuple[int, bool]] | None) -> str:
+    """Where the certificate takes one order for all."""
+    if not orders:
+        return ""
+    count = len({shared for shared, _ in orders})
+    where = "1 shared state" if count == 1 else f"{count:,} shared states"
+    return f"; one order of stores or TLBIs for all in {where}"
 
 
 def _ends(ends: bool) -> str:  # noqa: FBT001
