@@ -188,6 +188,6 @@ def representative(symmetry: Symmetry, state: Machine) -> Machine:
     return rows.machine(symmetry.canonical(rows.state(state)))
 
 
-def searched_next(space: ReducedSystem, state: State) -> list[tuple[int, ...]]:
+def searched_next(space: ReducedSystem, state: State) -> list[State]:
     """The states with which a search goes on, one for each move that it takes."""
-    return [tuple(after) for _, after in space.successors(state, space.rows.rows(state))]
+    return [after for _, after in space.successors(state, space.rows.rows(state))]

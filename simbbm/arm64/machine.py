@@ -222,6 +222,12 @@ class Arm64:
             pe = self._deliver(pe, after, Pending(move.cpu, effect.tlbi), number)
         return pe
 
+    def moved(self, move: Move, before: Memory) -> CpuState:
+        """The CPU that moves, once it has noticed what its move does to memory and to itself."""
+        effect = move.effect
+        assert isinstance(effect, Effect)
+        return self.reacted(effect.after, move.cpu, move, before, self.memory_after(before, move))
+
     def failure_of(self, move: Move) -> Problem | None:
         """What is wrong with a move: its own problem, else a *step* property that it violates."""
         effect = move.effect

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState
-from simbbm.arm64.translation.memory import Memory
+from simbbm.arm64.translation.memory import Memory, Tables
 from simbbm.core.system import Move, Problem
 
 
@@ -28,6 +28,23 @@ StepCheck = Callable[[Shared, Move], Problem | None]
 """A predicate over moves: what is wrong with this one, or None."""
 Landmark = Callable[[Machine], bool]
 """Whether a state is of a kind that a proof should have reached."""
+
+
+@dataclass(frozen=True)
+class AllButOne:
+    """A landmark that says something of the tables, and of all CPUs but one.
+
+    A search asks it of each value of the tables and of a CPU once, and not of each state.
+    """
+
+    tables: Callable[[Tables], bool]
+    cpu: Callable[[CpuState], bool]
+
+    def __call__(self, machine: Machine) -> bool:
+        """Whether the state is of this kind."""
+        if not self.tables(machine.memory.tables):
+            return False
+        return sum(map(self.cpu, machine.cpus)) == len(machine.cpus) - 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.geometry import Geometry
-from simbbm.arm64.state import Landmark, Machine
+from simbbm.arm64.state import AllButOne, Landmark
 from simbbm.arm64.translation.memory import Tables
 from simbbm.check.properties import large_leaf
 from simbbm.linux.layout import Layout
@@ -26,10 +27,7 @@ def parked_amid_split(geometry: Geometry, at: Layout) -> dict[str, Landmark]:
             judged[now] = changed and left is not None
         return judged[now]
 
-    def holds(machine: Machine) -> bool:
-        if not half_split(machine.memory.tables):
-            return False
-        parked = [all(t.baddr == reserved for t in pe.mmu.regime.ttbr1) for pe in machine.cpus]
-        return sum(parked) == len(parked) - 1
+    def parked(pe: CpuState) -> bool:
+        return all(ttbr.baddr == reserved for ttbr in pe.mmu.regime.ttbr1)
 
-    return {"others parked, map half split": holds}
+    return {"others parked, map half split": AllButOne(half_split, parked)}

@@ -32,7 +32,7 @@ def test_a_contradiction_is_an_internal_error(simbbm: Cli, monkeypatch: pytest.M
     successors = ReducedSystem.successors
 
     def one(space: ReducedSystem, state: State, rows: list[Row]) -> list[tuple[int, State]]:
-        found = successors(space, state, rows)
+        found = list(successors(space, state, rows))
         return found[-1:] if space.ample else found
 
     monkeypatch.setattr(ReducedSystem, "successors", one)

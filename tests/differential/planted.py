@@ -5,7 +5,7 @@ Each is a patch of the code as it is now; with it a small system is given that s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pytest
@@ -14,7 +14,7 @@ from simbbm.arm64 import footprints
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.features import Features
 from simbbm.arm64.footprints import Kind, is_own
-from simbbm.arm64.rows import CPUS, FAILURE, MEMORY, Row, Rows, State, Step
+from simbbm.arm64.rows import FIELD, Row, Rows, State, Step
 from simbbm.core.system import Cell, Move
 from simbbm.explore.search.reductions import persistent_sets
 from simbbm.explore.search.reductions.persistent_sets import PersistentSets
@@ -41,9 +41,10 @@ class _Forgetful(dict[Hashable, Any]):
         self._rows = rows
 
     def _short(self, future: Future) -> Hashable:
-        state, active = future[:-1], future[-1]
-        cpus = tuple(cpu for i, cpu in enumerate(state[CPUS:]) if active >> i & 1)
-        return state[MEMORY], cpus, self._rows.owed(state) & active, active
+        state, active = future
+        fields = (field for i, field in enumerate(self._rows.fields) if active >> i & 1)
+        cpus = tuple(state & field for field in fields)
+        return state >> self._rows.memory_at & FIELD, cpus, self._rows.owed(state) & active, active
 
     def get(self, future: Any, default: Any = None) -> Any:
         return super().get(self._short(future), default)
@@ -66,17 +67,16 @@ def ends_where_a_statue_fails(patch: pytest.MonkeyPatch) -> None:
     def statue(self: Standing, cpu: int, owed: int) -> int:
         return cpu
 
-    def fails(self: Standing, future: Future) -> bool:
-        return not self.rows.fine(future[:-1])
+    def fails(self: Standing, future: Future, rows: Mapping[int, Row]) -> bool:
+        return not self.rows.fine(future[0], self.rows.rows(future[0]))
 
-    def after(self: Standing, future: Future, cpu: int, step: Step) -> Future:
+    def after(self: Standing, future: Future, step: Step) -> Future:
         """TLBIs act at once on who stands still, and are not pending there."""
-        parts, change = self.rows.cpus.parts, self.rows.system.shared.cpus.change
-        active, state = future[-1], [*self.rows.after(future[:-1], cpu, step)]
-        for i, old in enumerate(future[CPUS:-1]):
+        before, active = future
+        state = self.rows.after(before, step)
+        for i in range(len(self.rows.places)):
             if not active >> i & 1:
-                new = change(parts[state[CPUS + i]], pending_tlbis=parts[old].pending_tlbis)
-                state[CPUS + i] = self.rows.cpu(new)
+                state = self._with_pending(state, i, self.rows.pe(before, i).pending_tlbis)
         return self._arranged(state, active)
 
     patch.setattr(PersistentSets, "__init__", init)
@@ -117,7 +117,7 @@ def forgets_the_issuer(patch: pytest.MonkeyPatch) -> None:
             told.append(
                 tuple(pending_tlbis if part is cpu.pending_tlbis else part for part in cpu.parts())
             )
-        k = state[MEMORY], state[FAILURE], tuple(told)
+        k = state >> space.rows.memory_at, tuple(told)
         met: dict[Hashable, State] = space.__dict__.setdefault("met", {})
         return met.setdefault(k, state)
 

@@ -84,7 +84,7 @@ def used(system: Arm64) -> int:
     """In how many states a search takes one move, and leaves out others of its CPU."""
     space = ReducedSystem(system, symmetry=False)
     assert space.ample is not None
-    times, waiting = 0, [tuple(space.initial())]
+    times, waiting = 0, [space.initial()]
     met = set(waiting)
     while waiting:
         state = waiting.pop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections import Counter
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -13,6 +14,7 @@ from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.footprints import Kind, cpu_footprint
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
+from simbbm.arm64.rows import Row
 from simbbm.check.verdict import Verdict
 from simbbm.explore.search import breadth_first
 from simbbm.explore.search.breadth_first import Limits, Progress
@@ -111,9 +113,9 @@ def test_each_future_and_each_step_is_found_out_once(
     looked, stepped = Counter[Future](), Counter[Any]()
     judge = ample.standing.fails
 
-    def fails(future: Future) -> bool:
+    def fails(future: Future, rows: Mapping[int, Row]) -> bool:
         looked[future] += 1
-        return judge(future)
+        return judge(future, rows)
 
     def footprint(*args: Any) -> Any:
         stepped[args[1:]] += 1

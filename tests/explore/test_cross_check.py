@@ -40,7 +40,7 @@ def test_a_proof_of_what_fails_is_a_defect(monkeypatch: pytest.MonkeyPatch) -> N
     successors = ReducedSystem.successors
 
     def one(space: ReducedSystem, state: State, rows: list[Row]) -> list[tuple[int, State]]:
-        found = successors(space, state, rows)
+        found = list(successors(space, state, rows))
         return found[-1:] if space.ample else found
 
     monkeypatch.setattr(ReducedSystem, "successors", one)

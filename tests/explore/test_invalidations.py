@@ -54,7 +54,7 @@ LATE = DELAYED.without("early translation")
 def alone(system: Arm64) -> int:
     """In how many states a TLBI acts alone, where its CPU or others have more moves."""
     space = ReducedSystem(system, symmetry=False)
-    times, waiting = 0, [tuple(space.initial())]
+    times, waiting = 0, [space.initial()]
     met = set(waiting)
     while waiting:
         state = waiting.pop()
@@ -285,9 +285,9 @@ def test_a_quiet_cpu_that_spins() -> None:
     assert many < 2 * few
 
 
-def _met(system: Arm64) -> set[tuple[int, ...]]:
+def _met(system: Arm64) -> set[int]:
     space = ReducedSystem(system, symmetry=False)
-    waiting = [tuple(space.initial())]
+    waiting = [space.initial()]
     met = set(waiting)
     while waiting:
         for after in searched_next(space, waiting.pop()):

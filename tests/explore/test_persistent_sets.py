@@ -63,7 +63,7 @@ def assert_all_persistent(system: Arm64, limit: int = 3_000) -> int:
     """Try the definition on every state of a reduced search; say how often one CPU was enough."""
     space = ReducedSystem(system, symmetry=False)
     assert space.ample is not None
-    times, waiting = 0, [tuple(space.initial())]
+    times, waiting = 0, [space.initial()]
     met = set(waiting)
     while waiting:
         state = waiting.pop()
@@ -341,7 +341,7 @@ def test_words_may_have_any_name() -> None:
 
 def _found(system: Arm64) -> set[object]:
     space = ReducedSystem(system, symmetry=False)
-    waiting, values = [tuple(space.initial())], set[object]()
+    waiting, values = [space.initial()], set[object]()
     while waiting:
         state = waiting.pop()
         following = searched_next(space, state)

@@ -216,10 +216,10 @@ def test_ctrl_c_and_no_memory_are_no_proof(
 ) -> None:
     calls, after = count(), Rows._after
 
-    def fails(self: Rows, state: State, cpu: int, step: Step) -> State:
+    def fails(self: Rows, state: State, step: Step) -> State:
         if next(calls) == 500:
             raise error
-        return after(self, state, cpu, step)
+        return after(self, state, step)
 
     monkeypatch.setattr(Rows, "_after", fails)
     prover = Prover(Model(GOOD))

@@ -55,7 +55,7 @@ def walk(system: Arm64, *, symmetry: bool, ample: bool, limit: int = 100_000) ->
     """How many states a reduced walk meets, and the representatives of those in which runs end."""
     space = ReducedSystem(system, symmetry=symmetry, ample=ample)
     alike = Symmetry(space.rows)
-    layer, ends = [tuple(space.initial())], dict[str, set[Machine]]()
+    layer, ends = [space.initial()], dict[str, set[Machine]]()
     met = set(layer)
     while layer:
         following = []

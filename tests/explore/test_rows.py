@@ -15,7 +15,7 @@ from simbbm.arm64.descriptor import leaf, table
 from simbbm.arm64.features import Features
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.registers import Ttbr
-from simbbm.arm64.rows import Rows
+from simbbm.arm64.rows import Rows, State
 from simbbm.arm64.state import Machine, owed_mask
 from simbbm.core.choice import Tape
 from simbbm.core.system import Problem
@@ -135,9 +135,9 @@ def assert_as_the_machine(rows: Rows, machine: Machine) -> list[Machine]:
 
     problem = system.problem(machine)
     uniform = system.judged.uniform
-    assert rows.fine(state) == (problem is None) if uniform else not rows.fine(state)
-
     moves, found = system.moves(machine), rows.rows(state)
+    fine = rows.fine(state, found)
+    assert fine == (problem is None) if uniform else not fine
     assert tuple(move for row in found for move in row.moves) == moves
     due = {move.cpu for move in moves if not move.optional}
     assert [row.due for row in found] == [cpu in due for cpu in range(len(found))]
@@ -147,7 +147,7 @@ def assert_as_the_machine(rows: Rows, machine: Machine) -> list[Machine]:
         assert rows.row(state, cpu, rows.owed(state)).moves == row.moves
         for move, step in zip(row.moves, row.steps, strict=True):
             successors.append(system.apply(machine, move))
-            assert tuple(rows.after(state, cpu, step)) == tuple(rows.state(successors[-1]))
+            assert rows.after(state, step) == rows.state(successors[-1])
     return successors
 
 
@@ -200,10 +200,10 @@ def test_walks_come_to_all_that_rows_tell_apart() -> None:
     assert met == {"owed", "violation", "failure", "write", "tlbi", "sev"}
 
 
-def searched(name: str, *, ample: bool) -> tuple[Searched, list[tuple[int, ...]]]:
+def searched(name: str, *, ample: bool) -> tuple[Searched, list[State]]:
     search = Search(ReducedSystem(SYSTEMS[name](), ample=ample), wanted=frozenset())
     found = search.run()
-    return found, list(map(tuple, search.states))
+    return found, list(search.states)
 
 
 @pytest.mark.parametrize("ample", [True, False])

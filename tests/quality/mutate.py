@@ -69,8 +69,8 @@ TESTS: dict[str, tuple[str, ...]] = {
         "tests/explore/test_states_kept.py",
         *REDUCTIONS,
     ),
-    "simbbm/explore/search/met.py": (
-        "tests/explore/test_met.py",
+    "simbbm/explore/search/breadth_first.py": (
+        "tests/explore/test_kept_graph.py",
         "tests/explore/test_states_kept.py",
     ),
     "simbbm/explore/search/reductions/symmetry.py": (

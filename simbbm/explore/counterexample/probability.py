@@ -20,7 +20,7 @@ from simbbm.core.system import Move
 from simbbm.explore.counterexample.explanation import Curve
 from simbbm.explore.search.attempt import Attempt
 from simbbm.explore.search.breadth_first import Limits, Search
-from simbbm.explore.search.digraph import Following, backwards, following, postorder, reaching
+from simbbm.explore.search.digraph import Following, backwards, postorder, reaching
 from simbbm.explore.witness.record import Witness
 from simbbm.model import Model
 
@@ -38,7 +38,7 @@ def curve(witness: Witness, model: Model, run: Sequence[Move], states: int) -> C
     goals = set(search.lost) if witness.verdict is Verdict.STUCK else set[int]()
     if witness.loop is None:  # A round that can be left is left, with probability 1.
         goals.update(search.failing((witness.verdict, witness.property)))
-    chances = _chances(following(search.met, search.pairs()), goals)
+    chances = _chances(search.graph(), goals)
     return Curve(tuple(chances[number] for number in _numbers(search, run)))
 
 

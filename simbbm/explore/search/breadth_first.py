@@ -4,8 +4,8 @@ States are visited in order of their distance, so that the first failure of a ki
 (the shortest of all if persistent sets are off). The search continues past failures of kinds that
 were not asked for.
 
-Every state is kept, as the numbers of its parts (`arm64.rows`), packed: two states are never taken
-for one.
+Every state is kept, as the numbers of its parts (`arm64.rows`): two states are never taken for one.
+The index of a state is how many were met before it.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator
-from functools import partial
-from itertools import pairwise
+from functools import cached_property
+from itertools import chain, pairwise
 from time import monotonic
 from typing import NamedTuple
 
 import msgspec
 
-from simbbm.arm64.rows import CPUS, Row, State
+from simbbm.arm64.rows import Row, State
 from simbbm.arm64.state import Machine
 from simbbm.check.verdict import Verdict
 from simbbm.core.graph import judge
 from simbbm.core.system import Problem
-from simbbm.explore.search.digraph import backwards, following, reaching
+from simbbm.explore.search.digraph import Following, backwards, following, reaching
 from simbbm.explore.search.fairness import Edge, Rounds, rounds
+from simbbm.explore.search.landmarks import Landmarks
 from simbbm.explore.search.livelock import for_ever, nobody_ends
-from simbbm.explore.search.met import Edges, Met
 from simbbm.explore.search.reductions.reduced_system import ReducedSystem
 from simbbm.host.memory import memory_used
 
@@ -136,22 +136,23 @@ class Search:
         self.space = space
         self.limits = limits
         self.wanted = wanted
-        self.landmarks = space.system.landmarks
+        self._landmarks = Landmarks(space.rows)
         self.tell = tell
         self.began = monotonic()
-        self._met = Met(len(space.system.spec.cpus) + CPUS)
+        self._indices: dict[State, int] = {}
+        """By state its index, in order."""
         self._parents = array("I")
         self._moves = array("H")
-        self._edges = Edges()
-        """Every move to a state that was known already."""
+        self._targets = array("I")
+        """Where each move leads that was taken, source by source."""
+        self._starts = array("I")
+        """By the index of a source, where its targets begin."""
         self._ended = array("I")
         self._failed: dict[tuple[Verdict, str], Failure] = {}
         self._failing: list[tuple[int, tuple[Verdict, str]]] = []
         self._depth = 0
         self._layer_ends = array("I")
         """How many states were known before each layer was expanded."""
-        self._transitions = 0
-        self._counts = Counter[str]()
         self._ends = 0
         self.rounds: Rounds | None = None
         self.lost: list[int] = []
@@ -178,9 +179,9 @@ class Search:
             tuple(sorted(self._failed.values(), key=lambda failure: len(failure.walk))),
             stopped,
             len(self._parents),
-            self._transitions,
+            len(self._targets),
             self._depth,
-            self._counts,
+            self._landmarks.counts,
             self._ends,
             self.rounds,
             tuple(after - before for before, after in pairwise((0, *ends)) if after > before),
@@ -208,51 +209,48 @@ class Search:
     def _expand(self, visited: _Visited, following: list[_Visited]) -> str | None:
         """Visit the successors of a state; return a reason to stop, or None."""
         number, state, rows = visited
-        known, stopped = self._edges.targets, None
-        successors = self.space.successors(state, rows)
-        self._transitions += len(successors)
-        before, number_or_add = len(known), self._met.number_or_add
-        for k, new in successors:
-            index = number_or_add(new)
-            if index < len(self._parents):
-                known.append(index)
-                continue
-            self._parents.append(number)
-            self._moves.append(k)
-            rows = self.space.rows.rows(new)
-            stopped = self._judge(index, new, rows) or stopped
-            if not self._ended or self._ended[-1] != index:
-                following.append((index, new, rows))
-        self._edges.leave(number, len(known) - before)
+        stopped, index_of, targets = None, self._indices.get, self._targets
+        starts, rows_of = self._starts, self.space.rows.rows
+        starts.extend([len(targets)] * (number + 1 - len(starts)))  # None of those that end a run.
+        for k, new in self.space.successors(state, rows):
+            index = index_of(new)
+            if index is None:
+                index = self._add(new, number, k)
+                rows = rows_of(new)
+                stopped = self._judge(index, new, rows) or stopped
+                if not self._ended or self._ended[-1] != index:
+                    following.append((index, new, rows))
+            targets.append(index)
         return stopped
 
-    def _add(self, state: State, parent: int, k: int) -> None:
-        self._met.number_or_add(state)
+    def _add(self, state: State, parent: int, k: int) -> int:
+        index = self._indices[state] = len(self._parents)
         self._parents.append(parent)
         self._moves.append(k)
+        return index
 
     def number(self, state: State) -> int | None:
         """The index of a state in the order of visits; None if it was not visited."""
-        return self._met.number(state)
+        return self._indices.get(state)
 
     def number_of(self, machine: Machine) -> int | None:
         """The index of the representative of a state of the machine."""
-        return self._met.number(self.space.canonical(machine))
+        return self._indices.get(self.space.canonical(machine))
 
     @property
     def states(self) -> Iterator[State]:
         """The states in the order of visits."""
-        return iter(self._met)
+        return iter(self._indices)
 
     @property
     def met(self) -> int:
         """How many states were visited."""
-        return len(self._met)
+        return len(self._indices)
 
-    def pairs(self) -> Iterator[tuple[int, int]]:
-        """Source and target index of every move that was taken."""
-        yield from ((parent, i) for i, parent in enumerate(self._parents) if i)
-        yield from self._edges
+    def graph(self) -> Following:
+        """By the index of a state, those of the states to which its moves that were taken lead."""
+        beyond = [len(self._targets)] * (len(self._indices) + 1 - len(self._starts))
+        return Following(array("I", chain(self._starts, beyond)), self._targets)
 
     def failing(self, way: tuple[Verdict, str]) -> list[int]:
         """The indices of all visited states with this kind of failure."""
@@ -265,10 +263,11 @@ class Search:
         distances = self._distances()
         nearer = (
             (target, source)
-            for source, target in self.pairs()
+            for source, targets in enumerate(self.graph())
+            for target in targets
             if distances[target] == distances[source] + 1
         )
-        before = following(len(self._met), nearer)
+        before = following(len(self._indices), nearer)
         found = reaching(before, (i for i in goals if distances[i] == depth))
         return {i: distances[i] for i in found}
 
@@ -281,10 +280,7 @@ class Search:
     def _judge(self, index: int, state: State, rows: list[Row]) -> str | None:
         """Judge a new state: count landmarks, record how the run ends there if it does."""
         space = self.space
-        if self.landmarks:
-            machine = space.rows.machine(state)
-            for name, holds in self.landmarks.items():
-                self._counts[name] += holds(machine)
+        self._landmarks.count(state)
         if space.rows.goes_on(state, rows):
             return None
         judged = judge(space.system, space.rows.machine(state))
@@ -322,8 +318,8 @@ class Search:
         """The limit that is hit, if any."""
         seconds = monotonic() - self.began
         if self.tell:
-            self.tell(Progress(len(self._met), left, self._depth, seconds))
-        if self.limits.states is not None and len(self._met) >= self.limits.states:
+            self.tell(Progress(self.met, left, self._depth, seconds))
+        if self.limits.states is not None and self.met >= self.limits.states:
             return f"--max-states {self.limits.states:,} reached"
         if self.limits.seconds is not None and seconds >= self.limits.seconds:
             return self.limits.out_of_time()
@@ -338,9 +334,8 @@ class Search:
         failure, unless a STUCK failure was found already.
         """
         keeps_fairness = self.space.ample is None
-        graph = following(len(self._met), self.pairs())
-        states = self._met.packed()
-        self.rounds = rounds(graph, partial(self._edges_of, states) if keeps_fairness else None)
+        graph = self.graph()
+        self.rounds = rounds(graph, self._edges_of if keeps_fairness else None)
         if self.rounds.components == 0:
             return
         self.lost = nobody_ends(backwards(graph), self._ended)
@@ -356,8 +351,13 @@ class Search:
         problem = for_ever(self.space.system, self.space.rows.machine(state))
         self._failed[way] = Failure(Verdict.STUCK, problem, walk, bool(fair))
 
-    def _edges_of(self, states: list[bytes], number: int) -> Iterator[Edge]:
-        for move, after, places in self.space.steps(self._met.unpacked(states[number])):
+    @cached_property
+    def _in_order(self) -> list[State]:
+        """The states by index: for a search that is over, and has met a cycle."""
+        return list(self._indices)
+
+    def _edges_of(self, number: int) -> Iterator[Edge]:
+        for move, after, places in self.space.steps(self._in_order[number]):
             target = self.number(after)
             assert target is not None
             yield Edge(move, target, places)

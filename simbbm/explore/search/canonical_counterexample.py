@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from simbbm.arm64.rows import State
 from simbbm.core.choice import default_move
 from simbbm.core.system import STEP, Move
 from simbbm.explore.search.breadth_first import Failure, Search
 
-_Place = tuple[tuple[int, ...], int]
+_Place = tuple[State, int]
 """A state, not its representative, and the number of the CPU that moved last."""
 
 
@@ -22,7 +23,7 @@ class _Onward(NamedTuple):
     """The moves of a state, and the steps that go on by index, each with the state after it."""
 
     moves: list[Move]
-    steps: list[tuple[int, tuple[int, ...]]]
+    steps: list[tuple[int, State]]
 
 
 class _Prefix(NamedTuple):
@@ -35,11 +36,11 @@ class _Prefix(NamedTuple):
 def canonical_counterexample(search: Search, failure: Failure) -> tuple[int, ...]:
     """The canonical shortest run to a failure, as indices of the machine's own moves."""
     wanted = search.on_the_way(failure)
-    initial = tuple(search.space.rows.state(search.space.system.initial()))
+    initial = search.space.rows.state(search.space.system.initial())
     ways: dict[_Place, _Prefix] = {(initial, 0): _Prefix(0, ())}
     for distance in range(1, len(failure.walk) + 1):
         following: dict[_Place, _Prefix] = {}
-        onward: dict[tuple[int, ...], _Onward] = {}
+        onward: dict[State, _Onward] = {}
         for (state, cpu), way in ways.items():
             if state not in onward:
                 onward[state] = _onward(search, state, wanted, distance)
@@ -55,18 +56,16 @@ def canonical_counterexample(search: Search, failure: Failure) -> tuple[int, ...
     return min(ways.values()).run
 
 
-def _onward(
-    search: Search, state: tuple[int, ...], wanted: dict[int, int], distance: int
-) -> _Onward:
+def _onward(search: Search, state: State, wanted: dict[int, int], distance: int) -> _Onward:
     """The steps of a state that lead to one at this distance on the way."""
     rows, canonical = search.space.rows, search.space.symmetry.canonical
     own = rows.rows(state)
     found = []
-    steps = ((mover, step) for mover, row in enumerate(own) for step in row.steps)
-    for k, (mover, step) in enumerate(steps):
-        after = rows.after(state, mover, step)
+    steps = (step for row in own for step in row.steps)
+    for k, step in enumerate(steps):
+        after = rows.after(state, step)
         number = search.number(canonical(after))
         # Others are not on the way, or no step further: who polls may go round.
         if number is not None and wanted.get(number) == distance:
-            found.append((k, tuple(after)))
+            found.append((k, after))
     return _Onward([move for row in own for move in row.moves], found)

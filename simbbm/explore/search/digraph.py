@@ -23,6 +23,13 @@ class Following:
         """The nodes that the edges of one lead to."""
         return self._targets[self._starts[node] : self._starts[node + 1]]
 
+    def before(self) -> array[int]:
+        """By node the number of edges that lead to it."""
+        counts = array("I", bytes(4 * len(self)))
+        for target in self._targets:
+            counts[target] += 1
+        return counts
+
     def __iter__(self) -> Iterator[array[int]]:
         """The same, node by node."""
         return map(self.__getitem__, range(len(self)))
@@ -80,33 +87,39 @@ def postorder(graph: Following) -> array[int]:
     return order
 
 
+def is_cyclic(graph: Following) -> bool:
+    """Whether there is a cycle: nodes are left when all are taken that have nothing before them.
+
+    A. B. Kahn, "Topological sorting of large networks", Communications of the ACM 5(11), 1962.
+    """
+    before = graph.before()
+    free = [node for node, count in enumerate(before) if not count]
+    for node in free:
+        for target in graph[node]:
+            before[target] -= 1
+            if not before[target]:
+                free.append(target)
+    return len(free) < len(graph)
+
+
 def cyclic_components(graph: Following) -> Iterator[list[int]]:
     """The strongly connected components that have an edge inside."""
-    order = postorder(graph)
-    place = array("I", bytes(4 * len(graph)))
-    for i, node in enumerate(order):
-        place[node] = i
-    if all(place[target] < place[node] for node in order for target in graph[node]):
-        return  # Every edge leads to what was finished before: there is no cycle.
-    for component in _components(graph, order):
+    if not is_cyclic(graph):
+        return
+    for component in components(graph):
         if len(component) > 1 or component[0] in graph[component[0]]:
             yield component
 
 
 def components(graph: Following) -> Iterator[list[int]]:
-    """All strongly connected components, each before those that its edges lead to."""
-    return _components(graph, postorder(graph))
-
-
-def _components(graph: Following, order: array[int]) -> Iterator[list[int]]:
-    """The same, from a postorder.
+    """All strongly connected components, each before those that its edges lead to.
 
     M. Sharir, "A strong-connectivity algorithm and its applications in data flow analysis",
     Computers & Mathematics with Applications 7(1), 1981.
     """
     before = backwards(graph)
     taken = bytearray(len(graph))
-    for root in reversed(order):
+    for root in reversed(postorder(graph)):
         if taken[root]:
             continue
         taken[root] = 1

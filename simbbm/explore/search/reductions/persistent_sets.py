@@ -63,7 +63,7 @@ from typing import NamedTuple
 from simbbm.arm64.agents import DVM
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.footprints import EVERY_PENDING_TLBIS, cpu_footprint, is_own
-from simbbm.arm64.rows import CPUS, MEMORY, Row, Rows, State, Step
+from simbbm.arm64.rows import FIELD, Row, Rows, State, Step
 from simbbm.core.system import Cell, Move
 from simbbm.explore.search.reductions.first_move import first_move
 from simbbm.explore.search.reductions.invalidations import is_quiet
@@ -91,13 +91,15 @@ class Notes(NamedTuple):
     """What is known of a row (`arm64.rows.Row`): its cells, and whether it may be taken alone."""
 
     cells: Cells
+    serial: int
+    """How far its program is."""
     free: bool
     """Whether its moves may be taken alone, if they are independent of the other CPUs' futures."""
     moves: tuple[int, ...]
     """The indices of its moves: of all, but that of a TLBI that does not act (`standing.HELD`)."""
     enough: tuple[int, ...]
     """The indices of those of its moves that are enough then (`drains`, `invalidations`)."""
-    quiet: int | None
+    quiet: int | None = None
     """The index of a move in which a TLBI acts on a quiet CPU; None: there is none."""
 
 
@@ -150,52 +152,51 @@ class PersistentSets:
         TLBIs of quiet CPUs are tried first, then all moves of a CPU: of those whose programs are
         furthest first, and of the boot CPU last, which finds the others parked.
         """
-        owed = self.rows.owed(state)
-        members = [i for i in range(len(state) - CPUS) if active >> i & 1]
-        notes = {i: self._notes(state, i, owed) for i in members}
-        for i in members:
-            k = notes[i].quiet
-            if k is not None and self._stays_quiet(state, active, i, k):
-                return Choice(i, (k,))
-        parts = self.rows.cpus.parts
-        for i in sorted(members, key=lambda i: (i == 0, -parts[state[CPUS + i]].point.serial)):
+        rows = self._rows(state, active)
+        notes = {i: self._notes(state, i, row) for i, row in rows.items()}
+        for i, of in notes.items():
+            if of.quiet is not None and self._stays_quiet(state, active, i, rows[i], of.quiet):
+                return Choice(i, (of.quiet,))
+        free = [(i == 0, -of.serial, i) for i, of in notes.items() if of.free]
+        free.sort()
+        for _, _, i in free:
             cells = notes[i].cells
-            if not notes[i].free:
-                continue
-            if any(_conflict(cells, notes[j].cells) for j in members if j != i):
+            if any(_conflict(cells, of.cells) for j, of in notes.items() if j != i):
                 continue
             if not _conflict(cells, self._future(state, active & ~(1 << i))):
                 return Choice(i, notes[i].enough)
         return None
 
-    def _stays_quiet(self, state: State, active: int, i: int, k: int) -> bool:
+    def _rows(self, state: State, active: int) -> dict[int, Row]:
+        """The rows of the active CPUs, by their numbers."""
+        row, owed = self.rows.row, self.rows.owed(state)
+        return {i: row(state, i, owed) for i in range(active.bit_length()) if active >> i & 1}
+
+    def _stays_quiet(self, state: State, active: int, i: int, row: Row, k: int) -> bool:
         """Whether CPU `i` stays quiet until the TLBI of its k-th move has acted."""
         if self.none_is_quiet:
             return False
-        issuer = self.rows.row(state, i, self.rows.owed(state)).moves[k].issuer
-        future = self.standing.holding(state, active, i, issuer)
+        future = self.standing.holding(state, active, i, row.moves[k].issuer)
         try:
             return self._found(future) != ANYTHING
         except _TooFarError:
             self.none_is_quiet = True
             return False
 
-    def _notes(self, state: State, i: int, owed: int) -> Notes:
-        row = self.rows.row(state, i, owed)
+    def _notes(self, state: State, i: int, row: Row) -> Notes:
         if row.notes is None:
-            row.notes = self._new_notes(state, i, row, owes=bool(owed >> i & 1))
+            row.notes = self._new_notes(state, i, row)
         notes: Notes = row.notes
         return notes
 
-    def _new_notes(self, state: State, i: int, row: Row, *, owes: bool) -> Notes:
-        own = self.rows.cpus.parts[state[CPUS + i]]
-        memory = self.rows.memories.parts[state[MEMORY]]
-        # What its own move makes of a table that it walks is in the step, not yet in the move.
-        after = (self.rows.cpus.parts[step[0]] for step in row.steps)
+    def _new_notes(self, state: State, i: int, row: Row) -> Notes:
+        own, owes = self.rows.pe(state, i), self.rows.owed(state) >> i & 1
+        memory = self.rows.memories.parts[state >> self.rows.memory_at & FIELD]
+        after = (self.system.moved(move, memory) for move in row.moves)
         quiet, held = all(map(is_quiet, (own, *after))), is_held(own)
         moves = tuple(k for k, m in enumerate(row.moves) if not (held and m.kind in DVM))
         if held and not quiet:
-            return Notes(ANYTHING, free=False, moves=moves, enough=moves, quiet=None)
+            return Notes(ANYTHING, own.point.serial, free=False, moves=moves, enough=moves)
         found = cpu_footprint(self.system.shared, own, memory, row.moves, i)
         # TLBIs that other CPUs complete may end its DSB: that would enable another move.
         waits = owes and own.mnemonic.startswith("dsb") and not _owes_itself(own, i)
@@ -211,7 +212,8 @@ class PersistentSets:
             if first:
                 enough, before = (first.move,), first.before
                 reads, writes = reads | before.reads, writes | before.writes
-        return Notes((self._mask(reads), self._mask(writes)), free, moves, enough, acts)
+        cells = self._mask(reads), self._mask(writes)
+        return Notes(cells, own.point.serial, free, moves, enough, acts)
 
     def _mask(self, cells: frozenset[Cell]) -> int:
         places = self._places
@@ -254,7 +256,7 @@ class PersistentSets:
             if len(done) + len(open_) > self.most:
                 raise _TooFarError
             if visit.left:
-                after = self.standing.after(future, *visit.left.pop())
+                after = self.standing.after(future, visit.left.pop())
                 if (found := self._futures.get(after)) is not None:
                     visit.add(found)
                 elif after in open_:
@@ -273,19 +275,20 @@ class PersistentSets:
         self._looked += 1
         if self.look and self._looked % LOOK_EVERY == 0:
             self.look()
-        state, active = future[:-1], future[-1]
+        state, active = future
         visit = _Visit()
-        owed = self.rows.owed(state)
-        members = [i for i in range(len(state) - CPUS) if active >> i & 1]
-        for i in members:
-            visit.add(self._notes(state, i, owed).cells)
-        if self.standing.fails(future):
-            return visit  # A run ends here.
+        rows = self._rows(state, active)
+        for i, row in rows.items():
+            visit.add(self._notes(state, i, row).cells)
+        if visit.cells == ANYTHING or self.standing.fails(future, rows):
+            return visit  # Nothing that follows makes a difference, or a run ends here.
         chosen = self._choose(state, active)
-        for i in members if chosen is None else [chosen.cpu]:
-            steps = self.rows.row(state, i, owed).steps
-            moves = self._notes(state, i, owed).moves if chosen is None else chosen.moves
-            visit.left += [(i, steps[k]) for k in moves]
+        if chosen is None:
+            for row in rows.values():
+                visit.left += [row.steps[k] for k in row.notes.moves]
+        else:
+            steps = rows[chosen.cpu].steps
+            visit.left = [steps[k] for k in chosen.moves]
         return visit
 
 
@@ -295,7 +298,7 @@ class _Visit:
     __slots__ = ("cells", "left")
 
     def __init__(self) -> None:
-        self.left: list[tuple[int, Step]] = []
+        self.left: list[Step] = []
         self.cells: Cells = (0, 0)
 
     def add(self, cells: Cells) -> None:

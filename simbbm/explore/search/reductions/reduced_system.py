@@ -1,6 +1,6 @@
 """The transition system that a search explores: the machine's, with the reductions that apply.
 
-It works on rows (`arm64.rows`): a state is a tuple of numbers. The reductions are `symmetry` and
+It works on rows (`arm64.rows`): a state is a number. The reductions are `symmetry` and
 `persistent_sets`; this file decides whether they are sound here and asked for.
 """
 
@@ -44,29 +44,30 @@ class ReducedSystem:
             return None
         return self.ample.chosen(state)
 
-    def successors(self, state: State, rows: list[Row]) -> list[tuple[int, State]]:
+    def successors(self, state: State, rows: list[Row]) -> Iterator[tuple[int, State]]:
         """The representatives of the states that follow; `rows` are those of the state.
 
         Each with the index of its move among all moves of the state.
         """
-        chosen = self.chosen(state, rows)
-        after, found, k = self.rows.after, [], 0
-        for cpu, row in enumerate(rows):
-            if chosen is None:
-                found += [(k + i, after(state, cpu, step)) for i, step in enumerate(row.steps)]
-            elif chosen.cpu == cpu:
-                found = [(k + i, after(state, cpu, row.steps[i])) for i in chosen.moves]
-            k += len(row.steps)
-        if self.symmetry.classes:
-            canonical = self.symmetry.canonical
-            return [(k, canonical(after)) for k, after in found]
-        return found
+        chosen, after = self.chosen(state, rows), self.rows.after
+        if chosen is None:
+            found = [
+                state + step[0] if step[1] is None else after(state, step)
+                for row in rows
+                for step in row.steps
+            ]
+            if self.symmetry.classes:
+                found = list(map(self.symmetry.canonical, found))
+            return enumerate(found)
+        first, steps = sum([len(row.steps) for row in rows[: chosen.cpu]]), rows[chosen.cpu].steps
+        canonical = self.symmetry.canonical
+        return iter([(first + k, canonical(after(state, steps[k]))) for k in chosen.moves])
 
     def follow(self, state: State, k: int) -> State:
         """The representative of the state after the k-th of all moves."""
-        for cpu, row in enumerate(self.rows.rows(state)):
+        for row in self.rows.rows(state):
             if k < len(row.steps):
-                return self.symmetry.canonical(self.rows.after(state, cpu, row.steps[k]))
+                return self.symmetry.canonical(self.rows.after(state, row.steps[k]))
             k -= len(row.steps)
         raise IndexError(k)
 
@@ -75,9 +76,9 @@ class ReducedSystem:
 
         And the permutation that leads there: by CPU number its place; None: no CPU is moved.
         """
-        for cpu, row in enumerate(self.rows.rows(state)):
+        for row in self.rows.rows(state):
             for move, step in zip(row.moves, row.steps, strict=True):
-                after = self.rows.after(state, cpu, step)
+                after = self.rows.after(state, step)
                 numbers = self.symmetry.arrangement(after)
                 if numbers == tuple(sorted(numbers)):
                     yield move, after, None

@@ -11,13 +11,15 @@ part of the CPU's value, too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from simbbm.arm64.cpu import NOTHING, CpuState, Pending
 from simbbm.arm64.execution.storebuffer import StoreBuffer
 from simbbm.arm64.features import Features
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
-from simbbm.arm64.rows import CPUS, Rows, State, Step
+from simbbm.arm64.rows import FIELD, PENDING, Row, Rows, State, Step
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.programs.frames.known import Place
@@ -36,9 +38,9 @@ async def stand_still(cpu: Cpu) -> None:
     """The program of a CPU that does nothing."""
 
 
-Future = tuple[int, ...]
-"""A state (`arm64.rows.State`) in which only the active CPUs move, the others are placeholders; and
-after it the mask of the active CPUs."""
+Future = tuple[State, int]
+"""A state in which only the active CPUs move, the others are placeholders; and the mask of the
+active CPUs."""
 
 
 class Standing:
@@ -56,57 +58,67 @@ class Standing:
 
         Their states, memory, and placeholders of the others. It is a representative under symmetry.
         """
-        owed = self.rows.owed(state, by=~active) & active
-        cpus = [
-            cpu if active >> i & 1 else self.placeholder(cpu, owed)
-            for i, cpu in enumerate(state[CPUS:])
-        ]
-        return self._arranged((*state[:CPUS], *cpus), active)
+        owed = self.rows.owed(state, by=~active) & active if state & self.rows.pending else 0
+        for i, place in enumerate(self.rows.places):
+            if not active >> i & 1:
+                cpu = state >> place & FIELD
+                state += (self.placeholder(cpu, owed) - cpu) << place
+        return self._arranged(state, active)
 
     def holding(self, state: State, active: int, cpu: int, issuer: int) -> Future:
         """The same where a TLBI of `issuer` that is pending on a CPU, an active one, does not act.
 
         All others that are pending there have acted: they are quiet CPUs that are asked about.
         """
-        held, own = [*state], self.rows.cpus.parts[state[CPUS + cpu]]
-        held[CPUS + cpu] = self._pending(own, (Pending(issuer, HELD),))
+        held = self._with_pending(state, cpu, (Pending(issuer, HELD),))
         return self.future(held, active)
 
-    def after(self, future: Future, cpu: int, step: Step) -> Future:
+    def after(self, future: Future, step: Step) -> Future:
         """The successor.
 
         TLBIs complete at once on CPUs that stand still, and where one is held: that is exact for
         quiet ones (`persistent_sets.is_quiet`), and the moves of others do not commute with a TLBI
         anyway.
         """
-        after, parts = self.rows.after(future[:-1], cpu, step), self.rows.cpus.parts
-        for place, number in enumerate(future[CPUS:-1], CPUS):
-            if self.rows.issuers(number) and is_held(parts[number]):
-                after = [*after]
-                after[place] = self._pending(parts[after[place]], parts[number].pending_tlbis)
-        return self._arranged(after, future[-1])
+        before, active = future
+        after = self.rows.after(before, step)
+        if before & self.rows.pending:
+            for cpu, place in enumerate(self.rows.places):
+                held = self._held(before >> place & FIELD)
+                if held:
+                    after = self._with_pending(after, cpu, held)
+        return self._arranged(after, active)
 
-    def _pending(self, pe: CpuState, pending_tlbis: tuple[Pending, ...]) -> int:
-        change = self.rows.system.shared.cpus.change
-        return self.rows.cpu(change(pe, pending_tlbis=pending_tlbis))
+    def _held(self, cpu: int) -> tuple[Pending, ...]:
+        """The pending TLBIs of a CPU value if one of them does not act; else none."""
+        if not cpu & PENDING:
+            return ()
+        pe = self.rows.cpus.parts[cpu]
+        return pe.pending_tlbis if is_held(pe) else ()
 
-    def fails(self, future: Future) -> bool:
-        """Whether a property fails on an active CPU.
+    def _with_pending(self, state: State, cpu: int, pending_tlbis: tuple[Pending, ...]) -> State:
+        """The state in which these TLBIs are pending on a CPU, and no others."""
+        place, change = self.rows.places[cpu], self.rows.system.shared.cpus.change
+        old = state >> place & FIELD
+        new = self.rows.cpu(change(self.rows.cpus.parts[old], pending_tlbis=pending_tlbis))
+        return state + ((new - old) << place)
+
+    def fails(self, future: Future, rows: Mapping[int, Row]) -> bool:
+        """Whether a property fails on an active CPU; `rows` are theirs, by their numbers.
 
         Placeholders are not judged: TLBIs are never delivered to them, so a failure may not be
         real.
         """
-        *state, active = future
-        cpus = (cpu for i, cpu in enumerate(state[CPUS:]) if active >> i & 1)
-        judged = (*state[:CPUS], *cpus)
-        return not self.rows.fine(judged)
+        return not self.rows.fine(future[0], list(rows.values()), list(rows))
 
     def _arranged(self, state: State, active: int) -> Future:
+        if self.symmetry.is_arranged(state, active):
+            return state, active
         numbers = self.symmetry.arrangement(state, active)
         mask = 0
         for place, i in enumerate(numbers):
             mask |= (active >> i & 1) << place
-        return (*self.symmetry.arranged(state, numbers), mask)
+        return self.symmetry.arranged(state, numbers), mask
 
     def placeholder(self, cpu: int, owed: int) -> int:
         """The placeholder of a CPU.

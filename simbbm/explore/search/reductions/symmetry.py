@@ -16,11 +16,13 @@ from functools import partial
 from itertools import groupby
 
 from simbbm.arm64.cpu import CpuState
-from simbbm.arm64.rows import CPUS, Memo, Rows, State
+from simbbm.arm64.rows import FIELD, PENDING, Memo, Rows, State
 from simbbm.core.values import digest
 
 ALL = -1
 """Mask of all CPUs."""
+LAST = 1 << 128
+"""More than every sort key."""
 SELF = -1
 """Role of a TLBI's issuer that is the CPU on which the TLBI is pending."""
 
@@ -43,44 +45,53 @@ class Symmetry:
         """Sort keys by CPU value and class: a program may tell apart the members of one class
         only."""
         self._ranks = {i: Memo(partial(self._rank, i)) for i in self._class_of}
-        """By CPU number, its sort key as a number, by the number of its value."""
-        self._places = tuple(
-            tuple((CPUS + i, self._ranks[i]) for i in group) for group in self.classes
+        """By CPU number, its sort key as a number, by the field of its value."""
+        self._groups = tuple(
+            tuple((1 << i, rows.fields[i], self._ranks[i]) for i in group) for group in self.classes
         )
         self._renames: dict[tuple[int, tuple[int, ...]], int] = {}
 
     def canonical(self, state: State) -> State:
         """Return the representative of a state."""
-        for group in self._places:
+        if self.is_arranged(state, ALL):
+            return state
+        return self.arranged(state, self.arrangement(state))
+
+    def is_arranged(self, state: State, active: int) -> bool:
+        """Whether a state is its own representative: the arrangement moves no CPU."""
+        for group in self._groups:
             last = -1
-            for place, ranks in group:
-                rank = ranks[state[place]]
+            for bit, field, ranks in group:
+                rank = ranks[state & field] if active & bit else LAST
                 if rank < last:
-                    return self.arranged(state, self.arrangement(state))
+                    return False
                 last = rank
-        return state
+        return True
 
     def arrangement(self, state: State, active: int = ALL) -> tuple[int, ...]:
         """Which CPU goes to which place in the representative: numbers by place.
 
         Members of a class are sorted by content, those that are not active (a mask) last.
         """
-        numbers = list(range(len(state) - CPUS))
+        fields = self.rows.fields
+        numbers = list(range(len(fields)))
         for group in self.classes:
-            ordered = sorted(
-                group,
-                key=lambda i: (0, self._ranks[i][state[CPUS + i]]) if active >> i & 1 else (1, 0),
-            )
-            for place, i in zip(group, ordered, strict=True):
+            ranks = [
+                (self._ranks[i][state & fields[i]] if active >> i & 1 else LAST, i) for i in group
+            ]
+            ranks.sort()
+            for place, (_, i) in zip(group, ranks, strict=True):
                 numbers[place] = i
         return tuple(numbers)
 
     def arranged(self, state: State, numbers: tuple[int, ...]) -> State:
         """Return the state with CPU `numbers[place]` at each place."""
-        cpus = [state[CPUS + i] for i in numbers]
-        issuers = self.rows.issuers
-        cpus = [self._renamed(cpu, numbers) if issuers(cpu) else cpu for cpu in cpus]
-        return [*state[:CPUS], *cpus]
+        places, memory_at = self.rows.places, self.rows.memory_at
+        after = state >> memory_at << memory_at
+        for i, place in zip(numbers, places, strict=True):
+            cpu = state >> places[i] & FIELD
+            after |= (self._renamed(cpu, numbers) if cpu & PENDING else cpu) << place
+        return after
 
     def _renamed(self, cpu: int, numbers: tuple[int, ...]) -> int:
         """The value of a CPU after a permutation: pending TLBIs name their issuers."""
@@ -94,8 +105,8 @@ class Symmetry:
             renamed = self._renames[k] = self.rows.cpu(changed)
         return renamed
 
-    def _rank(self, number: int, cpu: int) -> int:
-        return int(self.key(self.rows.cpus.parts[cpu], number), 16)
+    def _rank(self, number: int, field: int) -> int:
+        return int(self.key(self.rows.pe(field, number), number), 16)
 
     def key(self, pe: CpuState, number: int) -> str:
         """Sort key of a class's members: a digest of what does not depend on the CPU's number.
