@@ -155,12 +155,12 @@ def test_a_look_ahead_gives_up_beyond_its_limit() -> None:
 
 def test_whether_a_cpu_stays_quiet_is_asked_up_to_the_limit() -> None:
     """Beyond it TLBIs do not act alone any more, and all else is as it was."""
-    for most, expected in ((7, (0, (1,))), (6, (1, (0, 1)))):
+    for most, expected in ((6, (0, (1,))), (5, (1, (0, 1)))):
         system = little((NOP,), (FLUSH, *[NOP] * 4), uniform=True)
         ample, here = ample_of(system), after(system, "cpu1")
         ample.most = most
         assert ample.chosen(ample.rows.state(here)) == expected
-        assert (ample.none_is_quiet, ample.given_up) == (most == 6, False)
+        assert (ample.none_is_quiet, ample.given_up) == (most == 5, False)
 
 
 def test_three_cpus_are_the_measure_of_the_limit() -> None:

@@ -344,6 +344,14 @@ def test_who_comes_to_hold_something_by_another() -> None:
     assert {bool(state.cpus[0].mmu.leaves) for state in ends["HOLDS"]} == {True, False}
 
 
+def test_who_comes_to_hold_something_once_others_let_it_go_on() -> None:
+    """(8) It waits for a TLBI of its own that another has to complete, and leaves the live map."""
+    own = of(TOLD, FLUSH_ALL, DSB, *LEAVE)
+    ends = assert_same(two(own, of(FLUSH_ALL, TELL, DSB), x=leaf(OLD), root=(INV, INV)))
+
+    assert {bool(state.cpus[0].mmu.leaves) for state in ends["HOLDS"]} == {True, False}
+
+
 def test_what_comes_after_the_dsb_is_no_matter() -> None:
     """(8) The issuer changes the page, but then it has acted."""
     system = two(of(NOP, NOP), of(FLUSH_X, DSB, ("str", PX, leaf(NEW))), x=leaf(OLD))

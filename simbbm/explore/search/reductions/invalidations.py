@@ -43,8 +43,12 @@ CPU's program does meanwhile.
    `test_who_holds_something_is_not_quiet`.
 8. Whether the CPU stays quiet is not read from its program but searched, on the machine on which
    this TLBI does not act (`standing.HELD`): what all CPUs can do before it does, and no more, since
-   its issuer's DSB waits. `test_who_comes_to_hold_something`,
-   `test_who_comes_to_hold_something_by_another`, `test_what_comes_after_the_dsb_is_no_matter`.
+   its issuer's DSB waits. That is what the CPU does alone, in some order with what the others do
+   while it stands still, unless these conflict (`persistent_sets`, 1) or a DSB of its own waits for
+   others (there, 7): then, and only then, all are searched together.
+   `test_who_comes_to_hold_something`, `test_who_comes_to_hold_something_by_another`,
+   `test_who_comes_to_hold_something_once_others_let_it_go_on`,
+   `test_what_comes_after_the_dsb_is_no_matter`.
 9. Other TLBIs that are pending on this CPU, or come, act at once in that look-ahead: their issuers
    may go on. That is exact on a quiet CPU (7). `test_issuers_of_other_tlbis_go_on`.
 10. A TLBI that acts is no program's step, so every cycle of states contains the same steps that go

@@ -176,9 +176,15 @@ class PersistentSets:
         """Whether CPU `i` stays quiet until the TLBI of its k-th move has acted."""
         if self.none_is_quiet:
             return False
-        future = self.standing.holding(state, active, i, row.moves[k].issuer)
+        held, own = self.standing.held(state, i, row.moves[k].issuer), 1 << i
         try:
-            return self._found(future) != ANYTHING
+            if not self.rows.owed(state, by=active) & own:
+                alone = self._future(held, own)
+                if alone == ANYTHING:
+                    return False
+                if not _conflict(alone, self._future(held, active & ~own)):
+                    return True
+            return self._future(held, active) != ANYTHING
         except _TooFarError:
             self.none_is_quiet = True
             return False

@@ -65,13 +65,12 @@ class Standing:
                 state += (self.placeholder(cpu, owed) - cpu) << place
         return self._arranged(state, active)
 
-    def holding(self, state: State, active: int, cpu: int, issuer: int) -> Future:
-        """The same where a TLBI of `issuer` that is pending on a CPU, an active one, does not act.
+    def held(self, state: State, cpu: int, issuer: int) -> State:
+        """The state in which a TLBI of `issuer` that is pending on a CPU does not act.
 
         All others that are pending there have acted: they are quiet CPUs that are asked about.
         """
-        held = self._with_pending(state, cpu, (Pending(issuer, HELD),))
-        return self.future(held, active)
+        return self._with_pending(state, cpu, (Pending(issuer, HELD),))
 
     def after(self, future: Future, step: Step) -> Future:
         """The successor.
