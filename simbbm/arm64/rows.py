@@ -131,6 +131,7 @@ class Rows:
         self._owed = [Memo(partial(self._new_row, cpu, owed=True)) for cpu in everybody]
         """The same, where others have not completed TLBIs of this CPU."""
         self._free_reads = tuple(zip(self._free, self._reads, strict=True))
+        self._members = Memo(self._members_of)
         self.count = 0
         """How many rows are remembered."""
         self._reactions: dict[Hashable, Reaction] = {}
@@ -139,7 +140,7 @@ class Rows:
         self.after: Callable[[State, Step], State] = (
             self._after_together if system.common else self._after
         )
-        """The state after a step."""
+        """The state after a step of one in which no move has failed: a run ends where one has."""
 
     def state(self, machine: Machine) -> State:
         """The numbers of a state's parts."""
@@ -196,6 +197,18 @@ class Rows:
         if not owed:
             return [rows[state & reads] for rows, reads in self._free_reads]
         return [self.row(state, cpu, owed) for cpu in range(len(self.places))]
+
+    def some(self, state: State, active: int) -> dict[int, Row]:
+        """What each CPU of a mask can do, by its number."""
+        owed = self.owed(state) if state & self.pending else 0
+        if not owed:
+            return {cpu: rows[state & reads] for cpu, rows, reads in self._members[active]}
+        return {cpu: self.row(state, cpu, owed) for cpu, _, _ in self._members[active]}
+
+    def _members_of(self, active: int) -> list[tuple[int, Memo[int, Row], int]]:
+        """The CPUs of a mask, with their rows where nobody owes them TLBIs (see `rows`)."""
+        each = enumerate(self._free_reads)
+        return [(cpu, rows, reads) for cpu, (rows, reads) in each if active >> cpu & 1]
 
     def _new_row(self, cpu: int, k: int, *, owed: bool) -> Row:
         system = self.system

@@ -142,7 +142,9 @@ def assert_as_the_machine(rows: Rows, machine: Machine) -> list[Machine]:
     due = {move.cpu for move in moves if not move.optional}
     assert [row.due for row in found] == [cpu in due for cpu in range(len(found))]
 
-    successors = []
+    successors: list[Machine] = []
+    if machine.failure:
+        return successors  # No step leads on from there.
     for cpu, row in enumerate(found):
         assert rows.row(state, cpu, rows.owed(state)).moves == row.moves
         for move, step in zip(row.moves, row.steps, strict=True):

@@ -14,6 +14,7 @@ from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.rows import Rows
 from simbbm.core.choice import Tape
 from simbbm.core.program import routine
+from simbbm.explore.search.reductions.standing import Standing
 from simbbm.explore.search.reductions.symmetry import NotAlikeError, Symmetry
 from simbbm.litmus.scenario import scenario_of
 from simbbm.model import Model
@@ -145,16 +146,21 @@ def test_who_is_in_order_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None
     assert symmetry.canonical(in_order) is in_order
 
 
-def test_who_is_not_active_comes_last() -> None:
-    """Though they would be in order, were all of them active."""
+def test_who_stands_still_comes_last() -> None:
+    """Though they would be in order, were all of them to move."""
     steps = (("nop",),)
     system = little(steps, steps, steps, uniform=True)
     symmetry = symmetry_of(system)
-    state = symmetry.rows.state(system.initial())
+    rows = symmetry.rows
+    state, there = rows.state(system.initial()), Standing(rows, symmetry)
+    first, second, third = rows.fields
+    blank = there.future(state, 0)[0]
 
     assert (0, 1, 2) == symmetry.arrangement(state)
-    assert (0, 2, 1) == symmetry.arrangement(state, 0b101)
-    assert (1, 2, 0) == symmetry.arrangement(state, 0b110)
+    assert (0, 2, 1) == symmetry.arrangement(state & ~second | blank & second)
+    assert (1, 2, 0) == symmetry.arrangement(state & ~first | blank & first)
+    for active in (0b011, 0b101, 0b110):
+        assert there.future(state, active) == (state & ~third | blank & third, 0b011)
 
 
 def test_what_is_alike() -> None:

@@ -57,7 +57,7 @@ look at several CPUs at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from simbbm.arm64.agents import DVM
@@ -141,19 +141,18 @@ class PersistentSets:
         if self.given_up:
             return None
         try:
-            return self._choose(state, self.everybody)
+            return self._choose(state, self.everybody, self.rows.some(state, self.everybody))
         except _TooFarError:
             self.given_up = True
             return None
 
-    def _choose(self, state: State, active: int) -> Choice | None:
+    def _choose(self, state: State, active: int, rows: Mapping[int, Row]) -> Choice | None:
         """The moves that are enough while only the `active` CPUs move.
 
         TLBIs of quiet CPUs are tried first, then all moves of a CPU: of those whose programs are
         furthest first, and of the boot CPU last, which finds the others parked.
         """
-        rows = self._rows(state, active)
-        notes = {i: self._notes(state, i, row) for i, row in rows.items()}
+        notes = {i: row.notes or self._notes(state, i, row) for i, row in rows.items()}
         for i, of in notes.items():
             if of.quiet is not None and self._stays_quiet(state, active, i, rows[i], of.quiet):
                 return Choice(i, (of.quiet,))
@@ -166,11 +165,6 @@ class PersistentSets:
             if not _conflict(cells, self._future(state, active & ~(1 << i))):
                 return Choice(i, notes[i].enough)
         return None
-
-    def _rows(self, state: State, active: int) -> dict[int, Row]:
-        """The rows of the active CPUs, by their numbers."""
-        row, owed = self.rows.row, self.rows.owed(state)
-        return {i: row(state, i, owed) for i in range(active.bit_length()) if active >> i & 1}
 
     def _stays_quiet(self, state: State, active: int, i: int, row: Row, k: int) -> bool:
         """Whether CPU `i` stays quiet until the TLBI of its k-th move has acted."""
@@ -190,9 +184,8 @@ class PersistentSets:
             return False
 
     def _notes(self, state: State, i: int, row: Row) -> Notes:
-        if row.notes is None:
-            row.notes = self._new_notes(state, i, row)
-        notes: Notes = row.notes
+        """What is known of a CPU's row, found out when it is first asked for."""
+        notes = row.notes = self._new_notes(state, i, row)
         return notes
 
     def _new_notes(self, state: State, i: int, row: Row) -> Notes:
@@ -283,12 +276,12 @@ class PersistentSets:
             self.look()
         state, active = future
         visit = _Visit()
-        rows = self._rows(state, active)
+        rows = self.rows.some(state, active)
         for i, row in rows.items():
-            visit.add(self._notes(state, i, row).cells)
+            visit.add((row.notes or self._notes(state, i, row)).cells)
         if visit.cells == ANYTHING or self.standing.fails(future, rows):
             return visit  # Nothing that follows makes a difference, or a run ends here.
-        chosen = self._choose(state, active)
+        chosen = self._choose(state, active, rows)
         if chosen is None:
             for row in rows.values():
                 visit.left += [row.steps[k] for k in row.notes.moves]

@@ -19,7 +19,7 @@ from simbbm.arm64.features import Features
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
-from simbbm.arm64.rows import FIELD, PENDING, Row, Rows, State, Step
+from simbbm.arm64.rows import FIELD, PENDING, Memo, Row, Rows, State, Step
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.programs.frames.known import Place
@@ -52,6 +52,7 @@ class Standing:
         self._blank = _blank(rows.system)
         rows.placeholder = self._blank.point
         self._placeholders: dict[int, int] = {}
+        self._first = Memo(self._active_first)
 
     def future(self, state: State, active: int) -> Future:
         """What the future of the active CPUs depends on.
@@ -111,13 +112,15 @@ class Standing:
         return not self.rows.fine(future[0], list(rows.values()), list(rows))
 
     def _arranged(self, state: State, active: int) -> Future:
-        if self.symmetry.is_arranged(state, active):
-            return state, active
-        numbers = self.symmetry.arrangement(state, active)
-        mask = 0
-        for place, i in enumerate(numbers):
-            mask |= (active >> i & 1) << place
-        return self.symmetry.arranged(state, numbers), mask
+        return self.symmetry.canonical(state), self._first[active]
+
+    def _active_first(self, active: int) -> int:
+        """The mask of the active CPUs once those that stand still are the last of each class."""
+        for group in self.symmetry.classes:
+            members = sum(1 << i for i in group)
+            first = group[: (active & members).bit_count()]
+            active = active & ~members | sum(1 << i for i in first)
+        return active
 
     def placeholder(self, cpu: int, owed: int) -> int:
         """The placeholder of a CPU.

@@ -19,10 +19,8 @@ from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.rows import FIELD, PENDING, Memo, Rows, State
 from simbbm.core.values import digest
 
-ALL = -1
-"""Mask of all CPUs."""
 LAST = 1 << 128
-"""More than every sort key."""
+"""More than every sort key: of CPUs that stand still (`standing`)."""
 SELF = -1
 """Role of a TLBI's issuer that is the CPU on which the TLBI is pending."""
 
@@ -47,38 +45,36 @@ class Symmetry:
         self._ranks = {i: Memo(partial(self._rank, i)) for i in self._class_of}
         """By CPU number, its sort key as a number, by the field of its value."""
         self._groups = tuple(
-            tuple((1 << i, rows.fields[i], self._ranks[i]) for i in group) for group in self.classes
+            (tuple(rows.places[i] for i in group), Memo(partial(self._rank_of, group[0])))
+            for group in self.classes
         )
+        """By class the places of its members, and sort keys by the number of a value on which no
+        TLBI is pending: those are the same for all members."""
+        self._in_place = tuple(range(len(rows.places)))
         self._renames: dict[tuple[int, tuple[int, ...]], int] = {}
 
     def canonical(self, state: State) -> State:
-        """Return the representative of a state."""
-        if self.is_arranged(state, ALL):
-            return state
-        return self.arranged(state, self.arrangement(state))
+        """Return the representative of a state; who stands still comes last in it."""
+        if state & self.rows.pending:
+            numbers = self.arrangement(state)
+            return state if numbers == self._in_place else self.arranged(state, numbers)
+        for places, ranks in self._groups:
+            cpus = [state >> place & FIELD for place in places]
+            ordered = sorted(cpus, key=ranks.__getitem__)
+            if ordered != cpus:
+                for place, old, new in zip(places, cpus, ordered, strict=True):
+                    state += (new - old) << place
+        return state
 
-    def is_arranged(self, state: State, active: int) -> bool:
-        """Whether a state is its own representative: the arrangement moves no CPU."""
-        for group in self._groups:
-            last = -1
-            for bit, field, ranks in group:
-                rank = ranks[state & field] if active & bit else LAST
-                if rank < last:
-                    return False
-                last = rank
-        return True
-
-    def arrangement(self, state: State, active: int = ALL) -> tuple[int, ...]:
+    def arrangement(self, state: State) -> tuple[int, ...]:
         """Which CPU goes to which place in the representative: numbers by place.
 
-        Members of a class are sorted by content, those that are not active (a mask) last.
+        Members of a class are sorted by content, those that stand still last.
         """
         fields = self.rows.fields
         numbers = list(range(len(fields)))
         for group in self.classes:
-            ranks = [
-                (self._ranks[i][state & fields[i]] if active >> i & 1 else LAST, i) for i in group
-            ]
+            ranks = [(self._ranks[i][state & fields[i]], i) for i in group]
             ranks.sort()
             for place, (_, i) in zip(group, ranks, strict=True):
                 numbers[place] = i
@@ -106,7 +102,11 @@ class Symmetry:
         return renamed
 
     def _rank(self, number: int, field: int) -> int:
-        return int(self.key(self.rows.pe(field, number), number), 16)
+        return self._rank_of(number, field >> self.rows.places[number])
+
+    def _rank_of(self, number: int, cpu: int) -> int:
+        pe = self.rows.cpus.parts[cpu]
+        return LAST if pe.point is self.rows.placeholder else int(self.key(pe, number), 16)
 
     def key(self, pe: CpuState, number: int) -> str:
         """Sort key of a class's members: a digest of what does not depend on the CPU's number.
