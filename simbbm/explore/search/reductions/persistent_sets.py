@@ -129,6 +129,8 @@ class PersistentSets:
         self._places: dict[Cell, int] = {}
         """Which bit of a mask each cell is. Kept as its place: kept as masks, which are as long as
         their bit is high, the 262,144 words of 512 tables took 4.4 GiB."""
+        self._masks: dict[int, int] = {}
+        """Masks that are kept, one of each value: they are as long as there are cells."""
         self.given_up = False
         self.none_is_quiet = False
         """It took too long to find out whether a CPU stays quiet: this is not asked any more."""
@@ -220,7 +222,11 @@ class PersistentSets:
         mask = bytearray(max(own, default=-1) // 8 + 1)
         for place in own:
             mask[place >> 3] |= 1 << (place & 7)
-        return int.from_bytes(mask, "little")
+        return self._kept(int.from_bytes(mask, "little"))
+
+    def _kept(self, mask: int) -> int:
+        """The mask, as the one object of its value that is kept."""
+        return self._masks.setdefault(mask, mask)
 
     def _future(self, state: State, active: int) -> Cells:
         """Cells of all moves that the active CPUs can reach, and of what they hold then."""
@@ -264,7 +270,8 @@ class PersistentSets:
                     open_[after] = self._visit(after)
             else:
                 del open_[future]
-                self._futures[future] = visit.cells
+                reads, writes = visit.cells
+                self._futures[future] = self._kept(reads), self._kept(writes)
                 done.append(future)
                 if open_:
                     next(reversed(open_.values())).add(visit.cells)
