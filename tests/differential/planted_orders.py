@@ -11,7 +11,7 @@ import pytest
 from simbbm.arm64 import machine
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState, Pending
-from simbbm.arm64.rows import CPUS, Row, State
+from simbbm.arm64.rows import Row, State
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.program import Op
@@ -19,7 +19,7 @@ from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.system import Footprint, Move
 from simbbm.explore.search.reductions import drains, invalidations, persistent_sets
 from simbbm.explore.search.reductions.persistent_sets import PersistentSets
-from simbbm.explore.search.reductions.standing import HELD, Future, Standing
+from simbbm.explore.search.reductions.standing import HELD, Standing
 
 Follow = Callable[..., drains.Path | None]
 
@@ -108,13 +108,12 @@ def is_quiet_for_ever(patch: pytest.MonkeyPatch) -> None:
 def holds_every_tlbi(patch: pytest.MonkeyPatch) -> None:
     """While one TLBI has not acted, no other acts on the CPU either."""
 
-    def holding(self: Standing, state: State, active: int, cpu: int, issuer: int) -> Future:
-        own, held = self.rows.cpus.parts[state[CPUS + cpu]], [*state]
+    def every(self: Standing, state: State, cpu: int, issuer: int) -> State:
+        own = self.rows.pe(state, cpu)
         issuers = dict.fromkeys(pending.issuer for pending in own.pending_tlbis)
-        held[CPUS + cpu] = self._pending(own, tuple(Pending(i, HELD) for i in issuers))
-        return self.future(held, active)
+        return self._with_pending(state, cpu, tuple(Pending(i, HELD) for i in issuers))
 
-    patch.setattr(Standing, "holding", holding)
+    patch.setattr(Standing, "held", every)
 
 
 def has_no_leaves(patch: pytest.MonkeyPatch) -> None:
@@ -133,11 +132,11 @@ def waits_for_a_drain(patch: pytest.MonkeyPatch) -> None:
     """
     notes = PersistentSets._new_notes
 
-    def careless(
-        self: PersistentSets, state: State, i: int, row: Row, *, owes: bool
-    ) -> persistent_sets.Notes:
-        still = tuple((state[CPUS + i], *step[1:]) for step in row.steps)
-        return notes(self, state, i, Row(row.moves, still), owes=owes)
+    def careless(self: PersistentSets, state: State, i: int, row: Row) -> persistent_sets.Notes:
+        own = self.rows.pe(state, i)
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(machine.Arm64, "moved", lambda *_: own)
+            return notes(self, state, i, row)
 
     patch.setattr(PersistentSets, "_new_notes", careless)
 
