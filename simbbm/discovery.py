@@ -229,7 +229,7 @@ def _scenarios(source: str) -> list[Scenario]:
     """Return the scenarios of a file, a shipped stem or an entry point, in order of appearance."""
     if source in shipped_stems():
         return _of_module(_shipped_module(source), source, "")
-    if source.endswith(".jsonl"):
+    if source.endswith((".jsonl", ".litmus")):
         from simbbm.litmus.scenario import scenarios_in  # noqa: PLC0415 - most runs want no test
 
         return scenarios_in(source)

@@ -168,10 +168,10 @@ def _completed(
 def _holds_up(shared: Shared, state: CpuState, memory: Memory, tlbi: Tlbi) -> bool:
     """Whether an access that was translated with a stale entry delays the TLBI's completion."""
     held = shared.view(state, memory).leaves
-    return stores_hold_up(shared, state, held, tlbi) or (
-        state.flight is not None
-        and flight_holds_up(shared, state.flight.window, state.flight.code(state, 0), held, tlbi)
-    )
+    if state.flight is None or stores_hold_up(shared, state, held, tlbi):
+        return stores_hold_up(shared, state, held, tlbi)
+    code, free = state.flight.code(state, 0), ordered(shared, state, memory, 0)
+    return flight_holds_up(shared, state.flight.window, code, held, tlbi, free)
 
 
 def _without(pending_tlbis: tuple[Pending, ...], pending: Pending) -> tuple[Pending, ...]:

@@ -7,7 +7,7 @@ shareability of walks are not modelled (each would add behaviours).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 TABLE, LEAF, INVALID = "table", "leaf", "invalid"
 """Kinds of descriptors (`Descriptor.kind`)."""
@@ -21,6 +21,12 @@ class Attributes(NamedTuple):
     user: bool = False
     user_write: bool = False
     execute: bool = False
+    dirty_modifier: bool = False
+    """DBM: hardware that manages the dirty state may make it writable (FEAT_HAFDBS)."""
+
+    def recorded(self) -> tuple[Any, ...]:
+        """What digests are made of (`core.values.encode`)."""
+        return self if self.dirty_modifier else self[:5]
 
     @property
     def text(self) -> str:
@@ -31,6 +37,7 @@ class Attributes(NamedTuple):
             "x": self.execute,
             "user": self.user,
             "user-write": self.user_write,
+            "dbm": self.dirty_modifier,
         }
         return ",".join(name for name, is_set in flags.items() if is_set)
 

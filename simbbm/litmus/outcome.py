@@ -17,7 +17,7 @@ from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.memory import MemoryPool
 from simbbm.litmus.layout import PERMISSIONS, Layout
-from simbbm.litmus.notation.conditions import EntryIs, MemoryIs, atoms
+from simbbm.litmus.notation.conditions import EntryIs, MemoryIs, atoms, holds
 from simbbm.litmus.notation.reader import LitmusTest
 from simbbm.litmus.notation.syntax import Constant, Location, Physical
 
@@ -77,9 +77,13 @@ class Observer:
         )
         return Outcome(tuple(registers), words, tuple(taken))
 
-    def end(self, outcome: Outcome) -> End:
-        """Return an outcome as a condition looks at it."""
-        return End(outcome, self.test, self.layout)
+    def counts(self, outcome: Outcome) -> bool:  # noqa: ARG002 - herd7's tests may leave some out
+        """Whether the test looks at such ends: at all of them."""
+        return True
+
+    def reached(self, outcome: Outcome) -> bool:
+        """Whether the condition holds."""
+        return holds(self.test.condition, End(outcome, self.test, self.layout))
 
     def text(self, outcome: Outcome) -> str:
         """Return an outcome as it is written in conditions."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from simbbm.litmus.rules import RULES, rules_of
 from simbbm.litmus.score import Judged, Score, score
@@ -49,6 +50,37 @@ def why(test: Judged) -> str:
         shown = next(e.text for e in test.result.endings if e.reached)
         return f"{test.verdict}, and reached: {shown}"
     return f"{test.verdict}, and not reached"
+
+
+class Agreement(NamedTuple):
+    """How often the machine agrees with verdicts, over tests that have something in common."""
+
+    about: str
+    tests: int
+    agree: int
+    disagree: int
+    unsupported: int
+    inconclusive: int
+
+
+def agreement(tests: Iterable[Judged]) -> list[Agreement]:
+    """Agreement by tag, or by what tests of herd7 use; the first row is for all of them."""
+    tests = [test for test in tests if test.verdict]
+    groups: dict[str, list[Judged]] = {}
+    for test in tests:
+        for tag in test.line.tags or [OTHER]:
+            groups.setdefault(tag, []).append(test)
+    return [
+        Agreement(
+            about,
+            len(own),
+            sum(t.ok is True for t in own),
+            sum(t.ok is False and not t.unsupported for t in own),
+            sum(t.unsupported is not None for t in own),
+            sum(t.inconclusive is not None for t in own),
+        )
+        for about, own in [("all", tests), *sorted(groups.items())]
+    ]
 
 
 def _meant(rule: str) -> str:

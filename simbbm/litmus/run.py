@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from time import perf_counter
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from simbbm.arm64.features import Hardware
 from simbbm.arm64.state import Machine
 from simbbm.core.system import Move
 from simbbm.explore.witness.record import Witness
-from simbbm.litmus.notation.conditions import holds
-from simbbm.litmus.notation.reader import LitmusTest
-from simbbm.litmus.outcome import Outcome
+from simbbm.litmus.made import AnyTest
 from simbbm.litmus.scenario import PROGRAM, LitmusSystem, is_final, scenario_of
 from simbbm.litmus.setup import HARDWARE
 from simbbm.litmus.witness import witness_of
@@ -35,7 +33,7 @@ Recorded = Literal["all", "reached", "none"]
 class Ending(NamedTuple):
     """One outcome, and the way to the first state that shows it."""
 
-    outcome: Outcome
+    outcome: Any
     text: str
     reached: bool
     """Whether the condition holds here."""
@@ -48,7 +46,7 @@ class Ending(NamedTuple):
 class Result(NamedTuple):
     """What the search of one test showed; data alone, which a worker can send."""
 
-    test: LitmusTest
+    test: AnyTest
     states: int
     seconds: float
     complete: bool
@@ -61,15 +59,19 @@ class Result(NamedTuple):
             return True
         return False if self.complete else None
 
+    def holds(self, ending: Ending) -> bool:
+        """Whether the condition holds: `forall` is about ends in which it does not."""
+        return ending.reached != (self.test.quantifier == "forall")
+
     @property
     def observation(self) -> str:
         """Always, Sometimes or Never, as herd says it."""
-        found = {ending.reached for ending in self.endings}
+        found = {self.holds(ending) for ending in self.endings}
         return "Sometimes" if len(found) == 2 else "Always" if True in found else "Never"
 
 
 def run(
-    test: LitmusTest,
+    test: AnyTest,
     *,
     ets2: bool = False,
     window: int | None = None,
@@ -120,7 +122,7 @@ class Search:
         self.parents: dict[Machine, tuple[Machine, int] | None] = {}
         self.complete = True
         self._max_seconds = max_seconds
-        self._first: dict[Outcome, Machine] = {}
+        self._first: dict[Any, Machine] = {}
         self._explore(max_states, perf_counter() + max_seconds)
 
     def _explore(self, max_states: int, deadline: float) -> None:
@@ -167,8 +169,9 @@ class Search:
             if perf_counter() > deadline:
                 self.complete = False
                 return
-            reached = holds(self.machine.test.condition, observer.end(outcome))
-            yield Ending(outcome, observer.text(outcome), reached, self._way_to(state))
+            if observer.counts(outcome):
+                text, reached = observer.text(outcome), observer.reached(outcome)
+                yield Ending(outcome, text, reached, self._way_to(state))
 
     def _way_to(self, state: Machine) -> tuple[int, ...]:
         way = []

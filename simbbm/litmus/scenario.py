@@ -18,11 +18,9 @@ from simbbm.check.verdict import Expectation, Verdict
 from simbbm.core.errors import UsageError
 from simbbm.core.system import Problem
 from simbbm.host.reading import is_file, quoted
-from simbbm.litmus.layout import Layout
-from simbbm.litmus.notation.conditions import holds
-from simbbm.litmus.notation.reader import LitmusTest, read_file
-from simbbm.litmus.outcome import Observer
-from simbbm.litmus.setup import HARDWARE, NEVER_REACHED, WINDOW, Options, setup
+from simbbm.litmus.files import read_file
+from simbbm.litmus.made import AnyTest, Made, made
+from simbbm.litmus.setup import HARDWARE, NEVER_REACHED, WINDOW, Options
 from simbbm.scenario import Parameter, Scenario, Setup
 
 LISTING, PROGRAM = "listing", "program"
@@ -36,7 +34,7 @@ PARAMETERS = (
 class LitmusSystem(Arm64):
     """The machine with a test's listings on it, and the test's condition as its property."""
 
-    def __init__(self, spec: MachineSpec, test: LitmusTest, layout: Layout) -> None:
+    def __init__(self, spec: MachineSpec, test: AnyTest, made: Made) -> None:
         constant = None
         if spec.handler_args:
             # Its programs are listings in another form, so all that they may store is known.
@@ -46,7 +44,7 @@ class LitmusSystem(Arm64):
             constant = constant_pages(replace(spec, cpus=known))
         super().__init__(spec, constant=constant)
         self.test = test
-        self.observer = Observer(test, layout, self.shared.memories)
+        self.observer = made.observer(self.shared.memories)
 
     def forget(self) -> None:
         """Drop what can be computed again, but no pool: a search knows states by identity."""
@@ -61,7 +59,7 @@ class LitmusSystem(Arm64):
         if not is_final(state):
             return None
         outcome = self.observer.outcome(state)
-        if not holds(self.test.condition, self.observer.end(outcome)):
+        if not (self.observer.counts(outcome) and self.observer.reached(outcome)):
             return None
         told = f"an execution ends in {self.test.text.strip()}: {self.observer.text(outcome)}"
         return Problem(NEVER_REACHED, told)
@@ -79,40 +77,39 @@ def is_final(state: Machine) -> bool:
 class LitmusScenario(Scenario):
     """A scenario that is a litmus test."""
 
-    test: LitmusTest
-    layout: Layout
+    test: AnyTest
+    made: Made
 
     def machine(self, spec: MachineSpec, setup: Setup) -> LitmusSystem:  # noqa: ARG002
         """Make the transition system, whose property is the test's condition."""
-        return LitmusSystem(spec, self.test, self.layout)
+        return LitmusSystem(spec, self.test, self.made)
 
 
-def scenario_of(test: LitmusTest, hardware: Hardware = HARDWARE) -> LitmusScenario:
+def scenario_of(test: AnyTest, hardware: Hardware = HARDWARE) -> LitmusScenario:
     """Make a scenario of a test. Other `hardware` than Arm's is for tests of the tests."""
-    layout = Layout(test)
+    ready = made(test)
     allowed = Expectation(((Verdict.VIOLATED, NEVER_REACHED),))
     return LitmusScenario(
-        build=partial(_build, test, layout, hardware),
+        build=partial(_build, ready, hardware),
         story=test.note or f"{test.verdict or 'unknown'}: {test.text.strip()}",
         expect=allowed if test.verdict == "allowed" else Expectation(),
         parameters=PARAMETERS,
         id=f"{test.file}::{test.name}",
         file=test.file,
         test=test,
-        layout=layout,
+        made=ready,
     )
 
 
 def _build(
-    test: LitmusTest,
-    layout: Layout,
+    ready: Made,
     hardware: Hardware,
     *,
     ets2: str = "no",
     window: int = WINDOW,
     source: str = LISTING,
 ) -> Setup:
-    return setup(test, layout, Options(ets2 == "yes", window, hardware, source == PROGRAM))
+    return ready.setup(Options(ets2 == "yes", window, hardware, source == PROGRAM))
 
 
 def scenarios_in(file: str) -> list[Scenario]:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.litmus import as_program
+from simbbm.litmus.herd.tree import HerdTest
+from simbbm.litmus.made import AnyTest
 from simbbm.litmus.notation.reader import Line, Verdict
 from simbbm.litmus.notation.syntax import Malformed, Unsupported
 from simbbm.litmus.run import MAX_SECONDS, MAX_STATES, Recorded, Result, run
@@ -96,8 +98,9 @@ def judge(
     """
     if line.test is None:
         return Judged(line, ets2, None)
-    if programs and not all(as_program.expressible(thread) for thread in line.test.threads):
-        told = f"{line.name}: a handler uses what its thread has loaded, which no program's can"
+    told = _not_a_program(line.test) if programs else ""
+    if told:
+        told = f"{line.name}: {told}"
         return Judged(line._replace(test=None, error=Unsupported(told)), ets2, None)
     try:
         result = run(
@@ -113,6 +116,15 @@ def judge(
         told = f"{line.test.file}:{line.number}: {line.name}: {error.message}"
         return Judged(line._replace(test=None, error=Malformed(told, error.hint)), ets2, None)
     return Judged(line, ets2, result)
+
+
+def _not_a_program(test: AnyTest) -> str:
+    """Why a test's threads cannot be programs; empty if they can."""
+    if isinstance(test, HerdTest):
+        return "a test of herd7 is run as a listing alone"
+    if not all(as_program.expressible(thread) for thread in test.threads):
+        return "a handler uses what its thread has loaded, which no program's can"
+    return ""
 
 
 def _recorded(line: Line, *, ets2: bool, outcomes: bool) -> Recorded:

@@ -277,6 +277,17 @@ class ObservationRow(Row, tag="litmus-observation", tag_field="type", frozen=Tru
     complete: bool
 
 
+class AgreementRow(Row, tag="litmus-agreement", tag_field="type", frozen=True, kw_only=True):
+    """How often verdicts are agreed with, over tests that have something in common."""
+
+    about: str
+    tests: int
+    agree: int
+    disagree: int
+    unsupported: int
+    inconclusive: int
+
+
 class SummaryRow(Row, tag="litmus-summary", tag_field="type", frozen=True, kw_only=True):
     """All litmus tests of one way to run them."""
 

@@ -48,7 +48,10 @@ GOOD = "linear_map_split::good"
         ("run bbm_minimal::good -o no/x.json", "cannot write no/x.json: No such file or directory"),
         (f"check --all {GOOD}", "check --all names every scenario already (leave out the ids)"),
         ("check --all -p nonsense=1", "linear_map_split::good has no parameter nonsense"),
-        ("new mine.txt", "mine.txt does not end in .py (write simbbm new mine.py)"),
+        (
+            "new mine.txt",
+            "mine.txt does not end in .py, .litmus or .jsonl (write simbbm new mine.py)",
+        ),
         ("new no/mine.py", "cannot write no/mine.py: No such file or directory"),
         ("list no/where", "there is no file or folder no/where"),
         (

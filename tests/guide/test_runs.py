@@ -112,7 +112,7 @@ NIGHTLY = 'runs = 20\n[[sweep]]\nscenarios = ["bbm_minimal::good"]\n'
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Session:
     """Somebody with a scenario file, a litmus file, and a campaign that has ended."""
     session = Session(tmp_path_factory.mktemp("reader"))
-    (litmus,) = (b for b in BLOCKS["litmus"] if b.markers.get("file"))
+    litmus, _ = (b for b in BLOCKS["litmus"] if b.markers.get("file"))
     session.put("told.jsonl", litmus.text)
     session.put("nightly.toml", NIGHTLY)
     with chdir(session.directory):

@@ -35,7 +35,7 @@ def line(*threads: list[str], **more: Any) -> Line:
 def made(*threads: list[str], **more: Any) -> LitmusTest:
     """A row that has to be a test."""
     read = line(*threads, **more)
-    assert read.test is not None, read.error
+    assert isinstance(read.test, LitmusTest), read.error
     return read.test
 
 

@@ -122,7 +122,7 @@ def test_every_outcome_has_a_witness(own_line: Line) -> None:
 
 
 def test_labels_tell_moves_apart(own_line: Line) -> None:
-    assert own_line.test is not None
+    assert isinstance(own_line.test, LitmusTest)
     for labels in labels_met(own_line.test):
         assert len(set(labels)) == len(labels)
 

@@ -39,7 +39,7 @@ UNNOTICED = {
 
 def _tests(path: Path) -> list[LitmusTest]:
     tests = [line.test for line in read_file(path)]
-    return [test for test in tests if test is not None]
+    return [test for test in tests if isinstance(test, LitmusTest)]
 
 
 def _wrong(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from simbbm.arm64.cpu import NOTHING, CpuState, Effect, LocalMove, StaleAccess
+from simbbm.arm64.cpu import CpuState, Effect, LocalMove, StaleAccess
 from simbbm.arm64.execution.flight import BUFFER, MEMORY, InFlight, Window, restarted, with_entry
 from simbbm.arm64.execution.instructions import LOAD, STORE
 from simbbm.arm64.execution.operand_checks import check_fits, satisfied
@@ -36,10 +36,6 @@ class Accesses(Ordering):
     def load(self, i: int) -> Iterator[LocalMove]:
         """LDR, LDAR and LDAPR."""
         yield from self._access(i, self._read)
-
-    def load_exclusive(self, i: int) -> Iterator[LocalMove]:
-        """LDXR and LDAXR: set the monitor as well."""
-        yield from self._access(i, self._read_exclusive)
 
     def wait(self, i: int) -> Iterator[LocalMove]:
         """A poll.
@@ -85,14 +81,6 @@ class Accesses(Ordering):
         late = self.shared.hardware.late_stores and not self.source.split
         yield from self._access(i, self._buffer if late else self._write)
 
-    def store_exclusive(self, i: int) -> Iterator[LocalMove]:
-        """STXR and STLXR: performed at once if the monitor is still set."""
-        yield from self._access(i, self._write_exclusive)
-
-    def atomic_add(self, i: int) -> Iterator[LocalMove]:
-        """LDADDAL: needs both permissions, performed at once when all earlier stores have been."""
-        yield from self._access(i, self._add)
-
     # Translation
 
     def _access(self, i: int, perform: Perform) -> Iterator[LocalMove]:
@@ -122,7 +110,7 @@ class Accesses(Ordering):
                 yield self._step(i, f"translates{t.suffix}", entry, t)
                 continue
             word = self._physical(t, i)
-            if self._kind(i) == WRITE and self.code[i].operands is not None:
+            if self._stored(i) is not None:
                 self._words(i, word)
             entry = self.window[i]._replace(word=word, entry=t.entry, stale=t.stale or "")
             what = f"translates to {target(t, results)}"
@@ -144,10 +132,9 @@ class Accesses(Ordering):
         """Memory as a walker would see it that forwards from this CPU's own stores (ablation)."""
         stores = [(store.address, store.words) for store in self.state.buffer.stores]
         for j in range(i):
-            instruction, word = self.code[j], self.word(j)
-            pending = STORE in instruction.rule.kinds and not self.window[j].done
-            if pending and word is not None and instruction.operands is not None:
-                stores.append((word, instruction.operands))
+            word, words = self.word(j), self._stored(j)
+            if words is not None and word is not None and not self.window[j].done:
+                stores.append((word, words))
         memory = self.memory
         for word, words in stores:
             memory = self.shared.memories.write(memory, word, words)
@@ -163,10 +150,13 @@ class Accesses(Ordering):
             return self.window
         return restarted(self.window, i, range(word, word + self._size(i)))
 
+    def _stored(self, i: int) -> tuple[Any, ...] | None:
+        """What a plain store stores, if that is known: of others it is not before they are done."""
+        return self.code[i].operands if self.code[i].rule.does == "store" else None
+
     def _size(self, i: int) -> int:
         """Words that an access goes to."""
-        operands = self.code[i].operands
-        return len(operands) if operands and STORE in self.code[i].rule.kinds else 1
+        return len(self._stored(i) or (0,))
 
     # Performing
 
@@ -175,11 +165,12 @@ class Accesses(Ordering):
         for j in range(i - 1, -1, -1):
             instruction, at = self.code[j], self.word(j)
             if STORE in instruction.rule.kinds and not self.window[j].done and at is not None:
-                if instruction.operands is None:
+                words = self._stored(j)
+                if words is None:
                     if at == word:
                         return False, MEMORY, None
-                elif at <= word < at + len(instruction.operands):
-                    return True, j, instruction.operands[word - at]
+                elif at <= word < at + len(words):
+                    return True, j, words[word - at]
         pending = self.state.buffer.forward(word)
         if pending is not None:
             return True, BUFFER, pending
@@ -192,17 +183,16 @@ class Accesses(Ordering):
         if not known or not self.is_ordered(i):
             return
         entry = self.window[i]._replace(done=True, word=word, value=value, source=source)
-        window = self.window
-        for j in range(i + 1, len(window)):
-            # Coherence: a younger load of the word must not have read something older.
-            younger, loads = window[j], LOAD in self.code[j].rule.kinds
-            if loads and younger.done and younger.superseded and younger.word == word:
-                window = window[:j]
-                break
+        window = self._without_older(i, word)
         yield self._performed(i, "reads", entry, t, window=window, reads=(word,), **changes)
 
-    def _read_exclusive(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
-        return self._read(i, t, word, monitor=word)
+    def _without_older(self, i: int, word: int) -> Window:
+        """The window up to the first younger load that has read something older of the word."""
+        for j in range(i + 1, len(self.window)):
+            younger, loads = self.window[j], LOAD in self.code[j].rule.kinds
+            if loads and younger.done and younger.superseded and younger.word == word:
+                return self.window[:j]
+        return self.window
 
     def _buffer(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
         """The store enters the store buffer, and the program goes on."""
@@ -212,34 +202,12 @@ class Accesses(Ordering):
         buffer = self.state.buffer.push(word, words, entry, release=release)
         yield self.done(i, None, t, buffer=buffer)
 
-    def _write_exclusive(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
-        words = self._words(i, word)
-        if self.state.buffer.pending(word) or not self.is_ordered(i):
-            return
-        if self.state.monitor == word:
-            window = self._restarted(i, word)
-            yield self.done(i, 0, t, window=window, write=(word, words), monitor=NOTHING)
-        else:
-            yield self.done(i, 1, t, monitor=NOTHING)
-
-    def _add(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
-        (addend,) = self._words(i, word)
-        if self.is_ordered(i):
-            old = self.shared.memories.read(self.memory, word)
-            window = self._restarted(i, word)
-            write = (word, (old + addend,))
-            yield self.done(i, old, t, window=window, reads=(word,), write=write)
-
     def _write(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
         """A store reaches memory from the window, perhaps before earlier loads are performed."""
         if self.code[i].operands is None or not (self.is_committed(i) and self.is_ordered(i)):
             return
         words = self._words(i, word)
-        for j in range(i):
-            at, pending = self.word(j), self.code[j].rule.access and not self.window[j].done
-            if pending and at is not None and word - self._size(j) < at < word + len(words):
-                return
-        if any(store.overlaps(word, len(words)) for store in self.state.buffer.stores):
+        if self._is_behind_another(i, word, len(words)):
             return
         window = tuple(
             entry._replace(source=MEMORY) if entry.source == i else entry
@@ -247,6 +215,14 @@ class Accesses(Ordering):
         )
         entry = window[i]._replace(done=True)
         yield self._performed(i, "writes", entry, t, window=window, write=(word, words))
+
+    def _is_behind_another(self, i: int, word: int, count: int) -> bool:
+        """Whether an earlier access to one of `count` words is not performed yet."""
+        for j in range(i):
+            at, pending = self.word(j), self.code[j].rule.access and not self.window[j].done
+            if pending and at is not None and word - self._size(j) < at < word + count:
+                return True
+        return any(store.overlaps(word, count) for store in self.state.buffer.stores)
 
     def _words(self, i: int, word: int) -> tuple[Any, ...]:
         """What a store writes at `word`; refuse to mix up tables and data."""
@@ -276,16 +252,42 @@ class Accesses(Ordering):
             yield self.move(i, t.suffix, self._aborted(i, t.fault), t=t)
 
     def take_fault(self, i: int) -> Iterator[LocalMove]:
-        """Commit the fault of an access in flight."""
+        """Commit the fault of an access in flight.
+
+        It is then no longer speculative. The fault itself comes after accesses that barriers order
+        before it, which other CPUs notice by their TLBIs (R10); what the handler loads need not,
+        since exception entry is a context synchronisation event and no barrier (R14, R7).
+        """
         fault = self.window[i].fault
         assert fault is not None
-        ordered = self.is_committed(i) and self.is_ordered(i, fault=True)
-        if ordered and self.source.takes_exception(i):
+        if not (self.is_committed(i) and self.source.takes_exception(i)):
+            return
+        if self.is_ordered(i, fault=True):
             yield self.move(i, "faults", self._aborted(i, fault))
+        elif self._handler_goes_ahead(i):
+            window = with_entry(self.window, i, self.window[i]._replace(taken=True))
+            yield self.move(i, "faults", self._aborted(i, fault, window))
 
-    def _aborted(self, i: int, fault: Fault) -> Effect:
+    def _handler_goes_ahead(self, i: int) -> bool:
+        """Whether a handler may begin before its fault is ordered: in listings, after DSBs."""
+        return (
+            self.source.keeps_faults
+            and self.is_quiet(i)
+            and not self.shared.ablated("fault-is-a-barrier")
+        )
+
+    def _aborted(self, i: int, fault: Fault, window: Window | None = None) -> Effect:
+        """Take a fault; in this `window` the instruction stays in flight."""
         page = self.shared.geometry.page(self.code[i].address)
-        return self.exception(i, Aborted(fault.kind, fault.level, page, self._kind(i)))
+        aborted = Aborted(fault.kind, fault.level, page, self._kind(i))
+        if window is None:
+            return self.exception(i, aborted)
+        assert self.state.flight is not None
+        flight = self.state.flight.with_window(window)
+        pending = self.shared.cpus.change(self.state, flight=flight)
+        return flight.exception(
+            self.shared, pending, self.memory, self.number, i, aborted, resume=False
+        )
 
     def exception(self, i: int, aborted: Aborted, *, resume: bool = False) -> Effect:
         """Take an exception at the i-th instruction."""

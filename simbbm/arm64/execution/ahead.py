@@ -51,6 +51,11 @@ class Ahead(NamedTuple):
         return True
 
     @property
+    def keeps_faults(self) -> bool:
+        """Its exceptions are taken when the instruction is the oldest (fewer behaviours)."""
+        return False
+
+    @property
     def finished(self) -> bool:
         """Whether the program is done."""
         return not self.window

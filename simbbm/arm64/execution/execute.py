@@ -15,9 +15,11 @@ from typing import Any
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import NOTHING, CpuState, Effect, LocalMove
-from simbbm.arm64.execution.accesses import Accesses
+from simbbm.arm64.execution.atomics import Atomics
 from simbbm.arm64.execution.exceptions import exception_return
 from simbbm.arm64.execution.flight import behind_dmb
+from simbbm.arm64.execution.instructions import Rule
+from simbbm.arm64.execution.listed import Listed
 from simbbm.arm64.execution.operand_checks import no_such_register
 from simbbm.arm64.ops import Aborted
 from simbbm.arm64.registers import Tcr, Ttbr
@@ -27,8 +29,12 @@ from simbbm.core.errors import ScenarioError
 from simbbm.core.system import Problem
 
 _REGIME = {"ttbr0_el1": "ttbr0", "ttbr1_el1": "ttbr1", "tcr_el1": "tcr"}
-_TRANSLATED_FIRST = ("load", "store")
 _ENABLING = ("dsb", "synchronise")
+
+
+def _is_translated_first(rule: Rule) -> bool:
+    """Whether the translation of an access in flight is a step of its own."""
+    return rule.access and rule.does != "wait" and not rule.alone
 
 
 def instruction_moves(
@@ -38,7 +44,7 @@ def instruction_moves(
     return Executor(shared, state, memory, number, owed=owed).moves()
 
 
-class Executor(Accesses):
+class Executor(Atomics):
     """One CPU and its instructions in flight."""
 
     def moves(self) -> list[LocalMove]:
@@ -61,7 +67,7 @@ class Executor(Accesses):
             return self._is_settled()
         constant = self.shared.constant[self.number]
         return (
-            instruction.rule.does in _TRANSLATED_FIRST
+            _is_translated_first(instruction.rule)
             and not (self.is_translated(i) or entry.fault or entry.done)
             and self.shared.geometry.page(instruction.address) in constant
         )
@@ -78,7 +84,7 @@ class Executor(Accesses):
 
     def _moves_of(self, i: int) -> Iterator[LocalMove]:
         rule, entry = self.code[i].rule, self.window[i]
-        if entry.done or (rule.silent and self.source.split) or (rule.alone and i):
+        if entry.over or (rule.silent and self.source.split) or (rule.alone and i):
             return
         if entry.fault:
             yield from self.take_fault(i)
@@ -90,7 +96,7 @@ class Executor(Accesses):
                 yield from (self._fetch_fault(i, t) for t in faults)
             if len(faults) == len(fetched) and self.state.pc is not None:
                 return
-            if self.source.split and rule.does in _TRANSLATED_FIRST and not self.physical(i):
+            if self.source.split and _is_translated_first(rule) and not self.physical(i):
                 yield from self.translate(i)
                 return
         yield from getattr(self, rule.does)(i)
@@ -122,7 +128,8 @@ class Executor(Accesses):
 
     def synchronise(self, i: int) -> Iterator[LocalMove]:
         """ISB, and exceptions of listings: context synchronisation (R14)."""
-        if self.is_committed(i) and self.is_quiet(i):
+        known = self.code[i].operands is not None
+        if known and self.is_committed(i) and self.is_quiet(i):
             mmu = self.shared.mmus.synchronised(self.state.mmu, self.memory.tables)
             after = self.source.synchronised(self.shared, self.state, i, mmu=mmu)
             done = self.move(i, "synchronises" if self.source.split else "", Effect(after))
@@ -183,6 +190,12 @@ class Executor(Accesses):
     def sev(self, i: int) -> Iterator[LocalMove]:
         """SEV and SEVL."""
         yield self.done(i, None, event=True, sev=self.code[i].mnemonic == "sev")
+
+    def predict(self, i: int) -> Iterator[LocalMove]:
+        """A branch of a listing: either way is fetched, until its condition is known."""
+        assert isinstance(self.source, Listed)
+        for what, after in self.source.predicted(self.shared, self.state, i):
+            yield self.move(i, what, Effect(after))
 
     def branch(self, i: int) -> Iterator[LocalMove]:
         """Branch to another page of code."""

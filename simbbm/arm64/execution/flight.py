@@ -54,9 +54,18 @@ class InFlight(NamedTuple):
         """Whether the access has a translation that is not a fault."""
         return self.word is not None
 
+    @property
+    def over(self) -> bool:
+        """Whether no access is waited for any more: it is performed, or took its fault."""
+        return self.done or self.taken
+
+    taken: bool = False
+    """Its fault was taken and the handler is in flight behind it, but accesses that barriers order
+    before the fault are not performed: a TLBI for its page does not complete before that."""
+
     def recorded(self) -> tuple[Any, ...]:
         """What digests are made of (`core.values.encode`)."""
-        return self if self.stale else self[:8]
+        return self if self.taken else self[:9] if self.stale else self[:8]
 
 
 FRESH = InFlight()
@@ -74,6 +83,10 @@ class Source(Protocol):
     @property
     def split(self) -> bool:
         """Whether an access is translated in one step and performed in another."""
+
+    @property
+    def keeps_faults(self) -> bool:
+        """Whether a handler may begin while its fault waits for barriers (`InFlight.taken`)."""
 
     def code(self, state: CpuState, number: int) -> list[Decoded]:
         """The instructions in flight, decoded as far as values are known."""

@@ -24,6 +24,7 @@ class InOrder:
 
     window: Window = (FRESH,)
     split = False
+    keeps_faults = False
 
     def code(self, state: CpuState, number: int) -> list[Decoded]:  # noqa: ARG002
         """The program's current operation."""

@@ -105,9 +105,23 @@ LISTED: dict[str, Rule] = {
     "st.rel": RULES["stlr"],
     **{name: RULES[name] for name in ("dmb", "dsb", "isb", "tlbi", "msr", "ctrl")},
     "mov": Rule("nop", silent=True),
-    **dict.fromkeys(("svc", "eret", "return"), _SYNCHRONISE),
+    **dict.fromkeys(("b", "select"), Rule("predict")),
+    "ld.ex": Rule("load_exclusive", _LOADS, observes=True),
+    "ld.ex.acq": Rule("load_exclusive", _LOADS, "sc", observes=True),
+    "st.ex": Rule("store_exclusive", _STORES, observes=True),
+    "st.ex.rel": Rule("store_exclusive", _STORES, release=True, observes=True),
+    "amo": Rule("modify", EVERY, observes=True),
+    "amo.acq": Rule("modify", EVERY, "sc", observes=True),
+    "amo.rel": Rule("modify", EVERY, release=True, observes=True),
+    "amo.acqrel": Rule("modify", EVERY, "sc", release=True, observes=True),
+    "amo.noret": Rule("modify", _STORES),
+    "amo.noret.rel": Rule("modify", _STORES, release=True),
+    **dict.fromkeys(("svc", "eret", "return", "eret.elr"), _SYNCHRONISE),
 }
-"""The same by the names of listings, whose exceptions are instructions in flight like others."""
+"""The same by the names of listings, whose exceptions, exclusives and atomics are instructions in
+flight like others. `noret`: an atomic whose register is the zero register, which no DSB LD or DMB
+LD waits for. `b` is a branch, and what is fetched behind it is a guess until its condition is
+known; `select` is CSEL, and which register it takes is one."""
 
 
 class Ordered(NamedTuple):

@@ -20,6 +20,8 @@ from simbbm.arm64.execution.instructions import (
 )
 from simbbm.arm64.translation.memory import Memory
 
+_BRANCHES = ("ctrl", "b")
+
 
 class Ordering:
     """The instructions in flight of one CPU, and what each waits for."""
@@ -46,11 +48,15 @@ class Ordering:
         for j in range(i):
             instruction, entry = self.code[j], self.window[j]
             rule = instruction.rule
+            if entry.taken:
+                continue
             if not instruction.addressed or (rule.access and not self.is_translated(j)):
                 return False
             if rule.alone and not entry.done:
                 return False
-            if instruction.mnemonic == "ctrl" and instruction.operands is None:
+            if instruction.mnemonic in _BRANCHES and instruction.operands is None:
+                return False
+            if instruction.mnemonic == "select" and entry.value is not None and not entry.done:
                 return False
             if LOAD in rule.kinds and not entry.done and self._read_again(j, i):
                 return False
@@ -83,7 +89,7 @@ class Ordering:
         """Whether barriers, acquire and release permit that the access at `i` is performed.
 
         A fault waits for barriers and acquires before it, a DMB ST included, but not because its
-        own access is a release or an acquire.
+        own access is a release or an acquire; what follows in its handler does not wait for it.
         """
         own = self.code[i].rule
         acquires = own.acquire == "sc" and not fault
@@ -97,7 +103,7 @@ class Ordering:
                 order = ordered_by(self.code[j].option)
                 if fault or own.kinds & order.after:
                     awaited |= order.before
-            elif self.window[j].done:
+            elif self.window[j].over:
                 continue
             elif (
                 rule.does in ("dsb", "synchronise")
@@ -125,7 +131,7 @@ class Ordering:
         waits &= not self.shared.ablated("dsb-waits-for-tlbi")
         for j in range(i):
             rule = self.code[j].rule
-            if not self.window[j].done and (
+            if not self.window[j].over and (
                 rule.kinds & before or rule.alone or (rule.does == "tlbi" and waits)
             ):
                 return False
@@ -147,7 +153,7 @@ class Ordering:
     def is_all_performed(self, i: int) -> bool:
         """Whether every earlier access has been performed."""
         return not self.state.buffer.stores and all(
-            self.window[j].done for j in range(i) if self.code[j].rule.access
+            self.window[j].over for j in range(i) if self.code[j].rule.access
         )
 
 

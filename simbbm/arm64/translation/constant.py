@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from simbbm.arm64.cpu import CpuSpec
+from simbbm.arm64.execution.instructions import LISTED, STORE
 from simbbm.arm64.translation.walks import is_table
 
 if TYPE_CHECKING:
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 def constant_pages(spec: MachineSpec) -> tuple[frozenset[int], ...]:
     """Per CPU, the pages whose translation nothing in any listing can change.
 
-    None if a CPU runs a program, which might store anywhere, or writes a TTBR or TCR.
+    None if a CPU runs a program, which might store anywhere, stores where a register says, or
+    writes a TTBR or TCR.
     """
     code = [
         instruction
@@ -24,9 +26,10 @@ def constant_pages(spec: MachineSpec) -> tuple[frozenset[int], ...]:
     ]
     if not all(cpu.listing for cpu in spec.cpus) or any(i.op == "msr" for i in code):
         return tuple(frozenset[int]() for _ in spec.cpus)
-    stored = {
-        i.place.address for i in code if i.op.startswith("st") and i.place and i.place.physical
-    }
+    stores = [i for i in code if i.op in LISTED and STORE in LISTED[i.op].kinds]
+    if any(i.place is None for i in stores):
+        return tuple(frozenset[int]() for _ in spec.cpus)
+    stored = {i.place.address for i in stores if i.place and i.place.physical}
     pages = {spec.geometry.page(i.place.address) for i in code if i.place and not i.place.physical}
     return tuple(
         frozenset(page for page in pages if not stored & _walked(spec, cpu, page))

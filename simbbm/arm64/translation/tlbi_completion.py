@@ -72,12 +72,19 @@ def flight_holds_up(
     code: Sequence[Decoded],
     held: Sequence[LeafEntry],
     tlbi: Tlbi,
+    free: Sequence[bool],
 ) -> bool:
     """Whether an access was performed with a stale entry before an older one to its offset.
 
     The two may go to the same word; the older one must not be translated after completion. Of one
-    whose address is not known yet the offset may be any.
+    whose address is not known yet the offset may be any. A fault that was taken and still waits for
+    barriers holds it up as well; `free[i]`: the i-th instruction does not.
     """
+    if any(
+        entry.taken and not own and _is_for(shared, tlbi, instruction)
+        for instruction, entry, own in zip(code, window, free, strict=True)
+    ):
+        return True
     if shared.ablated("no-drain") or shared.ablated("no-same-offset"):
         return False
     offsets: set[int] = set()
@@ -93,6 +100,11 @@ def flight_holds_up(
             offsets.add(offset)
             any_offset |= not instruction.addressed
     return False
+
+
+def _is_for(shared: Shared, tlbi: Tlbi, instruction: Decoded) -> bool:
+    """Whether a TLBI is for the page of an access that faulted."""
+    return tlbi.page is None or tlbi.page == shared.geometry.page(instruction.address)
 
 
 def translated_anew(
@@ -111,8 +123,7 @@ def translated_anew(
         again = False
         if instruction.rule.access and not instruction.physical and not entry.done:
             again = stale(shared.geometry, entry.entry, held, tlbi)
-            page = shared.geometry.page(instruction.address)
-            if entry.fault is not None and (tlbi.page is None or tlbi.page == page):
+            if entry.fault is not None and not entry.taken and _is_for(shared, tlbi, instruction):
                 again = not free
         following.append(InFlight(entry.code) if again else entry)
     return tuple(following)

@@ -10,6 +10,7 @@ import click
 
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.html_report import HtmlReport, html_option
+from simbbm.cli.litmus_table import show_agreement, show_json, show_outcomes, text_of
 from simbbm.cli.options import (
     Count,
     Duration,
@@ -20,12 +21,10 @@ from simbbm.cli.options import (
 )
 from simbbm.core.errors import UsageError
 from simbbm.host.amounts import amount
-from simbbm.host.terminal import complain, echo, style
+from simbbm.host.terminal import complain, echo
 from simbbm.report.rows import (
     ErrorRow,
     LitmusRow,
-    ObservationRow,
-    OutcomeRow,
     SummaryRow,
     encode,
 )
@@ -52,6 +51,8 @@ class Wanted(NamedTuple):
     """Threads are run as programs."""
     jobs: int | None = None
     """Workers; None: one a core."""
+    agreement: bool = False
+    """Whether agreement with given verdicts is counted by feature."""
 
 
 @click.command(
@@ -93,6 +94,12 @@ class Wanted(NamedTuple):
     is_flag=True,
     help="Run each test a second time, its threads as programs like the kernel's; both scores.",
 )
+@click.option(
+    "--expect",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Verdicts beside the tests: NAME,forbidden by line, or herd7's log. Agreement by feature.",
+)
 @click.option("--outcomes", is_flag=True, help="Show every final state, with a witness each.")
 @click.option("--report", is_flag=True, help="The score as markdown, with and without FEAT_ETS2.")
 @search_jobs_option
@@ -108,6 +115,7 @@ def command(
     max_seconds: float,
     only: tuple[str, ...],
     as_programs: bool,
+    expect: Path | None,
     outcomes: bool,
     report: bool,
     jobs: int | None,
@@ -116,7 +124,7 @@ def command(
     as_json: bool,
     log_format: str,
 ) -> int:
-    """Run litmus tests of virtual memory, one JSON object a line.
+    """Run litmus tests of virtual memory: rows of JSON, or herd7's format (FILE.litmus).
 
     Every execution of each is looked at. A forbidden outcome must never be reached, an allowed one
     must be.
@@ -126,8 +134,9 @@ def command(
     pages = HtmlReport(html, "litmus", log_format=log_format)
     limits = max_states, max_seconds
     wanted = Wanted(window, *limits, outcomes, as_json, witness_dir, pages, jobs=jobs)
+    wanted = wanted._replace(agreement=expect is not None)
     lines, codes = _read(files, wanted)
-    lines = _chosen(lines, only)
+    lines = _expected(_chosen(lines, only), expect)
     wanted = wanted._replace(width=max((len(line.name) for line in lines), default=0))
     malformed = sum(line.test is None and not line.unsupported for line in lines)
     if report:
@@ -141,7 +150,7 @@ def command(
 
 def _read(files: tuple[str, ...], wanted: Wanted) -> tuple[list[Line], list[Exit]]:
     """Read all files; complain about each that cannot be read, and about each bad line."""
-    from simbbm.litmus.notation.reader import read_file
+    from simbbm.litmus.files import read_file
 
     lines: list[Line] = []
     codes: list[Exit] = []
@@ -176,6 +185,15 @@ def _chosen(lines: list[Line], only: tuple[str, ...]) -> list[Line]:
             hint = f"did you mean {close[0]}?" if close else f"{amount(len(known), 'test')} read"
             raise UsageError(f"there is no test {name}", hint)
     return [line for line in lines if not only or line.name in only]
+
+
+def _expected(lines: list[Line], expect: Path | None) -> list[Line]:
+    """The tests with the verdicts of a file beside them."""
+    if expect is None:
+        return lines
+    from simbbm.litmus.herd.expected import read_expected, with_expected
+
+    return with_expected(lines, read_expected(expect))
 
 
 def _runnable(lines: list[Line]) -> list[Line]:
@@ -227,6 +245,8 @@ def _all(lines: list[Line], wanted: Wanted, malformed: int, feature: str | None)
     )
     wanted.html.add(row)
     if wanted.as_json:
+        if wanted.agreement:
+            show_agreement(done, as_json=True)
         echo(encode(row))
     else:
         bad = f", malformed {row.malformed}" if row.malformed else ""
@@ -234,6 +254,8 @@ def _all(lines: list[Line], wanted: Wanted, malformed: int, feature: str | None)
         how = " as programs" if wanted.programs else ""
         spent = f"{amount(row.states, 'state')}, {row.seconds:.1f} s"
         echo(f"{amount(row.total, 'test')}{how}, {spent}")
+        if wanted.agreement:
+            show_agreement(done)
         if interrupted:
             left = len(_runnable(lines)) - len(done) - len(codes)
             echo(
@@ -290,70 +312,13 @@ def _show(test: Judged, wanted: Wanted) -> None:
 
     row, endings = _answer(test, wanted)
     if wanted.as_json:
-        _show_json(test, row, endings, wanted)
+        show_json(test, row, endings, outcomes=wanted.outcomes)
     elif wanted.outcomes and test.result:
-        _show_outcomes(test, endings)
+        show_outcomes(test, endings)
     else:
-        echo(_text(row, wanted))
+        echo(text_of(row, wanted.width))
         for text, _, own in endings:
             echo(f"  {text}\n  show with: {show_command(own)}")
-
-
-def _show_json(
-    test: Judged, row: LitmusRow, endings: list[tuple[str, bool, Kept]], wanted: Wanted
-) -> None:
-    echo(encode(row))
-    if not wanted.outcomes or not test.result:
-        return
-    for text, reached, kept in endings:
-        shown = OutcomeRow(
-            name=row.name,
-            outcome=text,
-            reached=reached,
-            witness=str(kept.path) if kept.path else None,
-            token=kept.token,
-        )
-        echo(encode(shown))
-    positive = sum(reached for _, reached, _ in endings)
-    observed = ObservationRow(
-        name=row.name,
-        observation=test.result.observation,
-        positive=positive,
-        negative=len(endings) - positive,
-        complete=test.result.complete,
-    )
-    echo(encode(observed))
-
-
-def _text(row: LitmusRow, wanted: Wanted) -> str:
-    mark = {True: ("ok", "green"), False: ("WRONG", "red"), None: ("-", "yellow")}[row.ok]
-    if row.unsupported:
-        mark = "UNSUPPORTED", "red"
-    elif row.inconclusive:
-        mark = "INCONCLUSIVE", "yellow"
-    reached = {True: "reached", False: "never reached", None: ""}[row.reached]
-    spent = "" if row.states is None else f"{row.states:>9,} states {row.seconds or 0:6.2f} s"
-    why = row.unsupported or row.inconclusive
-    head = f"{row.name:<{wanted.width}}  {row.verdict or 'no verdict':<10} {reached:<14}"
-    return f"{head}{spent}  {style(mark[0], fg=mark[1])}{f' {why}' if why else ''}"
-
-
-def _show_outcomes(test: Judged, endings: list[tuple[str, bool, Kept]]) -> None:
-    """Print the final states in herd's form."""
-    from simbbm.cli.verdicts import show_command
-
-    assert test.result is not None
-    positive = sum(reached for _, reached, _ in endings)
-    complete = test.result.complete
-    echo(f"Test {test.line.name} {(test.verdict or 'no verdict').capitalize()}")
-    echo(f"States {len(endings)}{'' if complete else ', and perhaps more: a limit was hit'}")
-    for text, reached, kept in endings:
-        echo(f"{'*' if reached else ' '} {text}")
-        echo(style(f"    {show_command(kept)}", dim=True))
-    echo({True: "Ok", False: "No", None: "Unknown"}[test.ok])
-    echo(f"Condition exists ({test.result.test.text.strip()})")
-    observation = test.result.observation if complete else "Incomplete"
-    echo(f"Observation {test.line.name} {observation} {positive} {len(endings) - positive}\n")
 
 
 def _report(files: tuple[str, ...], lines: list[Line], wanted: Wanted, feature: str | None) -> Exit:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 from simbbm.host.reading import quoted
 from simbbm.litmus.notation import syntax
@@ -111,15 +112,26 @@ class Final(Protocol):
         """What a register or a word holds that has this value."""
 
 
-def holds(condition: Condition, final: Final) -> bool:
-    """Whether a condition holds at the end of an execution."""
+def evaluate(condition: Any, judge: Callable[[Any], bool]) -> bool:
+    """Whether a condition holds, whose atoms are judged like this."""
     match condition:
         case Not(part=part):
-            return not holds(part, final)
+            return not evaluate(part, judge)
         case And(parts=parts):
-            return all(holds(part, final) for part in parts)
+            return all(evaluate(part, judge) for part in parts)
         case Or(parts=parts):
-            return any(holds(part, final) for part in parts)
+            return any(evaluate(part, judge) for part in parts)
+        case _:
+            return judge(condition)
+
+
+def holds(condition: Condition, final: Final) -> bool:
+    """Whether a condition holds at the end of an execution."""
+    return evaluate(condition, partial(_holds, final))
+
+
+def _holds(final: Final, atom: Atom) -> bool:
+    match atom:
         case RegisterIs(thread=thread, register=number, value=value):
             return final.register(thread, number) == final.constant(value, None)
         case MemoryIs(word=word, value=value):

@@ -15,6 +15,7 @@ import msgspec
 from simbbm.core.errors import UsageError
 from simbbm.host import reading
 from simbbm.host.reading import check_name, is_one_line, nearest, quoted
+from simbbm.litmus.herd.tree import HerdTest
 from simbbm.litmus.notation import syntax
 from simbbm.litmus.notation.checks import check
 from simbbm.litmus.notation.conditions import Condition, condition
@@ -118,28 +119,41 @@ class LitmusTest(NamedTuple):
     note: str | None
     file: str = ""
 
+    @property
+    def quantifier(self) -> str:
+        """What the condition is asked of: some execution."""
+        return "exists"
+
 
 class Line(NamedTuple):
     """A test, or why there is none."""
 
     number: int
     name: str
-    test: LitmusTest | None = None
+    test: LitmusTest | HerdTest | None = None
     error: UsageError | None = None
 
     row: Row | None = None
+    expected: Verdict | None = None
+    """What `--expect` says of it."""
+    features: tuple[str, ...] = ()
+    """What a test of herd7 uses."""
 
     def verdict_for(self, *, ets2: bool) -> Verdict | None:
         """Return the verdict that is scored; none where the ETS column is disputed."""
-        if self.row is None or not ets2:
-            return self.row.verdict if self.row else None
+        if self.expected:
+            return self.expected
+        if self.row is None:
+            return self.test.verdict if self.test else None
+        if not ets2:
+            return self.row.verdict
         disputed = any("ETS" in column for column in self.row.disputed)
         return None if disputed else self.row.verdict_ets2
 
     @property
     def tags(self) -> list[str]:
-        """Its tags."""
-        return self.row.tags if self.row else []
+        """Its tags; of a test of herd7, what it uses."""
+        return self.row.tags if self.row else [*self.features]
 
     @property
     def unsupported(self) -> bool:

@@ -1,0 +1,91 @@
+"""Exclusives and atomic instructions: a load and a store of one word that nobody comes between.
+
+Programs do them when they are the oldest in flight. In listings they are in flight like others: an
+atomic instruction reads and writes in one step, a store-exclusive writes if the monitor is set.
+
+Simplified: what an atomic instruction has read is known when it has written (fewer behaviours: a
+load whose address depends on it may be earlier in hardware).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from simbbm.arm64.cpu import NOTHING, LocalMove
+from simbbm.arm64.execution.accesses import Accesses
+from simbbm.arm64.execution.operand_checks import check_fits
+from simbbm.arm64.translation.translate import Translation
+
+_EXCLUSIVES = ("load_exclusive", "store_exclusive")
+
+
+class Atomics(Accesses):
+    """The moves of exclusives and atomic instructions."""
+
+    def load_exclusive(self, i: int) -> Iterator[LocalMove]:
+        """LDXR and LDAXR: set the monitor as well."""
+        yield from self._access(i, self._read_exclusive)
+
+    def store_exclusive(self, i: int) -> Iterator[LocalMove]:
+        """STXR and STLXR: performed at once if the monitor is still set."""
+        yield from self._access(i, self._write_exclusive)
+
+    def atomic_add(self, i: int) -> Iterator[LocalMove]:
+        """LDADDAL: needs both permissions, performed at once when all earlier stores have been."""
+        yield from self._access(i, self._add)
+
+    def modify(self, i: int) -> Iterator[LocalMove]:
+        """SWP, CAS, LDADD and the like in listings: both permissions; read and written at once."""
+        yield from self._access(i, self._modify)
+
+    def _read_exclusive(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
+        if self._is_in_turn(i):
+            yield from self._read(i, t, word, monitor=word)
+
+    def _write_exclusive(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
+        words = self._words(i, word)
+        if self.state.buffer.pending(word) or not self.is_ordered(i):
+            return
+        if self.source.split and not (
+            self.is_committed(i)
+            and self._is_in_turn(i)
+            and not self._is_behind_another(i, word, len(words))
+        ):
+            return
+        if self.state.monitor == word:
+            window = self._restarted(i, word)
+            yield self.done(i, 0, t, window=window, write=(word, words), monitor=NOTHING)
+            if not self.code[i].rule.alone:
+                yield self.done(i, 1, t, what="fails", monitor=NOTHING)
+        else:
+            yield self.done(i, 1, t, monitor=NOTHING)
+
+    def _is_in_turn(self, i: int) -> bool:
+        """Whether all earlier exclusives are done: there is one monitor."""
+        return all(self.window[j].done for j in range(i) if self.code[j].rule.does in _EXCLUSIVES)
+
+    def _add(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
+        (addend,) = self._words(i, word)
+        if self.is_ordered(i):
+            old = self.shared.memories.read(self.memory, word)
+            window = self._restarted(i, word)
+            write = (word, (old + addend,))
+            yield self.done(i, old, t, window=window, reads=(word,), write=write)
+
+    def _modify(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
+        if not (self.is_committed(i) and self.is_ordered(i)):
+            return
+        if self._is_behind_another(i, word, 1):
+            return
+        function, *operands = self.code[i].operands or ()
+        old = self.shared.memories.read(self.memory, word)
+        new: Any = function(old, *operands)
+        window = self._restarted(i, word)
+        if len(older := self._without_older(i, word)) < len(window):
+            window = older
+        if new is None:  # CAS whose comparison failed
+            yield self.done(i, old, t, window=window, reads=(word,))
+            return
+        check_fits(self.shared, self.memory, self.code[i].where, word, (new,))
+        yield self.done(i, old, t, window=window, reads=(word,), write=(word, (new,)))
