@@ -11,14 +11,16 @@ from collections.abc import Iterator
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState, Effect, LocalMove, Pending
+from simbbm.arm64.execution.decoding import check_fits
 from simbbm.arm64.execution.flight import drained
 from simbbm.arm64.execution.in_order import source_of
-from simbbm.arm64.execution.operand_checks import check_fits
-from simbbm.arm64.execution.ordering import ordered
+from simbbm.arm64.execution.ordering import awaiting_translation, ordered
 from simbbm.arm64.ops import INTERRUPT, Aborted
+from simbbm.arm64.translation.hardware_update import access_flag_updates
 from simbbm.arm64.translation.memory import Memory
-from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
+from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry
 from simbbm.arm64.translation.tlbi_completion import (
+    begun_holds_up,
     flight_holds_up,
     overlooked,
     stores_hold_up,
@@ -29,6 +31,8 @@ from simbbm.core.system import LAST_RESORT
 DRAIN, ACTS, COMPLETES, CTX, WALK, EVICT = "drain", "acts", "completes", "ctx", "walk", "evict"
 """Kinds of hardware moves: a store reaches memory, a TLBI acts or completes on this CPU, a
 system register takes effect, an entry is filled or evicted; besides interrupts, by their names."""
+FLAG = "flag"
+"""The kind of moves that set an access flag."""
 DVM = (ACTS, COMPLETES)
 """Kinds of moves by TLBIs of other CPUs."""
 
@@ -43,6 +47,8 @@ def hardware_moves(
         yield from _event_stream(shared, state)
     if shared.hardware.interrupts:
         yield from _interrupts(shared, state, memory, number)
+    if state.features.updates_descriptors:
+        yield from _access_flags(shared, state, memory, number)
     if not shared.hardware.closure:
         yield from _late_registers(shared, state, memory)
         if shared.hardware.speculation:
@@ -66,6 +72,18 @@ def _drains(shared: Shared, state: CpuState, memory: Memory, number: int) -> Ite
         after = shared.cpus.change(state, buffer=buffer, mmu=mmu, flight=flight)
         effect = Effect(after, write=(store.address, store.words))
         yield LocalMove(DRAIN, shared.name(store.address), effect)
+
+
+def _access_flags(
+    shared: Shared, state: CpuState, memory: Memory, number: int
+) -> Iterator[LocalMove]:
+    """A walker sets an access flag: for an access that waits for it, or for none at all."""
+    wanted = awaiting_translation(shared, state, memory, number)
+    for update in access_flag_updates(shared, state, memory):
+        size = shared.geometry.pages(update.level)
+        due = any(0 <= page - update.va < size for page in wanted)
+        effect = Effect(state, write=(update.address, (update.after,)))
+        yield LocalMove(FLAG, shared.name(update.address), effect, optional=not due)
 
 
 def _event_stream(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
@@ -123,7 +141,7 @@ def act(shared: Shared, state: CpuState, memory: Memory, pending: Pending, numbe
     pending_tlbis = _without(state.pending_tlbis, pending)
     after = shared.cpus.change(state, mmu=mmu, pending_tlbis=pending_tlbis)
     acted = pending._replace(acted=True)
-    held_up = _holds_up(shared, after, memory, pending.tlbi)
+    held_up = _holds_up(shared, after, memory, pending, number)
     held = shared.view(after, memory).leaves
     buffer = overlooked(shared, after, held, pending.tlbi)
     after = shared.cpus.change(after, buffer=buffer)
@@ -143,7 +161,7 @@ def _invalidations(
         if not pending.acted:
             effect = Effect(act(shared, state, memory, pending, number))
             yield LocalMove(ACTS, what, effect, completes=(pending.issuer,))
-        elif not _holds_up(shared, state, memory, pending.tlbi):
+        elif not _holds_up(shared, state, memory, pending, number):
             after = shared.cpus.change(state, pending_tlbis=_without(state.pending_tlbis, pending))
             effect = Effect(_completed(shared, after, memory, pending, number))
             yield LocalMove(COMPLETES, what, effect, completes=(pending.issuer,))
@@ -165,13 +183,21 @@ def _completed(
     return shared.cpus.change(state, **changes)
 
 
-def _holds_up(shared: Shared, state: CpuState, memory: Memory, tlbi: Tlbi) -> bool:
+def _holds_up(
+    shared: Shared, state: CpuState, memory: Memory, pending: Pending, number: int
+) -> bool:
     """Whether an access that was translated with a stale entry delays the TLBI's completion."""
-    held = shared.view(state, memory).leaves
-    if state.flight is None or stores_hold_up(shared, state, held, tlbi):
-        return stores_hold_up(shared, state, held, tlbi)
-    code, free = state.flight.code(state, 0), ordered(shared, state, memory, 0)
-    return flight_holds_up(shared, state.flight.window, code, held, tlbi, free)
+    held, tlbi = shared.view(state, memory).leaves, pending.tlbi
+    if stores_hold_up(shared, state, held, tlbi):
+        return True
+    if state.flight is None:
+        return False
+    window, code = state.flight.window, state.flight.code(state, number)
+    if pending.issuer != number:
+        free = ordered(shared, state, memory, number)
+        if begun_holds_up(shared, window, code, held, tlbi, free):
+            return True
+    return flight_holds_up(shared, window, code, held, tlbi)
 
 
 def _without(pending_tlbis: tuple[Pending, ...], pending: Pending) -> tuple[Pending, ...]:

@@ -1,8 +1,8 @@
 """Descriptors: what a word of a translation table says.
 
 Simplified: attributes are the ones that break-before-make and Linux's linear map speak of. Stage 2,
-the nT bit, hierarchical permissions, hardware update of the access flag and dirty state, and the
-shareability of walks are not modelled (each would add behaviours).
+the nT bit, hierarchical permissions and the shareability of walks are not modelled (each would add
+behaviours).
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ class Features(NamedTuple):
     CPUs with the same `tlb`, other than 0, have a TLB in common, as SMT siblings do (`cnp`).
     With `erratum_4118414` a broadcast TLBI may complete before stores that were translated by what
     it invalidates have been performed; a second one does not (`tlbi_completion`).
+    With `hardware_af` its walker sets access flags, with `hardware_dirty` dirty states as well
+    (FEAT_HAFDBS, TCR_EL1.HA and HD; `hardware_update`).
     """
 
     bbm: int = 0
@@ -27,10 +29,19 @@ class Features(NamedTuple):
     conflict: str = "abort"
     tlb: int = 0
     erratum_4118414: bool = False
+    hardware_af: bool = False
+    hardware_dirty: bool = False
 
     def recorded(self) -> tuple[Any, ...]:
         """What digests are made of (`core.values.encode`)."""
+        if self.updates_descriptors:
+            return self
         return self[: 6 if self.erratum_4118414 else 5 if self.tlb else 4]
+
+    @property
+    def updates_descriptors(self) -> bool:
+        """Whether its walker writes to tables."""
+        return self.hardware_af or self.hardware_dirty
 
     @property
     def tolerates_size_change(self) -> bool:
@@ -45,6 +56,8 @@ FIELDS = {
     "conflict": "conflict=abort|either|amalgam",
     "tlb": "tlb=N",
     "erratum_4118414": "erratum_4118414",
+    "hardware_af": "hardware_af",
+    "hardware_dirty": "hardware_dirty",
 }
 """How each field of a CPU's features is written; one that stands alone is yes or no."""
 _YES = {"": True, "yes": True, "True": True, "no": False, "False": False}

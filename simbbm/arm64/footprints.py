@@ -87,7 +87,7 @@ def footprint(
             writes.add((Kind.TABLE, base))
             # Whoever walks this table may come to hold what it said, for others to use.
             writes.update((Kind.TLB, number) for number in shared.tlbs)
-            # Tables hold descriptors and nothing else (`operand_checks.check_fits`).
+            # Tables hold descriptors and nothing else (`decoding.check_fits`).
             reads.update(_below(memory, cast("tuple[Descriptor, ...]", words)))
             if not shared.hardware.walk_cache:
                 # Whoever held the old table keeps what it says now, and no walk starts there.

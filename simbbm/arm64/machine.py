@@ -15,7 +15,11 @@ from simbbm.arm64.cpu import NOTHING, CpuPool, CpuSpec, CpuState, Effect, LocalM
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.ahead import started
 from simbbm.arm64.execution.execute import instruction_moves
-from simbbm.arm64.execution.flight import overtaken, without_history
+from simbbm.arm64.execution.flight import (
+    overtaken,
+    without_history,
+    without_updates,
+)
 from simbbm.arm64.execution.listed import start_thread
 from simbbm.arm64.execution.storebuffer import StoreBuffer, Word
 from simbbm.arm64.footprints import footprint
@@ -270,6 +274,11 @@ class Arm64:
         if not own and pe.flight:
             window = overtaken(pe.flight.window, address, len(words))
             changes["flight"] = pe.flight.with_window(window)
+        if pe.flight and pe.features.updates_descriptors:
+            flight = changes.get("flight", pe.flight)
+            assert isinstance(flight, type(pe.flight))
+            window = without_updates(flight.window, address, len(words))
+            changes["flight"] = flight.with_window(window)
         if not own and address <= pe.monitor < address + len(words):
             # The global monitor's transition from exclusive to open is a WFE wake-up event.
             changes |= {"monitor": NOTHING, "event": True}

@@ -127,6 +127,8 @@ class Search:
 
     def _explore(self, max_states: int, deadline: float) -> None:
         machine, parents = self.machine, self.parents
+        # Walkers that set access flags do so when every thread is done as well.
+        self._goes_on = any(cpu.features.updates_descriptors for cpu in machine.spec.cpus)
         outcome, apply = machine.observer.outcome, machine.apply
         initial = machine.initial()
         parents[initial] = None
@@ -140,7 +142,8 @@ class Search:
                     return
                 if is_final(state):
                     self._first.setdefault(outcome(state), state)
-                    continue
+                    if not self._goes_on:
+                        continue
                 for k, move in self._moves(state):
                     after = apply(state, move)
                     if after not in parents:

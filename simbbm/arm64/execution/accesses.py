@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from simbbm.arm64.cpu import CpuState, Effect, LocalMove, StaleAccess
+from simbbm.arm64.execution.decoding import check_fits, satisfied
 from simbbm.arm64.execution.flight import BUFFER, MEMORY, InFlight, Window, restarted, with_entry
 from simbbm.arm64.execution.instructions import LOAD, STORE
-from simbbm.arm64.execution.operand_checks import check_fits, satisfied
 from simbbm.arm64.execution.ordering import Ordering
 from simbbm.arm64.ops import Aborted
 from simbbm.arm64.translation.memory import Memory
@@ -90,7 +90,7 @@ class Accesses(Ordering):
             if instruction.operands is not None:
                 yield from perform(i, None, word)
         elif instruction.addressed and instruction.operands is not None:
-            for t in self._translated(i, self._kind(i)):
+            for t in self._translated(i, self.kind(i)):
                 if t.fault:
                     yield from self._fault(i, t)
                 else:
@@ -103,7 +103,7 @@ class Accesses(Ordering):
         ordered_by_dsb = self.state.features.ets2 or self.shared.ablated("dsb-orders-translation")
         if ordered_by_dsb and self.is_held_by_dsb(i):
             return
-        results = self._translated(i, self._kind(i))
+        results = self._translated(i, self.kind(i))
         for t in dict.fromkeys(results):
             if t.fault:
                 entry = self.window[i]._replace(fault=t.fault)
@@ -114,19 +114,24 @@ class Accesses(Ordering):
                 self._words(i, word)
             entry = self.window[i]._replace(word=word, entry=t.entry, stale=t.stale or "")
             what = f"translates to {target(t, results)}"
-            yield self._step(i, what, entry, t, self._restarted(i, word))
+            yield self._step(i, what, entry, t, self.restarted(i, word))
 
-    def _kind(self, i: int) -> str:
+    def kind(self, i: int) -> str:
+        """How an access is translated: as a read or as a write."""
         return WRITE if STORE in self.code[i].rule.kinds else READ
 
     def _translated(self, i: int, access: str) -> tuple[Translation, ...]:
         page = self.shared.geometry.page(self.code[i].address)
-        results = translations(self.shared, self.state, self.memory, page, access)
+        results = self.translations(page, access)
         if self.shared.ablated("walker"):
             results += translations(self.shared, self.state, self._forwarded(i), page, access)
         if self.state.features.ets2 and not self.is_all_performed(i):
             results = tuple(t for t in results if not t.fault or t.fault.kind not in _EARLIEST)
         return results
+
+    def translations(self, page: int, access: str) -> tuple[Translation, ...]:
+        """Every result that an access to a page may get."""
+        return translations(self.shared, self.state, self.memory, page, access)
 
     def _forwarded(self, i: int) -> Memory:
         """Memory as a walker would see it that forwards from this CPU's own stores (ablation)."""
@@ -141,10 +146,14 @@ class Accesses(Ordering):
         return memory
 
     def _physical(self, t: Translation, i: int) -> int:
-        words = self.shared.geometry.page_words
-        return t.page * words + self.code[i].address % words
+        return self.at(t.page, i)
 
-    def _restarted(self, i: int, word: int) -> Window:
+    def at(self, page: int, i: int) -> int:
+        """The word of a physical page that the access goes to."""
+        words = self.shared.geometry.page_words
+        return page * words + self.code[i].address % words
+
+    def restarted(self, i: int, word: int) -> Window:
         """The window up to the first younger load that should have seen the store at `i`."""
         if STORE not in self.code[i].rule.kinds:
             return self.window
@@ -211,7 +220,7 @@ class Accesses(Ordering):
             return
         window = tuple(
             entry._replace(source=MEMORY) if entry.source == i else entry
-            for entry in self._restarted(i, word)
+            for entry in self.restarted(i, word)
         )
         entry = window[i]._replace(done=True)
         yield self._performed(i, "writes", entry, t, window=window, write=(word, words))
@@ -279,7 +288,7 @@ class Accesses(Ordering):
     def _aborted(self, i: int, fault: Fault, window: Window | None = None) -> Effect:
         """Take a fault; in this `window` the instruction stays in flight."""
         page = self.shared.geometry.page(self.code[i].address)
-        aborted = Aborted(fault.kind, fault.level, page, self._kind(i))
+        aborted = Aborted(fault.kind, fault.level, page, self.kind(i))
         if window is None:
             return self.exception(i, aborted)
         assert self.state.flight is not None

@@ -145,6 +145,8 @@ def started(shared: Shared, state: CpuState) -> CpuState:
 
 def _left(shared: Shared, state: CpuState, oldest: InFlight) -> CpuState | None:
     """The CPU after its oldest operation is retired; None if it cannot be."""
+    if oldest.update is not None:
+        return None
     instruction = decoded(state.point)
     rule = instruction.rule
     changes: dict[str, Any] = {}

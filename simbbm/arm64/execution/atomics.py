@@ -13,14 +13,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from simbbm.arm64.cpu import NOTHING, LocalMove
-from simbbm.arm64.execution.accesses import Accesses
-from simbbm.arm64.execution.operand_checks import check_fits
+from simbbm.arm64.execution.decoding import check_fits
+from simbbm.arm64.execution.updates import Updates
 from simbbm.arm64.translation.translate import Translation
 
 _EXCLUSIVES = ("load_exclusive", "store_exclusive")
 
 
-class Atomics(Accesses):
+class Atomics(Updates):
     """The moves of exclusives and atomic instructions."""
 
     def load_exclusive(self, i: int) -> Iterator[LocalMove]:
@@ -53,8 +53,8 @@ class Atomics(Accesses):
             and not self._is_behind_another(i, word, len(words))
         ):
             return
-        if self.state.monitor == word:
-            window = self._restarted(i, word)
+        if self.state.monitor == word and not self.is_clean(i):
+            window = self.restarted(i, word)
             yield self.done(i, 0, t, window=window, write=(word, words), monitor=NOTHING)
             if not self.code[i].rule.alone:
                 yield self.done(i, 1, t, what="fails", monitor=NOTHING)
@@ -69,7 +69,7 @@ class Atomics(Accesses):
         (addend,) = self._words(i, word)
         if self.is_ordered(i):
             old = self.shared.memories.read(self.memory, word)
-            window = self._restarted(i, word)
+            window = self.restarted(i, word)
             write = (word, (old + addend,))
             yield self.done(i, old, t, window=window, reads=(word,), write=write)
 
@@ -81,7 +81,9 @@ class Atomics(Accesses):
         function, *operands = self.code[i].operands or ()
         old = self.shared.memories.read(self.memory, word)
         new: Any = function(old, *operands)
-        window = self._restarted(i, word)
+        if new is not None and self.is_clean(i):
+            return
+        window = self.restarted(i, word)
         if len(older := self._without_older(i, word)) < len(window):
             window = older
         if new is None:  # CAS whose comparison failed

@@ -16,11 +16,11 @@ from typing import Any
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import NOTHING, CpuState, Effect, LocalMove
 from simbbm.arm64.execution.atomics import Atomics
+from simbbm.arm64.execution.decoding import no_such_register
 from simbbm.arm64.execution.exceptions import exception_return
 from simbbm.arm64.execution.flight import behind_dmb
 from simbbm.arm64.execution.instructions import Rule
 from simbbm.arm64.execution.listed import Listed
-from simbbm.arm64.execution.operand_checks import no_such_register
 from simbbm.arm64.ops import Aborted
 from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.arm64.translation.memory import Memory
@@ -84,6 +84,8 @@ class Executor(Atomics):
 
     def _moves_of(self, i: int) -> Iterator[LocalMove]:
         rule, entry = self.code[i].rule, self.window[i]
+        if entry.update:
+            yield from self.update(i)
         if entry.over or (rule.silent and self.source.split) or (rule.alone and i):
             return
         if entry.fault:
@@ -98,8 +100,11 @@ class Executor(Atomics):
                 return
             if self.source.split and _is_translated_first(rule) and not self.physical(i):
                 yield from self.translate(i)
+                yield from self.translates_with_update(i)
                 return
         yield from getattr(self, rule.does)(i)
+        if rule.access and not self.source.split and not self.physical(i):
+            yield from self.translates_with_update(i)
 
     def _fetch(self) -> tuple[Translation, ...]:
         if self.state.pc is None:

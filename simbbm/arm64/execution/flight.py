@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from simbbm.arm64.context import Shared
     from simbbm.arm64.cpu import CpuState, Effect
     from simbbm.arm64.ops import Aborted
+    from simbbm.arm64.translation.hardware_update import Update
     from simbbm.arm64.translation.memory import Memory
 
 MEMORY = -1
@@ -63,9 +64,14 @@ class InFlight(NamedTuple):
     """Its fault was taken and the handler is in flight behind it, but accesses that barriers order
     before the fault are not performed: a TLBI for its page does not complete before that."""
 
+    update: Update | None = None
+    """Its walk has read a descriptor that hardware has to write yet (`hardware_update`)."""
+
     def recorded(self) -> tuple[Any, ...]:
         """What digests are made of (`core.values.encode`)."""
-        return self if self.taken else self[:9] if self.stale else self[:8]
+        if self.update:
+            return self
+        return self[:10] if self.taken else self[:9] if self.stale else self[:8]
 
 
 FRESH = InFlight()
@@ -188,6 +194,16 @@ def restarted(window: Window, i: int, written: range) -> Window:
         if entry.done and entry.source < i and entry.word is not None and entry.word in written:
             return window[:j]
     return window
+
+
+def without_updates(window: Window, word: int, count: int) -> Window:
+    """The window after `count` words were written: updates of these never happen."""
+    return tuple(
+        entry._replace(update=entry.update._replace(overwritten=True))
+        if entry.update and word <= entry.update.address < word + count
+        else entry
+        for entry in window
+    )
 
 
 def overtaken(window: Window, word: int, count: int) -> Window:

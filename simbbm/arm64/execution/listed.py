@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simbbm.arm64.cpu import CpuState, Effect
+from simbbm.arm64.execution.decoding import check_address
 from simbbm.arm64.execution.flight import InFlight, Window, shifted, with_entry
 from simbbm.arm64.execution.instructions import LISTED, Decoded
 from simbbm.arm64.execution.listing import (
@@ -29,7 +30,6 @@ from simbbm.arm64.execution.listing import (
     Select,
     Value,
 )
-from simbbm.arm64.execution.operand_checks import check_address
 from simbbm.arm64.ops import Physical
 from simbbm.arm64.translation.walks import Fault
 from simbbm.core.errors import ScenarioError
@@ -283,7 +283,9 @@ class Listed(NamedTuple):
 
     def oldest_can_leave(self) -> bool:
         """Whether the oldest instruction can be retired: it is done, or has no move of its own."""
-        return bool(self.window) and (self.window[0].over or LISTED[self.instruction(0).op].silent)
+        if not self.window or self.window[0].update:
+            return False
+        return self.window[0].over or LISTED[self.instruction(0).op].silent
 
     def retire_oldest(self) -> Listed:
         """Retire the oldest instruction, and keep the value of its register."""

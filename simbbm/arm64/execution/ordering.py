@@ -131,6 +131,8 @@ class Ordering:
         waits &= not self.shared.ablated("dsb-waits-for-tlbi")
         for j in range(i):
             rule = self.code[j].rule
+            if waits and self.window[j].update:
+                return False
             if not self.window[j].over and (
                 rule.kinds & before or rule.alone or (rule.does == "tlbi" and waits)
             ):
@@ -161,3 +163,15 @@ def ordered(shared: Shared, state: CpuState, memory: Memory, number: int) -> lis
     """For each instruction in flight, whether no barrier, acquire or release delays it now."""
     ordering = Ordering(shared, state, memory, number, owed=False)
     return [ordering.is_ordered(i, fault=True) for i in range(len(ordering.code))]
+
+
+def awaiting_translation(shared: Shared, state: CpuState, memory: Memory, number: int) -> list[int]:
+    """Pages of the accesses in flight that are not translated yet."""
+    ordering = Ordering(shared, state, memory, number, owed=False)
+    return [
+        shared.geometry.page(instruction.address)
+        for i, instruction in enumerate(ordering.code)
+        if instruction.rule.access
+        and instruction.addressed
+        and not (ordering.is_translated(i) or ordering.window[i].over)
+    ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from simbbm.arm64.cpu import CpuSpec
+from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.instructions import LISTED, STORE
 from simbbm.arm64.translation.walks import is_table
 
@@ -32,14 +34,26 @@ def constant_pages(spec: MachineSpec) -> tuple[frozenset[int], ...]:
     stored = {i.place.address for i in stores if i.place and i.place.physical}
     pages = {spec.geometry.page(i.place.address) for i in code if i.place and not i.place.physical}
     return tuple(
-        frozenset(page for page in pages if not stored & _walked(spec, cpu, page))
+        frozenset(page for page in pages if _is_constant(spec, cpu, page, stored))
         for cpu in spec.cpus
     )
 
 
-def _walked(spec: MachineSpec, cpu: CpuSpec, page: int) -> set[int]:
-    """Words that a walk of the initial tables reads."""
-    words: set[int] = set()
+def _is_constant(spec: MachineSpec, cpu: CpuSpec, page: int, stored: set[int]) -> bool:
+    """Whether no store changes what a walk for a page reads, and no walker (FEAT_HAFDBS)."""
+    updated = any(other.features.updates_descriptors for other in spec.cpus)
+    return not any(
+        word in stored or (updated and _may_be_updated(descriptor))
+        for word, descriptor in _walked(spec, cpu, page)
+    )
+
+
+def _may_be_updated(descriptor: Descriptor) -> bool:
+    return not descriptor.access_flag or descriptor.attributes.dirty_modifier
+
+
+def _walked(spec: MachineSpec, cpu: CpuSpec, page: int) -> Iterator[tuple[int, Descriptor]]:
+    """Words that a walk of the initial tables reads, and what is there."""
     *_, context = cpu.regime.contexts()
     for root, first, bits in context.roots():
         if not 0 <= page - first < 1 << bits:
@@ -47,9 +61,8 @@ def _walked(spec: MachineSpec, cpu: CpuSpec, page: int) -> set[int]:
         baddr, level = root, spec.geometry.start_level(bits)
         while baddr in spec.tables:
             index = spec.geometry.index(page - first, level)
-            words.add(baddr + index)
             descriptor = spec.tables[baddr][index]
+            yield baddr + index, descriptor
             if not is_table(descriptor, level):
                 break
             baddr, level = descriptor.output, level + 1
-    return words

@@ -66,7 +66,7 @@ def overlooked(
     return state.buffer._replace(stores=tuple(stores))
 
 
-def flight_holds_up(
+def begun_holds_up(
     shared: Shared,
     window: Window,
     code: Sequence[Decoded],
@@ -74,17 +74,32 @@ def flight_holds_up(
     tlbi: Tlbi,
     free: Sequence[bool],
 ) -> bool:
+    """Whether something was begun with a stale translation that cannot be translated anew.
+
+    That is a fault that was taken and still waits for barriers (`free[i]`: the i-th does not), an
+    update of a descriptor that has not been written, and a store that has made its page dirty.
+    """
+    return any(
+        (entry.taken and not own)
+        or entry.update is not None
+        or (_is_dirty(entry) and stale(shared.geometry, entry.entry, held, tlbi))
+        for instruction, entry, own in zip(code, window, free, strict=True)
+        if _is_for(shared, tlbi, instruction)
+    )
+
+
+def flight_holds_up(
+    shared: Shared,
+    window: Window,
+    code: Sequence[Decoded],
+    held: Sequence[LeafEntry],
+    tlbi: Tlbi,
+) -> bool:
     """Whether an access was performed with a stale entry before an older one to its offset.
 
     The two may go to the same word; the older one must not be translated after completion. Of one
-    whose address is not known yet the offset may be any. A fault that was taken and still waits for
-    barriers holds it up as well; `free[i]`: the i-th instruction does not.
+    whose address is not known yet the offset may be any.
     """
-    if any(
-        entry.taken and not own and _is_for(shared, tlbi, instruction)
-        for instruction, entry, own in zip(code, window, free, strict=True)
-    ):
-        return True
     if shared.ablated("no-drain") or shared.ablated("no-same-offset"):
         return False
     offsets: set[int] = set()
@@ -100,6 +115,12 @@ def flight_holds_up(
             offsets.add(offset)
             any_offset |= not instruction.addressed
     return False
+
+
+def _is_dirty(entry: InFlight) -> bool:
+    """Whether a store that is not performed may have made its page dirty: it does so once."""
+    leaf = entry.entry if not entry.done else None
+    return leaf is not None and leaf.attributes.dirty_modifier and leaf.attributes.write
 
 
 def _is_for(shared: Shared, tlbi: Tlbi, instruction: Decoded) -> bool:

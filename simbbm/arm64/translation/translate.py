@@ -19,7 +19,7 @@ from simbbm.arm64.descriptor import Attributes
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry
 from simbbm.arm64.translation.view import Hit
-from simbbm.arm64.translation.walks import CONFLICT, PERMISSION, Fault, walk_root
+from simbbm.arm64.translation.walks import ACCESS_FLAG, CONFLICT, PERMISSION, Fault, walk_root
 
 READ, WRITE, FETCH = "read", "write", "fetch"
 """Kinds of accesses (`Aborted.access`)."""
@@ -86,6 +86,8 @@ def _translate(
     now = _by_current_tables(shared, state, memory, page)
     results: dict[object, Translation] = {}
     for result, origin in found:
+        if _is_updated_first(result, state, access):
+            continue
         early, conflict = origin == "~early", origin == "~conflict"
         if isinstance(result, Hit):
             denied = not permitted(result.attributes, access, state.el)
@@ -156,6 +158,18 @@ def _conflicts(shared: Shared, state: CpuState, memory: Memory, page: int) -> li
         pairs = view.pairs(page)
         return [Hit(a.page + page - a.va, b.attributes, None) for a, b in pairs]
     return []
+
+
+def _is_updated_first(result: Hit | Fault, state: CpuState, access: str) -> bool:
+    """Whether hardware changes the descriptor instead (`hardware_update`): then it walks again."""
+    if not state.features.updates_descriptors:
+        return False
+    if isinstance(result, Fault):
+        return result.kind == ACCESS_FLAG
+    attributes = result.attributes
+    allowed = permitted(attributes._replace(write=True), WRITE, state.el)
+    dirties = state.features.hardware_dirty and access == WRITE and allowed
+    return dirties and attributes.dirty_modifier and not attributes.write
 
 
 def permitted(attributes: Attributes, access: str, el: int) -> bool:

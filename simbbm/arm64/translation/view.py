@@ -156,6 +156,15 @@ class View:
             if e.asid in self.asids and e.covers(page, self.geometry)
         ]
 
+    def all_starts(self) -> list[Place]:
+        """Where walks for any page may start."""
+        roots = [
+            Place(baddr, self.geometry.start_level(bits), first, asid)
+            for asid, baddr, first, bits in self.roots
+        ]
+        cached = [Place(e.baddr, e.level + 1, e.va, e.asid) for e in self.tables]
+        return roots + [place for place in cached if place.asid in self.asids]
+
     def fills(self, page: int) -> Iterator[Entry]:
         """What one step of a walk for this page may cache: of each table where one may start."""
         for place in self.starts(page):

@@ -253,7 +253,13 @@ class Lowering(Operands):
         noret = destination is None and order in (None, "L")
         op = ("amo.noret" if noret else "amo") + ORDER[order]
         yield self._placed(
-            op, address, value=value, destination=destination, modifies=modifies, compare=compare
+            op,
+            address,
+            value=value,
+            destination=destination,
+            modifies=modifies,
+            compare=compare,
+            option="cas" if family == "CAS" else "",
         )
 
     def _placed(self, op: str, address: Value, **more: Any) -> Instruction:

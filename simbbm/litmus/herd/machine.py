@@ -39,11 +39,15 @@ class Header(NamedTuple):
     ets2: bool
     user: frozenset[int]
     """Threads at EL0."""
+    hardware_af: frozenset[int]
+    """Threads whose walkers set access flags, and those that set dirty states as well."""
+    hardware_dirty: frozenset[int]
 
 
 def header_of(test: tree.HerdTest) -> Header:
     """Read the header; Unsupported for a variant that the machine does not have."""
     resumes, ets2, user = "", False, set[int]()
+    flags, dirty = set[int](), set[int]()
     for key, value, at in test.header:
         place = f"{test.file}:{at.line}:{at.column}"
         words = re.findall(r"[\w.:-]+", value)
@@ -57,8 +61,14 @@ def header_of(test: tree.HerdTest) -> Header:
         elif key == "EL0":
             user |= {_thread(test, word, at) for word in words}
         elif key == "TTHM":
-            raise Unsupported(f"{place}: hardware update of descriptors (TTHM) is not modelled")
-    return Header(resumes, ets2, frozenset(user))
+            for who, what in re.findall(r"(?:(P?\d+):)?(\w+)", value):
+                if what not in ("HA", "HD"):
+                    raise Unsupported(f"{place}: TTHM={what} is not modelled")
+                every = range(len(test.threads))
+                (flags if what == "HA" else dirty).update(
+                    [_thread(test, who, at)] if who else every
+                )
+    return Header(resumes, ets2, frozenset(user), frozenset(flags | dirty), frozenset(dirty))
 
 
 def _thread(test: tree.HerdTest, text: str, at: tree.At) -> int:
@@ -99,13 +109,19 @@ class Made:
         """Return the machine's description."""
         layout, header = self.layout, self.header
         features = Features(conflict="either", ets2=options.ets2 or header.ets2)
+        every = [
+            features._replace(
+                hardware_af=i in header.hardware_af, hardware_dirty=i in header.hardware_dirty
+            )
+            for i in range(len(self.listings))
+        ]
         return Setup(
             geometry=layout.geometry,
             cpus=tuple(
                 CpuSetup(
                     nothing,
                     layout.regime,
-                    features=features,
+                    features=every[i],
                     el=0 if i in header.user else 1,
                     listing=listing,
                 )
