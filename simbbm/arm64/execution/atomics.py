@@ -4,7 +4,7 @@ Programs do them when they are the oldest in flight. In listings they are in fli
 atomic instruction reads and writes in one step, a store-exclusive writes if the monitor is set.
 
 Simplified: what an atomic instruction has read is known when it has written (fewer behaviours: a
-load whose address depends on it may be earlier in hardware).
+load that depends on it, or is forwarded from it, may be earlier in hardware).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from simbbm.litmus.herd.values import Values
 from simbbm.litmus.notation.conditions import DEPTH_MAX, And, Not, Or
 
 _FAULTS = {"translation": "translation", "permission": "permission", "accessflag": "access-flag"}
-_OTHER_FAULTS = ("undefinedinstruction", "svc", "tagcheck", "pac")
+_OTHER_FAULTS = ("undefinedinstruction", "supervisorcall", "svc", "tagcheck", "pac")
 
 
 class Conditions(Values):

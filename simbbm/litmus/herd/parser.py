@@ -77,6 +77,7 @@ class _Parser(Conditions):
         start = self.peek().at
         condition = self.condition()
         text = self.text_from(start)
+        self.take(";")
         if self.peek().kind != "end":
             raise self.expected("the end of the test")
         return HerdTest(

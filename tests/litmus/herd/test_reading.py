@@ -80,6 +80,7 @@ def test_comments_leave_lines_and_columns() -> None:
         ("handled", "mixed", "f:2:1: variant mixed is not modelled"),
         ("~exists", "often", "where"),
         ("MMU:Permission", "MMU:Odd", "f:15:"),
+        ("x,MMU:Permission", "SupervisorCall", "faults SupervisorCall are not modelled"),
         ("AArch64", "PPC", "f:1:1: tests of PPC are not run"),
         ("P0.F", "P1.F", "f: there is no thread P1"),
         ("0:X1=-1", "4:X1=-1", "f: there is no thread P4"),
