@@ -127,29 +127,34 @@ class Search:
 
     def _explore(self, max_states: int, deadline: float) -> None:
         machine, parents = self.machine, self.parents
-        # Walkers that set access flags do so when every thread is done as well.
-        self._goes_on = any(cpu.features.updates_descriptors for cpu in machine.spec.cpus)
+        # Walkers may set access flags when every thread is done as well. That is looked at last:
+        # most of what it leads to is also reached by a run in which they do so before.
+        goes_on = any(cpu.features.updates_descriptors for cpu in machine.spec.cpus)
+        ended: list[Machine] = []
         outcome, apply = machine.observer.outcome, machine.apply
         initial = machine.initial()
         parents[initial] = None
-        frontier = [initial]
+        frontier, left = [initial], set[Machine]()
         while frontier:
-            following = []
+            following: list[Machine] = []
             for i, state in enumerate(frontier):
                 late = i % _LOOK_EVERY == 0 and perf_counter() > deadline
                 if late or len(parents) > max_states:
                     self.complete = False
                     return
-                if is_final(state):
+                if is_final(state) and state not in left:
                     self._first.setdefault(outcome(state), state)
-                    if not self._goes_on:
-                        continue
+                    ended.append(state)
+                    continue
                 for k, move in self._moves(state):
                     after = apply(state, move)
                     if after not in parents:
                         parents[after] = state, k
                         following.append(after)
             frontier = following
+            if goes_on and not frontier:
+                frontier, ended = ended, []
+                left.update(frontier)
 
     def _moves(self, state: Machine) -> Iterator[tuple[int, Move]]:
         """What is looked at: a step that only enables others alone, where there is one.

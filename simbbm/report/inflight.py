@@ -57,6 +57,8 @@ def _read(flight: Listed, code: int, destination: int | None) -> Any:
 
 def _instruction(shared: Shared, instruction: Instruction, write: Write) -> str:
     op = instruction.op
+    if instruction.text:
+        return instruction.text
     place = instruction.place and _place(shared, instruction.place)
     if op.startswith("ld"):
         return f"r{instruction.destination} = {op} {place}"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from simbbm.arm64.agents import CTX, DVM
+from simbbm.arm64.agents import CTX, DVM, FLAG
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import Effect
 from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
@@ -204,6 +204,8 @@ def _tlbi_operands(shared: Shared, tlbi: Tlbi) -> str:
 def _hardware(shared: Shared, move: Move, effect: Effect) -> str:
     if effect.write:
         address, words = effect.write
+        if move.kind == FLAG:
+            return f"sets the access flag: {shared.name(address)} = {_list(shared, words)}"
         return f"drain {shared.name(address)} = {_list(shared, words)}"
     if move.kind in DVM:
         return f"tlbi {move.what} from cpu{move.issuer} {move.kind}"

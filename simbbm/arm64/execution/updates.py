@@ -54,7 +54,8 @@ class Updates(Accesses):
             window = with_entry(self.window, i, self.window[i]._replace(update=None))
             after = self.source.after(self.shared, self.state, window)
         effect = Effect(after, write=(update.address, (update.after,)))
-        return self.move(i, f"updates {self.shared.name(update.address)}", effect)
+        what = f"updates {self.shared.name(update.address)}"
+        return self.move(i, what, effect, notes=() if self.source.split else (what,))
 
     def _may_fail(self, i: int) -> bool:
         """Whether it may write nothing: then it needs no dirty page, where pages may be made so."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from simbbm.arm64.features import FIELDS, Features, read_features
+from tests.cli.commandline import Cli
 from tests.litmus.herd.test_running import one, ran, two
 
 HA, HD = "TTHM=HA\n", "TTHM=HD\n"
@@ -150,3 +153,22 @@ def test_a_descriptor_that_was_written_as_it_was_is_written_all_the_same() -> No
     late = "exists (1:X2=1 /\\ 1:X6=(oa:PA(x), af:0) /\\ ~fault(P0,x))"
 
     assert ran(two(start, *code, late, "TTHM=P0:HA\n")).reached is False
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("LDR W2,[X1]", "LDR W2,[X1]: updates PTE(x)"),
+        ("LDR W2,[X3]", "sets the access flag: PTE(x) = "),
+    ],
+)
+def test_updates_are_told(simbbm: Cli, tmp_path: Path, code: str, told: str) -> None:
+    """As part of an instruction, or as hardware's own: not as a store that reaches memory."""
+    file = tmp_path / "t.litmus"
+    start = "int y; [PTE(x)]=(af:0); 0:X1=x; 0:X3=y"
+    file.write_text(one(start, code, "exists [PTE(x)]=(af:1)", HA))
+
+    rows = simbbm.rows("litmus", file, "--outcomes")
+    (row,) = (r for r in rows if r["type"] == "litmus-outcome" and r["reached"])
+
+    assert told in simbbm.ok("show", row["witness"], "--allow-file", file)
