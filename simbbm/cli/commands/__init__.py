@@ -1,1 +1,4 @@
-"""One file for each subcommand: options, and what is printed. No rules live here."""
+"""One file for each subcommand: options, and what is printed (`litmus_table`: of litmus tests).
+
+No rules live here.
+"""

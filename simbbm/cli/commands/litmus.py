@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from simbbm.cli.commands.litmus_table import show_agreement, show_json, show_outcomes, text_of
 from simbbm.cli.exits import Exit, worst
 from simbbm.cli.html_report import HtmlReport, html_option
-from simbbm.cli.litmus_table import show_agreement, show_json, show_outcomes, text_of
 from simbbm.cli.options import (
     Count,
     Duration,
