@@ -15,11 +15,7 @@ from simbbm.arm64.cpu import NOTHING, CpuPool, CpuSpec, CpuState, Effect, LocalM
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.ahead import started
 from simbbm.arm64.execution.execute import instruction_moves
-from simbbm.arm64.execution.flight import (
-    overtaken,
-    without_history,
-    without_updates,
-)
+from simbbm.arm64.execution.flight import observed, without_history
 from simbbm.arm64.execution.listed import start_thread
 from simbbm.arm64.execution.storebuffer import StoreBuffer, Word
 from simbbm.arm64.footprints import footprint
@@ -271,14 +267,10 @@ class Arm64:
             mmu = self.shared.mmus.observed(pe.mmu, before.tables, after.tables, baddr)
             if mmu is not pe.mmu:
                 changes["mmu"] = mmu
-        if not own and pe.flight:
-            window = overtaken(pe.flight.window, address, len(words))
+        updates = pe.features.updates_descriptors
+        if pe.flight and (updates or not own):
+            window = observed(pe.flight.window, address, len(words), own=own, updates=updates)
             changes["flight"] = pe.flight.with_window(window)
-        if pe.flight and pe.features.updates_descriptors:
-            flight = changes.get("flight", pe.flight)
-            assert isinstance(flight, type(pe.flight))
-            window = without_updates(flight.window, address, len(words))
-            changes["flight"] = flight.with_window(window)
         if not own and address <= pe.monitor < address + len(words):
             # The global monitor's transition from exclusive to open is a WFE wake-up event.
             changes |= {"monitor": NOTHING, "event": True}

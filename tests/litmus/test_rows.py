@@ -14,6 +14,8 @@ from tests.litmus.rows import OWN
 
 NOT_BUILT = {"R22"}
 """FEAT_nTLBPA is taken as implemented."""
+IN_HERDS_FORMAT = {"R24"}
+"""Rows have no access flag and no dirty state: `herd/test_hardware_update.py` has both ways."""
 
 
 @pytest.mark.parametrize("programs", [False, True], ids=["listings", "programs"])
@@ -36,7 +38,7 @@ def test_published_rows(published_line: Line, ets2: bool, programs: bool) -> Non
 def test_every_rule_has_a_forbidden_and_an_allowed_row() -> None:
     """R17 is about ETS2 alone, so it is the ETS2 column that forbids there."""
     rows = [line.row for path in OWN for line in read_file(path) if line.row]
-    for rule in RULES.keys() - NOT_BUILT:
+    for rule in RULES.keys() - NOT_BUILT - IN_HERDS_FORMAT:
         about = [row for row in rows if rule in row.tags]
         forbidden = [row for row in about if "forbidden" in (row.verdict, row.verdict_ets2)]
         allowed = [row for row in about if "allowed" in (row.verdict, row.verdict_ets2)]

@@ -196,7 +196,14 @@ def restarted(window: Window, i: int, written: range) -> Window:
     return window
 
 
-def without_updates(window: Window, word: int, count: int) -> Window:
+def observed(window: Window, word: int, count: int, *, own: bool, updates: bool) -> Window:
+    """The window after `count` words were written, by this CPU or another one."""
+    if not own:
+        window = _overtaken(window, word, count)
+    return _without_updates(window, word, count) if updates else window
+
+
+def _without_updates(window: Window, word: int, count: int) -> Window:
     """The window after `count` words were written: updates of these never happen."""
     return tuple(
         entry._replace(update=entry.update._replace(overwritten=True))
@@ -206,7 +213,7 @@ def without_updates(window: Window, word: int, count: int) -> Window:
     )
 
 
-def overtaken(window: Window, word: int, count: int) -> Window:
+def _overtaken(window: Window, word: int, count: int) -> Window:
     """The window after another CPU wrote `count` words.
 
     Loads that have read them are superseded.

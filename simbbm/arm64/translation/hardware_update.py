@@ -1,4 +1,4 @@
-"""Hardware update of descriptors (FEAT_HAFDBS): the access flag, and the dirty state.
+"""Hardware update of descriptors (FEAT_HAFDBS, R24): the access flag, and the dirty state.
 
 A walker that meets a clear access flag sets it (TCR_EL1.HA), at any time, also for an access that
 is never made. A store to a page that is clean and may be made dirty (DBM) makes it writable
