@@ -97,12 +97,12 @@ def _bar(name: str) -> Iterator[OnProgress]:
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
-        TextColumn("runs"),
+        TextColumn("runs, {task.fields[rate]}/s"),
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=Console(file=stderr()), transient=True) as bar:
         shown = _described(name)
-        task = bar.add_task(shown, total=None)
+        task = bar.add_task(shown, total=None, rate=0)
 
         def show(now: HowFar) -> None:
             found = f"  {now.told}" if now.told else ""
@@ -111,6 +111,7 @@ def _bar(name: str) -> Iterator[OnProgress]:
                 completed=now.runs,
                 total=now.runs_requested,
                 description=f"{shown}{found}",
+                rate=f"{bar.tasks[0].speed or 0:,.0f}",
             )
 
         yield show
