@@ -85,9 +85,9 @@ class Estimate(msgspec.Struct, frozen=True):
     def text(self) -> str:
         """The estimates as sentences for people."""
         return (
-            f"The first {self.runs:,} runs met {self.states_seen:,} states, of at least about "
-            f"{self.states:,} (Chao2); one more would meet {self.unseen_per_run:.2g} that none of "
-            "them did (Good-Turing). This is not a proof: rare is not absent."
+            f"The {self.runs:,} runs that were looked at met {self.states_seen:,} states, of at "
+            f"least about {self.states:,} (Chao2); one more would meet {self.unseen_per_run:.2g} "
+            "that none of them did (Good-Turing). This is not a proof: rare is not absent."
         )
 
 
