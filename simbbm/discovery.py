@@ -4,6 +4,7 @@
 * Other distributions' are `entry::name`, through the entry-point group `simbbm.scenarios`.
 * A user's are `path/to/file.py::name`, with the path as it was given.
 * A litmus test is `path/to/file.jsonl::name`, with the name that it has in the file.
+* A kernel image's are `path/to/vmlinuz::name`: any other file is taken for one.
 
 `name` is the module-level variable. Neither of the latter two can shadow a shipped scenario, and a
 shipped file that is named by its path keeps its shipped id.
@@ -236,7 +237,11 @@ def _scenarios(source: str) -> list[Scenario]:
     if not source.endswith(".py"):
         if source in entry_points():
             return _of_module(_entry_module(source), source, "")
-        raise _UnknownSource
+        if not is_file(source):
+            raise _UnknownSource
+        from simbbm.images.scenario import scenarios_in as of_image  # noqa: PLC0415 - likewise
+
+        return of_image(source)
     path = Path(source)
     if not is_file(path):
         raise UsageError(

@@ -24,6 +24,7 @@ from simbbm.arm64.steps import Edit, Steps
 from simbbm.arm64.translation.walks import mapped_pages
 from simbbm.check.catalogue import CATALOGUE
 from simbbm.core.graph import Graph
+from simbbm.core.points import Programs
 from simbbm.core.programs.automaton import Automaton
 from simbbm.core.programs.frames.frame import start_of
 from simbbm.core.programs.frames.known import KnownTurns
@@ -62,7 +63,7 @@ class Model:
         self._spec = _spec(scenario, self.setup, self.known)
 
     @property
-    def automaton(self) -> Automaton:
+    def automaton(self) -> Programs:
         """The programs of `system`, as far as any run has reached."""
         return self._spec.automaton
 
@@ -118,11 +119,12 @@ def _as_far_as_true(known: KnownTurns | None) -> KnownTurns:
 
 def _spec(scenario: Scenario, setup: Setup, known: KnownTurns) -> MachineSpec:
     """The machine's initial state; the programs are checked for purity, the edits for effect."""
-    automaton = Automaton(scenario.edits, known)
+    automaton = setup.code(scenario.edits) if setup.code else Automaton(scenario.edits, known)
     cpus = tuple(_cpu_spec(automaton, cpu) for cpu in setup.cpus)
-    steps = _steps(automaton, setup)
-    if unknown := steps.unknown(scenario.edits):
-        _require_known(scenario, unknown, steps)
+    if isinstance(automaton, Automaton):
+        steps = _steps(automaton, setup)
+        if unknown := steps.unknown(scenario.edits):
+            _require_known(scenario, unknown, steps)
     return MachineSpec(
         **setup.described() | {"speculative": setup.speculative or _walked(setup)},
         automaton=automaton,
@@ -168,7 +170,7 @@ def _steps(automaton: Automaton, setup: Setup) -> Steps:
     return Steps(automaton, functions)
 
 
-def _cpu_spec(automaton: Automaton, cpu: CpuSetup) -> CpuSpec:
+def _cpu_spec(automaton: Programs, cpu: CpuSetup) -> CpuSpec:
     start = automaton.start(cpu.program, CPU, *cpu.args)
     return CpuSpec(start, cpu.regime, cpu.features, cpu.pc, cpu.vbar, cpu.el, cpu.listing)
 

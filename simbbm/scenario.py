@@ -32,6 +32,7 @@ from simbbm.check.kinds import Property
 from simbbm.check.verdict import Expectation
 from simbbm.core.errors import ScenarioError, UsageError
 from simbbm.core.graph import Graph
+from simbbm.core.points import Programs
 from simbbm.core.programs.blame import called
 from simbbm.core.programs.edits import NO_EDITS, Edits
 from simbbm.core.programs.everyone import Counter
@@ -103,6 +104,9 @@ class Setup(Description):
     tables: Mapping[int, tuple[Descriptor, ...]]
     properties: tuple[Property, ...]
     data: Mapping[int, int] = field(default_factory=dict)
+    code: Callable[[Edits], Programs] | None = None
+    """Makes the programs of its CPUs where these are machine code, with a scenario's edits; it
+    raises EditError for one that names no instruction."""
     counters: Mapping[int, Counter] = field(default_factory=dict)
     """Words, by physical address, that all CPUs count in: a proof for every number of CPUs keeps
     track of who has been counted (`simbbm guide every_n`)."""

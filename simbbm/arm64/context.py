@@ -13,8 +13,8 @@ from simbbm.arm64.translation.memory import Memory, MemoryPool
 from simbbm.arm64.translation.mmu import Mmus
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.arm64.translation.view import View
+from simbbm.core.points import Programs
 from simbbm.core.program import Program
-from simbbm.core.programs.automaton import Automaton
 
 
 class Region(NamedTuple):
@@ -56,7 +56,7 @@ class Description:
 class Shared(Description):
     """Shared by all CPUs of one machine; nothing in it changes while a machine runs."""
 
-    automaton: Automaton
+    automaton: Programs
     constant: tuple[frozenset[int], ...]
     """Per CPU, the pages whose translation nothing in any listing can change."""
     memories: MemoryPool

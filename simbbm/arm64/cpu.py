@@ -12,7 +12,7 @@ from simbbm.arm64.features import Features
 from simbbm.arm64.registers import Regime
 from simbbm.arm64.translation.mmu import Mmu
 from simbbm.arm64.translation.tlb import Tlbi
-from simbbm.core.programs.automaton import ControlPoint
+from simbbm.core.points import ControlPoint
 from simbbm.core.system import Problem
 from simbbm.core.values import Encoded, encode
 

@@ -26,7 +26,7 @@ from simbbm.arm64.translation.memory import Memory, MemoryPool, Tables, Unreadab
 from simbbm.arm64.translation.mmu import Mmus
 from simbbm.arm64.translation.view import Hit
 from simbbm.core.errors import ScenarioError
-from simbbm.core.programs.automaton import Automaton
+from simbbm.core.points import Programs
 from simbbm.core.system import LAST_RESORT, STEP, Footprint, Move, Problem
 from simbbm.core.values import digest
 
@@ -39,7 +39,7 @@ MAX_REMEMBERED = 400_000
 class MachineSpec(Description):
     """What a machine starts as."""
 
-    automaton: Automaton
+    automaton: Programs
     cpus: tuple[CpuSpec, ...]
     tables: dict[int, tuple[Descriptor, ...]]
     data: dict[int, int]

@@ -25,7 +25,7 @@ from simbbm.arm64.machine import MAX_REMEMBERED, Arm64
 from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.memory import Memory
 from simbbm.core.graph import Judged, judge
-from simbbm.core.programs.automaton import ControlPoint
+from simbbm.core.points import ControlPoint
 from simbbm.core.system import Move, Problem
 
 State = int

@@ -7,6 +7,7 @@
 * `booted`: memory and registers when the split begins; `memory`: words that are read and written;
 * `codec`: words as descriptors, TTBRs and TCR, and back;
 * `process`: one CPU that executes a function, alone; `trace`: what it asks for, in order;
+* `code/`: machine code as the programs of a machine;
 * `disassembly`: instructions as text, for people.
 
 Read `kernel` first.

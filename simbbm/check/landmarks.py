@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.geometry import Geometry
+from simbbm.arm64.registers import Regime
 from simbbm.arm64.state import AllButOne, Landmark
 from simbbm.arm64.translation.memory import Tables
 from simbbm.check.properties import large_leaf
@@ -17,13 +21,24 @@ def parked_amid_split(geometry: Geometry, at: Layout) -> dict[str, Landmark]:
     `Setup.landmarks`, of the kernel that is laid out `at` these addresses with tables of this
     `geometry`.
     """
-    judged: dict[Tables, bool] = {}
     reserved = at.kernel.reserved_pg_dir
+    return split_while_parked(geometry, at.regime, at.tables, at.repainted, reserved)
+
+
+def split_while_parked(
+    geometry: Geometry,
+    regime: Regime,
+    tables: Mapping[int, tuple[Descriptor, ...]],
+    ranges: tuple[tuple[int, int], ...],
+    reserved: int,
+) -> dict[str, Landmark]:
+    """The same of a machine that begins with these `tables`, whose `ranges` are to be split."""
+    judged: dict[Tables, bool] = {}
 
     def half_split(now: Tables) -> bool:
         if now not in judged:
-            changed = any(now.by_address[a].entries != old for a, old in at.tables.items())
-            left = large_leaf(geometry, at.regime, now, at.repainted)
+            changed = any(now.by_address[a].entries != old for a, old in tables.items())
+            left = large_leaf(geometry, regime, now, ranges)
             judged[now] = changed and left is not None
         return judged[now]
 

@@ -5,6 +5,7 @@ Then:
 
 * `program`: what a program is written with; `programs/`: programs as automata, and what they may
   look at.
+* `points`: what a machine sees of programs, whichever kind they are: Python or machine code.
 * `graph`: the states that a process has met, as nodes that remember what follows.
 * `choice`: choosers, which decide the next move; hash tapes; the default schedule.
 * `engine`: one schedule, as a SimPy simulation: agents are processes, and `step` asks the chooser.

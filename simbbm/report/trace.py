@@ -25,8 +25,8 @@ from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.arm64.translation.translate import READ, translations
+from simbbm.core.points import ControlPoint
 from simbbm.core.program import Op
-from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.system import STEP, Move
 from simbbm.core.trace import HARDWARE, TraceEvent
 from simbbm.core.unknown import Token
@@ -217,11 +217,7 @@ def _hardware(shared: Shared, move: Move, effect: Effect) -> str:
 
 def _observed(before: ControlPoint, after: ControlPoint) -> Any:
     """What the operation observed, if the way that the program went on tells."""
-    seen = [
-        before.extensions[k].history[-1]
-        for k, following in before.successors.items()
-        if following is after and k in before.extensions
-    ]
+    seen = list(before.observed(after))
     return seen[0] if len(seen) == 1 else NOTHING_SEEN
 
 

@@ -41,7 +41,9 @@ def exact_pattern(label: str) -> str:
 def test_every_step_that_a_run_comes_to_is_known(origin: Scenario) -> None:
     """What is read errs towards `can`."""
     model = Model(origin)
-    steps = _steps(model.system.spec.automaton, model.setup)
+    automaton = model.system.spec.automaton
+    assert isinstance(automaton, Automaton)
+    steps = _steps(automaton, model.setup)
     labels = [*politely(model).labels]
     if origin.id in SEARCHED:
         labels += explored(model).space.system.spec.automaton.labels

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from simbbm.changes import edits
 from simbbm.core.errors import ScenarioError
+from simbbm.core.points import ControlPoint
 from simbbm.core.program import Call, Loop, Op, Request, Step, repeat_until, routine
-from simbbm.core.programs.automaton import Automaton, ControlPoint
+from simbbm.core.programs.automaton import Automaton
 from simbbm.core.programs.labels import matches
 
 Body = tuple[Any, ...]

@@ -8,8 +8,9 @@ import pytest
 
 from simbbm.changes import edits
 from simbbm.core.errors import EditError, ScenarioError
+from simbbm.core.points import ControlPoint
 from simbbm.core.program import Op, Step, repeat_until, routine
-from simbbm.core.programs.automaton import Automaton, ControlPoint
+from simbbm.core.programs.automaton import Automaton
 from tests.core.test_automaton import CPU, Handle, calls_twice, other_read, read_twice, walk_ops
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from simbbm.core.errors import ScenarioError
+from simbbm.core.points import ControlPoint
 from simbbm.core.program import Op, Step, routine
-from simbbm.core.programs.automaton import Automaton, ControlPoint
+from simbbm.core.programs.automaton import Automaton
 from simbbm.core.programs.everyone import each_other
 from simbbm.core.programs.frames import known as known_module
 from simbbm.core.programs.frames.closing import runs_code

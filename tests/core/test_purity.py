@@ -197,12 +197,13 @@ async def looks_at_constants(cpu: Handle) -> None:
 
 
 def test_constants_of_all_kinds_may_be_looked_at() -> None:
-    point = Automaton().start(looks_at_constants, CPU)
+    automaton = Automaton()
+    point = automaton.start(looks_at_constants, CPU)
     while not point.finished:
         point = point.after(0)
 
-    assert point.automaton.purity.functions.keys() >= {even, turn, finds.function}
-    point.automaton.recheck()
+    assert automaton.purity.functions.keys() >= {even, turn, finds.function}
+    automaton.recheck()
 
 
 # What looking does not find.
@@ -241,11 +242,12 @@ def test_a_name_that_stands_for_something_else_later_is_refused(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = obeys_a_limit if name == "limit" else uses_a_builtin
-    point = Automaton().start(program, CPU).after(0)
+    automaton = Automaton()
+    automaton.start(program, CPU).after(0)
     monkeypatch.setitem(globals(), name, 4)
 
     with pytest.raises(ScenarioError, match=f"looks at {name}, which has changed since"):
-        point.automaton.recheck()
+        automaton.recheck()
 
 
 async def uses_a_builtin(cpu: Handle) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from simbbm import discovery
 from simbbm.changes import Change
 from simbbm.core.program import Program
+from simbbm.core.programs.automaton import Automaton
 from simbbm.core.programs.edits import Edits
 from simbbm.core.values import qualified_name
 from simbbm.explore.counterexample.ablate import Ablator
@@ -87,7 +88,9 @@ def _singles(name: str) -> list[Change]:
 @cache
 def _swaps(name: str) -> list[tuple[str, Program]]:
     """A routine that runs, and another that runs in its place."""
-    points = _ablator(name).automaton._points.values()
+    automaton = _ablator(name).automaton
+    assert isinstance(automaton, Automaton)
+    points = automaton._points.values()
     ran = {qualified_name(point.function): point.function for point in points}
     asks = {name: len(signature(function).parameters) for name, function in ran.items()}
     pairs = permutations(sorted(ran), 2)

@@ -18,7 +18,8 @@ from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.mmu import Mmu
-from simbbm.core.programs.automaton import ControlPoint
+from simbbm.core.points import ControlPoint
+from simbbm.core.programs.automaton import FramePoint
 from simbbm.core.system import Move
 
 Structure = tuple[Any, ...]
@@ -143,5 +144,6 @@ def _point(point: ControlPoint | None) -> Structure:
     """Frames from the outermost; `repr` tells True from 1, which are equal."""
     if point is None:
         return ()
+    assert isinstance(point, FramePoint)
     frame = point.function, repr(point.args), repr(point.history), point.label, point.finished
     return *_point(point.parent), frame

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from simbbm.arm64.ops import Cpu
 from simbbm.core.choice import Tape
 from simbbm.core.program import Program
+from simbbm.core.programs.automaton import Automaton
 from simbbm.core.programs.edits import Edits
 from simbbm.core.values import qualified_name
 from simbbm.explore.runs.exact import followed
@@ -112,7 +113,9 @@ def _routines(scenario: Scenario, witnesses: Iterable[Witness]) -> list[str]:
         model = Model(scenario, witness.params)
         *_, last = followed(witness, model).played()
         assert last.after.ended
-        points = model.system.spec.automaton._points.values()
+        automaton = model.system.spec.automaton
+        assert isinstance(automaton, Automaton)
+        points = automaton._points.values()
         names |= {qualified_name(point.function) for point in points}
     return sorted({swapped.get(name, name) for name in names})
 

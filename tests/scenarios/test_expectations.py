@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from simbbm.core.graph import Ended
-from simbbm.core.programs.automaton import Automaton
+from simbbm.core.points import Programs
 from simbbm.core.programs.code import scan
 from simbbm.core.programs.labels import matches
 from simbbm.explore.runs.replay import Result, model_of, replay
@@ -75,7 +75,7 @@ def _layouts(scenario: Scenario) -> list[str]:
 
 
 @cache
-def _automaton(scenario: Scenario, layout: str) -> Automaton:
+def _automaton(scenario: Scenario, layout: str) -> Programs:
     """A scenario's programs, as far as any schedule comes on a small machine."""
     system = Model(scenario, {"cpus": 2, "layout": layout} if layout else {}).system
     walk_rows(system)

@@ -35,7 +35,7 @@ from simbbm.arm64.execution.flight import (
 from simbbm.arm64.execution.instructions import Decoded
 from simbbm.arm64.ops import Aborted
 from simbbm.arm64.translation.memory import Memory
-from simbbm.core.programs.automaton import ControlPoint
+from simbbm.core.points import ControlPoint
 from simbbm.core.unknown import NeedsValueError, token
 from simbbm.core.values import key
 

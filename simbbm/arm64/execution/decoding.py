@@ -11,7 +11,7 @@ from simbbm.arm64.execution.instructions import RULES, Decoded
 from simbbm.arm64.ops import Physical
 from simbbm.arm64.translation.memory import Memory
 from simbbm.core.errors import ScenarioError
-from simbbm.core.programs.automaton import ControlPoint
+from simbbm.core.points import ControlPoint
 from simbbm.core.programs.symbols import RUNNING
 from simbbm.core.unknown import Dependent, is_known
 

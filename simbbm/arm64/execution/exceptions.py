@@ -17,7 +17,6 @@ from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.translate import FETCH, translations
 from simbbm.arm64.translation.walks import CONFLICT
 from simbbm.core.errors import ScenarioError
-from simbbm.core.programs.frames.frame import start_of
 from simbbm.core.system import Problem
 
 MAX_NESTED = 4
@@ -75,9 +74,8 @@ def exception_return(
 def check_not_left(state: CpuState) -> None:
     """Refuse a handler that returns like a function."""
     if state.point.finished and state.saved:
-        where = start_of(state.point.function)
         raise ScenarioError(
-            f"{where}: {state.point.path} returned without eret", "end it with eret"
+            f"{state.point.where}: {state.point.path} returned without eret", "end it with eret"
         )
 
 

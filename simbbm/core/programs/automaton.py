@@ -12,13 +12,12 @@ operation; after a search it is run again, in another order (`frames/known.py:Kn
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import count
-from types import CodeType
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterator
+from types import FunctionType
+from typing import Any
 
 from simbbm.core.errors import ScenarioError, Where
+from simbbm.core.points import ControlPoint, Programs
 from simbbm.core.program import (
     Call,
     Loop,
@@ -36,116 +35,97 @@ from simbbm.core.programs.purity import Purity
 from simbbm.core.programs.reorder import Deferred, Operation, reordered
 from simbbm.core.values import digest, key, qualified_name, why_not_frozen
 
-E = TypeVar("E")
-
 MAX_CALLS_PER_STEP = 10_000
 MAX_DEPTH = 100
 MAX_HISTORY = 20_000
 MAX_STREAK = 400
 
 
-@dataclass(eq=False)
-class ControlPoint:
-    """A place in a program: compare by identity, order and store by `digest`.
+class FramePoint(ControlPoint):
+    """A place in a Python program: what its innermost frame has observed, and who called it."""
 
-    `op` is what the program asks for here; None where it has finished, with `value` its result.
-    """
+    __slots__ = (
+        "args",
+        "asked",
+        "automaton",
+        "deferred",
+        "extensions",
+        "function",
+        "history",
+        "loop",
+        "onward",
+        "parent",
+        "place",
+        "settled",
+        "streak",
+    )
 
-    automaton: Automaton
-    parent: ControlPoint | None
-    place: Place
-    """What the frame has observed."""
-    history: tuple[Any, ...]
-    path: str
-    serial: int
-    """In order of discovery: a program that goes round passes from a higher to a lower one."""
-    loop: bool = False
-    op: Op | None = None
-    where: Where | None = None
-    label: str = ""
-    full_label: str = ""
-    value: Any = None
-    successors: dict[Any, ControlPoint] = field(default_factory=dict)
-    extensions: dict[Any, ControlPoint] = field(default_factory=dict)
-    blocked: set[Any] = field(default_factory=set)
-    """Observations after which the program inspects an unknown value (`unknown`)."""
-    settled: ControlPoint | None = None
-    asked: Any = None
-    """The frame's request here: where it was made, and its content."""
-    streak: int = 0
-    """How many times in a row it has made that request."""
-    onward: ControlPoint | None = None
-    """Of a step that an edit added: the control point that follows."""
-    deferred: Deferred | None = None
-    """What an edit puts in place of the operation that the program asks for here."""
-    decoded: Any = None
-    """What the machine makes of the operation, once it was asked."""
-    _digest: str | None = None
-    _latest: tuple[Any, ControlPoint] | None = None
-    """The value that was asked for last, and the control point that follows."""
-
-    @property
-    def function(self) -> Program:
+    def __init__(
+        self,
+        automaton: Automaton,
+        parent: FramePoint | None,
+        place: Place,
+        history: tuple[Any, ...],
+        path: str,
+        serial: int,
+        loop: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        super().__init__(path, serial)
+        self.automaton = automaton
+        self.parent = parent
+        self.place = place
+        """What the frame has observed."""
+        self.history = history
+        self.loop = loop
+        self.extensions: dict[Any, FramePoint] = {}
+        self.settled: FramePoint | None = None
+        self.asked: Any = None
+        """The frame's request here: where it was made, and its content."""
+        self.streak = 0
+        """How many times in a row it has made that request."""
+        self.onward: FramePoint | None = None
+        """Of a step that an edit added: the control point that follows."""
+        self.deferred: Deferred | None = None
+        """What an edit puts in place of the operation that the program asks for here."""
+        self.function: Program = place.function
         """The function that the frame runs."""
-        return self.place.function
-
-    @property
-    def args(self) -> tuple[Any, ...]:
+        self.args: tuple[Any, ...] = place.args
         """The function's arguments."""
-        return self.place.args
 
-    @property
-    def finished(self) -> bool:
-        """Whether the program has returned."""
-        return self.op is None
+    def _follow(self, value: Any) -> ControlPoint:
+        return self.automaton.follow(self, value)
 
-    @property
-    def digest(self) -> str:
-        """Identifies the control point by content, on every machine."""
-        if self._digest is None:
-            above = self.parent.digest if self.parent else ""
-            history = tuple(v.content() if type(v) is Raised else v for v in self.history)
-            name = qualified_name(self.function)
-            added = (self.label,) if self.onward else ()
-            self._digest = digest(above, name, self.args, history, self.finished, *added)
-        return self._digest
+    def _seen(self) -> Iterator[tuple[Any, ControlPoint]]:
+        for k, following in self.successors.items():
+            if k in self.extensions:
+                yield self.extensions[k].history[-1], following
 
-    def after(self, value: Any = None) -> ControlPoint:
-        """Return the control point that follows when the operation here observed `value`."""
-        if self._latest and self._latest[0] is value:
-            return self._latest[1]
-        memo = self.successors.get(k := key(value))
-        if memo is None:
-            memo = self.successors[k] = self.automaton.follow(self, value)
-        self._latest = value, memo
-        return memo
-
-    def __repr__(self) -> str:
-        return f"<{self.label or self.path + ' finished'}>"
+    def _new_digest(self) -> str:
+        above = self.parent.digest if self.parent else ""
+        history = tuple(v.content() if type(v) is Raised else v for v in self.history)
+        name = qualified_name(self.function)
+        added = (self.label,) if self.onward else ()
+        return digest(above, name, self.args, history, self.finished, *added)
 
 
-class Automaton:
-    """All control points of a scenario's programs under one set of edits."""
+class Automaton(Programs):
+    """All control points of a scenario's Python programs under one set of edits."""
 
     def __init__(self, edits: Edits = NO_EDITS, known: KnownTurns | None = None) -> None:
         """`known` has what frames did under any edits: these change how steps are put together."""
-        self.edits = edits
+        super().__init__(edits)
         self._known = known or KnownTurns()
         self._replace = dict(edits.replace)
         self._calls = [(name, other) for name, other in edits.replace if is_call(name)]
-        self._points: dict[Any, ControlPoint] = {}
-        self._serial = count()
-        self.used_edits: set[str] = set()
-        self.labels: dict[str, Where] = {}
-        self.ops: dict[str, Op] = {}
-        """The operation at each label; of several operands, the first that were seen."""
-        self.sites: dict[str, tuple[Where | None, ...]] = {}
-        """The lines of a label's step and of the calls on the way to it, the innermost first."""
-        self.awaited: dict[CodeType, set[int]] = {}
-        """The lines at which functions were seen to await something."""
+        self._points: dict[Any, FramePoint] = {}
         self.purity = Purity(self._known.bindings)
         for replaced, function in edits.replace:
             self.purity.require(function, f"{start_of(function)}: in place of {replaced}")
+
+    @property
+    def functions(self) -> Collection[FunctionType]:
+        """The Python functions that programs can come to."""
+        return self.purity.functions
 
     def start(self, function: Any, *args: Any) -> ControlPoint:
         """Return the first control point of a program."""
@@ -167,13 +147,14 @@ class Automaton:
         self.purity.require_unchanged()
         self._known.recheck()
 
-    def follow(self, point: ControlPoint, value: Any) -> ControlPoint:
+    def follow(self, point: FramePoint, value: Any) -> FramePoint:
         """Return the control point after `point` observed `value` (not memoised)."""
         if point.finished:
             raise ScenarioError(f"{point.path} has finished")
         if point.onward:
             return point.onward
         if point.deferred:
+            assert isinstance(point.deferred.first, FramePoint)
             onward = self.follow(point.deferred.first, value)
             for operation in reversed(point.deferred.behind):
                 onward = self._added(point, (*point.history, value), operation, onward)
@@ -193,35 +174,34 @@ class Automaton:
             if id(point) in seen:
                 continue
             seen.add(id(point))
-            waiting += [*point.extensions.values(), *point.successors.values()]
+            waiting += point.extensions.values()
+            waiting += (p for p in point.successors.values() if isinstance(p, FramePoint))
             if point.op is not None and matches(pattern, point.full_label):
                 met |= {p.full_label: p.op for p in point.successors.values() if p.op}
         return [met[label] for label in sorted(met)]
 
     def _added(
         self,
-        point: ControlPoint,
+        point: FramePoint,
         history: tuple[Any, ...],
         operation: Operation,
-        onward: ControlPoint,
-    ) -> ControlPoint:
+        onward: FramePoint,
+    ) -> FramePoint:
         """Return a point in the frame of another that does an operation and leads to `onward`."""
-        added = ControlPoint(
-            self, point.parent, point.place, history, point.path, next(self._serial)
-        )
+        added = FramePoint(self, point.parent, point.place, history, point.path, next(self._serial))
         added.op, added.label, added.where = operation
         added.onward, added.settled = onward, added
         return added
 
     def _enter(
         self,
-        caller: ControlPoint | None,
+        caller: FramePoint | None,
         function: Program,
         args: tuple[Any, ...],
         path: str,
         *,
         loop: bool = False,
-    ) -> ControlPoint:
+    ) -> FramePoint:
         """Return the first point of a new frame, before anything has run in it."""
         function = self._edited(function, caller)
         if function not in self.purity.functions:
@@ -230,11 +210,11 @@ class Automaton:
         k = (id(caller), place, path, loop)
         point = self._points.get(k)
         if point is None:
-            point = ControlPoint(self, caller, place, (), path, next(self._serial), loop)
+            point = FramePoint(self, caller, place, (), path, next(self._serial), loop)
             self._points[k] = point
         return point
 
-    def _edited(self, function: Program, caller: ControlPoint | None) -> Program:
+    def _edited(self, function: Program, caller: FramePoint | None) -> Program:
         name = qualified_name(function)
         other = self._replace.get(name)
         # A replacement may call what it replaces: that is how a twin wraps a routine.
@@ -243,7 +223,7 @@ class Automaton:
         self.used_edits.add(name)
         return other
 
-    def _called(self, function: Program, caller: ControlPoint, nth: str) -> Program:
+    def _called(self, function: Program, caller: FramePoint, nth: str) -> Program:
         """What runs where a function is called: what an edit of this call puts there, or itself."""
         path = f"{caller.path}/{function.__name__}{nth}"
         for pattern, other in self._calls:
@@ -252,7 +232,7 @@ class Automaton:
                 return other
         return function
 
-    def _extend(self, point: ControlPoint, value: Any) -> ControlPoint:
+    def _extend(self, point: FramePoint, value: Any) -> FramePoint:
         """Return the point of the same frame in which `value` has been observed too."""
         k = key(value)
         after = point.extensions.get(k)
@@ -265,12 +245,12 @@ class Automaton:
                     "write an endless wait as repeat_until(body, ...)",
                 )
             place = point.place.observing(value, k)
-            after = ControlPoint(self, point.parent, place, history, point.path, next(self._serial))
+            after = FramePoint(self, point.parent, place, history, point.path, next(self._serial))
             after.asked, after.streak = point.asked, point.streak
             point.extensions[k] = after
         return after
 
-    def _settle(self, point: ControlPoint) -> ControlPoint:
+    def _settle(self, point: FramePoint) -> FramePoint:
         """Run from `point` through calls, returns and dropped steps to the next operation."""
         passed = []
         for _ in range(MAX_CALLS_PER_STEP):
@@ -289,7 +269,7 @@ class Automaton:
             "an endless loop whose body awaits no step",
         )
 
-    def _advance(self, point: ControlPoint) -> ControlPoint:
+    def _advance(self, point: FramePoint) -> FramePoint:
         """Return the next point on the way to an operation, or `point` itself if it has one."""
         if point.loop:
             return self._enter(point, point.function, point.args, point.path)
@@ -329,7 +309,7 @@ class Automaton:
             return self._added(point, point.history, operation, point)
         return point
 
-    def _reorder(self, point: ControlPoint) -> None:
+    def _reorder(self, point: FramePoint) -> None:
         """Let a point do what comes later, if an edit says so of its step."""
         for later in self.edits.later:
             if matches(later.step, point.full_label):
@@ -343,7 +323,7 @@ class Automaton:
                     point.deferred = deferred
                 return
 
-    def _count_streak(self, point: ControlPoint, request: Request[Any] | None) -> None:
+    def _count_streak(self, point: FramePoint, request: Request[Any] | None) -> None:
         """Refuse a loop that makes the same request for ever."""
         asked = request and (request._where_, request.content())
         point.streak = point.streak + 1 if asked == point.asked else 1
@@ -354,7 +334,7 @@ class Automaton:
                 "write an endless wait as repeat_until(body, ...)",
             )
 
-    def _return(self, parent: ControlPoint, outcome: Any) -> ControlPoint:
+    def _return(self, parent: FramePoint, outcome: Any) -> FramePoint:
         """Return to `parent`: a suspended caller, or a loop that may take another turn."""
         if not parent.loop:
             return self._extend(parent, outcome)
@@ -363,23 +343,8 @@ class Automaton:
             return self._extend(parent.parent, outcome)
         return parent
 
-    def _dropped(self, label: str) -> bool:
-        for pattern in self.edits.drop:
-            if matches(pattern, label):
-                self.used_edits.add(pattern)
-                return True
-        return False
 
-    def _edited_step(self, steps: tuple[tuple[str, E], ...], label: str) -> E | None:
-        """The edit of the step with this label, if there is one."""
-        for pattern, given in steps:
-            if matches(pattern, label):
-                self.used_edits.add(pattern)
-                return given
-        return None
-
-
-def _sites(point: ControlPoint | None) -> Iterator[Where | None]:
+def _sites(point: FramePoint | None) -> Iterator[Where | None]:
     """The lines of a step and of its callers; the turns of a loop are where the loop is."""
     while point is not None:
         if not point.loop:

@@ -9,7 +9,7 @@ How an author writes them, as texts, is in `simbbm.changes`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
@@ -55,6 +55,14 @@ class Edits:
     before: tuple[Addition, ...] = ()
     after: tuple[Addition, ...] = ()
     later: tuple[Later, ...] = ()
+
+    def steps(self) -> Iterator[str]:
+        """The steps that are named."""
+        yield from self.drop
+        for named in (*self.weaken, *self.before, *self.after):
+            yield named[0]
+        for later in self.later:
+            yield from filter(None, (later.step, later.behind))
 
     def merged(self, other: Edits) -> Edits:
         """Both sets of edits; where both change the same thing in the same way, `other` wins."""

@@ -16,7 +16,7 @@ from simbbm.core.programs.edits import LEAVES, Later
 from simbbm.core.programs.labels import matches
 
 if TYPE_CHECKING:
-    from simbbm.core.programs.automaton import ControlPoint
+    from simbbm.core.points import ControlPoint
 
 
 FAR = 1_000

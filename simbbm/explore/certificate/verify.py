@@ -138,7 +138,7 @@ class _Checker:
         if self.certificate.levels is not None:
             require_end(self.certificate.levels, self._moved())
         self.system.recheck()
-        if why := refusal(self.system.spec.automaton.purity):
+        if why := refusal(self.system.spec.automaton):
             raise Fault(why)
 
     def _take_alone(self) -> None:

@@ -23,7 +23,7 @@ import msgspec
 from simbbm.arm64.execution.weaken import ACQUIRES, weaker_forms
 from simbbm.changes import Change, obstacle
 from simbbm.core.errors import EditError, ScenarioError, UsageError, Where
-from simbbm.core.programs.automaton import Automaton
+from simbbm.core.points import Programs
 from simbbm.core.programs.edits import LEAVES
 from simbbm.core.programs.labels import matches
 from simbbm.explore.search.attempt import Attempt
@@ -181,7 +181,7 @@ def _check_holds(attempt: Attempt) -> None:
         )
 
 
-def steps(automaton: Automaton) -> dict[str, str]:
+def steps(automaton: Programs) -> dict[str, str]:
     """What the step at each label is called: by exact pattern, without the numbers of turns.
 
     What occurs several times at one line of one routine is one instruction, in a loop.
@@ -221,7 +221,7 @@ def _observes(step: str) -> bool:
     return step.partition(".")[2].startswith(("ld", "stx", "stlx", "mrs", "wait"))
 
 
-def _is_acquire(change: Change, automaton: Automaton) -> bool:
+def _is_acquire(change: Change, automaton: Programs) -> bool:
     return change.change.startswith(WEAKEN) and any(
         op.mnemonic in ACQUIRES and matches(change.step, label)
         for label, op in automaton.ops.items()

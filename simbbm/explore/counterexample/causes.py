@@ -22,7 +22,8 @@ from typing import NamedTuple
 
 from simbbm.arm64.cpu import Effect
 from simbbm.arm64.footprints import Kind
-from simbbm.core.programs.automaton import ControlPoint
+from simbbm.core.points import ControlPoint
+from simbbm.core.programs.automaton import FramePoint
 from simbbm.core.system import STEP, Move
 from simbbm.explore.runs.play import RunStep
 
@@ -61,7 +62,7 @@ class Edge(NamedTuple):
 class _Frame(NamedTuple):
     """A frame of a program, and for each value in its history the steps that it came from."""
 
-    point: ControlPoint
+    point: FramePoint
     causes: tuple[frozenset[int], ...] = ()
 
     @property
@@ -205,16 +206,19 @@ def _observes(step: RunStep, cpu: int) -> bool:
     return mnemonic.startswith((*READS, "mrs", "stx", "stlx"))
 
 
-def _stack(point: ControlPoint | None) -> list[ControlPoint]:
-    """The frames of a control point, the outermost first; the turns of a loop are frames."""
-    stack: list[ControlPoint] = []
-    while point is not None:
+def _stack(point: ControlPoint | None) -> list[FramePoint]:
+    """The frames of a control point, the outermost first; the turns of a loop are frames.
+
+    Machine code has none: what its steps depend on is the steps before (`How.AFTER`).
+    """
+    stack: list[FramePoint] = []
+    while isinstance(point, FramePoint):
         stack.append(point)
         point = point.parent
     return stack[::-1]
 
 
-def _continues(before: ControlPoint, after: ControlPoint) -> bool:
+def _continues(before: FramePoint, after: FramePoint) -> bool:
     """Whether it is the same frame, perhaps with more history."""
     n = len(before.history)
     return (

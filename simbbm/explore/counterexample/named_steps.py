@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from simbbm.arm64.execution.weaken import weaker_forms
-from simbbm.core.programs.automaton import Automaton
+from simbbm.core.points import Programs
 from simbbm.core.programs.labels import matches, parts
 from simbbm.explore.counterexample.ablate import NOT_STEPS, steps
 from simbbm.explore.counterexample.kernel_names import kernel_names
@@ -39,7 +39,7 @@ def steps_of_a_run(model: Model) -> list[NamedStep]:
     return _named(politely(model))
 
 
-def _named(automaton: Automaton) -> list[NamedStep]:
+def _named(automaton: Programs) -> list[NamedStep]:
     kernel = kernel_names(automaton)
     labels: dict[str, list[str]] = {}
     for label, name in steps(automaton).items():
@@ -56,7 +56,7 @@ def _named(automaton: Automaton) -> list[NamedStep]:
     return [step for of_one in found.values() for step in of_one]
 
 
-def _shortest(alike: list[str], automaton: Automaton) -> str:
+def _shortest(alike: list[str], automaton: Programs) -> str:
     """The shortest pattern that names the steps with these labels and no others."""
     *callers, routine, step = parts(alike[0])
     bare, number = [name.partition("#")[0] for name in (*callers, routine)], step.partition("#")

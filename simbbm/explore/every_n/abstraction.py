@@ -15,7 +15,7 @@ from simbbm.arm64.footprints import Kind
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.memory import Memory
-from simbbm.core.programs.automaton import ControlPoint
+from simbbm.core.points import ControlPoint
 from simbbm.core.programs.symbols import Added, Batch, Held, Linear, Symbol
 from simbbm.core.system import Cell
 from simbbm.core.values import digest

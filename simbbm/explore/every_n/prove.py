@@ -180,7 +180,7 @@ class ProverForAll:
     def _of_views(self, model: Model, views: Views) -> EveryN:
         """What the closed views say."""
         views.abstraction.system.recheck()
-        if why := refusal(views.abstraction.system.spec.automaton.purity):
+        if why := refusal(views.abstraction.system.spec.automaton):
             raise Refused(why)
         if views.bad:
             bad = next(iter(views.bad))

@@ -102,7 +102,7 @@ def _require_supported(model: Model) -> None:
     for counter in setup.counters.values():
         if counter.calls is not None and counter.calls not in setup.counters:
             raise Refused(f"{counter.name} calls holders of tickets of no counter (declare both)")
-    if why := unseen.refusal(model.automaton.purity):
+    if why := unseen.refusal(model.automaton):
         raise Refused(why)
     for held in setup.properties:
         _require_alone(held)

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
+from simbbm.core.points import Programs
+from simbbm.core.programs.automaton import Automaton
 from simbbm.core.programs.bytecode import Instruction, instructions_of, is_call
 from simbbm.core.programs.code import scan
 from simbbm.core.programs.everyone import each_other
@@ -32,8 +34,11 @@ _PLAIN = (
 """Instructions of a turn that change nothing but the stack, beside its one call and its sum."""
 
 
-def refusal(purity: Purity) -> str | None:
+def refusal(programs: Programs) -> str | None:
     """Why the programs that were looked at cannot be proved for every N; None if they can."""
+    if not isinstance(programs, Automaton):
+        return "its programs are machine code (explore proves it for a number of CPUs)"
+    purity = programs.purity
     if purity.reaches(type):
         return "a program asks for the type() of something (a symbol has another than an int)"
     if any(reached.function is each_other for reached in purity.values):

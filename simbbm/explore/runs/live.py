@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from simbbm.core.choice import Polite
 from simbbm.core.errors import EditError
-from simbbm.core.programs.automaton import Automaton
+from simbbm.core.points import Programs
 from simbbm.core.programs.edits import Edits
 from simbbm.core.programs.labels import is_call, is_inside, matches, parts
 from simbbm.explore.runs.play import Player
@@ -39,7 +39,7 @@ def named(edits: Edits) -> dict[str, str]:
 
 def require_live(
     model: Model,
-    searched: Automaton | None = None,
+    searched: Programs | None = None,
     *,
     complete: bool = False,
     fails: bool = False,
@@ -130,7 +130,7 @@ def _idle(models: Sequence[Model], edits: set[str], *, early: bool) -> tuple[set
     return edits, certain
 
 
-def politely(model: Model) -> Automaton:
+def politely(model: Model) -> Programs:
     """The programs as far as one polite run reaches."""
     alone = model.anew()
     Player(alone, STEPS).walk(Polite(), record=False)
@@ -142,11 +142,11 @@ def explored(model: Model) -> Attempt:
     return Attempt(model, LIMITS, wanted=frozenset(), ample=True)
 
 
-def _known(attempt: Attempt) -> Automaton:
+def _known(attempt: Attempt) -> Programs:
     return attempt.space.system.spec.automaton
 
 
-def _left(edits: set[str], scenario: Scenario, automaton: Automaton) -> set[str]:
+def _left(edits: set[str], scenario: Scenario, automaton: Programs) -> set[str]:
     """Those of some edits whose step or routine was not reached, changed or not."""
     replaced = dict(scenario.edits.replace)
     routines = (name for label in automaton.labels for name in parts(label)[:-1])

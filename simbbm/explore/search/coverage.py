@@ -13,7 +13,7 @@ from textwrap import shorten
 from types import CodeType
 from typing import NamedTuple
 
-from simbbm.core.programs.automaton import Automaton
+from simbbm.core.points import Programs
 
 AWAIT = opmap["GET_AWAITABLE"]
 
@@ -31,7 +31,7 @@ class _Range(NamedTuple):
         return range(self.line, (self.end_line or self.line) + 1)
 
 
-def never_awaited(automaton: Automaton) -> list[str]:
+def never_awaited(automaton: Programs) -> list[str]:
     """The awaits that were not reached, as `file:line function: what`."""
     missed: set[str] = set()
     for code, lines in automaton.awaited.items():

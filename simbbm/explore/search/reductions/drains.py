@@ -70,8 +70,8 @@ from simbbm.arm64.execution.storebuffer import Word
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.translate import FETCH, READ, WRITE, translations
 from simbbm.arm64.translation.walks import is_leaf
+from simbbm.core.points import ControlPoint
 from simbbm.core.program import Op
-from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.programs.symbols import Symbol
 from simbbm.core.system import Move
 

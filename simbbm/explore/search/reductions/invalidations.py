@@ -68,7 +68,7 @@ from simbbm.arm64.cpu import CpuState, Effect, Pending
 from simbbm.arm64.execution.decoding import decoded
 from simbbm.arm64.execution.instructions import waits_for_tlbis
 from simbbm.arm64.translation.tlb import Tlbi
-from simbbm.core.programs.automaton import ControlPoint
+from simbbm.core.points import ControlPoint
 from simbbm.core.system import Move
 
 

@@ -17,12 +17,11 @@ from simbbm.arm64.cpu import NOTHING, CpuState, Pending
 from simbbm.arm64.execution.storebuffer import StoreBuffer
 from simbbm.arm64.features import Features
 from simbbm.arm64.machine import Arm64
-from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.rows import FIELD, PENDING, Memo, Row, Rows, State, Step
 from simbbm.arm64.translation.tlb import Tlbi
-from simbbm.core.programs.automaton import ControlPoint
-from simbbm.core.programs.frames.known import Place
+from simbbm.core.points import ControlPoint
+from simbbm.core.values import digest
 from simbbm.explore.search.reductions.symmetry import Symmetry
 
 WALKS_NOTHING = Regime((Ttbr(0),), (Ttbr(0),), (Tcr(0, 0, epd0=True, epd1=True),))
@@ -34,8 +33,11 @@ HELD = Tlbi("held", broadcast=True, page=-1)
 """In place of a pending TLBI that does not act as long as a look-ahead lasts."""
 
 
-async def stand_still(cpu: Cpu) -> None:
-    """The program of a CPU that does nothing."""
+class Nowhere(ControlPoint):
+    """Where a CPU is that does nothing."""
+
+    def _new_digest(self) -> str:
+        return digest(self.path)
 
 
 Future = tuple[State, int]
@@ -153,12 +155,10 @@ def is_held(pe: CpuState) -> bool:
 
 def _blank(system: Arm64) -> CpuState:
     """A CPU that does nothing and holds nothing."""
-    place = Place(stand_still, (), None, None, root=True)
-    nowhere = ControlPoint(system.spec.automaton, None, place, (), "stand_still", serial=-1)
     pools, tables = system.shared, system.initial().memory.tables
     return pools.cpus.kept(
         CpuState(
-            point=nowhere,
+            point=Nowhere("stand_still", -1),
             pc=None,
             el=1,
             saved=(),

@@ -1,0 +1,130 @@
+"""The scenarios of an image: its own machine code on the machine, with the model's properties.
+
+Its id is `path/to/vmlinuz::linear_map_split`. What the properties say of the transcribed protocol
+(`linear_map_split::good`) they say here of the instructions that ship.
+"""
+
+from __future__ import annotations
+
+from functools import cache, partial
+
+from simbbm.arm64.features import Features
+from simbbm.binary.code.layout import LAYOUTS, PARTS
+from simbbm.binary.code.layout import layout as laid_out
+from simbbm.binary.code.machine_code import MachineCode, started
+from simbbm.binary.features.alternatives import CALLBACK
+from simbbm.binary.features.capabilities import ALWAYS
+from simbbm.binary.kernel import Kernel, kernel
+from simbbm.check.landmarks import split_while_parked
+from simbbm.check.properties import (
+    all_ptes_at_end,
+    context_restored,
+    no_fault_on_live_map,
+    no_size_change_seen,
+    no_stale_translation,
+    no_tlb_conflict,
+    tables_linked_once,
+    terminates,
+    translations_preserved,
+)
+from simbbm.check.verdict import Expectation
+from simbbm.parameters import Parameter, cpu_set
+from simbbm.scenario import CpuSetup, Scenario, Setup, hardware_for, nothing
+
+NAME = "linear_map_split"
+ENTRY = "linear_map_split_to_ptes"
+"""What multi_cpu_stop() calls on every CPU."""
+STORY = "The kernel's own machine code splits its linear map, live, on the boot CPU."
+NO_FEATURES = "none"
+
+
+def scenarios_in(path: str) -> list[Scenario]:
+    """The scenarios of an image; UsageError if it is none, or has no split."""
+    return [
+        Scenario(
+            build=partial(_setup, path),
+            story=STORY,
+            expect=Expectation(),
+            parameters=_parameters(kernel_in(path)),
+            id=f"{path}::{NAME}",
+            file=path,
+            evidence="proved",
+        )
+    ]
+
+
+def kernel_in(path: str, cpu_features: str | None = None) -> Kernel:
+    """The kernel in a file, patched for some capabilities (None: the default); read once."""
+    default = _read(path, None)
+    if cpu_features in (None, _features(default)):
+        return default
+    return _read(path, cpu_features)
+
+
+@cache
+def _read(path: str, cpu_features: str | None) -> Kernel:
+    if cpu_features is None:
+        return kernel(path)
+    return kernel(path, cpu_features=[n for n in cpu_features.split("+") if n != NO_FEATURES])
+
+
+def _features(image: Kernel) -> str:
+    return "+".join(image.cpu_features) or NO_FEATURES
+
+
+def _parameters(image: Kernel) -> tuple[Parameter, ...]:
+    on_path = (entry for facts in image.functions for entry in facts.alternatives)
+    numbers = dict.fromkeys(entry.capability & ~CALLBACK for entry in on_path)
+    known = tuple(image.capabilities.name(number) for number in numbers if number not in ALWAYS)
+    features = _features(image)
+    return (
+        Parameter("cpus", "int", 2, min=2, max=16),
+        Parameter("layout", "choice", "pmd", choices=tuple(LAYOUTS), parts=PARTS),
+        Parameter("noabort", "cpus", "boot"),
+        Parameter("ets2", "choice", "no", choices=("no", "yes")),
+        Parameter("cpu_features", "choice", features, choices=(features, NO_FEATURES), parts=known),
+        Parameter("hardware", "choice", "delayed", choices=("delayed", "eager")),
+        Parameter("tlb", "choice", "closure", choices=("closure", "concrete")),
+    )
+
+
+def _setup(
+    path: str,
+    *,
+    cpus: int,
+    layout: str,
+    noabort: str,
+    ets2: str,
+    cpu_features: str,
+    hardware: str,
+    tlb: str,
+) -> Setup:
+    """The split of an image on a machine of these parameters."""
+    at = laid_out(kernel_in(path, cpu_features), layout, cpus)
+    able = cpu_set(noabort, cpus)
+    geometry = at.memory_map.geometry
+    features = [Features(bbm=2, noabort=n in able, ets2=ets2 == "yes") for n in range(cpus)]
+    return Setup(
+        geometry=geometry,
+        cpus=tuple(CpuSetup(nothing, at.regime, (ENTRY,), own, pc=at.text) for own in features),
+        tables=at.tables,
+        data=at.data,
+        code=partial(MachineCode, at.memory_map, started(at.registers, at.words)),
+        properties=(
+            no_tlb_conflict,
+            no_size_change_seen,
+            no_fault_on_live_map(at.swapper, at.mapped),
+            no_stale_translation,
+            terminates,
+            translations_preserved(at.regime, at.tables),
+            all_ptes_at_end(at.regime, at.split),
+            context_restored(at.regime),
+            tables_linked_once(at.regime),
+        ),
+        hardware=hardware_for(hardware, tlb),
+        symbols=at.symbols,
+        regions=at.regions,
+        table_names=at.table_names,
+        speculative=at.leaves,
+        landmarks=split_while_parked(geometry, at.regime, at.tables, at.split, at.reserved),
+    )
