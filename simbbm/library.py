@@ -89,6 +89,15 @@ def check(
     return stress(scenario, params, runs=runs, seed=seed, jobs=jobs)
 
 
+def kernel_image(path: str | Path, name: str = "linear_map_split") -> Scenario:
+    """The scenario of a kernel image: its own machine code, to be asked about like any other.
+
+    `path` is an arm64 Image, packed or not, or a vmlinux; `name` that of the scenario. Raises
+    UsageError if the file is no kernel that splits its linear map.
+    """
+    return discovery.find(f"{path}::{name}")
+
+
 def explore(
     scenario: Scenario | str,
     params: Parameters | None = None,
@@ -323,6 +332,7 @@ __all__ = [
     "Witness",
     "check",
     "explore",
+    "kernel_image",
     "replay",
     "run",
     "show",

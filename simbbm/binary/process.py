@@ -26,7 +26,7 @@ from simbbm.binary.formats.symbols import plain
 from simbbm.binary.kernel import Kernel
 from simbbm.binary.memory import NothingThere
 from simbbm.binary.path import STUBS
-from simbbm.core.errors import UsageError
+from simbbm.core.errors import ScenarioError
 
 INSTRUCTIONS_MAX = 3_000_000
 ALLOCATORS = ("alloc_pages_noprof", "get_free_pages_noprof")
@@ -35,7 +35,7 @@ SHARED = ("tables", "swapper_pg_dir", "__num_online_cpus", *FLAGS)
 """What other CPUs look at, too; everything else is this CPU's, or never changes."""
 
 
-class Finding(UsageError):
+class Finding(ScenarioError):
     """Something that cannot be executed, with the place where it stands."""
 
 

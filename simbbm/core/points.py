@@ -32,6 +32,7 @@ class ControlPoint:
         "_digest",
         "_latest",
         "blocked",
+        "computed",
         "decoded",
         "full_label",
         "label",
@@ -52,6 +53,8 @@ class ControlPoint:
         self.label = ""
         self.full_label = ""
         self.value: Any = None
+        self.computed = 0
+        """Of machine code: the instructions that were executed on the way to the operation."""
         self.successors: dict[Any, ControlPoint] = {}
         self.blocked: set[Any] = set()
         """Observations after which the program inspects an unknown value (`unknown`)."""
@@ -104,6 +107,12 @@ class ControlPoint:
 
 class Programs:
     """All control points of a machine's programs under one set of edits."""
+
+    identity = ""
+    """What identifies them where they are not the scenario's own: a kernel image."""
+    has_registers = False
+    """Whether a step that is left out leaves in its register what was there before, so that the
+    program goes on with a value which it never loaded."""
 
     def __init__(self, edits: Edits) -> None:
         self.edits = edits

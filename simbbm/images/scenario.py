@@ -7,6 +7,7 @@ Its id is `path/to/vmlinuz::linear_map_split`. What the properties say of the tr
 from __future__ import annotations
 
 from functools import cache, partial
+from pathlib import Path
 
 from simbbm.arm64.features import Features
 from simbbm.binary.code.layout import LAYOUTS, PARTS
@@ -40,6 +41,20 @@ NO_FEATURES = "none"
 
 def scenarios_in(path: str) -> list[Scenario]:
     """The scenarios of an image; UsageError if it is none, or has no split."""
+    return _scenarios(path, _state_of(path))
+
+
+def _state_of(path: str) -> tuple[int, int]:
+    """What changes with a file's content."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
+
+
+@cache
+def _scenarios(path: str, state: tuple[int, int]) -> list[Scenario]:  # noqa: ARG001 - the memo's
     return [
         Scenario(
             build=partial(_setup, path),
@@ -55,14 +70,15 @@ def scenarios_in(path: str) -> list[Scenario]:
 
 def kernel_in(path: str, cpu_features: str | None = None) -> Kernel:
     """The kernel in a file, patched for some capabilities (None: the default); read once."""
-    default = _read(path, None)
+    state = _state_of(path)
+    default = _read(path, state, None)
     if cpu_features in (None, _features(default)):
         return default
-    return _read(path, cpu_features)
+    return _read(path, state, cpu_features)
 
 
 @cache
-def _read(path: str, cpu_features: str | None) -> Kernel:
+def _read(path: str, state: tuple[int, int], cpu_features: str | None) -> Kernel:  # noqa: ARG001
     if cpu_features is None:
         return kernel(path)
     return kernel(path, cpu_features=[n for n in cpu_features.split("+") if n != NO_FEATURES])

@@ -37,6 +37,8 @@ from simbbm.report.inflight import in_flight, named, place_of
 
 WORDS_SHOWN_MAX = 3
 LOADS = {"ldr", "ldar", "ldapr", "ldxr", "ldaxr"}
+COMPUTED_MIN = 10
+"""Instructions of private computation that are told of."""
 NOTHING_SEEN = object()
 UNKNOWN = "?"
 """In place of a value that is not known yet: it is still in flight."""
@@ -90,8 +92,10 @@ def event(shared: Shared, step: RunStep) -> TraceEvent:
         seen = _loaded(shared, before, move.cpu, point.op, move.variant)
     if seen is not NOTHING_SEEN and seen is not None:
         text += f" -> {value(shared, seen)}"
-    function = function_of(point)
-    return TraceEvent(step.step, move.cpu, move.agent, move.label, text, function, move.notes)
+    notes = move.notes
+    if point.computed >= COMPUTED_MIN:
+        notes = (f"after {point.computed:,} instructions", *notes)
+    return TraceEvent(step.step, move.cpu, move.agent, move.label, text, function_of(point), notes)
 
 
 def _ahead(shared: Shared, step: int, move: Move, flight: Ahead, before: Machine) -> TraceEvent:
@@ -144,8 +148,8 @@ def instruction(shared: Shared, op: Op) -> str:
             return f"svc {args[0]}"
     if not args:
         return f"{head} {variant}".rstrip()
-    told = (_address(shared, args[0]), *(value(shared, a) for a in args[1:]))
-    return f"{op.mnemonic} {', '.join(told)}"
+    told = _list(shared, args[1:])
+    return f"{op.mnemonic} {_address(shared, args[0])}{', ' if told else ''}{told}"
 
 
 def _address(shared: Shared, address: Any) -> str:

@@ -47,6 +47,7 @@ SMALLER = {
     "check --cross-check": "check bbm_minimal --cross-check",
     "check --html DIR": "check bbm_minimal --html site",
     "check FILE -p hardware=eager": "check bbm_minimal::good -p hardware=eager",
+    "ablate vmlinuz::linear_map_split": "ablate bbm_minimal::good",
     "check late_cpu stuck_cpu": "check stuck_cpu",
     "litmus FILE": "litmus told.jsonl",
     "stress ID --store FILE": "stress bbm_minimal::good --runs 50 -j 1 --store kept.db",

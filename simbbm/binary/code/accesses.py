@@ -18,10 +18,10 @@ from simbbm.binary.a64.operations import (
 from simbbm.binary.code.asking import (
     NotModelledError,
     described,
+    filled,
     kind_of,
     linked_at,
     mnemonic,
-    run_of,
     stored,
 )
 from simbbm.binary.code.executed import Executed
@@ -46,6 +46,8 @@ class Asked(NamedTuple):
     """Of an access to a table, its level."""
     where: int = 0
     """Of an access, its first byte; of a store to a new table, the table; of a touch, the page."""
+    words: int = 0
+    """Of a store to a new table, how many words it stores."""
 
 
 class Accesses(Executed):
@@ -127,11 +129,8 @@ class Accesses(Executed):
             level, shift = self._leaves(base), self.map.shift
             entries = {n: described(word, level, shift) for n, word in words.items()}
             address = base * WORD - self.map.ram + self.map.linear & M64
-            op = run_of(entries, self.map.word(address))
-            if op is None:
-                n = min(entries)
-                op = Op("str", (self.map.word(address) + n, entries[n]))
-            return Asked(op, self.cpu.pc, FILL, where=base)
+            op, number = filled(entries, self.map.word(address))
+            return Asked(op, self.cpu.pc, FILL, where=base, words=number)
         return None
 
     def _to_own(self, stop: Stop, access: Access) -> Asked | None:

@@ -8,9 +8,10 @@ that links the table somewhere else is refused (`Linking`).
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
-from simbbm.arm64.descriptor import TABLE, Descriptor
+from simbbm.arm64.descriptor import TABLE, Descriptor, leaves
 from simbbm.arm64.geometry import LEAF_LEVEL
 from simbbm.arm64.ops import BARRIERS, REGISTERS, TLBI_OPERANDS
 from simbbm.arm64.translation.tlb import Tlbi
@@ -128,16 +129,15 @@ def linked_at(leaves: int, level: int) -> None:
         raise NotModelledError(f"a table with leaves of level {leaves} is linked at level {level}")
 
 
-def run_of(entries: dict[int, Descriptor], table: int) -> Op | None:
-    """All entries as one store, if they are leaves one after another from the table's first."""
-    found = [entries[n] for n in sorted(entries)]
-    if sorted(entries) != list(range(len(found))) or len(found) < 2:
-        return None
-    first, stride = found[0], found[1].output - found[0].output
-    alike = (d == first._replace(output=first.output + n * stride) for n, d in enumerate(found))
-    if first.kind == TABLE or not all(alike):
-        return None
-    return Op("fill", (table, first, stride, len(found)))
+def filled(entries: dict[int, Descriptor], table: int) -> tuple[Op, int]:
+    """The first entries that follow one another as one store, and how many these are."""
+    at = min(entries)
+    number = next(n for n in count(1) if at + n not in entries)
+    found = [entries[at + n] for n in range(number)]
+    first, stride = found[0], found[-1].output - found[-2].output if number > 1 else 0
+    if number == 1 or first.kind == TABLE or tuple(found) != leaves(first, stride, number):
+        return Op("str", (table + at, *found)), number
+    return Op("fill", (table + at, first, stride, number)), number
 
 
 def part_of(value: int, offset: int, size: int) -> int:

@@ -31,6 +31,8 @@ PARTS = ("pud", "contpmd", "pmd", "contpte", "pages")
 """Leaves of the linear map, of which a layout is made."""
 LAYOUTS = {name: (name,) for name in PARTS} | {"mixed": PARTS}
 
+WAIT = "wait_linear_map_split_to_ptes"
+"""What secondaries run in the idmap."""
 GRANULES = {12: "4k", 14: "16k", 16: "64k"}
 GIGABYTE = 1 << 30
 CURRENT_AT, TABLES_AT, FRESH_AT = 16, 64, 96
@@ -154,7 +156,7 @@ class _Builder:
             data=self._data(memory_map),
             symbols=self._symbols(memory_map, names),
             table_names=frozenset(self._table_names(memory_map, names)),
-            regions=self._regions(text),
+            regions=self._regions(memory_map, text),
             regime=regime,
             registers=self._registers(swapper, reserved),
             words=self._words(),
@@ -294,7 +296,7 @@ class _Builder:
         """The idmap: the routines that run in it, and the flag, at their physical addresses."""
         symbols = self.kernel.symbols
         idmap = self.builder.table(self._idmap_root(), "idmap_pg_dir")
-        wait = symbols.address("wait_linear_map_split_to_ptes")
+        wait = symbols.address(WAIT)
         start = symbols.find("__idmap_text_start") or wait
         end = symbols.find("__idmap_text_end") or wait + 4
         first, last = (self._physical(a) >> self.shift for a in (start, end - 4))
@@ -337,7 +339,7 @@ class _Builder:
         named = self._symbols(memory_map, names)
         return {address for address, name in named.items() if name not in cells}
 
-    def _regions(self, text: int) -> tuple[Named, ...]:
+    def _regions(self, memory_map: MemoryMap, text: int) -> tuple[Named, ...]:
         seen: dict[str, int] = {}
         found = []
         for part in self.parts:
@@ -345,7 +347,16 @@ class _Builder:
             name = f"lm.{part.name}{number if number > 1 else ''}"
             found.append(Named(KERNEL_PAGE + part.first, part.pages, name))
         pages = STACK_SIZE >> self.shift
-        return (*found, Named(text, 1, "text"), Named(self._page(STACK), pages, "stack"))
+        rodata = self._page(memory_map.read_only)
+        idmap = self._physical(self.kernel.symbols.address(WAIT)) >> self.shift
+        return (
+            *(Named(self._page(self.current) + n, 1, "current") for n in range(2)),
+            *found,
+            Named(text, 1, "text"),
+            Named(idmap, 1, "idmap.text"),
+            Named(rodata, 1, "rodata"),
+            Named(self._page(STACK), pages, "stack"),
+        )
 
     def _registers(self, swapper: int, reserved: int) -> dict[str, int]:
         size = self.at.txsz

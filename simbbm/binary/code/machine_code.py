@@ -5,7 +5,8 @@ equal values are one, so that a machine walks a graph whatever path led there, a
 each instruction once.
 
 A step is named by its instruction: `scondary_cpu_wait+0x8.stxr`, `split_pmd+0x148.dsb.ishst`. An
-edit that drops it makes it a NOP; what it would have written to registers stays as it was.
+edit that drops it makes it a NOP; what it would have written to registers stays as it was. What
+comes before an instruction's own operation (`running`) is no step that an edit can name.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from simbbm.binary.code.asking import NotModelledError, mnemonic, operation
 from simbbm.binary.code.local import Local
 from simbbm.binary.code.memory_map import MemoryMap
 from simbbm.binary.code.running import Running, Stubs
+from simbbm.binary.kernel import Kernel
 from simbbm.binary.path import plain
 from simbbm.core.errors import EditError, ModelError, Where
 from simbbm.core.points import ControlPoint, Programs
@@ -45,7 +47,7 @@ class Instruction(Where):
 class CodePoint(ControlPoint):
     """A place in machine code."""
 
-    __slots__ = ("asked", "code", "computed", "local", "seen")
+    __slots__ = ("asked", "code", "local", "seen")
 
     def __init__(
         self, code: MachineCode, local: Local, asked: Asked | None, path: str, serial: int
@@ -54,8 +56,6 @@ class CodePoint(ControlPoint):
         self.code = code
         self.local = local
         self.asked = asked
-        self.computed = 0
-        """Instructions that were executed on the way here, when it was first come to."""
         self.seen: dict[Any, Any] = {}
         """What was observed here, by the keys of `successors`."""
 
@@ -69,7 +69,7 @@ class CodePoint(ControlPoint):
                 yield value, following
 
     def _new_digest(self) -> str:
-        return digest(self.code.name, tuple(self.local), self.label, self.finished)
+        return digest(self.code.identity, tuple(self.local), self.label, self.finished)
 
 
 class AddedPoint(ControlPoint):
@@ -123,11 +123,13 @@ class LatePoint(ControlPoint):
 class MachineCode(Programs):
     """All control points of a kernel's functions."""
 
+    has_registers = True
+
     def __init__(self, memory_map: MemoryMap, local: Local, edits: Edits) -> None:
         """`local` is a CPU at the start, but for the function that it executes."""
         super().__init__(edits)
         self.map = memory_map
-        self.name = memory_map.kernel.image.digest
+        self.identity = _identity(memory_map.kernel)
         self._stubs = Stubs(memory_map)
         self._local = local
         self._points: dict[tuple[Local, Op | None], ControlPoint] = {}
@@ -141,7 +143,7 @@ class MachineCode(Programs):
 
     def _require_step(self, pattern: str) -> None:
         """Raise EditError unless an instruction asks for the step that an edit names."""
-        match = re.fullmatch(r"(\w+)\+(0x[0-9a-f]+)\.([\w.]+?)(#1)?", pattern)
+        match = re.fullmatch(r"(\w+)\+(0x[0-9a-f]+)(?:#1)?\.([\w.]+?)(?:#1)?", pattern)
         if match:
             for symbol in self.map.kernel.symbols.named(rf"{match[1]}(\.\w+)*"):
                 if _may_ask(self.map, symbol.address + int(match[2], 16), match[3]):
@@ -219,9 +221,10 @@ class MachineCode(Programs):
             full = f"{label}#1"
             place = Instruction(f"{self.map.kernel.image.name}: {path}", asked.pc)
             point.label, point.full_label, point.where = label, full, place
-            self.labels.setdefault(full, place)
-            self.ops.setdefault(full, asked.op)
-            self.sites.setdefault(full, (place,))
+            if asked.why == OWN:
+                self.labels.setdefault(full, place)
+                self.ops.setdefault(full, asked.op)
+                self.sites.setdefault(full, (place,))
             weaker = self._edited_step(self.edits.weaken, full)
             point.op = weaker(asked.op) if weaker else asked.op
             if op := self._edited_step(self.edits.before, full):
@@ -236,6 +239,13 @@ class MachineCode(Programs):
         return added
 
 
+def _identity(kernel: Kernel) -> str:
+    """A kernel's release and build id for people, and a digest of all that is in it."""
+    release = kernel.image.version.release
+    build = f", build id {kernel.build_id}" if kernel.build_id else ""
+    return f"Linux {release}{build}, sha256 {kernel.image.digest}"
+
+
 def _may_ask(memory_map: MemoryMap, address: int, wanted: str) -> bool:
     """Whether the instruction at an address may ask for an operation of this name."""
     if address % 4 or not memory_map.kernel.image.holds(address):
@@ -246,7 +256,7 @@ def _may_ask(memory_map: MemoryMap, address: int, wanted: str) -> bool:
         if stop is None:
             return False
         if isinstance(stop.operation, Access):
-            return mnemonic(stop.operation) == wanted
+            return wanted in (mnemonic(stop.operation), "mrs.mpidr_el1")
         op = operation(stop.operation, memory_map)
     except (UnknownInstruction, NotModelledError):
         return False

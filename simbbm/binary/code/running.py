@@ -166,9 +166,9 @@ class Running(Accesses):
 
     def _filled(self, asked: Asked) -> None:
         words = self.filling[asked.where]
-        if asked.op.mnemonic == "str":
-            del words[min(words)]
-        if asked.op.mnemonic == "fill" or not words:
+        for n in sorted(words)[: asked.words]:
+            del words[n]
+        if not words:
             del self.filling[asked.where]
 
     def _complete(self, asked: Asked, stop: Stop, value: object) -> None:

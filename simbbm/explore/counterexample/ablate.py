@@ -94,7 +94,8 @@ class Ablator:
             step = self.steps[label]
             if op.mnemonic in NOT_STEPS:
                 continue
-            changes[Change(step, REMOVE)] = None
+            if not (self.automaton.has_registers and _observes(step)):
+                changes[Change(step, REMOVE)] = None
             # Where loads are performed in order, a relaxed acquire would change nothing.
             if op.mnemonic not in ACQUIRES or "window" in self.model.params:
                 changes |= dict.fromkeys(Change(step, WEAKEN + form) for form in weaker_forms(op))

@@ -41,6 +41,7 @@ ONLY_DIGEST = (
     "all that was recorded fits but the digest: the witness was edited or damaged, or steps have "
     "other names now"
 )
+OTHER_IMAGE = "it was recorded on another kernel image: "
 TOO_LONG = "it is too long to be looked for by label, and cannot be followed as it is"
 NAMES: tuple[Callable[[str], str], ...] = (str, as_before)
 """What witnesses may call today's steps: as they are called, or as they were.
@@ -169,7 +170,9 @@ def _exactly(witness: Witness, model: Model) -> Replay:
     try:
         run = played(witness, model)
     except Diverged as error:
+        here = model.automaton.identity
         return Replay(
+            why=CHANGED if witness.image == here else OTHER_IMAGE + (witness.image or "none"),
             result=Result.DIVERGED,
             step=error.step,
             expected=error.expected,

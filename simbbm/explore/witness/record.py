@@ -44,6 +44,8 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True):
     """Of the trace; a token keeps its beginning only."""
     found: Found | None = None
     version: str = ""
+    image: str = ""
+    """Of machine code: the kernel image that the run was made on (`Programs.identity`)."""
 
 
 def mistake(witness: Witness) -> str | None:
@@ -61,6 +63,7 @@ def mistake(witness: Witness) -> str | None:
     if failed != (witness.property is not None):
         return f"it is {witness.verdict} {'of no' if failed else 'and has a'} property"
     names = [witness.scenario, witness.property or "", *witness.params]
+    names += [witness.image]
     names += [value for value in witness.params.values() if isinstance(value, str)]
     names += [text for d in witness.decisions for text in (d.label, d.instead_of)]
     if not all(map(is_one_line, names)):

@@ -53,6 +53,7 @@ def witness_from(run: Run, found: Found | None = None) -> Witness:
         digest=schedule.digest,
         found=found,
         version=__version__,
+        image=run.model.automaton.identity,
     )
 
 
@@ -69,6 +70,7 @@ def refreshed(witness: Witness, run: Run) -> Witness:
         loop=schedule.loop,
         digest=schedule.digest,
         version=__version__,
+        image=run.model.automaton.identity,
     )
 
 
