@@ -31,6 +31,8 @@ PARTS = ("pud", "contpmd", "pmd", "contpte", "pages")
 """Leaves of the linear map, of which a layout is made."""
 LAYOUTS = {name: (name,) for name in PARTS} | {"mixed": PARTS}
 
+IDMAP_VA_BITS = 48
+"""Of the idmap, whatever the kernel has (asm/kernel-pgtable.h)."""
 WAIT = "wait_linear_map_split_to_ptes"
 """What secondaries run in the idmap."""
 GRANULES = {12: "4k", 14: "16k", 16: "64k"}
@@ -295,6 +297,7 @@ class _Builder:
     def _map_idmap(self, memory_map: MemoryMap) -> None:
         """The idmap: the routines that run in it, and the flag, at their physical addresses."""
         symbols = self.kernel.symbols
+        bits = IDMAP_VA_BITS - self.shift
         idmap = self.builder.table(self._idmap_root(), "idmap_pg_dir")
         wait = symbols.address(WAIT)
         start = symbols.find("__idmap_text_start") or wait
@@ -302,10 +305,10 @@ class _Builder:
         first, last = (self._physical(a) >> self.shift for a in (start, end - 4))
         pages = range(first, last + 1)
         for page in pages:
-            self.builder.map(idmap, self.bits, page, page, ROX, allocate=self.fixed)
+            self.builder.map(idmap, bits, page, page, ROX, allocate=self.fixed)
         flag = self._physical(memory_map.cells[0].address) >> self.shift
         if flag not in pages:
-            self.builder.map(idmap, self.bits, flag, flag, RW, allocate=self.fixed)
+            self.builder.map(idmap, bits, flag, flag, RW, allocate=self.fixed)
 
     def _idmap_root(self) -> int:
         """idmap_pg_dir; an image that has none installs no idmap."""
