@@ -10,7 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from simbbm.arm64.features import Features
-from simbbm.binary.code.layout import LAYOUTS, PARTS
+from simbbm.binary.code.layout import LAYOUTS, MSDATA, PARTS
 from simbbm.binary.code.layout import layout as laid_out
 from simbbm.binary.code.machine_code import MachineCode, started
 from simbbm.binary.features.alternatives import CALLBACK
@@ -33,8 +33,9 @@ from simbbm.parameters import Parameter, cpu_set
 from simbbm.scenario import CpuSetup, Scenario, Setup, hardware_for, nothing
 
 NAME = "linear_map_split"
-ENTRY = "linear_map_split_to_ptes"
-"""What multi_cpu_stop() calls on every CPU."""
+SPLIT, STOP = "linear_map_split_to_ptes", "multi_cpu_stop"
+"""Where CPUs begin: in the function that all call, or in the loop that calls it, if there is one.
+"""
 STORY = "The kernel's own machine code splits its linear map, live, on the boot CPU."
 NO_FEATURES = "none"
 
@@ -93,9 +94,12 @@ def _parameters(image: Kernel) -> tuple[Parameter, ...]:
     numbers = dict.fromkeys(entry.capability & ~CALLBACK for entry in on_path)
     known = tuple(image.capabilities.name(number) for number in numbers if number not in ALWAYS)
     features = _features(image)
+    stops = image.symbols.find("__cpu_online_mask") and image.symbols.find(STOP)
+    entries = (STOP, SPLIT) if stops else (SPLIT,)
     return (
         Parameter("cpus", "int", 2, min=2, max=16),
         Parameter("layout", "choice", "pmd", choices=tuple(LAYOUTS), parts=PARTS),
+        Parameter("entry", "choice", entries[0], choices=entries),
         Parameter("noabort", "cpus", "boot"),
         Parameter("ets2", "choice", "no", choices=("no", "yes")),
         Parameter("cpu_features", "choice", features, choices=(features, NO_FEATURES), parts=known),
@@ -109,6 +113,7 @@ def _setup(
     *,
     cpus: int,
     layout: str,
+    entry: str,
     noabort: str,
     ets2: str,
     cpu_features: str,
@@ -116,13 +121,14 @@ def _setup(
     tlb: str,
 ) -> Setup:
     """The split of an image on a machine of these parameters."""
-    at = laid_out(kernel_in(path, cpu_features), layout, cpus)
+    at = laid_out(kernel_in(path, cpu_features), layout, cpus, stops=entry == STOP)
+    begin = (entry, MSDATA if entry == STOP else 0)
     able = cpu_set(noabort, cpus)
     geometry = at.memory_map.geometry
     features = [Features(bbm=2, noabort=n in able, ets2=ets2 == "yes") for n in range(cpus)]
     return Setup(
         geometry=geometry,
-        cpus=tuple(CpuSetup(nothing, at.regime, (ENTRY,), own, pc=at.text) for own in features),
+        cpus=tuple(CpuSetup(nothing, at.regime, begin, own, pc=at.text) for own in features),
         tables=at.tables,
         data=at.data,
         code=partial(MachineCode, at.memory_map, started(at.registers, at.words)),

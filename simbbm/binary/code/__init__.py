@@ -6,6 +6,7 @@
 * `asking`: instructions as the operations of `arm64/ops.py`, and the values that they observe;
 * `executed`, `accesses`: a CPU while it is executed, and what it does to memory;
 * `running`: private computation up to the next operation;
+* `spinning`: loops of loads as waits;
 * `machine_code`: control points, and edits of instructions.
 
 Read `machine_code` first.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from simbbm.arm64.descriptor import TABLE
 from simbbm.arm64.geometry import LEAF_LEVEL
-from simbbm.binary.a64.bits import M64
+from simbbm.binary.a64.bits import M64, signed
 from simbbm.binary.a64.execution import complete, perform
 from simbbm.binary.a64.operations import (
     Access,
@@ -92,7 +92,7 @@ class Accesses(Executed):
         if isinstance(access, Store):
             args += (stored(cell, access.values[len(self.got)]),)
         elif isinstance(access, Atomic):
-            args += (access.operand,)
+            args += (signed(access.operand, 8 * access.size),)
         return Asked(Op(mnemonic(access), args), self.cpu.pc, OWN, stop, None, address)
 
     def _to_table(self, stop: Stop, access: Access, level: int, address: int) -> Asked:
@@ -158,7 +158,7 @@ class Accesses(Executed):
 
     def _to_image(self, stop: Stop, access: Access, address: int) -> Asked | None:
         at = self.map.in_image(address)
-        if not self.map.kernel.image.holds(at):
+        if not (self.map.kernel.image.holds(at) or at & -WORD in self.map.constants):
             raise NotModelledError(f"an access to {address:#x}, where nothing is")
         if not isinstance(access, Load):
             told = self.map.kernel.symbols.told(at)

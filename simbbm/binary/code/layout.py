@@ -33,6 +33,10 @@ LAYOUTS = {name: (name,) for name in PARTS} | {"mixed": PARTS}
 
 IDMAP_VA_BITS = 48
 """Of the idmap, whatever the kernel has (asm/kernel-pgtable.h)."""
+MSDATA = STACK + (STACK_SIZE << 4)
+"""struct multi_stop_data, which is on the stack of who calls stop_machine()."""
+PREPARE = 1
+"""MULTI_STOP_PREPARE: what stop_machine_cpuslocked() sets before it queues the works."""
 WAIT = "wait_linear_map_split_to_ptes"
 """What secondaries run in the idmap."""
 GRANULES = {12: "4k", 14: "16k", 16: "64k"}
@@ -105,16 +109,20 @@ def parts(name: str, geometry: Geometry) -> list[Leaves]:
     return found
 
 
-def layout(kernel: Kernel, name: str, cpus: int) -> Layout:
-    """Lay out memory for a kernel, with the linear map in these parts."""
-    return _Builder(kernel, name, cpus).layout()
+def layout(kernel: Kernel, name: str, cpus: int, *, stops: bool = False) -> Layout:
+    """Lay out memory for a kernel, with the linear map in these parts.
+
+    With `stops` stop_machine() has queued its works, and multi_cpu_stop() begins on each CPU.
+    """
+    return _Builder(kernel, name, cpus, stops=stops).layout()
 
 
 class _Builder:
-    def __init__(self, kernel: Kernel, name: str, cpus: int) -> None:
+    def __init__(self, kernel: Kernel, name: str, cpus: int, *, stops: bool) -> None:
         assert kernel.btf is not None
         self.kernel = kernel
         self.cpus = cpus
+        self.stops = stops
         self.at = Addresses(kernel)
         self.shift = self.at.shift
         self.geometry = GEOMETRIES[GRANULES[self.shift]]
@@ -220,10 +228,30 @@ class _Builder:
         flag = next((name for name in FLAGS if symbols.find(name)), None)
         if flag is None:
             raise UsageError(f"the kernel has none of {', '.join(FLAGS)}")
-        return tuple(
-            Cell(told, symbols.address(name), 4)
-            for told, name in (("flag", flag), ("num_online_cpus", "__num_online_cpus"))
-        )
+        offset = self.kernel.btf.offset if self.kernel.btf else None
+        names = (("flag", flag), ("num_online_cpus", "__num_online_cpus"))
+        variables = tuple(Cell(told, symbols.address(name), 4) for told, name in names)
+        if offset is None or not self.stops:
+            return variables
+        members = ("state", "thread_ack")
+        at = (MSDATA + offset("multi_stop_data", member) for member in members)
+        return (*variables, *map(Cell, members, at, (4, 4)))
+
+    def _stopping(self) -> dict[int, int]:
+        """What stop_machine(linear_map_split_to_ptes, NULL, cpu_online_mask) tells all CPUs."""
+        if not self.stops:
+            return {}
+        assert self.kernel.btf is not None
+        symbols, offset = self.kernel.symbols, self.kernel.btf.offset
+        mask = symbols.address("__cpu_online_mask")
+        members = {
+            "fn": symbols.address("linear_map_split_to_ptes"),
+            "data": 0,
+            "num_threads": self.cpus,
+            "active_cpus": mask,
+        }
+        told = {MSDATA + offset("multi_stop_data", name): value for name, value in members.items()}
+        return told | {mask: (1 << self.cpus) - 1}
 
     def _levels(self, swapper: int) -> dict[int, int]:
         """The level of each table of the linear map, by its first word."""
@@ -249,7 +277,7 @@ class _Builder:
             symbols.address("init_mm") + offset("mm_struct", "pgd"): symbols.address(
                 "swapper_pg_dir"
             ),
-        }
+        } | self._stopping()
         pages = [at.page(physical) for physical in fresh] or [at.page(RAM)]
         size = kernel.btf.size("task_struct")
         return MemoryMap(
@@ -285,11 +313,13 @@ class _Builder:
         image = self.kernel.image.base
         first = image + ((text - self._page(image)) << self.shift)
         self._map(swapper, first, ROX, self._physical(first))
-        data = [cell.address for cell in memory_map.cells]
+        data = [cell.address for cell in memory_map.cells if cell.address >= image]
         for address in (*data, self.kernel.symbols.address("swapper_pg_dir")):
             self._map(swapper, address, RW, self._physical(address))
         only_read = memory_map.read_only
         self._map(swapper, only_read, RO, self._physical(only_read))
+        if self.stops:
+            self._map(swapper, MSDATA, RW, self._physical(MSDATA))
         for n in range(STACK_SIZE >> self.shift):
             at = next(self.fixed) * WORD
             self._map(swapper, STACK + (n << self.shift), RW, at)
@@ -318,6 +348,7 @@ class _Builder:
     def _data(self, memory_map: MemoryMap) -> dict[int, int]:
         """The flag is 1, as if no other CPU had arrived yet."""
         values = {"flag": 1, "num_online_cpus": self.cpus}
+        values |= {"state": PREPARE, "thread_ack": self.cpus}
         return {
             memory_map.cell_physical(cell): values[cell.name]
             for cell in memory_map.cells

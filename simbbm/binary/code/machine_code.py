@@ -24,6 +24,7 @@ from simbbm.binary.code.asking import NotModelledError, mnemonic, operation
 from simbbm.binary.code.local import Local
 from simbbm.binary.code.memory_map import MemoryMap
 from simbbm.binary.code.running import Running, Stubs
+from simbbm.binary.code.spinning import guard, spins
 from simbbm.binary.kernel import Kernel
 from simbbm.binary.path import plain
 from simbbm.core.errors import EditError, ModelError, Where
@@ -154,9 +155,10 @@ class MachineCode(Programs):
         )
 
     def start(self, function: Any, *args: Any) -> ControlPoint:  # noqa: ARG002
-        """The first point of a function, by its name: `args` end with it."""
-        address = self.map.kernel.symbols.address(args[-1])
-        return self._run(Running(self.map, self._stubs, self._local._replace(pc=address)))
+        """The first point of a function: `args` end with its name and its own argument."""
+        name, argument = args[-2:]
+        x, address = (argument, *self._local.x[1:]), self.map.kernel.symbols.address(name)
+        return self._run(Running(self.map, self._stubs, self._local._replace(x=x, pc=address)))
 
     def follow(self, point: CodePoint, value: Any) -> ControlPoint:
         """The point that follows one whose operation has observed a value."""
@@ -221,14 +223,16 @@ class MachineCode(Programs):
             full = f"{label}#1"
             place = Instruction(f"{self.map.kernel.image.name}: {path}", asked.pc)
             point.label, point.full_label, point.where = label, full, place
+            spinning = spins(self.map, self._stubs, local, asked)
+            op = guard(point, asked.op) if spinning else asked.op
             if asked.why == OWN:
                 self.labels.setdefault(full, place)
-                self.ops.setdefault(full, asked.op)
+                self.ops.setdefault(full, op)
                 self.sites.setdefault(full, (place,))
             weaker = self._edited_step(self.edits.weaken, full)
-            point.op = weaker(asked.op) if weaker else asked.op
-            if op := self._edited_step(self.edits.before, full):
-                added = AddedPoint(op, f"{op.mnemonic}+{label}", point, next(self._serial))
+            point.op = weaker(op) if weaker else op
+            if more := self._edited_step(self.edits.before, full):
+                added = AddedPoint(more, f"{more.mnemonic}+{label}", point, next(self._serial))
         self._points[k] = added
         for later in self.edits.later if asked else ():
             if matches(later.step, point.full_label):
