@@ -10,9 +10,10 @@ from functools import cache, partial
 from pathlib import Path
 
 from simbbm.arm64.features import Features
-from simbbm.binary.code.layout import LAYOUTS, MSDATA, PARTS
+from simbbm.binary.code.layout import MSDATA
 from simbbm.binary.code.layout import layout as laid_out
 from simbbm.binary.code.machine_code import MachineCode, started
+from simbbm.binary.code.parts import LAYOUTS, PARTS
 from simbbm.binary.features.alternatives import CALLBACK
 from simbbm.binary.features.capabilities import ALWAYS
 from simbbm.binary.kernel import Kernel, kernel

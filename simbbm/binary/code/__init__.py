@@ -1,6 +1,7 @@
 """A kernel's machine code as the programs of a machine.
 
 * `memory_map`: which bytes are whose: shared words, tables, a CPU's own memory;
+* `parts`: the leaves of its linear map;
 * `layout`: a kernel that has booted, with its translation tables, as a machine starts;
 * `local`: registers and private memory, as a value;
 * `asking`: instructions as the operations of `arm64/ops.py`, and the values that they observe;

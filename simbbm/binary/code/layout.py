@@ -17,19 +17,16 @@ from typing import NamedTuple
 
 from simbbm.arm64.context import Region as Named
 from simbbm.arm64.descriptor import RO, ROX, RW, Attributes, Descriptor
-from simbbm.arm64.geometry import GEOMETRIES, KERNEL_PAGE, Geometry
+from simbbm.arm64.geometry import GEOMETRIES, KERNEL_PAGE
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.translation.builder import TableBuilder
 from simbbm.binary.a64.bits import M64
 from simbbm.binary.booted import FLAGS, RAM, STACK, STACK_SIZE, Addresses
 from simbbm.binary.code.memory_map import WORD, Cell, MemoryMap
+from simbbm.binary.code.parts import parts
 from simbbm.binary.kernel import Kernel
 from simbbm.binary.memory import Region
 from simbbm.core.errors import UsageError
-
-PARTS = ("pud", "contpmd", "pmd", "contpte", "pages")
-"""Leaves of the linear map, of which a layout is made."""
-LAYOUTS = {name: (name,) for name in PARTS} | {"mixed": PARTS}
 
 IDMAP_VA_BITS = 48
 """Of the idmap, whatever the kernel has (asm/kernel-pgtable.h)."""
@@ -71,42 +68,6 @@ class Layout(NamedTuple):
     """Those that are to consist of pages in the end."""
     leaves: tuple[int, ...]
     """One page of every leaf of the linear map: what walkers speculate on."""
-
-
-class Leaves(NamedTuple):
-    """One part of the linear map: alike leaves, by their first page and all pages."""
-
-    name: str
-    first: int
-    pages: int
-    level: int
-    count: int  # type: ignore[assignment]
-    contiguous: bool
-
-
-def parts(name: str, geometry: Geometry) -> list[Leaves]:
-    """The parts of a layout in order of address, each at a multiple of its leaves' size."""
-    sizes = {
-        "pud": (1, 1, False),
-        "contpmd": (2, geometry.group(2), True),
-        "pmd": (2, 1, False),
-        "contpte": (3, geometry.entries, True),
-        "pages": (3, geometry.entries, False),
-    }
-    found: list[Leaves] = []
-    page = 0
-    for part in LAYOUTS.get(name) or tuple(name.split("+")):
-        if part == "pud" and not geometry.level1_blocks:
-            continue
-        level, number, contiguous = sizes[part]
-        size = geometry.pages(level)
-        aligned = size * (geometry.group(level) if contiguous else 1)
-        page = -(-page // aligned) * aligned
-        found.append(Leaves(part, page, number * size, level, number, contiguous))
-        page += number * size
-    if not found:
-        raise UsageError(f"layout={name}: the {geometry.name} granule has no level 1 blocks")
-    return found
 
 
 def layout(kernel: Kernel, name: str, cpus: int, *, stops: bool = False) -> Layout:
