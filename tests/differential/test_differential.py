@@ -6,6 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from hypothesis.internal.conjecture import providers
 
 from simbbm.explore.search.breadth_first import Search
 from simbbm.hypothesis.systems import Member, System
@@ -54,14 +55,17 @@ def test_a_search_that_overlooks_states_shows(monkeypatch: pytest.MonkeyPatch) -
         compare(System(((("str", "flag", 1),), (("ldr", "flag"),)), TWO).scenario())
 
 
-def test_random_systems_agree() -> None:
+def test_random_systems_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deterministic; at least a fifth violates something, and half is really reduced.
 
     In a tenth some drain alone was enough, in a tenth some TLBI that acts. `nox -s differential`
     goes on from here.
     """
+    # Hypothesis draws numbers that stand in modules, too: in all that tests before have loaded.
+    known = providers.GLOBAL_CONSTANTS
+    monkeypatch.setattr(providers.HypothesisProvider, "_local_constants", known, raising=False)
     tally = Counter[str]()
-    found = [round_of(seed, tally, states=150) for seed in range(6)]
+    found = [round_of(seed, tally, states=150) for seed in range(5, 12)]
 
     assert not any(found), found
     assert tally["compared"] >= 30
