@@ -14,8 +14,8 @@ from simbbm.arm64.cpu import CpuState, Pending
 from simbbm.arm64.rows import Row, State
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.tlb import Tlbi
+from simbbm.core.points import ControlPoint
 from simbbm.core.program import Op
-from simbbm.core.programs.automaton import ControlPoint
 from simbbm.core.system import Footprint, Move
 from simbbm.explore.search.reductions import drains, invalidations, persistent_sets
 from simbbm.explore.search.reductions.persistent_sets import PersistentSets

@@ -87,8 +87,7 @@ class _Builder:
         self.at = Addresses(kernel)
         self.shift = self.at.shift
         self.geometry = GEOMETRIES[GRANULES[self.shift]]
-        assert kernel.image.va_bits_min is not None
-        self.va_bits = kernel.image.va_bits_min
+        self.va_bits = 64 - self.at.txsz
         self.bits = self.va_bits - self.shift
         self.parts = parts(name, self.geometry)
         last = self.parts[-1]

@@ -25,8 +25,8 @@ from simbbm.binary.code.local import Local
 from simbbm.binary.code.memory_map import MemoryMap
 from simbbm.binary.code.running import Running, Stubs
 from simbbm.binary.code.spinning import guard, spins
+from simbbm.binary.formats.symbols import plain
 from simbbm.binary.kernel import Kernel
-from simbbm.binary.path import plain
 from simbbm.core.errors import EditError, ModelError, Where
 from simbbm.core.points import ControlPoint, Programs
 from simbbm.core.program import Op
@@ -247,7 +247,7 @@ def _identity(kernel: Kernel) -> str:
     """A kernel's release and build id for people, and a digest of all that is in it."""
     release = kernel.image.version.release
     build = f", build id {kernel.build_id}" if kernel.build_id else ""
-    return f"Linux {release}{build}, sha256 {kernel.image.digest}"
+    return f"Linux {release}{build}, sha256 {kernel.image.digest[:16]}"
 
 
 def _may_ask(memory_map: MemoryMap, address: int, wanted: str) -> bool:

@@ -37,7 +37,8 @@ from simbbm.binary.code.asking import (
 )
 from simbbm.binary.code.local import NOT_FILLED, Local
 from simbbm.binary.code.memory_map import WORD, MemoryMap
-from simbbm.binary.path import STUBS, plain
+from simbbm.binary.formats.symbols import plain
+from simbbm.binary.path import STUBS
 from simbbm.binary.process import ALLOCATORS, INSTRUCTIONS_MAX
 from simbbm.core.program import Op
 

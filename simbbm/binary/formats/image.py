@@ -17,7 +17,6 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from copy import copy
 from functools import cached_property
-from hashlib import sha256
 from pathlib import Path
 from struct import Struct, pack, unpack_from
 from typing import NamedTuple
@@ -95,11 +94,6 @@ class Image:
         """What kind of file it is: "Image", "vmlinux", "Image in gzip in zboot"."""
         kind = "vmlinux" if self.elf else "Image"
         return " in ".join((kind, *reversed(self.packing)))
-
-    @cached_property
-    def digest(self) -> str:
-        """Identifies what is in the file, however it is packed."""
-        return sha256(self.data).hexdigest()[:16]
 
     @property
     def base(self) -> int:

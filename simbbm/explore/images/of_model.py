@@ -13,7 +13,7 @@ from typing import Any
 from simbbm.arm64.context import Shared
 from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.core.graph import Node
-from simbbm.core.programs.automaton import ControlPoint
+from simbbm.core.points import ControlPoint
 from simbbm.core.system import STEP
 from simbbm.explore.images.operations import (
     FEWER_BITS,
