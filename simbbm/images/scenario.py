@@ -30,6 +30,7 @@ from simbbm.check.properties import (
     translations_preserved,
 )
 from simbbm.check.verdict import Expectation
+from simbbm.core.errors import UsageError
 from simbbm.parameters import Parameter, cpu_set
 from simbbm.scenario import CpuSetup, Scenario, Setup, hardware_for, nothing
 
@@ -122,6 +123,11 @@ def _setup(
     tlb: str,
 ) -> Setup:
     """The split of an image on a machine of these parameters."""
+    if "VA52" in cpu_features.split("+"):
+        raise UsageError(
+            f"cpu_features={cpu_features}: no machine here has 52-bit addresses",
+            "simbbm kernel --trace executes it on one CPU that has them",
+        )
     at = laid_out(kernel_in(path, cpu_features), layout, cpus, stops=entry == STOP)
     begin = (entry, MSDATA if entry == STOP else 0)
     able = cpu_set(noabort, cpus)
