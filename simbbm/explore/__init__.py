@@ -6,6 +6,6 @@
 * `every_n/`: proofs for every number of CPUs. Read `every_n/prove` first.
 * `certificate/`: what such a proof is, for others to check. Read `certificate/verify` first.
 * `witness/`: a run as data, in files and tokens. Read `witness/record` first.
-* `images/`: a kernel image's code beside the model. Read `images/compare` first.
+* `beside/`: a kernel image's code beside the model. Read `images/compare` first.
 * `counterexample/`: what can be said of a failure, and made of it. Read `counterexample/explain`.
 """

@@ -27,7 +27,7 @@ from simbbm.binary.formats.kaslr import Kaslr
 from simbbm.binary.kernel import Kernel
 from simbbm.binary.trace import AS_WANTED, trace
 from simbbm.core.errors import SimbbmError
-from simbbm.explore.images.compare import compare
+from simbbm.explore.beside.compare import compare
 
 SUITES = ("trixie-backports", "forky", "sid", "experimental")
 PACKAGE = re.compile(r"linux-(image|binary)-(\d+\.\d+)(\S*?)(-cloud|-rt)?-arm64(-16k)?")

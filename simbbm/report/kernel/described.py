@@ -10,8 +10,8 @@ from simbbm.binary.disassembly import disassembler
 from simbbm.binary.kernel import FunctionFacts, Kernel
 from simbbm.binary.path import Word
 from simbbm.binary.trace import Trace
-from simbbm.explore.images.compare import Comparison
-from simbbm.explore.images.differences import Difference
+from simbbm.explore.beside.compare import Comparison
+from simbbm.explore.beside.differences import Difference
 from simbbm.report.kernel.rows import (
     ComparedRow,
     ComparisonRow,

@@ -43,7 +43,7 @@ def command(
     """
     from simbbm.binary.kernel import kernel
     from simbbm.cli.commands.kernels.text import difference_lines
-    from simbbm.explore.images.differences import differences
+    from simbbm.explore.beside.differences import differences
     from simbbm.report.kernel.described import difference_rows
     from simbbm.report.rows import encode
 

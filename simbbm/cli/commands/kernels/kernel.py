@@ -146,7 +146,7 @@ def _compare(found: Kernel, *, as_json: bool) -> Exit:
     """Print both CPUs beside the model's; UNEXPECTED if a difference is not explained."""
     from simbbm import discovery
     from simbbm.cli.commands.kernels.text import comparison_lines
-    from simbbm.explore.images.compare import compare
+    from simbbm.explore.beside.compare import compare
     from simbbm.report.kernel.described import comparison_rows
 
     both = [comparison_rows(one) for one in compare(found, discovery.find(GOOD))]

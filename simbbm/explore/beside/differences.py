@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from simbbm.binary.formats.symbols import plain
 from simbbm.binary.kernel import Kernel
-from simbbm.explore.images.align import aligned
-from simbbm.explore.images.of_image import Executed, executed_boot, executed_secondary
-from simbbm.explore.images.operations import PLAIN, TABLES, Step
+from simbbm.explore.beside.align import aligned
+from simbbm.explore.beside.of_image import Executed, executed_boot, executed_secondary
+from simbbm.explore.beside.operations import PLAIN, TABLES, Step
 
 FACT, FUNCTION, CALLED, ALTERNATIVE, JUMP_LABEL, CPU, STEP = (
     *("fact", "function", "called", "alternative", "jump label", "cpu", "step"),

@@ -17,7 +17,7 @@ from simbbm.binary.booted import FLAGS
 from simbbm.binary.kernel import Kernel, told
 from simbbm.binary.process import SHARED, Event, Finding, Process
 from simbbm.binary.trace import FUNCTION, PLAIN_LOAD, PLAIN_STORE, outcome, ttbr_told
-from simbbm.explore.images.operations import (
+from simbbm.explore.beside.operations import (
     FEWER_BITS,
     FLAG,
     MORE_BITS,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from simbbm.explore.images.align import Pair
-from simbbm.explore.images.operations import FEWER_BITS, STACK, TABLES, Step
+from simbbm.explore.beside.align import Pair
+from simbbm.explore.beside.operations import FEWER_BITS, STACK, TABLES, Step
 
 IMAGE, MODEL = "image", "model"
 MORE, FEWER = "more", "fewer"

@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from simbbm.binary.kernel import Kernel
 from simbbm.binary.trace import AS_WANTED
-from simbbm.explore.images.align import Pair, aligned
-from simbbm.explore.images.explained import why
-from simbbm.explore.images.of_image import Executed, executed_boot, executed_secondary
-from simbbm.explore.images.of_model import parameters, steps_of_model
-from simbbm.explore.images.operations import FEWER_BITS, MORE_BITS
+from simbbm.explore.beside.align import Pair, aligned
+from simbbm.explore.beside.explained import why
+from simbbm.explore.beside.of_image import Executed, executed_boot, executed_secondary
+from simbbm.explore.beside.of_model import parameters, steps_of_model
+from simbbm.explore.beside.operations import FEWER_BITS, MORE_BITS
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 

@@ -15,7 +15,7 @@ from simbbm.arm64.registers import Tcr, Ttbr
 from simbbm.core.graph import Node
 from simbbm.core.points import ControlPoint
 from simbbm.core.system import STEP
-from simbbm.explore.images.operations import (
+from simbbm.explore.beside.operations import (
     FEWER_BITS,
     FLAG,
     MORE_BITS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from simbbm.explore.images.operations import Step
+from simbbm.explore.beside.operations import Step
 
 
 class Pair(NamedTuple):

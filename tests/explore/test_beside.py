@@ -7,11 +7,11 @@ import pytest
 from simbbm import discovery
 from simbbm.binary.formats.image import Image
 from simbbm.binary.kernel import Kernel
-from simbbm.explore.images import compare as comparing
-from simbbm.explore.images.align import Pair, aligned
-from simbbm.explore.images.compare import Comparison, compare
-from simbbm.explore.images.explained import EXPLAINED, why
-from simbbm.explore.images.operations import FEWER_BITS, MORE_BITS, SAME_SIZE, Step, folded
+from simbbm.explore.beside import compare as comparing
+from simbbm.explore.beside.align import Pair, aligned
+from simbbm.explore.beside.compare import Comparison, compare
+from simbbm.explore.beside.explained import EXPLAINED, why
+from simbbm.explore.beside.operations import FEWER_BITS, MORE_BITS, SAME_SIZE, Step, folded
 from simbbm.scenario import Scenario
 from tests.binary.kernels import LIKE_THE_MODEL, small_kernel
 
