@@ -14,6 +14,8 @@ from simbbm.host.terminal import stderr, visible
 if TYPE_CHECKING:
     from simbbm.campaign.answers.searches import SoFar, Tell
 SECONDS_BETWEEN_LINES = 10.0
+WIDE = 110
+"""Columns of a terminal that has room for a bar beside the numbers."""
 
 
 class HowFar(Protocol):
@@ -93,14 +95,15 @@ def _bar(name: str) -> Iterator[OnProgress]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
+    console = Console(file=stderr())
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
+        *([BarColumn(bar_width=20)] if console.width >= WIDE else []),
         MofNCompleteColumn(),
-        TextColumn("runs, {task.fields[rate]}/s"),
+        TextColumn("{task.fields[rate]}/s"),
         TimeRemainingColumn(),
     )
-    with Bar(*columns, console=Console(file=stderr()), transient=True) as bar:
+    with Bar(*columns, console=console, transient=True) as bar:
         shown = _described(name)
         task = bar.add_task(shown, total=None, rate=0)
 
