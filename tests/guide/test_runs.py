@@ -20,7 +20,7 @@ PAGES = {"README": (ROOT / "README.md").read_text(encoding="utf-8"), **pages()}
 BLOCKS = {name: blocks(name, text) for name, text in PAGES.items()}
 WITH_BLOCKS = [name for name, found in BLOCKS.items() if found]
 INLINE = {command: name for name, text in PAGES.items() for command in inline(text)}
-LANGUAGES = {"sh", "console", "python", "json", "yaml", "ini", "toml"}
+LANGUAGES = {"sh", "console", "python", "json", "yaml", "ini", "toml", "csv"}
 
 NOT_RUN = {
     "python3 -m venv": "sets up what the tests run in; the gate does it",

@@ -112,7 +112,8 @@ class _Conductor:
         left = self._plan.time
         if left is not None:
             left = max(0.0, left - self._store.seconds)
-        asyncio.run(self._to_the_end(pool, left))
+        if left != 0:
+            asyncio.run(self._to_the_end(pool, left))
         return Ending(
             self._planner.interrupted,
             not self._planner.to_be_shrunk and all(map(_complete, self._planner.arms)),

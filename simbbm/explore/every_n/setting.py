@@ -122,7 +122,7 @@ def _require_alone(held: Property) -> None:
                 purity.require(predicate.args, f"property {held.name}: an argument")
             except ScenarioError as error:
                 raise Refused(f"{error.message} ({error.hint})") from None
-            if why := unseen.refusal(purity):
+            if why := unseen.looked_at(purity):
                 raise Refused(f"property {held.name}: {why}")
         elif not _is_brought(predicate):
             raise Refused(

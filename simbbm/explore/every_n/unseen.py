@@ -38,7 +38,11 @@ def refusal(programs: Programs) -> str | None:
     """Why the programs that were looked at cannot be proved for every N; None if they can."""
     if not isinstance(programs, Automaton):
         return "its programs are machine code (explore proves it for a number of CPUs)"
-    purity = programs.purity
+    return looked_at(programs.purity)
+
+
+def looked_at(purity: Purity) -> str | None:
+    """Why these functions cannot be proved for every N; None if they can."""
     if purity.reaches(type):
         return "a program asks for the type() of something (a symbol has another than an int)"
     if any(reached.function is each_other for reached in purity.values):

@@ -13,7 +13,7 @@ from simbbm.cli.options import allow_file_option, common, examples, jobs_option
 store_argument = click.argument("store", type=click.Path(path_type=Path), metavar="STORE")
 
 
-@click.group("campaign")
+@click.group("campaign", epilog=examples("simbbm campaign run nightly.toml"))
 def command() -> None:
     """Run campaigns that are kept: by a plan, for hours, over many scenarios.
 
