@@ -107,7 +107,10 @@ def test_concrete_entries_are_among_those_that_may_be_cached(name: str, layout: 
     assert max(most for _, most in results) > 2
 
 
-@pytest.mark.parametrize("layout", ["pmd", "contpmd", "pud", "contpte", "pages", "mixed"])
+@pytest.mark.parametrize(
+    "layout",
+    ["pmd", "contpmd", "pud", "contpte", "pages", pytest.param("mixed", marks=pytest.mark.quality)],
+)
 def test_good_holds_with_concrete_tlbs(layout: str) -> None:
     runner = Runner(
         Model(GOOD, {"cpus": 3, "layout": layout, "tlb": "concrete"}), "default", seed=2
@@ -116,6 +119,7 @@ def test_good_holds_with_concrete_tlbs(layout: str) -> None:
         assert runner.play(runner.chooser(number)).end.ended is Ended.HOLDS
 
 
+@pytest.mark.quality
 def test_concrete_tlbs_show_hazards_that_the_may_cached_sets_show_and_no_others() -> None:
     """And nearly all of them: walkers and evictions are agents, under the schedule."""
     caught = set()

@@ -17,7 +17,7 @@ from simbbm.explore.search.prove import Prover
 from simbbm.linux.mmu import pgd_pgtable_alloc_init_mm_gfp
 from simbbm.model import Model
 from simbbm.scenario import Scenario
-from tests.scenarios.everything import expected_failures, failures, how_it_ends, names, walk
+from tests.scenarios.everything import expected_failures, failures, how_it_ends, names, one_in, walk
 
 ALL = tuple(discovery.select(["preempt_rt"]))
 GOOD, DEADLOCK, TRYLOCK, PREALLOCATED = ALL
@@ -80,11 +80,7 @@ def test_it_fails_on_some_schedule_as_declared_and_in_no_other_way(
 
 
 # Those whose tasks are preempted take a quarter of a minute each.
-@pytest.mark.parametrize(
-    "scenario",
-    [pytest.param(s, marks=[pytest.mark.quality] * s.name.startswith("m39_")) for s in ALL],
-    ids=names(ALL),
-)
+@pytest.mark.parametrize("scenario", one_in(4, ALL))
 def test_verdict_on_three_cpus_is_the_declared_one(scenario: Scenario) -> None:
     found = Prover(Model(scenario, {"cpus": 3})).prove()
     got = {f"{found.verdict}:{found.property}"} if found.property else set()
