@@ -143,7 +143,8 @@ def main() -> None:
         same = found.reports[0] == found.reports[1] != b""
         made, wrong, asked.seed = made + found.kills, wrong + (not same), asked.seed + 1
         wrong += found.lost > 0
-        print(f"{made} kills, {found.lost} rows lost, reports {'equal' if same else 'DIFFER'}")
+        told = f"{made} kills, {found.lost} rows lost, reports {'equal' if same else 'DIFFER'}"
+        print(told, flush=True)
     sys.exit(bool(wrong))
 
 

@@ -7,11 +7,12 @@ a budget in time the rows are those of the runs that there was time for.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from simbbm.campaign.answers.sampling import numbers_of
 from simbbm.campaign.stored.plan import Arm
-from simbbm.campaign.stored.store import Finding, Kept, Store
+from simbbm.campaign.stored.store import Finding, Kept, Shrunk, Store
 from simbbm.campaign.tally import Tally
 from simbbm.check.verdict import Expectation, Verdict
 from simbbm.explore.strategies.estimate import Estimate
@@ -34,8 +35,6 @@ class _Arm(NamedTuple):
     """What is known of an arm."""
 
     arm: Arm
-    end: int
-    """Runs from 0 to here are made."""
     wanted: int | None
     tally: Tally
     estimate: Estimate | None
@@ -52,7 +51,7 @@ def account(store: Store) -> Account:
     shrunk = {(one.arm, one.run): one for one in store.shrunk()}
     rows, total = [], Tally()
     for number, planned in enumerate(plan.arms):
-        end, tally, sampled = store.sum(number)
+        _, tally, sampled = store.sum(number)
         given = planned.runs
         if plan.runs is not None:
             given = sum(each.get(number, 0) for each in shares)
@@ -60,19 +59,20 @@ def account(store: Store) -> Account:
         small = shrunk.get((number, tally.first.number)) if tally.first else None
         kept = findings.get(small.finding) if small else None
         estimate = None if tally.first else store.estimate(number, sampled)
-        known = _Arm(planned, end, given, tally, estimate, doubt, error, kept)
+        known = _Arm(planned, given, tally, estimate, doubt, error, kept)
         rows.append(_row(known, plan.seed, store.version))
         total.add(tally)
-    found = _findings(store, plan.arms, findings)
+    found = _findings(shrunk.values(), plan.arms, findings)
+    inconclusive = sum(row.verdict == Verdict.INCONCLUSIVE for row in rows)
     campaign = CampaignRow(
         arms=len(rows),
         runs=total.runs,
-        runs_requested=_requested(store),
+        runs_requested=plan.runs_requested,
         failures=total.failures.total(),
         findings=len(found),
         unexpected=sum(row.expected is False for row in rows),
-        inconclusive=sum(row.verdict == Verdict.INCONCLUSIVE for row in rows),
-        complete=all(map(_has_its_answer, rows)),
+        inconclusive=inconclusive,
+        complete=not inconclusive,
         steps=total.steps,
         digest=f"{total.digest:032x}",
         seed=plan.seed,
@@ -82,16 +82,6 @@ def account(store: Store) -> Account:
         version=store.version,
     )
     return Account(campaign, tuple(rows), tuple(arm.given for arm in plan.arms), found)
-
-
-def _requested(store: Store) -> int | None:
-    plan = store.plan
-    every = [arm.runs for arm in plan.arms]
-    return plan.runs if plan.adaptive or None in every else sum(n for n in every if n)
-
-
-def _has_its_answer(row: VerdictRow) -> bool:
-    return row.verdict != Verdict.INCONCLUSIVE
 
 
 def _row(known: _Arm, seed: int, version: str) -> VerdictRow:
@@ -147,11 +137,13 @@ def _verdict(known: _Arm) -> tuple[Verdict, str]:
     return Verdict.SAMPLED, "\n".join(each.text for each in said if each)
 
 
-def _findings(store: Store, arms: tuple[Arm, ...], kept: dict[str, Kept]) -> tuple[FindingRow, ...]:
+def _findings(
+    shrunk: Iterable[Shrunk], arms: tuple[Arm, ...], kept: dict[str, Kept]
+) -> tuple[FindingRow, ...]:
     """The findings, by where they were met first."""
     of = Counter[str]()
     met = defaultdict[str, dict[int, None]](dict)
-    for one in store.shrunk():
+    for one in shrunk:
         if one.finding in kept:
             of[one.finding] += 1
             met[one.finding][one.arm] = None

@@ -242,11 +242,9 @@ class _Conductor:
     def _progress(self) -> Progress:
         arms = self._planner.arms
         totals = [arm.sum for arm in arms]
-        wanted = [arm.runs for arm in self._plan.arms]
-        asked = None if None in wanted else sum(filter(None, wanted))
         return Progress(
             sum(total.runs for total in totals),
-            self._plan.runs if self._plan.adaptive else asked,
+            self._plan.runs_requested,
             sum(total.failures.total() for total in totals),
             len(self._findings),
             len(arms),

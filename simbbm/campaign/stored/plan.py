@@ -93,6 +93,12 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     adaptive: bool
     shrink: int
 
+    @property
+    def runs_requested(self) -> int | None:
+        """Of all arms together; None: as many as there is time for."""
+        every = [arm.runs for arm in self.arms]
+        return self.runs if self.adaptive or None in every else sum(filter(None, every))
+
 
 def read_plan(path: Path, allowed: Iterable[Path] = ()) -> Planned:
     """Read a plan; UsageError, in one line, for what is wrong with it."""
