@@ -42,6 +42,7 @@ COMMANDS = {
     "litmus": "simbbm.cli.commands.litmus:command",
     "kernel": "simbbm.cli.commands.kernels.kernel:command",
     "compare": "simbbm.cli.commands.kernels.compare:command",
+    "cost": "simbbm.cli.commands.runs.cost:command",
     "guide": "simbbm.cli.commands.guide:command",
 }
 UNWRITABLE = (ENOSPC, EDQUOT, EIO, EBADF)

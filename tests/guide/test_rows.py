@@ -9,12 +9,12 @@ import msgspec
 import pytest
 
 from simbbm.cli.commands.guide import pages
-from simbbm.report import as_json, campaign_rows, rows
+from simbbm.report import as_json, campaign_rows, field_rows, rows
 from simbbm.report.kernel import rows as kernel_rows
 
 PAGE = pages()["json"]
 FIELD = re.compile(r"^\| `(\w+)` \| .+ \|$", re.MULTILINE)
-MODULES = (rows, as_json, campaign_rows, kernel_rows)
+MODULES = (rows, as_json, campaign_rows, kernel_rows, field_rows)
 FIRST = {"schema"}
 """What every row begins with is said once, above all of them; so is `type`, which is no field."""
 
@@ -37,7 +37,7 @@ def documented(page: str) -> dict[str, list[str]]:
 
 
 def test_every_row_is_there_and_no_other() -> None:
-    assert len(ROWS) == 31
+    assert len(ROWS) == 32
     assert {*ROWS} == {*documented(PAGE)}
 
 
