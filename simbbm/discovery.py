@@ -22,6 +22,7 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
+from hashlib import blake2b
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -31,7 +32,7 @@ from simbbm.core.errors import ScenarioError, SimbbmError, UsageError
 from simbbm.host import reading
 from simbbm.host.reading import check_name, is_file, is_folder, nearest, quoted
 from simbbm.host.terminal import complain
-from simbbm.ids import CHANGES, FOLDER, PACKAGE, is_shipped, shipped_stems
+from simbbm.ids import CHANGES, FOLDER, PACKAGE, is_shipped, shipped_stems, source_of
 from simbbm.loading import AuthorsErrors, run_twice
 from simbbm.scenario import Scenario
 
@@ -91,6 +92,18 @@ def identified(scenario: Scenario | str) -> Scenario:
     if any(getattr(found, name) != getattr(scenario, name) for name in MADE_OF):
         raise UsageError(f"a scenario made of {found.id} has no id of its own", NO_ID)
     return found
+
+
+def digest_of(scenario_id: str) -> str:
+    """A digest of the file that a scenario is in, as it is now; not of what it imports."""
+    source = source_of(scenario_id)
+    if source in shipped_stems():
+        file = FOLDER / f"{source}.py"
+    elif source in entry_points() and not is_file(source):
+        file = Path(_entry_module(source).__file__ or "")
+    else:
+        file = Path(source)
+    return blake2b(reading.content(file), digest_size=16).hexdigest()
 
 
 MADE_OF = ("build", "edits", "parameters", "expect")

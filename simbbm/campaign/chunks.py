@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 from simbbm.campaign.planner import Chunk
 from simbbm.campaign.tally import Broke, Report, Tally
-from simbbm.core.errors import SimbbmError
+from simbbm.core.errors import SimbbmError, UsageError
 from simbbm.core.graph import Ended
+from simbbm.discovery import digest_of
 from simbbm.explore.runs.run import Runner
 from simbbm.explore.strategies.estimate import RUNS, Sample, Visitor
 from simbbm.model import Model
@@ -32,7 +33,11 @@ class Job(NamedTuple):
     max_steps: int
     stop_first: bool
     sampled: int = 0
-    """Of the runs after the first ones, each of what number counts for the estimate; 0: none."""
+    """The first so many runs, and each whose number is a multiple, count for the estimate.
+
+    0: the first `RUNS`, and no other."""
+    source: str = ""
+    """The digest of the file that the scenario has to be in; empty: any (`discovery.digest_of`)."""
 
 
 _kept: dict[Job, Runner] = {}
@@ -69,21 +74,29 @@ def run_chunk(job: Job, chunk: Chunk) -> Report:
 
 def _counts(job: Job, number: int) -> bool:
     """Whether the states of a run are counted, for an estimate of those that are left."""
-    return number < RUNS or (job.sampled > 0 and number % job.sampled == 0)
+    if not job.sampled:
+        return number < RUNS
+    return number < job.sampled or number % job.sampled == 0
 
 
 def _runner(job: Job) -> Runner:
     runner = _kept.get(job)
     if runner is None:
-        scenario = find_scenario(job.finder, job.scenario_id)
-        runner = Runner(Model(scenario, dict(job.params)), job.strategy, job.seed, job.max_steps)
+        model = Model(find_scenario(job), dict(job.params))
+        runner = Runner(model, job.strategy, job.seed, job.max_steps)
         _kept.clear()
         _kept[job] = runner
     return runner
 
 
-def find_scenario(finder: str, scenario_id: str) -> Scenario:
-    """Find a scenario by the finder's name, `module:function`."""
-    module, _, function = finder.partition(":")
+def find_scenario(job: Job) -> Scenario:
+    """Find the scenario of a job, by its finder's name, `module:function`.
+
+    UsageError if it stands in another file than it did where the job was made.
+    """
+    if job.source and digest_of(job.scenario_id) != job.source:
+        hint = "take a new store; on several machines: the same file on all"
+        raise UsageError(f"{job.scenario_id}: its file is not the one that was begun with", hint)
+    module, _, function = job.finder.partition(":")
     find: Callable[[str], Scenario] = getattr(import_module(module), function)
-    return find(scenario_id)
+    return find(job.scenario_id)

@@ -109,7 +109,7 @@ def stress(
         request.max_steps,
         request.stop == "first",
     )
-    scenario = find_scenario(request.finder, request.scenario_id)
+    scenario = find_scenario(job)
     doubt = require_live(Model(scenario, request.params))
     jobs = request.jobs or available_cpus()
     planner = ChunkPlanner(request.runs, jobs, job.stop_first)

@@ -38,6 +38,9 @@ class _Arm(NamedTuple):
     wanted: int | None
     tally: Tally
     estimate: Estimate | None
+    labels: int
+    never: list[str]
+    """Labels that runs of other arms of this machine took, and none of this one."""
     doubt: str | None
     error: str | None
     finding: Kept | None
@@ -59,7 +62,8 @@ def account(store: Store) -> Account:
         small = shrunk.get((number, tally.first.number)) if tally.first else None
         kept = findings.get(small.finding) if small else None
         estimate = None if tally.first else store.estimate(number, sampled)
-        known = _Arm(planned, given, tally, estimate, doubt, error, kept)
+        labels, never = store.labels(number)
+        known = _Arm(planned, given, tally, estimate, labels, never, doubt, error, kept)
         rows.append(_row(known, plan.seed, store.version))
         total.add(tally)
     found = _findings(shrunk.values(), plan.arms, findings)
@@ -110,6 +114,7 @@ def _row(known: _Arm, seed: int, version: str) -> VerdictRow:
         seed=seed,
         surprises=first.surprises if first else None,
         estimate=numbers_of(tally.pct, known.estimate) if settled and not first else None,
+        coverage={"labels": known.labels, "never": known.never} if known.labels else None,
         digest=outcome.digest if outcome else f"{tally.digest:032x}",
         token=known.finding.token if known.finding else None,
         version=version,

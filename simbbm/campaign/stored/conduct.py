@@ -25,7 +25,7 @@ from simbbm.campaign.stored.batches import Batch, CampaignPlanner, Work
 from simbbm.campaign.stored.batches import Small as Answer
 from simbbm.campaign.stored.plan import Planned
 from simbbm.campaign.stored.shares import BATCHES_PER_ROUND, Worth, share
-from simbbm.campaign.stored.store import Finding, Kept, Shrunk, Store
+from simbbm.campaign.stored.store import Finding, Kept, Once, Shrunk, Store
 from simbbm.campaign.stress import FINDER
 from simbbm.explore.witness.files import name_of
 from simbbm.explore.witness.kept import keep
@@ -141,6 +141,7 @@ class _Conductor:
             arm.max_steps,
             arm.stop == "first",
             work.SAMPLED,
+            arm.source,
         )
         if isinstance(what, Batch):
             return work.run_batch, job, what.chunk
@@ -232,9 +233,9 @@ class _Conductor:
         return [(one.arm, batches * self._plan.batch) for one in worth]
 
     def _worth(self) -> list[Worth]:
-        once = self._store.met_once() if self._plan.adaptive else {}
+        once = self._store.once() if self._plan.adaptive else {}
         return [
-            Worth(n, once.get(n, 0), self._sampled[n], arm.sum.runs, arm.sum.steps)
+            Worth(n, once.get(n, Once(0, 0)), self._sampled[n], arm.sum.runs, arm.sum.steps)
             for n, arm in enumerate(self._planner.arms)
             if self._plan.arms[n].runs is None and self._planner.open_to_runs(n)
         ]

@@ -22,7 +22,7 @@ from simbbm.explore.strategies.named import strategy
 from simbbm.host import reading
 from simbbm.host.amounts import COUNT, DURATION, Unit
 from simbbm.host.reading import STEPS_MAX, nearest, quoted
-from simbbm.ids import shipped_stems, user_file
+from simbbm.ids import shipped_stems, source_of, user_file
 
 ARMS_MAX = 10_000
 RUNS = 10_000
@@ -79,6 +79,8 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
     """None: as many as there is time for, or as it is given a share of."""
     stop: Stop
     max_steps: int
+    source: str
+    """The digest of the file that the scenario is in: of another one, runs are others."""
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +94,16 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     batch: int
     adaptive: bool
     shrink: int
+
+    def changed_sources(self, other: Planned) -> list[str]:
+        """The files that have changed, if nothing else of this plan is different in another."""
+        if msgspec.structs.replace(other, arms=self.arms) != self:
+            return []
+        pairs = [*zip(self.arms, other.arms, strict=False)]
+        if [msgspec.structs.replace(new, source=old.source) for old, new in pairs] != [*self.arms]:
+            return []
+        changed = (source_of(old.scenario) for old, new in pairs if old.source != new.source)
+        return [*dict.fromkeys(changed)]
 
     @property
     def runs_requested(self) -> int | None:
@@ -201,6 +213,7 @@ def _arms(plan: Plan, sweep: Sweep, allowed: list[Path]) -> Iterator[Arm]:
     names = [strategy(text).name for text in sweep.strategies]
     values = [v if isinstance(v, list) else [v] for v in sweep.params.values()]
     for scenario in discovery.select(sweep.scenarios, twins=sweep.twins):
+        source = discovery.digest_of(scenario.id)
         for combination in product(*values):
             given = {n: str(v) for n, v in zip(sweep.params, combination, strict=True)}
             params = scenario.parameters_from(given)
@@ -214,6 +227,7 @@ def _arms(plan: Plan, sweep: Sweep, allowed: list[Path]) -> Iterator[Arm]:
                     runs=None if plan.adaptive else runs,
                     stop=sweep.stop or plan.stop,
                     max_steps=max_steps,
+                    source=source,
                 )
 
 

@@ -28,7 +28,7 @@ from simbbm.host.reading import quoted
 
 A = TypeVar("A")
 
-APPLICATION, SCHEMA = 0x53694242, 1
+APPLICATION, SCHEMA = 0x53694242, 2
 _TABLES = """\
 CREATE TABLE campaign (version TEXT NOT NULL, plan BLOB NOT NULL, seconds REAL NOT NULL) STRICT;
 CREATE TABLE arm (arm INTEGER PRIMARY KEY, doubt TEXT, error TEXT) STRICT;
@@ -36,6 +36,8 @@ CREATE TABLE batch (arm INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER N
     counts BLOB NOT NULL, PRIMARY KEY (arm, start)) WITHOUT ROWID, STRICT;
 CREATE TABLE met (kind INTEGER NOT NULL, state INTEGER NOT NULL, arm INTEGER NOT NULL,
     runs INTEGER NOT NULL, PRIMARY KEY (kind, state, arm)) WITHOUT ROWID, STRICT;
+CREATE TABLE taken (kind INTEGER NOT NULL, label TEXT NOT NULL, arm INTEGER NOT NULL,
+    runs INTEGER NOT NULL, PRIMARY KEY (kind, label, arm)) WITHOUT ROWID, STRICT;
 CREATE TABLE share (round INTEGER NOT NULL, arm INTEGER NOT NULL, runs INTEGER NOT NULL,
     PRIMARY KEY (round, arm)) WITHOUT ROWID, STRICT;
 CREATE TABLE shrunk (arm INTEGER NOT NULL, run INTEGER NOT NULL, finding TEXT NOT NULL,
@@ -43,6 +45,14 @@ CREATE TABLE shrunk (arm INTEGER NOT NULL, run INTEGER NOT NULL, finding TEXT NO
 CREATE TABLE finding (finding TEXT PRIMARY KEY, token TEXT NOT NULL, file TEXT NOT NULL,
     found BLOB NOT NULL) WITHOUT ROWID, STRICT"""
 """All STRICT: SQLite sees to it, and its check of a file says so, that columns have these types."""
+
+_ADD = (
+    "INSERT INTO {table} VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET runs = runs + excluded.runs"
+)
+_ONCE = (
+    "SELECT arm, count(*) FROM (SELECT arm FROM {table} GROUP BY kind, {what} "
+    "HAVING sum(runs) = 1) GROUP BY arm"
+)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +85,13 @@ class Shrunk(NamedTuple):
     finding: str
     """The name of the finding; empty if it could not be made small, for which `why` is."""
     why: str = ""
+
+
+class Once(NamedTuple):
+    """How much one run alone came to."""
+
+    states: int
+    labels: int
 
 
 class Settled(NamedTuple):
@@ -138,6 +155,9 @@ class Store:
             raise UsageError(f"{said}: not a campaign's store")
         if (schema := self._one("PRAGMA user_version")) > SCHEMA:
             raise UsageError(f"{said}: a store of a newer schema ({schema})", "update simbbm")
+        if schema < SCHEMA:
+            hint = "read it with the simbbm that made it, and begin anew"
+            raise UsageError(f"{said}: a store of an older schema ({schema})", hint)
         if (why := self._one("PRAGMA quick_check(1)")) != "ok":
             raise self._damaged(quoted(why))
         tables = self._db.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL ORDER BY rowid")
@@ -146,6 +166,9 @@ class Store:
 
     def _require(self, plan: Planned) -> None:
         """Raise UsageError for a store of another plan, or of another simbbm."""
+        if changed := self.plan.changed_sources(plan):
+            hint = "its runs might differ: take another store"
+            raise UsageError(f"{quoted(self.path)}: {changed[0]} is not what it was", hint)
         if self.plan != plan:
             hint = "take another store, or the plan that it was begun with"
             raise UsageError(f"{quoted(self.path)}: a store of another plan", hint)
@@ -211,14 +234,30 @@ class Store:
         by_count = dict(rows)
         return Estimate(sampled, sum(by_count.values()), by_count.get(1, 0), by_count.get(2, 0))
 
-    def met_once(self) -> dict[int, int]:
-        """By arm: how many states one of its runs met, and no other run of an arm of its kind."""
-        return dict(
-            self._db.execute(
-                "SELECT arm, count(*) FROM (SELECT arm FROM met GROUP BY kind, state "
-                "HAVING sum(runs) = 1) GROUP BY arm"
-            )
+    def once(self) -> dict[int, Once]:
+        """By arm: what one of its runs came to, and no other run of an arm of its kind."""
+        states, labels = (
+            dict(self._db.execute(_ONCE.format(table=table, what=what)))
+            for table, what in (("met", "state"), ("taken", "label"))
         )
+        return {
+            arm: Once(states.get(arm, 0), labels.get(arm, 0))
+            for arm in sorted(states.keys() | labels.keys())
+        }
+
+    def labels(self, arm: int) -> tuple[int, list[str]]:
+        """How many labels runs of an arm took, and those that only runs of others of its kind did.
+
+        Of the runs that were looked at.
+        """
+        (count,) = self._db.execute("SELECT count(*) FROM taken WHERE arm = ?", (arm,)).fetchone()
+        others = self._db.execute(
+            "SELECT DISTINCT label FROM taken WHERE kind = "
+            "(SELECT kind FROM taken WHERE arm = :arm) EXCEPT "
+            "SELECT label FROM taken WHERE arm = :arm ORDER BY 1",
+            {"arm": arm},
+        )
+        return count, [label for (label,) in others]
 
     def shares(self) -> list[dict[int, int]]:
         """How many runs each arm got, round by round."""
@@ -262,20 +301,16 @@ class Store:
             raise
 
     def add_batch(self, settled: Settled, kind: int) -> None:
-        """Add a batch of an arm, with the states that it met; `kind` says of which machine."""
+        """Add a batch of an arm, with what it met and took; `kind` says of which machine."""
         arm, chunk, tally = settled
         self._db.execute(
             "INSERT INTO batch VALUES (?, ?, ?, ?)", (arm, *chunk, counts.written(tally))
         )
-        self._db.executemany(
-            "INSERT INTO met VALUES (?, ?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET runs = runs + excluded.runs",
-            (
-                (kind, state - (1 << 63), arm, runs)
-                for sample in tally.samples
-                for state, runs in sorted(sample.met.items())
-            ),
-        )
+        for sample in tally.samples:
+            met = ((kind, state - (1 << 63), arm, n) for state, n in sorted(sample.met.items()))
+            self._db.executemany(_ADD.format(table="met"), met)
+            taken = ((kind, label, arm, n) for label, n in sorted(sample.taken.items()))
+            self._db.executemany(_ADD.format(table="taken"), taken)
 
     def note(self, arm: int, *, doubt: str | None = None, error: str | None = None) -> None:
         """Say why an arm's runs may mean nothing, or could not be made."""

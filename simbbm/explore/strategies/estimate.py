@@ -33,20 +33,23 @@ RUNS = 1_000
 
 
 class Visitor:
-    """A chooser that records the states of a run, and leaves the choices to another one."""
+    """A chooser that records the states and the labels of a run; another one makes the choices."""
 
     def __init__(self, chooser: Chooser) -> None:
         self._chooser = chooser
         self.nodes: set[Node[Any]] = set()
+        self.labels: set[str] = set()
 
     def choose(self, node: Node[Any]) -> int:
         """Return the choice of the other chooser."""
+        chosen = self._chooser.choose(node)
         self.nodes.add(node)
-        return self._chooser.choose(node)
+        self.labels.add(node.edges[chosen][1])
+        return chosen
 
 
 class Sample:
-    """How many runs visited each state.
+    """How many runs visited each state, and how many took each label.
 
     States are identified by the first 64 bits of their digest.
     """
@@ -54,11 +57,13 @@ class Sample:
     def __init__(self) -> None:
         self.runs = 0
         self.met: Counter[int] = Counter()
+        self.taken: Counter[str] = Counter()
 
     def count(self, graph: Graph[Any], visitor: Visitor, end: Node[Any]) -> None:
         """Count one run."""
         self.runs += 1
         self.met.update({int(graph.digest(node)[:16], 16) for node in visitor.nodes | {end}})
+        self.taken.update(visitor.labels)
 
 
 class Estimate(msgspec.Struct, frozen=True):

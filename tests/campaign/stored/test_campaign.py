@@ -15,6 +15,10 @@ from typing import Any
 
 import pytest
 
+from simbbm.campaign.chunks import Job, run_chunk
+from simbbm.campaign.planner import Chunk
+from simbbm.campaign.stored.plan import Plan, Sweep, planned
+from simbbm.campaign.stress import FINDER
 from tests.cli.commandline import Cli
 from tests.faults.killing import PLAN, SIMBBM, campaign, killed, report, rows
 
@@ -210,6 +214,39 @@ def test_a_scenario_that_breaks_is_said_and_the_others_go_on(simbbm: Cli) -> Non
     assert all("mine.py:" in arm["message"] for arm in arms[:2])
 
 
+def test_a_scenario_that_has_changed_since_is_not_gone_on_with(simbbm: Cli) -> None:
+    mine = Path("mine.py")
+    mine.write_text(MINE)
+    plan = Path("plan.toml")
+    plan.write_text(SMALL.replace('"bbm_minimal::good"', '"mine.py"'))
+    simbbm.ok("campaign", "run", "plan.toml", "--allow-file", "mine.py")
+    mine.write_text(MINE + "# another thought")
+
+    again = simbbm.refused("campaign", "run", "plan.toml", "--allow-file", "mine.py")
+    assert again == (
+        "plan.db: mine.py is not what it was (its runs might differ: take another store)"
+    )
+    plan.write_text(plan.read_text() + "seed = 1\n")
+    assert simbbm.ok("campaign", "report", "plan.db")
+
+
+def test_a_worker_with_another_file_makes_no_run(simbbm: Cli) -> None:
+    Path("mine.py").write_text(MINE)
+    (arm, *_) = planned(Plan(sweep=(Sweep(scenarios=("mine.py",)),)), [Path("mine.py")]).arms
+    job = Job(FINDER, arm.scenario, tuple(arm.params.items()), "default", 0, 1_000, True, 10)
+    assert run_chunk(job._replace(source=arm.source), Chunk(0, 1)).tally.runs == 1
+
+    report = run_chunk(job._replace(source="f" * 32), Chunk(0, 1))
+    assert report.tally.broke
+    assert "not the one that was begun with" in report.tally.broke.error.message
+
+
+MINE = '''
+"""A scenario of somebody's."""
+from simbbm_scenarios.bbm_minimal import good
+
+mine = good.twin("The same.", expect="HOLDS")
+'''
 BROKEN = '''
 """A program that asks for what there is not."""
 from simbbm import Cpu, Descriptor, routine

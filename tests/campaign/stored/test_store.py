@@ -14,7 +14,7 @@ from simbbm.campaign.stored import counts
 from simbbm.campaign.stored.account import account
 from simbbm.campaign.stored.database import Held, Unwritable, is_held
 from simbbm.campaign.stored.plan import Plan, Planned, Sweep, planned
-from simbbm.campaign.stored.store import SCHEMA, Settled, Store
+from simbbm.campaign.stored.store import SCHEMA, Once, Settled, Store
 from simbbm.campaign.tally import Tally
 from simbbm.check.verdict import Verdict
 from simbbm.core.choice import Polite
@@ -38,6 +38,7 @@ def tally() -> Tally:
     sample = Sample()
     sample.runs = 10
     sample.met.update({0: 1, 2**64 - 1: 2, 7: 10})
+    sample.taken.update({"park.isb": 1, "park.wfe": 10})
     found = Tally(10, 100, 5, 1, samples=[sample])
     outcome = Outcome(verdict=Verdict.VIOLATED, property="p", message="m", steps=3, digest="0" * 32)
     found.fail(4, outcome, Polite())
@@ -48,7 +49,8 @@ def test_what_was_added_is_read_back(path: Path) -> None:
     with Store.reading(path) as store:
         end, read, sampled = store.sum(0)
         estimate = store.estimate(0, sampled)
-        assert {0: 1} == store.met_once()
+        assert {0: Once(1, 1)} == store.once()
+        assert (2, []) == store.labels(0)
 
     written = tally()
     written.samples = []
@@ -90,10 +92,23 @@ def test_another_plan_is_refused(path: Path) -> None:
         pass
 
 
+def test_what_one_arm_took_and_another_of_its_machine_did_not_is_told(tmp_path: Path) -> None:
+    other, elsewhere = tally(), tally()
+    other.samples[0].taken.update({"park.dsb": 1})
+    elsewhere.samples[0].taken.update({"of another machine": 1})
+    with Store.writing(tmp_path / "store.db", PLAN) as store, store.transaction():
+        for arm, (counts_, kind) in enumerate([(tally(), 0), (other, 0), (elsewhere, 1)]):
+            store.add_batch(Settled(arm, Chunk(0, 10), counts_), kind)
+
+        assert [(2, ["park.dsb"]), (3, []), (3, [])] == [store.labels(arm) for arm in range(3)]
+        assert {1: Once(0, 1), 2: Once(1, 2)} == store.once()
+
+
 @pytest.mark.parametrize(
     ("statement", "why"),
     [
         (f"PRAGMA user_version = {SCHEMA + 1}", "newer schema"),
+        (f"PRAGMA user_version = {SCHEMA - 1}", "older schema"),
         ("PRAGMA application_id = 7", "not a campaign's store"),
         ("UPDATE batch SET counts = x'7b'", "damaged"),
         ("UPDATE batch SET counts = x'b5'", "damaged"),
