@@ -11,11 +11,11 @@ from typing import Any, Literal
 import msgspec
 
 from simbbm.campaign.chunks import Job, find_scenario, run_chunk
+from simbbm.campaign.judging import Asked, Doubts, judged
 from simbbm.campaign.orchestrator import Orchestrator
 from simbbm.campaign.planner import Chunk, ChunkPlanner
 from simbbm.campaign.pool import Pool
 from simbbm.campaign.processes import available_cpus
-from simbbm.campaign.tally import Tally
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import UsageError
 from simbbm.explore.runs.live import require_live
@@ -162,16 +162,9 @@ def _result(
     if total.broke:
         raise total.broke.error
     failure = total.first.result if total.first else None
-    pct, estimated = total.pct, estimate(total.samples)
-    if failure:
-        verdict, message = failure.verdict, failure.message
-    elif doubt:
-        verdict, message = Verdict.INCONCLUSIVE, doubt
-    elif planner.complete and not total.inconclusive:
-        verdict = Verdict.SAMPLED
-        message = "\n".join(said.text for said in (*pct, estimated) if said)
-    else:
-        verdict, message = Verdict.INCONCLUSIVE, _why_inconclusive(planner, total, max_steps)
+    estimated = estimate(total.samples)
+    doubts = Doubts(doubt or "", _stopped(planner))
+    verdict, message = judged(total, Asked(planner.runs, max_steps), estimated, doubts)
     return StressResult(
         verdict=verdict,
         property=failure.property if failure else None,
@@ -189,16 +182,15 @@ def _result(
         interrupted=planner.interrupted,
         seconds=seconds,
         strategy=name,
-        pct=pct,
+        pct=total.pct,
         estimate=estimated,
     )
 
 
-def _why_inconclusive(planner: ChunkPlanner, total: Tally, max_steps: int) -> str:
+def _stopped(planner: ChunkPlanner) -> str:
+    """Why there are fewer runs than there might be, if it is not seen from their number."""
     if planner.interrupted:
         return "interrupted"
-    if total.inconclusive:
-        return f"{total.inconclusive} runs reached max_steps={max_steps}"
-    if planner.runs and total.runs < planner.runs:
-        return f"only {total.runs:,} of {planner.runs:,} runs were done"
+    if planner.runs is None and planner.summed and not planner.complete:
+        return "runs were lost with a worker"
     return ""

@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from simbbm.campaign.answers.sampling import numbers_of
+from simbbm.campaign.judging import Asked, Doubts, judged
 from simbbm.campaign.stored.plan import Arm
 from simbbm.campaign.stored.store import Finding, Kept, Shrunk, Store
 from simbbm.campaign.tally import Tally
 from simbbm.check.verdict import Expectation, Verdict
 from simbbm.explore.strategies.estimate import Estimate
-from simbbm.host.amounts import amount
 from simbbm.report.campaign_rows import CampaignRow, FindingRow
 from simbbm.report.rows import VerdictRow
 
@@ -90,7 +90,8 @@ def account(store: Store) -> Account:
 
 def _row(known: _Arm, seed: int, version: str) -> VerdictRow:
     arm, tally = known.arm, known.tally
-    verdict, message = _verdict(known)
+    doubts = Doubts(known.error or known.doubt or "")
+    verdict, message = judged(tally, Asked(known.wanted, arm.max_steps), known.estimate, doubts)
     first = tally.first
     settled = verdict != Verdict.INCONCLUSIVE
     outcome = first.result if first else None
@@ -119,27 +120,6 @@ def _row(known: _Arm, seed: int, version: str) -> VerdictRow:
         token=known.finding.token if known.finding else None,
         version=version,
     )
-
-
-def _verdict(known: _Arm) -> tuple[Verdict, str]:
-    """What may be said of an arm, and why."""
-    tally = known.tally
-    if known.error:
-        return Verdict.INCONCLUSIVE, known.error
-    if tally.first:
-        return tally.first.result.verdict, tally.first.result.message
-    if known.doubt:
-        return Verdict.INCONCLUSIVE, known.doubt
-    if tally.inconclusive:
-        reached = amount(tally.inconclusive, "run")
-        return Verdict.INCONCLUSIVE, f"{reached} reached max_steps={known.arm.max_steps}"
-    if tally.runs == 0:
-        return Verdict.INCONCLUSIVE, "no run was made"
-    if known.wanted is not None and tally.runs < known.wanted:
-        done = f"only {tally.runs:,} of {known.wanted:,} runs were done"
-        return Verdict.INCONCLUSIVE, done
-    said = (*tally.pct, known.estimate)
-    return Verdict.SAMPLED, "\n".join(each.text for each in said if each)
 
 
 def _findings(

@@ -39,6 +39,7 @@ def arm(runs: int | None, stop: Any = "never") -> Arm:
         runs=runs,
         stop=stop,
         max_steps=9,
+        source="0" * 32,
     )
 
 
