@@ -7,6 +7,7 @@ from typing import NamedTuple
 from simbbm.arm64.descriptor import TABLE
 from simbbm.arm64.geometry import LEAF_LEVEL
 from simbbm.binary.a64.bits import M64, signed
+from simbbm.binary.a64.cpu import ZERO
 from simbbm.binary.a64.execution import complete, perform
 from simbbm.binary.a64.operations import (
     Access,
@@ -29,7 +30,7 @@ from simbbm.binary.code.local import NOT_FILLED
 from simbbm.binary.code.memory_map import WORD, Cell
 from simbbm.core.program import Op
 
-BRANCH, FILL, TOUCH, OWN = "branch", "fill", "touch", "own"
+BRANCH, FILL, NUMBER, TOUCH, OWN = "branch", "fill", "number", "touch", "own"
 """Why an operation is asked for: OWN is the instruction's own, the others come before it."""
 CHANGES_TRANSLATIONS = ("msr", "isb", "br")
 """After these a CPU's own memory may be mapped in another way, or not at all."""
@@ -137,15 +138,27 @@ class Accesses(Executed):
         """An access to the CPU's own memory."""
         last = access.address + access.size * access.count - 1
         if access.address <= self.map.current_cpu <= last and isinstance(access, Load):
-            if access.count > 1:
-                raise NotModelledError("a pair of loads has the number of the CPU in it")
-            return Asked(Op("mrs.mpidr_el1"), self.cpu.pc, OWN, stop)
+            return self._to_number(stop, access)
         region = self.map.private(access.address)
         if region not in self.map.unmapped:
             for address in (access.address, last):
                 if (touch := self._touch(address)) is not None:
                     return touch
         complete(self.cpu, stop, perform(access, self))
+        return None
+
+    def _to_number(self, stop: Stop, access: Access) -> Asked | None:
+        """A load of the CPU's number: asked for where it is read; CPUs are alike until then.
+
+        MPIDR_EL1 never changes, and nobody else looks at it: it may be read at any time.
+        """
+        if access.count > 1:
+            raise NotModelledError("a pair of loads has the number of the CPU in it")
+        (target,) = stop.targets
+        if self.number or target.register == ZERO or target.width != 32 or target.sign_from:
+            return Asked(Op("mrs.mpidr_el1"), self.cpu.pc, OWN, stop)
+        self.number = target.register, self.cpu.pc
+        complete(self.cpu, stop, (0,))
         return None
 
     def _touch(self, address: int) -> Asked | None:

@@ -25,6 +25,7 @@ class Executed:
         self.filling = {table: dict(words) for table, words in local.filling}
         self.touched = set(local.touched)
         self.got = local.got
+        self.number = local.number
         self.executed = 0
         """Instructions, since it was made."""
 
@@ -45,6 +46,7 @@ class Executed:
             filling=tuple((t, tuple(sorted(w.items()))) for t, w in sorted(self.filling.items())),
             touched=tuple(sorted(self.touched)),
             got=self.got,
+            number=self.number,
         )
 
     def _is_kept(self, address: int) -> bool:

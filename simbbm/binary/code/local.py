@@ -1,7 +1,8 @@
 """What a CPU knows by itself: registers and private memory, as a value that can be compared.
 
 Two runs of a program that come to equal values are in one state. So what is left behind on the
-stack is no part of it, and neither is a word of private memory that is as it was at the start.
+stack or in registers (`liveness`) is no part of it, and neither is a word of private memory that is
+as it was at the start.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from simbbm.binary.a64.cpu import Cpu
+from simbbm.binary.a64.uses import FLAGS
 
 NOT_FILLED = 0
 """Of a new table: nothing has been stored to it yet. Else the level of the leaves in it."""
@@ -44,6 +46,18 @@ class Local(NamedTuple):
     got: tuple[int, ...] = ()
     """Of an instruction with several accesses the values that have been loaded already."""
 
+    number: tuple[int, ...] = ()
+    """The register that the CPU's own number was loaded into and that nothing has read since, which
+    is 0 until then; and the address of that load."""
+
     def cpu(self) -> Cpu:
         """Its registers, to be changed."""
         return Cpu(list(self.x), self.sp, self.pc, self.nzcv)
+
+    def cleared(self, live: int) -> Local:
+        """The same with all registers but these (a mask) cleared; SP and PC always stay."""
+        return self._replace(
+            x=tuple([value if live >> n & 1 else 0 for n, value in enumerate(self.x)]),
+            nzcv=self.nzcv if live >> FLAGS & 1 else 0,
+            number=self.number if self.number and live >> self.number[0] & 1 else (),
+        )

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from simbbm.binary.a64.cpu import Cpu
@@ -21,6 +22,7 @@ from simbbm.binary.a64.operations import Access
 from simbbm.binary.booted import RETURN, STACK, STACK_SIZE
 from simbbm.binary.code.accesses import OWN, Asked
 from simbbm.binary.code.asking import NotModelledError, mnemonic, operation
+from simbbm.binary.code.liveness import Liveness
 from simbbm.binary.code.local import Local
 from simbbm.binary.code.memory_map import MemoryMap
 from simbbm.binary.code.running import Running, Stubs
@@ -139,26 +141,28 @@ class MachineCode(Programs):
         self.executed = 0
         if edits.replace:
             raise EditError(f"machine code has no routine {edits.replace[0][0]} to replace")
-        for pattern in edits.steps():
-            self._require_step(pattern)
+        edited = [at for pattern in edits.steps() for at in self._instructions(pattern)]
+        liveness = Liveness(memory_map.kernel, self._stubs.returning(), edited)
+        self._execute = partial(Running, memory_map, self._stubs, liveness)
 
-    def _require_step(self, pattern: str) -> None:
-        """Raise EditError unless an instruction asks for the step that an edit names."""
+    def _instructions(self, pattern: str) -> Iterator[int]:
+        """The instructions that ask for the step which an edit names; EditError if none does."""
         match = re.fullmatch(r"(\w+)\+(0x[0-9a-f]+)(?:#1)?\.([\w.]+?)(?:#1)?", pattern)
-        if match:
-            for symbol in self.map.kernel.symbols.named(rf"{match[1]}(\.\w+)*"):
-                if _may_ask(self.map, symbol.address + int(match[2], 16), match[3]):
-                    return
-        raise EditError(
-            f"an edit names {pattern}, which no instruction of the kernel asks for",
-            "a step is named as simbbm steps lists it, by its instruction",
-        )
+        symbols = self.map.kernel.symbols.named(rf"{match[1]}(\.\w+)*") if match else ()
+        addresses = [symbol.address + int(match[2], 16) for symbol in symbols if match]
+        found = [at for at in addresses if match and _may_ask(self.map, at, match[3])]
+        if not found:
+            raise EditError(
+                f"an edit names {pattern}, which no instruction of the kernel asks for",
+                "a step is named as simbbm steps lists it, by its instruction",
+            )
+        yield from found
 
     def start(self, function: Any, *args: Any) -> ControlPoint:  # noqa: ARG002
         """The first point of a function: `args` end with its name and its own argument."""
         name, argument = args[-2:]
         x, address = (argument, *self._local.x[1:]), self.map.kernel.symbols.address(name)
-        return self._run(Running(self.map, self._stubs, self._local._replace(x=x, pc=address)))
+        return self._run(self._execute(self._local._replace(x=x, pc=address)))
 
     def follow(self, point: CodePoint, value: Any) -> ControlPoint:
         """The point that follows one whose operation has observed a value."""
@@ -168,7 +172,7 @@ class MachineCode(Programs):
 
     def _followed(self, point: CodePoint, value: Any) -> ControlPoint:
         assert point.asked is not None
-        running = Running(self.map, self._stubs, point.local)
+        running = self._execute(point.local)
         running.observe(point.asked, value)
         onward = self._run(running)
         if op := self._edited_step(self.edits.after, point.full_label):
@@ -223,7 +227,7 @@ class MachineCode(Programs):
             full = f"{label}#1"
             place = Instruction(f"{self.map.kernel.image.name}: {path}", asked.pc)
             point.label, point.full_label, point.where = label, full, place
-            spinning = spins(self.map, self._stubs, local, asked)
+            spinning = spins(self._execute, local, asked)
             op = guard(point, asked.op) if spinning else asked.op
             if asked.why == OWN:
                 self.labels.setdefault(full, place)

@@ -2,10 +2,10 @@
 
 An operation stops the execution before its instruction has changed anything, and what the machine
 observed completes it (`Running.observe`). Some operations come before the instruction that is at
-PC: the branch into the idmap or out of it, what is to be stored to a new table (nobody can look at
-it before it is linked, so that it is one store, as on the model's real geometries), and, once the
-CPU's translations have changed, an access to each page of its own memory that it uses, which may
-fault. Then the instruction is executed again, and stops for itself.
+PC: the branch into the idmap or out of it, the number of the CPU, what is to be stored to a new
+table (nobody can look at it before it is linked, so that it is one store, as on the model's real
+geometries), and, once the CPU's translations have changed, an access to each page of its own memory
+that it uses, which may fault. Then the instruction is executed again, and stops for itself.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from simbbm.binary.a64.operations import (
     Store,
     WriteRegister,
 )
+from simbbm.binary.a64.uses import uses
 from simbbm.binary.booted import RETURN
 from simbbm.binary.code.accesses import (
     BRANCH,
     CHANGES_TRANSLATIONS,
     FILL,
+    NUMBER,
     OWN,
     TOUCH,
     Accesses,
@@ -35,11 +37,12 @@ from simbbm.binary.code.asking import (
     part_of,
     value_of,
 )
+from simbbm.binary.code.liveness import Liveness
 from simbbm.binary.code.local import NOT_FILLED, Local
 from simbbm.binary.code.memory_map import WORD, MemoryMap
 from simbbm.binary.formats.symbols import plain
 from simbbm.binary.path import STUBS
-from simbbm.binary.process import ALLOCATORS, INSTRUCTIONS_MAX
+from simbbm.binary.process import ALLOCATORS, INSTRUCTIONS_MAX, Finding
 from simbbm.core.program import Op
 
 
@@ -52,13 +55,24 @@ class Stubs(dict[int, str]):
         for symbol in kernel.symbols.named(rf"({names})(\.\w+)*"):
             self[symbol.address] = plain(symbol.name)
 
+    def returning(self) -> dict[int, bool]:
+        """Whether what stands in for each returns to its caller."""
+        return {address: name in STUBS for address, name in self.items()}
+
 
 class Running(Accesses):
     """A CPU that is executed up to the next operation."""
 
-    def __init__(self, memory_map: MemoryMap, stubs: Stubs, local: Local) -> None:
+    def __init__(
+        self, memory_map: MemoryMap, stubs: Stubs, liveness: Liveness, local: Local
+    ) -> None:
         super().__init__(memory_map, local)
         self.stubs = stubs
+        self.liveness = liveness
+
+    def local(self) -> Local:
+        """What the CPU knows now, as far as anything can look at it."""
+        return super().local().cleared(self.liveness.at(self.map.in_image(self.cpu.pc)))
 
     # What is next
 
@@ -75,6 +89,8 @@ class Running(Accesses):
                 self._require_code()
                 page = self.map.page(self.cpu.pc)
                 return Asked(Op("br", (page,)), self.cpu.pc, BRANCH)
+            if self.number and (asked := self._needs_number()) is not None:
+                return asked
             stop = self._step()
             self.executed += 1
             if stop is not None and (asked := self._asked(stop)) is not None:
@@ -88,14 +104,35 @@ class Running(Accesses):
             raise self.finding("it branched to where no code is")
         return address
 
-    def _step(self) -> Stop | None:
+    def _instruction(self) -> int:
         word = self.map.kernel.word(self._require_code())
         if word is None:
             raise self.finding("a function of the kernel writes this instruction at boot")
+        return word
+
+    def _step(self) -> Stop | None:
+        word = self._instruction()
         try:
             return step(self.cpu, word)
         except UnknownInstruction:
-            raise self.finding(f"{word:08x} is no instruction that simbbm knows") from None
+            raise self._unknown(word) from None
+
+    def _unknown(self, word: int) -> Finding:
+        return self.finding(f"{word:08x} is no instruction that simbbm knows")
+
+    def _needs_number(self) -> Asked | None:
+        """Ask for the CPU's number if the next instruction reads the register that it is in."""
+        word = self._instruction()
+        try:
+            reads, writes, _ = uses(word)
+        except UnknownInstruction:
+            raise self._unknown(word) from None
+        register, loaded_at = self.number
+        if reads >> register & 1:
+            return self._fill() or Asked(Op("mrs.mpidr_el1"), loaded_at, NUMBER)
+        if writes >> register & 1:
+            self.number = ()
+        return None
 
     def _asked(self, stop: Stop) -> Asked | None:
         """What an instruction asks the machine for; None: nothing, and it is done."""
@@ -162,6 +199,9 @@ class Running(Accesses):
             self.touched.add(asked.where)
         elif asked.why == FILL:
             self._filled(asked)
+        elif asked.why == NUMBER:
+            self.cpu.put(self.number[0], value, 32)  # type: ignore[arg-type]
+            self.number = ()
         elif asked.stop is not None:
             self._complete(asked, asked.stop, value)
 

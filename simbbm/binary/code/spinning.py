@@ -9,12 +9,13 @@ the loop, so that what is left out are turns that change nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from simbbm.binary.a64.bits import mask
 from simbbm.binary.a64.operations import Access
 from simbbm.binary.code.accesses import OWN, Asked
 from simbbm.binary.code.local import Local
-from simbbm.binary.code.memory_map import MemoryMap
-from simbbm.binary.code.running import Running, Stubs
+from simbbm.binary.code.running import Running
 from simbbm.binary.process import Finding
 from simbbm.core.points import ControlPoint
 from simbbm.core.program import Op
@@ -35,7 +36,7 @@ class LeavesLoop:
         return self.point.after(value) is not self.point
 
 
-def spins(memory_map: MemoryMap, stubs: Stubs, local: Local, asked: Asked) -> bool:
+def spins(execute: Callable[[Local], Running], local: Local, asked: Asked) -> bool:
     """Whether an operation is a load that leads back to itself."""
     if asked.why != OWN or asked.level is not None or asked.op.mnemonic not in GUARDS:
         return False
@@ -43,15 +44,12 @@ def spins(memory_map: MemoryMap, stubs: Stubs, local: Local, asked: Asked) -> bo
     access = asked.stop.operation
     assert isinstance(access, Access)
     return any(
-        _leads_back(memory_map, stubs, local, asked, value)
+        _leads_back(execute(local), local, asked, value)
         for value in dict.fromkeys(x & mask(8 * access.size) for x in local.x)
     )
 
 
-def _leads_back(
-    memory_map: MemoryMap, stubs: Stubs, local: Local, asked: Asked, value: int
-) -> bool:
-    running = Running(memory_map, stubs, local)
+def _leads_back(running: Running, local: Local, asked: Asked, value: int) -> bool:
     running.observe(asked, value)
     try:
         following = running.run()
