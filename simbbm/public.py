@@ -17,7 +17,7 @@ from simbbm.parameters import CpuSet, Range, cpu_set
 from simbbm.core.programs.everyone import Counter, cpu_numbers, each_other
 
 # Programs: what a CPU does, one await a step.
-from simbbm.arm64.ops import INTERRUPT, Aborted, Cpu
+from simbbm.arm64.ops import INTERRUPT, SGI, Aborted, Cpu
 from simbbm.core.program import Program, repeat_until, routine
 
 # The machine: what its memory, its tables and its registers hold at the start.
@@ -42,7 +42,7 @@ from simbbm.arm64.geometry import (
     SCALED,
     Geometry,
 )
-from simbbm.arm64.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.registers import Regime, Sgi, Tcr, Ttbr
 
 # Properties: what is promised. And what one of your own looks at: a state, and how it is walked.
 from simbbm.check.kinds import Property
@@ -82,6 +82,7 @@ __all__ = [
     "ROX",
     "RW",
     "SCALED",
+    "SGI",
     "TABLE",
     "TRANSLATION",
     "Aborted",
@@ -105,6 +106,7 @@ __all__ = [
     "Regime",
     "Scenario",
     "Setup",
+    "Sgi",
     "Shared",
     "TableBuilder",
     "Tcr",

@@ -38,6 +38,11 @@ ROOMS = (
         ),
     ),
     Room(
+        "platform",
+        "What is beside a core: interrupts that CPUs send each other.",
+        ("ipi",),
+    ),
+    Room(
         "open_questions",
         "Questions about today's code, each with what was assumed and what was found.",
         ("restore", "conflict_aborts", "erratum_4118414", "interrupts", "stuck_cpu"),

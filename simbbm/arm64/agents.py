@@ -1,8 +1,9 @@
 """Asynchronous agents of one CPU: store buffer drains, TLBIs, concrete walkers, interrupts.
 
-Obligatory: drains, arrival and completion of TLBIs, late system registers, and the event stream if
-there is one (last of all in the default schedule). Optional: interrupts, and in concrete mode fills
-and evictions, for which the closure stands otherwise.
+Obligatory: drains, arrival and completion of TLBIs, late system registers, interrupts that other
+CPUs have sent, and the event stream if there is one (last of all in the default schedule).
+Optional: other interrupts, and in concrete mode fills and evictions, for which the closure stands
+otherwise.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState, Effect, LocalMove, Pending
 from simbbm.arm64.execution.decoding import check_fits
 from simbbm.arm64.execution.flight import drained
-from simbbm.arm64.execution.in_order import source_of
 from simbbm.arm64.execution.ordering import awaiting_translation, ordered
-from simbbm.arm64.ops import INTERRUPT, Aborted
+from simbbm.arm64.platform.interrupts import arrivals, sgis
 from simbbm.arm64.translation.hardware_update import access_flag_updates
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry
@@ -46,7 +46,9 @@ def hardware_moves(
     if shared.hardware.event_stream:
         yield from _event_stream(shared, state)
     if shared.hardware.interrupts:
-        yield from _interrupts(shared, state, memory, number)
+        yield from arrivals(shared, state, memory, number)
+    if state.sgis:
+        yield from sgis(shared, state, memory, number)
     if state.features.updates_descriptors:
         yield from _access_flags(shared, state, memory, number)
     if not shared.hardware.closure:
@@ -96,24 +98,6 @@ def _event_stream(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
     if op is not None and op.mnemonic == "wfe" and not state.event:
         effect = Effect(shared.cpus.change(state, event=True))
         yield LocalMove(LAST_RESORT, "", effect)
-
-
-def _interrupts(
-    shared: Shared, state: CpuState, memory: Memory, number: int
-) -> Iterator[LocalMove]:
-    """An interrupt, unless PSTATE.I masks it; an NMI or an SError, unless all of DAIF is masked.
-
-    One for each CPU, and none while another exception is being handled.
-    """
-    kind = shared.hardware.interrupts
-    masked = state.all_masked or (kind == "irq" and state.masked)
-    if state.interrupted or state.finished or state.saved or masked:
-        return
-    aborted = Aborted(kind, 0, state.pc or 0, INTERRUPT)
-    taken = shared.cpus.change(state, interrupted=True)
-    source = source_of(taken)
-    effect = source.exception(shared, taken, memory, number, 0, aborted, resume=False)
-    yield LocalMove(kind, "", effect, optional=True)
 
 
 ALIKE = 2

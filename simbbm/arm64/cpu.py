@@ -9,7 +9,7 @@ from simbbm.arm64.execution.flight import Flight
 from simbbm.arm64.execution.listing import Listing
 from simbbm.arm64.execution.storebuffer import StoreBuffer
 from simbbm.arm64.features import Features
-from simbbm.arm64.registers import Regime
+from simbbm.arm64.registers import Regime, Sgi
 from simbbm.arm64.translation.mmu import Mmu
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.points import ControlPoint
@@ -67,6 +67,8 @@ class CpuState:
     """It has taken the one interrupt that arrives on each CPU."""
     all_masked: bool = False
     """All of PSTATE.DAIF is set: no SError arrives, and no pseudo-NMI."""
+    sgis: tuple[int, ...] = ()
+    """INTIDs of the inter-processor interrupts that are pending, each once."""
     _content: Encoded | None = field(default=None, init=False)
 
     @property
@@ -105,6 +107,7 @@ class CpuState:
             *((self.flight.content(),) if self.flight else ()),
             *(("interrupted",) if self.interrupted else ()),
             *(("all masked",) if self.all_masked else ()),
+            *((("sgis", self.sgis),) if self.sgis else ()),
         )
 
 
@@ -160,6 +163,14 @@ class Effect(NamedTuple):
     """What is wrong with the move, whatever a scenario promises: a panic, a lost CPU."""
     stale: StaleAccess | None = None
     """The access that the move performs used a stale translation (`no_stale_translation`)."""
+    sgi: Sgi | None = None
+
+    @property
+    def event(self) -> tuple[Any, ...] | None:
+        """What other CPUs, and this one, notice of it; None: nothing."""
+        if self.write is None and self.tlbi is None and not self.sev and self.sgi is None:
+            return None
+        return self.write, self.tlbi, self.sev, self.sgi
 
 
 class LocalMove(NamedTuple):

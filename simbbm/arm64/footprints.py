@@ -51,11 +51,14 @@ class Kind(IntEnum):
     """Every CPU's pending TLBIs: a broadcast TLBI adds one to each, and commutes with those
     pending."""
     IN_FLIGHT = 7
+    SGI = 8
+    """Every CPU's pending SGIs. One cell, as CPUs that are alike change places."""
 
 
 EVENT: Cell = (Kind.EVENT, 0)
 EVERY_PENDING_TLBIS: Cell = (Kind.PENDING_TLBIS, 0)
 IN_FLIGHT: Cell = (Kind.IN_FLIGHT, 0)
+EVERY_SGI: Cell = (Kind.SGI, 0)
 
 
 def own_cell(number: int) -> Cell:
@@ -107,6 +110,8 @@ def footprint(
             writes.add((Kind.TLB, state.features.tlb))
     if effect.sev:
         writes.add(EVENT)
+    if effect.sgi or state.sgis != effect.after.sgis:
+        writes.add(EVERY_SGI)
     if effect.tlbi and not shared.hardware.late_tlbis:
         writes |= {(Kind.TABLE, base) for base in memory.tables.by_address}
     if effect.tlbi and effect.tlbi.broadcast:
@@ -142,6 +147,8 @@ def _listens_to(state: CpuState) -> Iterable[Cell]:
     """Cells by which other CPUs may wake its WFE or make its store-exclusive fail."""
     if state.mnemonic == "wfe":
         yield EVENT
+    if state.mnemonic == "wfi":
+        yield EVERY_SGI
     if state.monitor != NOTHING:
         yield Kind.WORD, state.monitor
 
@@ -151,9 +158,9 @@ def cpu_footprint(
 ) -> Footprint:
     """Cells of a CPU in this state: of its `moves`, and of everything that could enable more.
 
-    That is: what it holds, TLBIs that may arrive, and what its program waits for.
+    That is: what it holds, TLBIs and SGIs that may arrive, and what its program waits for.
     """
-    reads = {own_cell(number), EVERY_PENDING_TLBIS}
+    reads = {own_cell(number), EVERY_PENDING_TLBIS, EVERY_SGI}
     if state.flight is not None:
         reads.add(IN_FLIGHT)
     reads.update(tables_in_view(shared, state, memory), _listens_to(state))

@@ -19,12 +19,12 @@ from simbbm.arm64.execution.flight import observed, without_history
 from simbbm.arm64.execution.listed import start_thread
 from simbbm.arm64.execution.storebuffer import StoreBuffer, Word
 from simbbm.arm64.footprints import footprint
-from simbbm.arm64.state import Judged, Machine, owed_mask
+from simbbm.arm64.platform.interrupts import pended
+from simbbm.arm64.state import Judged, Machine, owed_mask, waits_for
 from simbbm.arm64.translation.cnp import groups, share, without_effect
 from simbbm.arm64.translation.constant import constant_pages
 from simbbm.arm64.translation.memory import Memory, MemoryPool, Tables, Unreadable
 from simbbm.arm64.translation.mmu import Mmus
-from simbbm.arm64.translation.view import Hit
 from simbbm.core.errors import ScenarioError
 from simbbm.core.points import Programs
 from simbbm.core.system import LAST_RESORT, STEP, Footprint, Move, Problem
@@ -188,7 +188,7 @@ class Arm64:
         assert isinstance(effect, Effect)
         cpus, memory = list(state.cpus), state.memory
         cpus[move.cpu] = effect.after
-        if effect.write or effect.tlbi or effect.sev:
+        if effect.event:
             memory = self.memory_after(memory, move)
             cpus = [self.reacted(cpu, i, move, state.memory, memory) for i, cpu in enumerate(cpus)]
         if self.common:
@@ -220,6 +220,8 @@ class Arm64:
             own or (effect.tlbi.broadcast and not self.shared.ablated("broadcast"))
         ):
             pe = self._deliver(pe, after, Pending(move.cpu, effect.tlbi), number)
+        if effect.sgi and effect.sgi.is_for(number, move.cpu):
+            pe = pended(self.shared, pe, effect.sgi.intid)
         return pe
 
     def moved(self, move: Move, before: Memory) -> CpuState:
@@ -307,44 +309,12 @@ class Arm64:
     def unfinished(self, state: Machine) -> tuple[str, ...]:
         """Return the CPUs that have not finished, and what each waits for."""
         return tuple(
-            f"cpu{i} waits in {pe.point.label}: {self._waits_for(pe, i, state)}"
+            f"cpu{i} waits in {pe.point.label}: {waits_for(self.shared, state, i)}"
             if pe.point.op
             else f"cpu{i} waits with instructions in flight"
             for i, pe in enumerate(state.cpus)
             if not pe.finished
         )
-
-    def _waits_for(self, pe: CpuState, number: int, state: Machine) -> str:
-        op = pe.point.op
-        assert op is not None
-        head = op.mnemonic.partition(".")[0]
-        if head == "wait":
-            address, predicate, args = op.args
-            wanted = (
-                f"{predicate.__name__}({', '.join(map(str, args))})" if args else predicate.__name__
-            )
-            value = self._peek(pe, state, address)
-            return f"{self.shared.name(address)} is {value}, wants {wanted}"
-        if head == "wfe":
-            armed = "not armed" if pe.monitor == NOTHING else f"on {self.shared.name(pe.monitor)}"
-            return f"no event, its exclusive monitor is {armed}"
-        if head == "dsb":
-            late = [
-                f"{self.shared.tlbi_name(p.tlbi)} on cpu{i}"
-                for i, other in enumerate(state.cpus)
-                for p in other.pending_tlbis
-                if p.issuer == number
-            ]
-            return "completion of " + ", ".join(late) if late else "its stores"
-        return op.mnemonic
-
-    def _peek(self, pe: CpuState, state: Machine, address: int) -> object:
-        geometry = self.spec.geometry
-        for hit in self.shared.view(pe, state.memory).lookup(geometry.page(address)):
-            if isinstance(hit, Hit):
-                physical = hit.page * geometry.page_words + address % geometry.page_words
-                return self.shared.memories.read(state.memory, physical)
-        return "unmapped"
 
     def recheck(self) -> None:
         """Run the programs' steps again, in another order than they were met."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.storebuffer import Word
-from simbbm.arm64.registers import Tcr, Ttbr
+from simbbm.arm64.registers import Sgi, Tcr, Ttbr
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Op, Step
@@ -34,6 +34,7 @@ TLBI_OPERANDS = {
 }
 """Whether each TLBI operation takes a page, and whether it takes an ASID."""
 REGISTERS = ("ttbr0_el1", "ttbr1_el1", "tcr_el1", "vbar_el1", "mpidr_el1")
+WRITE_ONLY = ("icc_sgi1r_el1",)
 T = TypeVar("T")
 
 
@@ -70,6 +71,8 @@ def _daif(mnemonic: str, mask: str) -> str:
 
 INTERRUPT = "interrupt"
 """`Aborted.access` of an asynchronous exception."""
+SGI = "sgi"
+"""`Aborted.kind` of an inter-processor interrupt."""
 
 
 class Aborted(NamedTuple):
@@ -82,6 +85,12 @@ class Aborted(NamedTuple):
     level: int
     page: int
     access: str
+    intid: int = 0
+    """Of an inter-processor interrupt (SGI): what ICC_IAR1_EL1 says."""
+
+    def recorded(self) -> tuple[Any, ...]:
+        """What digests are made of (`core.values.encode`)."""
+        return self if self.kind == SGI else self[:4]
 
 
 class Physical(NamedTuple):
@@ -167,12 +176,15 @@ class Cpu(NamedTuple):
         ]
         return _checked(step, fits, "forms", forms)
 
-    def msr(self, register: Text, value: Ttbr | Tcr | int) -> Step[None]:
-        """MSR: `ttbr0_el1`, `ttbr1_el1`, `tcr_el1`, `vbar_el1` (a page)."""
+    def msr(self, register: Text, value: Ttbr | Tcr | Sgi | int) -> Step[None]:
+        """MSR: `ttbr0_el1`, `ttbr1_el1`, `tcr_el1`, `vbar_el1` (a page), `icc_sgi1r_el1` (an SGI).
+
+        The last one interrupts other CPUs. Stores before it are not seen there without a DSB.
+        """
         return Step(Op(f"msr.{register}", (value,)))
 
     def mrs(self, register: Text) -> Step[Any]:
-        """MRS of the registers that MSR writes."""
+        """MRS of the registers that MSR writes, but for `icc_sgi1r_el1`."""
         step = Step[Any](Op(f"mrs.{register}"))
         return _checked(step, register in REGISTERS, "registers", REGISTERS)
 
@@ -183,6 +195,10 @@ class Cpu(NamedTuple):
     def wfe(self) -> Step[None]:
         """WFE: wait until the event register is set, and clear it."""
         return Step(Op("wfe"))
+
+    def wfi(self) -> Step[None]:
+        """WFI: wait until an interrupt that another CPU has sent is pending, masked or not."""
+        return Step(Op("wfi"))
 
     def sev(self) -> Step[None]:
         """SEV: set every CPU's event register."""
@@ -268,7 +284,7 @@ _VARIANTS = {
     "dmb": BARRIERS,
     "dsb": BARRIERS,
     "tlbi": tuple(op + shared for op in TLBI_OPERANDS for shared in ("", "is")),
-    "msr": REGISTERS,
+    "msr": (*REGISTERS, *WRITE_ONLY),
     "mrs": REGISTERS,
 }
 """Operations whose first operand is part of the mnemonic, and what it may be."""

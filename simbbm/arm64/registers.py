@@ -28,6 +28,20 @@ class Ttbr(NamedTuple):
         return self if self.cnp else self[:2]
 
 
+class Sgi(NamedTuple):
+    """ICC_SGI1R_EL1: which software-generated interrupt (INTID 0 to 15), and for whom.
+
+    `target` is the number of one CPU; None (IRM) are all CPUs but the one that writes.
+    """
+
+    intid: int
+    target: int | None = None
+
+    def is_for(self, number: int, sender: int) -> bool:
+        """Whether CPU `number` gets it."""
+        return number != sender if self.target is None else number == self.target
+
+
 class Tcr(NamedTuple):
     """TCR_EL1. `t0_bits` and `t1_bits` are page-number bits: 2**bits pages per half (64 - TxSZ)."""
 

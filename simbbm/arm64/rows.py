@@ -114,6 +114,8 @@ class Rows:
         self.placeholder: ControlPoint | None = None
         """Where CPUs stand that take part in nothing: of events they notice only what happens to
         entries that they share (`explore/search/reductions/standing.py`)."""
+        self.named: Callable[[int], None] = _nobody_minds
+        """Called with the number of a CPU that some program names (`symmetry`)."""
         everybody = range(len(system.spec.cpus))
         self.places = tuple([BITS * cpu for cpu in everybody])
         """By how many bits the field of each CPU is shifted."""
@@ -235,14 +237,18 @@ class Rows:
         new = self.failures.of(system.failure_of(move)) << self._failure_at
         new |= self.memories.of(after) << self.memory_at
         new |= self.cpu(system.moved(move, memory)) << self.places[move.cpu]
-        if effect.write is None and effect.tlbi is None and not effect.sev:
+        noticed = effect.event
+        if noticed is None:
             return new - before, None
+        if effect.sgi and effect.sgi.target is not None:
+            self.named(effect.sgi.target)
         reactions: list[tuple[int, Reaction]] = []
         for cpu, field in enumerate(self.fields):
             if cpu == move.cpu:
                 continue
-            # Only a TLBI tells CPUs of one value apart, by their numbers.
-            event = number, effect[1:4], (move.cpu, cpu) if effect.tlbi else None
+            # Only TLBIs and SGIs tell CPUs of one value apart, by their numbers.
+            told = (move.cpu, cpu) if effect.tlbi or effect.sgi else None
+            event = number, noticed, told
             there = event, cpu
             if there not in self._reactions:
                 if event not in self._reactions:
@@ -308,6 +314,10 @@ class Rows:
                 return self.fine(state, rows) and any(row.due for row in rows)
             due = due or row.due
         return due and not state >> self._failure_at
+
+
+def _nobody_minds(cpu: int) -> None:
+    """Where no CPU is taken for another, one may be named by its number."""
 
 
 def _added(reaction: Reaction, place: int, field: int) -> int:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from simbbm.arm64.context import Shared
-from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.cpu import NOTHING, CpuState
 from simbbm.arm64.translation.memory import Memory, Tables
+from simbbm.arm64.translation.view import Hit
 from simbbm.core.system import Move, Problem
 
 
@@ -73,3 +74,40 @@ def owed_mask(state: Machine, by: int = -1) -> int:
             if pending.issuer != i and by >> i & 1:
                 mask |= 1 << pending.issuer
     return mask
+
+
+def waits_for(shared: Shared, state: Machine, number: int) -> str:
+    """What a CPU's program waits for."""
+    pe = state.cpus[number]
+    op = pe.point.op
+    assert op is not None
+    head = op.mnemonic.partition(".")[0]
+    if head == "wait":
+        address, predicate, args = op.args
+        wanted = (
+            f"{predicate.__name__}({', '.join(map(str, args))})" if args else predicate.__name__
+        )
+        return f"{shared.name(address)} is {_peek(shared, state, pe, address)}, wants {wanted}"
+    if head == "wfi":
+        return "no interrupt is pending"
+    if head == "wfe":
+        armed = "not armed" if pe.monitor == NOTHING else f"on {shared.name(pe.monitor)}"
+        return f"no event, its exclusive monitor is {armed}"
+    if head == "dsb":
+        late = [
+            f"{shared.tlbi_name(p.tlbi)} on cpu{i}"
+            for i, other in enumerate(state.cpus)
+            for p in other.pending_tlbis
+            if p.issuer == number
+        ]
+        return "completion of " + ", ".join(late) if late else "its stores"
+    return op.mnemonic
+
+
+def _peek(shared: Shared, state: Machine, pe: CpuState, address: int) -> object:
+    geometry = shared.geometry
+    for hit in shared.view(pe, state.memory).lookup(geometry.page(address)):
+        if isinstance(hit, Hit):
+            physical = hit.page * geometry.page_words + address % geometry.page_words
+            return shared.memories.read(state.memory, physical)
+    return "unmapped"

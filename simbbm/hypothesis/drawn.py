@@ -51,6 +51,7 @@ register = one_of(
     ),
     make("nop daifset daifclr sev sevl wfe"),
 )
+ipi = make("msr", of("icc_sgi1r_el1"), of("all others", "all others", "cpu0", "cpu1"))
 step = one_of(access, barrier, tlbi, register)
 flag = of("flag", "flag", "flag", "flag2")
 awaiting = one_of(
@@ -259,6 +260,24 @@ def _piece(draw: st.DrawFn, role: st.SearchStrategy[Steps], most: int) -> Steps:
     return whole[start : start + most]
 
 
+@st.composite
+def _caller(draw: st.DrawFn) -> Steps:
+    """Something is stored, and others are interrupted to look at it."""
+    before = draw(st.lists(one_of(telling, access), max_size=2).map(tuple))
+    settled = draw(of((DSB,), (("dsb", "ishst"),), (("dmb", "ishst"),), ()))
+    after = draw(one_of(awaiting.map(lambda one: (one,)), _look(), inner, of(())))
+    return (*before, *settled, draw(ipi), *after)
+
+
+@st.composite
+def _called(draw: st.DrawFn) -> Steps:
+    """Sleeps until it is interrupted, with interrupts masked or not, or does something else."""
+    sleep: Steps = (("wfi",),)
+    if draw(st.booleans()):
+        sleep = (("daifset",), ("ldr", "flag"), ("if", 1, (), sleep), ("daifclr",))
+    return (*draw(one_of(of(()), inner)), *draw(of(sleep, ())), *draw(one_of(inner, _caller())))
+
+
 PROTOCOL = (_changer(), _leaver(), fragment)
 """Who does what where one CPU changes tables and the others keep out of the way."""
 ANYTHING = (_program(), _program(), _program())
@@ -266,6 +285,8 @@ STORES = (_batch(), _watcher(), _watcher())
 """One CPU stores to many descriptors before a DSB, the others are elsewhere."""
 FLUSHES = (_flush_by_page(), _bystander(), _bystander())
 """TLBIs of one CPU are pending on all; the others are elsewhere, or are not."""
+CALLS = (_caller(), _called(), _called())
+"""One CPU interrupts the others, which may do so as well."""
 CROWD = (_short(), _short(), _short())
 """Many CPUs, each of which does little."""
 
@@ -323,7 +344,7 @@ def _entries(draw: st.DrawFn) -> tuple[tuple[str, str], ...]:
 @st.composite
 def systems(draw: st.DrawFn) -> System:
     """A small system."""
-    usual = ANYTHING, STORES, PROTOCOL, STORES, PROTOCOL, STORES, FLUSHES, FLUSHES, CROWD
+    usual = ANYTHING, STORES, PROTOCOL, STORES, PROTOCOL, STORES, FLUSHES, FLUSHES, CROWD, CALLS
     roles = draw(st.sampled_from(usual))
     cast = draw(
         st.sampled_from(((0, 1), (0, 1), (0, 1, 1)) if roles in (STORES, FLUSHES) else CASTS)
@@ -361,7 +382,11 @@ def systems(draw: st.DrawFn) -> System:
         hardware=draw(st.sampled_from(sorted(HARDWARE))) if hardware else "delayed",
         window=draw(of(2, 3)) if draw(sometimes(12)) else 1,
         interrupts=draw(of("irq", "nmi", "serror")) if draw(sometimes(12)) else "",
-        handler=draw(of("skip", "skip", "retry", "flush", "panic", "none")),
+        handler=draw(
+            of("tell", "tell", "skip", "flush")
+            if roles is CALLS
+            else of("skip", "skip", "retry", "flush", "panic", "none")
+        ),
         fetches=draw(sometimes(8)),
         properties=tuple(
             dict.fromkeys((*always, *draw(checked), *("one table",) * draw(sometimes(15))))

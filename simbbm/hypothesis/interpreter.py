@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simbbm.arm64.ops import Aborted, Cpu
+from simbbm.arm64.ops import INTERRUPT, SGI, Aborted, Cpu
 from simbbm.core.program import repeat_until, routine
 
 Step = tuple[Any, ...]
@@ -104,7 +104,7 @@ async def _dozed(cpu: Cpu, word: int, value: int) -> bool:
 
 async def skip(cpu: Cpu, aborted: Aborted) -> None:
     """Go on after what faulted."""
-    await cpu.eret(retry=aborted.access == "interrupt")
+    await cpu.eret(retry=aborted.access == INTERRUPT)
 
 
 async def retry(cpu: Cpu, aborted: Aborted) -> None:  # noqa: ARG001 - every handler gets it
@@ -124,4 +124,19 @@ async def give_up(cpu: Cpu, aborted: Aborted) -> None:
     await cpu.panic(aborted.kind)
 
 
-HANDLERS = {"none": None, "skip": skip, "retry": retry, "flush": flush, "panic": give_up}
+async def tell(cpu: Cpu, aborted: Aborted, word: int) -> None:
+    """Of an interrupt by another CPU, tell in a word; go on after what faulted."""
+    if aborted.kind == SGI:
+        await cpu.ldr(word)
+        await cpu.str(word, 1)
+    await cpu.eret(retry=aborted.access == INTERRUPT)
+
+
+HANDLERS = {
+    "none": None,
+    "skip": skip,
+    "retry": retry,
+    "flush": flush,
+    "panic": give_up,
+    "tell": tell,
+}

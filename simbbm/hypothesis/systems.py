@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from simbbm.arm64.descriptor import INVALID_DESCRIPTOR, RO, ROX, Descriptor, leaf, table
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Features, Hardware
 from simbbm.arm64.geometry import KERNEL_PAGE, SCALED4
-from simbbm.arm64.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.registers import Regime, Sgi, Tcr, Ttbr
 from simbbm.check import properties as check
 from simbbm.check.verdict import Expectation
 from simbbm.hypothesis.interpreter import HANDLERS, Steps, program
@@ -131,6 +131,9 @@ class System(NamedTuple):
                 "away": Ttbr(other, 1),
                 "away in common": Ttbr(other, 1, cnp=True),
                 "away as 2": Ttbr(other, 2),
+                "all others": Sgi(1),
+                "cpu0": Sgi(1, target=0),
+                "cpu1": Sgi(2, target=1),
             }
         )
 
@@ -220,6 +223,7 @@ class System(NamedTuple):
             data=DATA,
             hardware=hardware._replace(window=self.window, interrupts=self.interrupts),
             handler=HANDLERS[self.handler],
+            handler_args=(WORDS["flag"],) if self.handler == "tell" else (),
             symbols={(WORDS | SLOTS)[word]: name for word, name in self.symbols},
             speculative=tuple(names[f"page {name}"] for name in ("x", "b")),
         )

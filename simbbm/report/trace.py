@@ -21,7 +21,7 @@ from simbbm.arm64.execution.decoding import bare
 from simbbm.arm64.execution.listed import Listed
 from simbbm.arm64.geometry import KERNEL_PAGE
 from simbbm.arm64.ops import Physical
-from simbbm.arm64.registers import Tcr, Ttbr
+from simbbm.arm64.registers import Sgi, Tcr, Ttbr
 from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.arm64.translation.translate import READ, translations
@@ -170,6 +170,9 @@ def value(shared: Shared, word: Any) -> str:
     if isinstance(word, Ttbr):
         asid = f" asid {word.asid}" if word.asid else ""
         return _bare(shared.name(word.baddr)) + asid + (" cnp" if word.cnp else "")
+    if isinstance(word, Sgi):
+        target = "all others" if word.target is None else f"cpu{word.target}"
+        return f"SGI {word.intid} to {target}"
     if isinstance(word, Tcr):
         return f"t0_bits={word.t0_bits}" + (" epd0" if word.epd0 else "")
     if isinstance(word, int) and not isinstance(word, bool) and word > 9:

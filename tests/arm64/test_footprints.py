@@ -12,6 +12,7 @@ from simbbm.arm64.features import CONCRETE, DELAYED, Features
 from simbbm.arm64.footprints import (
     EVENT,
     EVERY_PENDING_TLBIS,
+    EVERY_SGI,
     IN_FLIGHT,
     Kind,
     cpu_footprint,
@@ -19,7 +20,7 @@ from simbbm.arm64.footprints import (
     own_cell,
 )
 from simbbm.arm64.machine import Arm64
-from simbbm.arm64.registers import Tcr, Ttbr
+from simbbm.arm64.registers import Sgi, Tcr, Ttbr
 from simbbm.arm64.state import Machine
 from simbbm.core.system import Cell, Footprint, Move
 from simbbm.litmus.scenario import scenario_of
@@ -110,6 +111,10 @@ ROWS: dict[str, Row] = {
     "sev": Row((("sev",),), MAP, {EVENT}),
     "sevl": Row((("sevl",),), MAP, set()),
     "wfe": Row((("sevl",), ("wfe",)), MAP | {EVENT}, set()),
+    "an SGI": Row((("msr", "icc_sgi1r_el1", Sgi(1)),), MAP, {EVERY_SGI}),
+    "wfi": Row(
+        (("daifset",), ("msr", "icc_sgi1r_el1", Sgi(1, 0)), ("wfi",)), MAP | {EVERY_SGI}, set()
+    ),
     "wfe on a monitor": Row(
         (("sevl",), ("ldxr", FLAG), ("wfe",)), MAP | words(FLAG) | {EVENT}, set()
     ),
@@ -306,8 +311,8 @@ def whole(system: Arm64, state: Machine, cpu: int = 0) -> tuple[Cells, Cells]:
     moves = system.moves_of(own, state.memory, cpu, owed=False)
     found = cpu_footprint(system.shared, own, state.memory, moves, cpu)
     reads, writes = cells(found, cpu)
-    assert EVERY_PENDING_TLBIS in reads
-    return reads - {EVERY_PENDING_TLBIS}, writes
+    assert {EVERY_PENDING_TLBIS, EVERY_SGI} <= reads
+    return reads - {EVERY_PENDING_TLBIS, EVERY_SGI}, writes
 
 
 def test_a_cpu_touches_what_its_program_and_its_hardware_do() -> None:

@@ -10,6 +10,7 @@ import pytest
 from simbbm.arm64.descriptor import leaf, table
 from simbbm.arm64.features import DELAYED
 from simbbm.arm64.ops import Aborted, Cpu
+from simbbm.arm64.registers import Sgi
 from simbbm.core.errors import ScenarioError
 from tests.support import (
     FLAG,
@@ -65,6 +66,9 @@ def is_odd(value: int, *, why: str) -> bool:
         (("mrs", "sctlr_el1"), "there is no mrs.sctlr_el1"),
         (("msr", "ttbr0_el1", 5), "no msr of int to ttbr0_el1"),
         (("msr", "sctlr_el1", 5), "no msr of int to sctlr_el1"),
+        (("msr", "icc_sgi1r_el1", 1), "no msr of int to icc_sgi1r_el1, which is given 1"),
+        (("msr", "icc_sgi1r_el1", Sgi(1, 7)), "there is no cpu7 to interrupt"),
+        (("mrs", "icc_sgi1r_el1"), "there is no mrs.icc_sgi1r_el1"),
         (("eret",), "eret outside an exception handler"),
         (("ldr", "flag"), "no address"),
         (("ldr", True), "no address"),

@@ -58,7 +58,8 @@ def exception_return(
     again = retry and not frame.resume
     left = shared.cpus.change(
         state,
-        point=frame.point if again else frame.point.after(result),
+        # An idle CPU, whose program has finished, goes on being idle.
+        point=frame.point if again or frame.point.finished else frame.point.after(result),
         pc=frame.pc,
         el=frame.el,
         masked=frame.masked,

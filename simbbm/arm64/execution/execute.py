@@ -22,13 +22,14 @@ from simbbm.arm64.execution.flight import behind_dmb
 from simbbm.arm64.execution.instructions import Rule
 from simbbm.arm64.execution.listed import Listed
 from simbbm.arm64.ops import Aborted
-from simbbm.arm64.registers import Tcr, Ttbr
+from simbbm.arm64.registers import Sgi, Tcr, Ttbr
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.translate import FETCH, Translation, translations
 from simbbm.core.errors import ScenarioError
 from simbbm.core.system import Problem
 
 _REGIME = {"ttbr0_el1": "ttbr0", "ttbr1_el1": "ttbr1", "tcr_el1": "tcr"}
+_WRITTEN = (*_REGIME, "vbar_el1", "icc_sgi1r_el1")
 _ENABLING = ("dsb", "synchronise")
 
 
@@ -162,11 +163,24 @@ class Executor(Atomics):
         if register == "vbar_el1":
             yield self.done(i, None, vbar=value)
             return
+        if register == "icc_sgi1r_el1" and isinstance(value, Sgi):
+            yield from self._send(i, value)
+            return
         field = _REGIME.get(register)
         if field is None or not isinstance(value, Tcr if field == "tcr" else Ttbr):
-            raise no_such_register(instruction.where, register, value, (*_REGIME, "vbar_el1"))
+            raise no_such_register(
+                instruction.where, register, value, (*_REGIME, "vbar_el1", "icc_sgi1r_el1")
+            )
         mmu = self.shared.mmus.written(self.state.mmu, self.memory.tables, field, value)
         yield self.done(i, None, mmu=mmu)
+
+    def _send(self, i: int, sgi: Sgi) -> Iterator[LocalMove]:
+        """ICC_SGI1R_EL1: an interrupt for other CPUs, which waits for no access (R25)."""
+        if sgi.target is not None and not 0 <= sgi.target < len(self.shared.constant):
+            told = f"{self.code[i].where}: there is no cpu{sgi.target} to interrupt"
+            raise ScenarioError(told, "a target is the number of a CPU, or None for all others")
+        if self.is_all_performed(i) or not self.shared.ablated("sgi-waits-for-stores"):
+            yield self.done(i, None, sgi=sgi)
 
     def mrs(self, i: int) -> Iterator[LocalMove]:
         """MRS: reads what was written last."""
@@ -187,6 +201,11 @@ class Executor(Atomics):
         if self.state.event is None:
             asleep = self.shared.cpus.change(self.state, event=False)
             yield self.move(i, "!no event", Effect(asleep), notes=("no event was set",))
+
+    def wfi(self, i: int) -> Iterator[LocalMove]:
+        """WFI: completes when an interrupt is pending, whatever PSTATE masks."""
+        if self.state.sgis:
+            yield self.done(i, None)
 
     def forget_events(self, i: int) -> Iterator[LocalMove]:
         """The event register becomes unknown, and the monitor open."""

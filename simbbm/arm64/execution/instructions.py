@@ -84,6 +84,7 @@ RULES: dict[str, Rule] = {
     "eret": Rule("eret", **_EXCEPTION),
     "eret.el0": Rule("eret_to_el0", synchronises=True, stops=True),
     "wfe": Rule("wfe", alone=True),
+    "wfi": Rule("wfi", alone=True),
     "sev": Rule("sev", alone=True),
     "sevl": Rule("sev", alone=True),
     "forget_events": Rule("forget_events", alone=True),

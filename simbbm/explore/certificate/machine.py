@@ -229,6 +229,8 @@ class Steps:
             raise Fault("a broadcast TLBI of another CPU than the boot CPU")
         if shared.boot.cpu.pending_tlbis and is_calling(shared.boot.cpu):
             raise Fault("a TLBI while CPUs are called")
+        if getattr(effect, "sgi", None):
+            raise Fault("an interrupt for other CPUs")
         if move.kind != STEP or op is None:
             return move
         if op.mnemonic in ("str", "stlr") and type(op.args[1]) is Batch:

@@ -225,6 +225,8 @@ class Actions:
                 f"{own.point.label}: a broadcast TLBI of another CPU than the boot CPU (a proof "
                 "for every number of CPUs needs it local)"
             )
+        if effect.sgi:
+            raise Refused(f"{own.point.label}: CPUs that interrupt others (take few CPUs)")
         if move.kind != STEP or op is None:
             return move
         if op.mnemonic in STORES and type(op.args[1]) is Batch:

@@ -210,5 +210,7 @@ def _flags(shared: Shared, state: CpuState) -> Iterator[str]:
         yield "event register set"
     if state.all_masked or state.masked:
         yield "DAIF masked" if state.all_masked else "IRQs masked"
+    for intid in state.sgis:
+        yield f"SGI {intid} pending"
     if state.saved:
         yield "in an exception handler"

@@ -37,7 +37,9 @@ that stands still. `test_a_tlbi_may_act_before_an_isb_...`, `test_a_tlbi_does_no
    (test_invalidations.py).
 7. A CPU that waits in a DSB for TLBIs of its own gets a move when the others complete them, once
 all that are pending on itself have. `test_who_waits_for_others_to_complete_...`.
-8. Optional moves need not happen: a CPU that may be interrupted is not taken alone.
+8. Optional moves need not happen: a CPU that may be interrupted is not taken alone. Who sends or
+takes an SGI writes a cell that every CPU reads, so it is not either, as long as others move.
+   `test_an_sgi_is_of_concern_to_all` (tests/arm64/test_sgis.py).
 
 A run ends at its first violation. If a move that is taken alone ends the run, or one of the others'
 does, it does so in every order; so a search that finds no violation has not missed one (it may find

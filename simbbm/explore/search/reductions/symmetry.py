@@ -3,8 +3,8 @@
 Two CPUs are alike if they start in the same state: same program and arguments, features, regime. A
 permutation moves whole CPUs (registers, store buffer, translations, monitor, pending TLBIs) and
 renames what names a CPU: the issuers of pending TLBIs. Programs know their number from MPIDR_EL1
-alone; if one does different things for two numbers of its class, its class is no class
-(`observes_itself`).
+alone; if one does different things for two numbers of its class, its class is no class, and so it
+is if an SGI names one of its members.
 
 Not recognised as alike: CPUs whose programs get different arguments (per-CPU addresses), and those
 that run listings, each of which is a thread of its own (`flight.Thread`).
@@ -51,6 +51,7 @@ class Symmetry:
         """By class the places of its members, and sort keys by the number of a value on which no
         TLBI is pending: those are the same for all members."""
         self._in_place = tuple(range(len(rows.places)))
+        rows.named = self._require_unlike
         self._renames: dict[tuple[int, tuple[int, ...]], int] = {}
 
     def canonical(self, state: State) -> State:
@@ -134,6 +135,11 @@ class Symmetry:
             return SELF
         group = self._class_of.get(issuer)
         return issuer if group is None else SELF - 1 - group
+
+    def _require_unlike(self, number: int) -> None:
+        """Refuse a program that names one member of a class."""
+        if number in self._class_of:
+            raise NotAlikeError(f"an interrupt is for cpu{number} alone")
 
     def _require_alike(self, pe: CpuState, number: int) -> None:
         """Refuse a program that is about to tell the members of its class apart."""
