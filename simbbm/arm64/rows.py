@@ -229,6 +229,8 @@ class Rows:
         """The step of a move; `before` are the fields that it depends on."""
         effect, system = move.effect, self.system
         assert isinstance(effect, Effect)
+        if effect.sgi and effect.sgi.target is not None:
+            self.named(effect.sgi.target)
         if system.common:
             return 0, partial(self._react_together, move)
         number = before >> self.memory_at
@@ -240,8 +242,6 @@ class Rows:
         noticed = effect.event
         if noticed is None:
             return new - before, None
-        if effect.sgi and effect.sgi.target is not None:
-            self.named(effect.sgi.target)
         reactions: list[tuple[int, Reaction]] = []
         for cpu, field in enumerate(self.fields):
             if cpu == move.cpu:

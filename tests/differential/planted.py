@@ -20,6 +20,7 @@ from simbbm.explore.search.reductions import persistent_sets
 from simbbm.explore.search.reductions.persistent_sets import PersistentSets
 from simbbm.explore.search.reductions.reduced_system import ReducedSystem
 from simbbm.explore.search.reductions.standing import Future, Standing
+from simbbm.explore.search.reductions.symmetry import Symmetry
 from simbbm.hypothesis.systems import Member, System
 from tests.differential import planted_orders
 
@@ -149,6 +150,20 @@ def goes_round_alone(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(persistent_sets, "_returns", never)
 
 
+def interrupts_nobody(patch: pytest.MonkeyPatch) -> None:
+    """An interrupt by another CPU is thought to concern only who sends it."""
+    patch.setattr(footprints, "EVERY_SGI", footprints.own_cell(99))
+
+
+def takes_who_is_named_for_another(patch: pytest.MonkeyPatch) -> None:
+    """CPUs are alike though an interrupt is for one of them."""
+
+    def never(self: Symmetry, number: int) -> None:
+        pass
+
+    patch.setattr(Symmetry, "_require_unlike", never)
+
+
 DSB, ISB = ("dsb", "ish"), ("isb",)
 TLBI_X, TLBI_Y = ("tlbi", "vaale1is", "page x"), ("tlbi", "vaale1is", "page y")
 TLBI_ALL = ("tlbi", "vmalle1is")
@@ -178,6 +193,18 @@ PLANTED = {
     ),
     "walks": Planted(
         forgets_who_walks, System(((*LEAVE, ("str", "pte x", "inv")), (("ldr", "x"),)), TWO)
+    ),
+    "interrupts": Planted(
+        interrupts_nobody,
+        System(
+            ((("msr", "icc_sgi1r_el1", "all others"),), (("nop",), ("daifset",))),
+            TWO,
+            handler="tell",
+        ),
+    ),
+    "who is named": Planted(
+        takes_who_is_named_for_another,
+        System(((("msr", "icc_sgi1r_el1", "cpu1"),),), (Member(0),) * 2, handler="tell"),
     ),
     "rounds": Planted(goes_round_alone, System(((("nop",), ("panic_if",)), POLL), TWO)),
     "drains before others look": Planted(
