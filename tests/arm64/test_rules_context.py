@@ -175,7 +175,7 @@ def test_exception_puts_a_new_root_into_effect(steps: tuple[Any, ...], back: set
 
 async def retry_after_mapping(cpu: Cpu, aborted: Aborted) -> None:
     """Map what faulted, and try again."""
-    assert ("translation", 3, 0, "read") == aborted
+    assert Aborted("translation", 3, 0, "read") == aborted
     await cpu.str(PX, leaf(NEW))
     await cpu.dsb("ishst")
     await cpu.eret(retry=True)
