@@ -20,9 +20,9 @@ from simbbm.arm64.features import Hardware
 from simbbm.arm64.machine import Arm64, MachineSpec
 from simbbm.arm64.ops import CPU
 from simbbm.arm64.state import Machine
-from simbbm.arm64.steps import Edit, Steps
 from simbbm.arm64.translation.walks import mapped_pages
 from simbbm.check.catalogue import CATALOGUE
+from simbbm.check.steps import Edit, Steps
 from simbbm.core.graph import Graph
 from simbbm.core.points import Programs
 from simbbm.core.programs.automaton import Automaton

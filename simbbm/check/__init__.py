@@ -4,5 +4,5 @@ Read `kinds` first: the five kinds of properties, and what each is judged on. `c
 property's name and meaning, `properties` the properties, `verdict` the verdicts and the
 expectations that they are compared with, `landmarks` kinds of states that show that a proof has
 content, `alone` properties of authors that judge one CPU at a time, `given` the checks of what an
-author's scenario returns.
+author's scenario returns, `steps` what an edit of its programs can name.
 """

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.cpu import CpuState, Effect
 from simbbm.arm64.execution.decoding import decoded
 from simbbm.arm64.footprints import Kind
 from simbbm.arm64.machine import Arm64
@@ -225,12 +225,11 @@ class Steps:
         """A step as any CPU would take it: it learns of its number that it is not 0."""
         op, effect = own.cpu.point.op, move.effect
         assert op is not None or move.kind != STEP
-        if number and getattr(effect, "tlbi", None) and effect.tlbi.broadcast:  # type: ignore[attr-defined]
-            raise Fault("a broadcast TLBI of another CPU than the boot CPU")
+        assert isinstance(effect, Effect)
+        if effect.sgi or (number and effect.tlbi and effect.tlbi.broadcast):
+            raise Fault("an interrupt, or a broadcast TLBI of another CPU than the boot CPU")
         if shared.boot.cpu.pending_tlbis and is_calling(shared.boot.cpu):
             raise Fault("a TLBI while CPUs are called")
-        if getattr(effect, "sgi", None):
-            raise Fault("an interrupt for other CPUs")
         if move.kind != STEP or op is None:
             return move
         if op.mnemonic in ("str", "stlr") and type(op.args[1]) is Batch:
@@ -245,8 +244,8 @@ class Steps:
                 point = own.cpu.point.after(OwnNumber())
             except NeedsValueError:
                 raise Fault(refusals[0]) from None
-            cpu = self.system.shared.cpus.change(effect.after, point=point)  # type: ignore[attr-defined]
-            return move._replace(effect=effect._replace(after=cpu))  # type: ignore[attr-defined]
+            cpu = self.system.shared.cpus.change(effect.after, point=point)
+            return move._replace(effect=effect._replace(after=cpu))
         return move
 
     def _worlds(self, shared: Shared, own: Local, state: Machine, number: int) -> Iterator[World]:

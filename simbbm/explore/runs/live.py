@@ -1,6 +1,6 @@
 """Edits that change nothing: the verdict of such a twin would say nothing about its mistake.
 
-`arm64.steps` has checked that the code contains the step which an edit names. Whether any schedule
+`check.steps` has checked that the code contains the step which an edit names. Whether any schedule
 reaches the step is checked here: by one polite run, which is nearly always enough, else by a
 search. The answer depends on scenario and parameters alone, never on which runs came first.
 """

@@ -86,6 +86,7 @@ def of(
     numbers: Callable[[Any], Any] = cpu_numbers,
     expect: str = "HOLDS",
     more: Callable[[Any], tuple[Any, ...]] = lambda n: (),  # noqa: ARG005
+    handler: Any = None,
 ) -> Scenario:
     """A scenario of these programs."""
 
@@ -99,6 +100,7 @@ def of(
             properties=(no_tlb_conflict, terminates, *more(cpus)),
             data=dict(start),
             counters=counters,
+            handler=handler,
             symbols={FLAG: "flag", GO: "go", WORK: "work", TAKEN: "taken"},
         )
 

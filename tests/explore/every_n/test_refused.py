@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from simbbm import Cpu, Range, Setup, cpu_numbers, routine, scenario
+from simbbm import Aborted, Cpu, Range, Setup, Sgi, cpu_numbers, routine, scenario
 from simbbm.check.verdict import Verdict
 from simbbm.core.errors import ScenarioError
 from simbbm.core.programs.everyone import Counter, each_other
@@ -310,6 +310,19 @@ def test_cpus_that_are_not_alike_are_refused() -> None:
 async def comes(cpu: Cpu, *_: Any) -> None:
     """Counts in a word that nobody has declared."""
     await cpu.ldaddal(GO, 1)
+
+
+async def interrupts(cpu: Cpu, n: Any) -> None:
+    await cpu.msr("icc_sgi1r_el1", Sgi(1))
+    await gathers(cpu, n)
+
+
+async def returns(cpu: Cpu, aborted: Aborted) -> None:
+    await cpu.eret()
+
+
+def test_cpus_that_interrupt_others_are_refused() -> None:
+    assert "CPUs that interrupt others" in refusal(of(interrupts, handler=returns))
 
 
 def test_a_word_that_all_count_in_is_to_be_declared() -> None:

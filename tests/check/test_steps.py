@@ -9,8 +9,8 @@ import pytest
 
 from simbbm import discovery
 from simbbm.arm64.ops import Aborted, Cpu
-from simbbm.arm64.steps import Steps
 from simbbm.changes import edits
+from simbbm.check.steps import Steps
 from simbbm.core.errors import EditError
 from simbbm.core.program import repeat_until, routine
 from simbbm.core.programs.automaton import Automaton
