@@ -24,8 +24,8 @@ from simbbm.host.defects import defect, whole_traceback
 from simbbm.host.reading import nearest
 
 COMMANDS = {
-    "list": "simbbm.cli.commands.listing:command",
-    "new": "simbbm.cli.commands.new:command",
+    "list": "simbbm.cli.commands.scenarios.listing:command",
+    "new": "simbbm.cli.commands.scenarios.new:command",
     "check": "simbbm.cli.commands.check:command",
     "run": "simbbm.cli.commands.runs.run:command",
     "stress": "simbbm.cli.commands.runs.stress:command",
@@ -37,11 +37,12 @@ COMMANDS = {
     "replay": "simbbm.cli.commands.witnesses.replay:command",
     "shrink": "simbbm.cli.commands.witnesses.shrink:command",
     "show": "simbbm.cli.commands.witnesses.show:command",
-    "steps": "simbbm.cli.commands.steps:command",
+    "steps": "simbbm.cli.commands.scenarios.steps:command",
     "witness": "simbbm.cli.commands.witnesses.witness:command",
     "litmus": "simbbm.cli.commands.litmus:command",
     "kernel": "simbbm.cli.commands.kernels.kernel:command",
     "compare": "simbbm.cli.commands.kernels.compare:command",
+    "survey": "simbbm.cli.commands.field.survey:command",
     "cost": "simbbm.cli.commands.runs.cost:command",
     "guide": "simbbm.cli.commands.guide:command",
 }

@@ -1,8 +1,84 @@
-"""Rows about machines in the field: what a split of their linear map costs."""
+"""Rows of `survey` (machines, what kernels make of linear maps, SoCs in general) and `cost`."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from simbbm.report.rows import Row
+
+
+class MachineRow(Row, tag="survey-machine", tag_field="type", frozen=True, kw_only=True):
+    """A machine that was looked at; what follows is about it."""
+
+    machine: str
+    file: str | None
+    """As it was given; None: the machine that this runs on."""
+    cpus: int | None
+    cores: list[dict[str, Any]]
+    """Each with core, revision, cpus, late."""
+    boots: str | None
+    boots_confidence: str | None
+    page_size: int | None
+    memory_bytes: int | None
+    release: str | None
+    errata: list[dict[str, Any]]
+    """Each with number, cores."""
+    notes: list[str]
+
+
+class SurveyRow(Row, tag="survey", tag_field="type", frozen=True, kw_only=True):
+    """What a kernel does on a machine that boots on a kind of core."""
+
+    machine: str
+    kernel: str
+    list: str | None
+    """The list of CPUs that the kernel goes by."""
+    boot_cpu: int
+    """The lowest number of a CPU of that kind."""
+    boot_core: str
+    boots: bool | None
+    """Whether the machine boots on it; None: not known."""
+    running: bool
+    """Whether the machine runs a kernel of that series."""
+    mode: str
+    because: str
+    confidence: str
+    table_bytes: int | None
+    tables: dict[str, int] | None
+    """Bytes of tables by page size; an upper bound if only the amount of RAM is known."""
+    window_ms: tuple[float, float, float] | None
+
+
+class FieldRow(Row, tag="field", tag_field="type", frozen=True, kw_only=True):
+    """Whether a SoC takes the repaint path under kernels with one list."""
+
+    soc: str
+    name: str
+    products: tuple[str, ...]
+    list: str
+    kernels: tuple[str, ...]
+    answer: str
+    """repaint, depends, never or unknown."""
+    boots: str | None
+    mode: str
+    """As it usually boots."""
+    because: str
+    depends: tuple[str, ...]
+    """What might bring a repaint if another core boots than usually, a line a core."""
+    confidence: str
+    source: str
+
+
+class FieldSummaryRow(Row, tag="field-summary", tag_field="type", frozen=True, kw_only=True):
+    """How many SoCs have which answer under kernels with one list."""
+
+    list: str
+    kernels: tuple[str, ...]
+    socs: int
+    repaint: int
+    depends: int
+    never: int
+    unknown: int
 
 
 class CostRow(Row, tag="cost", tag_field="type", frozen=True, kw_only=True):

@@ -135,7 +135,7 @@ def test_a_defect_of_ours_is_told_in_one_line(simbbm: Cli, monkeypatch: pytest.M
     def broken(_: object) -> None:
         raise KeyError("k")
 
-    monkeypatch.setattr("simbbm.cli.commands.listing._named", broken)
+    monkeypatch.setattr("simbbm.cli.commands.scenarios.listing._named", broken)
 
     refused = simbbm.refused("list", "bbm_minimal", code=5)
 

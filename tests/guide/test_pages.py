@@ -66,7 +66,7 @@ def test_readme_leads_to_every_page() -> None:
     assert {f"simbbm/guide/{topic}.md" for topic in ORDER} == {*linked}
 
 
-@pytest.mark.parametrize("room", ["linux", "check", "campaign", "report", "binary"])
+@pytest.mark.parametrize("room", ["linux", "check", "campaign", "report", "binary", "field"])
 def test_a_room_says_what_is_in_it_and_what_to_read_first(room: str) -> None:
     folder = ROOT / "simbbm" / room
     told = (folder / "__init__.py").read_text()

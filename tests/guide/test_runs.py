@@ -48,6 +48,7 @@ SMALLER = {
     "check --html DIR": "check bbm_minimal --html site",
     "check FILE -p hardware=eager": "check bbm_minimal::good -p hardware=eager",
     "ablate vmlinuz::linear_map_split": "ablate bbm_minimal::good",
+    "survey box.json": "survey gb10",
     "check late_cpu stuck_cpu": "check stuck_cpu",
     "litmus FILE": "litmus told.jsonl",
     "stress ID --store FILE": "stress bbm_minimal::good --runs 50 -j 1 --store kept.db",

@@ -39,6 +39,7 @@ ORDER = (
     "trust",
     "every_n",
     "late_cpu",
+    "field",
     "design",
     "contributing",
     "changelog",

@@ -63,7 +63,7 @@ def command(
 
 def _text(file: Path) -> str:
     """What is written."""
-    package = Path(__file__).parent.parent.parent
+    package = Path(__file__).parent.parent.parent.parent
     if file.suffix in _LITMUS:
         example = package / "litmus" / "examples" / f"first{file.suffix}"
         text = example.read_text(encoding="utf-8")

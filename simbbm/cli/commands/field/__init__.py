@@ -1,0 +1,1 @@
+"""The field: which machines take the repaint path, and what it costs them."""

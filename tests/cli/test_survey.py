@@ -1,0 +1,203 @@
+"""`simbbm survey`: this machine, others, and all that are known."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simbbm.field import collector
+from tests.binary.kernels import small_kernel
+from tests.cli.commandline import Cli
+from tests.field.machines import A725, EVERY, X925, fake_root
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> dict[str, Any]:
+    """What a collector prints on a small GB10."""
+    return collector.collect(str(fake_root(tmp_path / "root", [A725, A725, X925])))
+
+
+def test_what_gb10_does(simbbm: Cli) -> None:
+    told = simbbm.ok("survey", "gb10")
+
+    assert told.startswith("NVIDIA GB10  20 CPUs, 128 GiB\n")
+    assert "    Cortex-A725 r0p1                    cpu 0-9\n" in told
+    assert "  booted on Cortex-A725 r0p1, as it does\n" in told
+    assert (
+        "    6.18 to 7.2   pages    it is not on the list [decoded; 6.19, 7.1 inferred]\n" in told
+    )
+    assert (
+        "    7.3           repaint  it is on the list; Cortex-X925 r0p1 is not on the list" in told
+    )
+    assert "  if it booted on Cortex-X925 r0p1\n" in told
+
+
+def test_the_rows(simbbm: Cli) -> None:
+    head, *rows = simbbm.rows("survey", "gb10")
+
+    assert ("survey-machine", "NVIDIA GB10", 20) == (head["type"], head["machine"], head["cpus"])
+    assert [{"number": 4118414, "cores": ["Cortex-X925 r0p1"]}] == head["errata"]
+    assert ["Cortex-A725 r0p1"] * 8 + ["Cortex-X925 r0p1"] * 8 == [r["boot_core"] for r in rows]
+    assert [*EVERY] * 2 == [row["kernel"] for row in rows]
+    assert [0] * 8 + [10] * 8 == [row["boot_cpu"] for row in rows]
+    assert [True] * 8 + [False] * 8 == [row["boots"] for row in rows]
+    assert ["pages"] * 7 + ["repaint"] + ["pages"] * 8 == [row["mode"] for row in rows]
+    assert ("July 2026", "verified") == (rows[7]["list"], rows[7]["confidence"])
+
+
+def test_markdown_is_a_table(simbbm: Cli) -> None:
+    told = simbbm.ok("survey", "gb10", "--markdown")
+    table = [line for line in told.splitlines() if line.startswith("|")]
+
+    assert told.startswith("### NVIDIA GB10\n")
+    assert {7} == {line.count("|") - 1 for line in table}
+    assert "| Cortex-A725 r0p1 (as it does) | 7.3 | repaint |" in told
+
+
+def test_a_name_cannot_break_a_table(simbbm: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "x.toml"
+    file.write_text('name = "a|b <script>\\u001b[31m"\n[[cpu]]\ncore = "Cortex-X4 r0p3"\n')
+
+    assert simbbm.ok("survey", file, "--markdown").startswith("### a\\|b &lt;script>\\u001b[31m\n")
+
+
+def test_this_machine(simbbm: Cli, box: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collector, "collect", lambda: box)
+    told = simbbm.ok("survey")
+
+    assert told.startswith("A Board  3 CPUs, 4K pages, 120 GiB, Linux 7.3.4-arm64\n")
+    assert "    7.3*          repaint " in told
+    assert "    not read: /proc/iomem: it has no addresses for who is not root\n" in told
+
+
+def test_a_machine_that_is_not_arm64_says_what_to_do(
+    simbbm: Cli, box: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cpus = [cpu | {"midr": None} for cpu in box["cpus"]]
+    monkeypatch.setattr(collector, "collect", lambda: box | {"arch": "x86_64", "cpus": cpus})
+
+    assert simbbm.refused("survey").startswith(
+        "this machine: x86_64, and not an arm64 machine (on one that is: python3 collect.py"
+    )
+
+
+def test_what_is_collected_is_what_is_surveyed(
+    simbbm: Cli, box: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(collector, "collect", lambda: box)
+    result = simbbm("survey", "--collect")
+    file = tmp_path / "box.json"
+    file.write_text(result.stdout)
+
+    assert box == json.loads(result.stdout)
+    assert "simbbm: not read: /proc/iomem: it has no addresses" in result.stderr
+    assert "repaint" in simbbm.ok("survey", file)
+
+
+def test_the_collector_is_printed_as_it_is(simbbm: Cli) -> None:
+    assert Path(collector.__file__).read_text() == simbbm.ok("survey", "--collector")
+
+
+def test_several_machines_of_which_one_cannot_be_read(
+    simbbm: Cli, box: dict[str, Any], tmp_path: Path
+) -> None:
+    whole, cut = tmp_path / "whole.json", tmp_path / "cut.json"
+    whole.write_text(json.dumps(box))
+    cut.write_text(json.dumps(box)[:400])
+    result = simbbm("survey", cut, "gb10", whole)
+
+    assert 2 == result.exit_code
+    assert "simbbm: cut.json: not whole JSON" in result.stderr
+    assert ["NVIDIA GB10", "A Board"] == [
+        line.split("  ")[0] for line in result.stdout.splitlines() if " CPUs, " in line
+    ]
+    rows = simbbm.rows("survey", cut, "gb10", code=2)
+    assert "error" == rows[0]["type"]
+    assert "survey-machine" == rows[1]["type"]
+
+
+def test_an_image_brings_its_own_list(simbbm: Cli, tmp_path: Path) -> None:
+    image = tmp_path / "vmlinuz"
+    image.write_bytes(small_kernel().image())
+    x4 = tmp_path / "x4.toml"
+    x4.write_text('[[cpu]]\ncore = "Cortex-X4 r0p3"\n[[cpu]]\ncore = "Cortex-A725 r0p1"\n')
+    rows = simbbm.rows("survey", x4, "--kernel", image, "--kernel", "v7.3")[1:]
+
+    assert ["7.2.13-test", "7.3"] * 2 == [row["kernel"] for row in rows]
+    assert ["repaint", "blocks", "pages", "blocks"] == [row["mode"] for row in rows]
+    assert "decoded" == rows[0]["confidence"]
+
+
+def test_the_answer_in_general(simbbm: Cli) -> None:
+    told = simbbm.ok("survey", "--field")
+
+    assert "September 2025: 6.18 to 7.2\n  take it as they usually boot: 0 of " in told
+    assert "July 2026: 7.3\n  take it as they usually boot: 1 of " in told
+    assert "    NVIDIA GB10 (DGX Spark, ASUS GX10): repaint, boots on Cortex-A725 r0p1" in told
+
+
+def test_the_rows_in_general(simbbm: Cli) -> None:
+    rows = simbbm.rows("survey", "--field")
+    counts = [row for row in rows if row["type"] == "field-summary"]
+    answers = {(row["list"], row["soc"]): row for row in rows if row["type"] == "field"}
+
+    assert len(answers) == sum(row["socs"] for row in counts)
+    assert [("September 2025", 0), ("July 2026", 1)] == [(c["list"], c["repaint"]) for c in counts]
+    for count in counts:
+        parts = [count[name] for name in ("repaint", "depends", "never", "unknown")]
+        assert count["socs"] == sum(parts)
+    assert "never" == answers["September 2025", "gb10"]["answer"]
+    assert "repaint" == answers["July 2026", "gb10"]["answer"]
+    assert "depends" == answers["July 2026", "mt8196"]["answer"]
+    assert "depends" == answers["July 2026", "dimensity-9500"]["answer"]
+    assert "unknown" == answers["July 2026", "xiaomi-o1"]["answer"]
+    assert ("never", "pages") == tuple(
+        answers["July 2026", "apple-m1"][name] for name in ("answer", "mode")
+    )
+
+
+def test_a_table_in_general(simbbm: Cli) -> None:
+    told = simbbm.ok("survey", "--field", "--markdown").splitlines()
+
+    assert {8, 7} == {line.count("|") for line in told if line}
+    assert "| list | SoCs | repaint | depends | never | unknown |" in told
+
+
+def test_a_core_of_ones_own(simbbm: Cli, tmp_path: Path) -> None:
+    tables, mine = tmp_path / "tables.toml", tmp_path / "mine.toml"
+    tables.write_text(
+        '[[core]]\nname = "Mine"\nimplementer = 0x51\npart = 0x123\nbbm = 3\n'
+        'confidence = "verified"\nsource = "its ID register"\n'
+    )
+    mine.write_text('[[cpu]]\ncore = "Mine r0p0"\n')
+    rows = simbbm.rows("survey", mine, "--tables", tables)[1:]
+
+    assert ["pages"] * 7 + ["blocks"] == [row["mode"] for row in rows]
+    assert "no core Mine r0p0" in simbbm.refused("survey", mine)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (["gb01"], "gb01: no such file, and no SoC of the tables (did you mean gb10?"),
+        (["--kernel", "5.10", "gb10"], "5.10: no kernel of the tables, and no image"),
+        (["--kernel", "nofile", "gb10"], "nofile: no such image (or a version: 6.16, 6.17"),
+        (["--kernel", sys.executable, "gb10"], "not an arm64 kernel"),
+        (["--tables", "nofile", "gb10"], "nofile: cannot be read: No such file"),
+        (["--field", "gb10"], "--field stands alone (leave out gb10)"),
+        (["--collect", "--collector"], "--collect stands alone (leave out --collector)"),
+        (["--field", "--kernel", "7.3"], "--field is about every list of the tables"),
+        (["--markdown", "--json", "gb10"], "two ways to print"),
+        ([sys.executable], "cannot be read: "),
+    ],
+)
+def test_what_cannot_be_asked(simbbm: Cli, line: list[str], said: str) -> None:
+    result = simbbm("survey", *line)
+
+    assert 2 == result.exit_code
+    assert 1 == len(result.stderr.splitlines())
+    assert said in result.stderr
