@@ -64,6 +64,8 @@ class Accesses(Executed):
             base = word & -self.map.geometry.entries
             if base in self.fresh:
                 return self._to_fresh(stop, access, base, word)
+            if base in self.map.levels and self.map.empty(word):
+                return self._to_empty(stop, access)
             if (level := self._level(base)) is not None:
                 return self._fill() or self._to_table(stop, access, level, address)
         return self._to_image(stop, access, address)
@@ -105,6 +107,15 @@ class Accesses(Executed):
         elif not isinstance(access, Load):
             raise NotModelledError(f"{access.name} on a table")
         return Asked(Op(mnemonic(access), args), self.cpu.pc, OWN, stop, level, address)
+
+    def _to_empty(self, stop: Stop, access: Access) -> Asked | None:
+        """An access to an entry of a table that is empty, and remains so."""
+        if not isinstance(access, Load) or access.count > 1:
+            raise NotModelledError(f"{access.name} on an entry of a table that is to remain empty")
+        if (touch := self._touch(access.address)) is not None:
+            return touch
+        complete(self.cpu, stop, (0,))
+        return None
 
     def _to_fresh(self, stop: Stop, access: Access, base: int, word: int) -> Asked | None:
         """An access to a table that nothing links: stores are gathered."""

@@ -16,7 +16,7 @@ from itertools import count
 from typing import NamedTuple
 
 from simbbm.arm64.context import Region as Named
-from simbbm.arm64.descriptor import RO, ROX, RW, Attributes, Descriptor
+from simbbm.arm64.descriptor import INVALID_DESCRIPTOR, RO, ROX, RW, Attributes, Descriptor
 from simbbm.arm64.geometry import GEOMETRIES, KERNEL_PAGE
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.translation.builder import TableBuilder
@@ -257,8 +257,13 @@ class _Builder:
             constants=constants,
             pages={physical: at.page(physical) for physical in fresh},
             read_only=symbols.address("memstart_addr"),
+            empty=self._is_empty,
             current_cpu=self.current + offset("task_struct", "thread_info.cpu"),
         )
+
+    def _is_empty(self, word: int) -> bool:
+        entries = self.geometry.entries
+        return self.builder.tables[word & -entries][word % entries] == INVALID_DESCRIPTOR
 
     def _map(self, root: int, address: int, attributes: Attributes, physical: int) -> None:
         """Map the page of an address in the upper half, once."""
