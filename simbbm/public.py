@@ -50,6 +50,7 @@ from simbbm.check.alone import OneCpu, each_cpu
 from simbbm.check.properties import (
     all_ptes_at_end,
     context_restored,
+    ng_published,
     no_fault_on_live_map,
     no_size_change_seen,
     no_size_change_seen_below,
@@ -120,6 +121,7 @@ __all__ = [
     "edits",
     "hardware_for",
     "leaf",
+    "ng_published",
     "no_fault_on_live_map",
     "no_size_change_seen",
     "no_size_change_seen_below",

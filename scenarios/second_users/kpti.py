@@ -4,6 +4,10 @@ setup_system_features() splits the linear map and then makes all kernel mappings
 keeps the two apart is that the flag is set to 1 again, and that stop_machine() does not return
 before all stoppers have reported that they are done. (Its EXIT state would keep the flag safe, but
 not what stop_machine() itself has on the stack.) Numbers are those of the catalogue of mutants.
+
+What it is for is a property of its own, `ng_published`: whoever walks the swapper's tables again
+finds all entries non-global, and holds none that is global. Else user space gets what it must not,
+and an entry that is left from before answers next to the new one.
 """
 
 from __future__ import annotations
@@ -15,9 +19,11 @@ from simbbm_scenarios import linear_map_split as merged
 
 from simbbm import (
     GEOMETRIES,
+    TABLE,
     Cpu,
     Range,
     Setup,
+    ng_published,
     no_fault_on_live_map,
     routine,
     scenario,
@@ -29,6 +35,8 @@ from simbbm.linux.kpti import (
     create_kpti_ng_temp_pgd,
     kpti_install_ng_mappings,
     kpti_map_pgtbl,
+    kpti_mk_entry_ng,
+    kpti_mk_tbl_ng,
 )
 from simbbm.linux.layout import layout as lay_out
 from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to_ptes
@@ -78,6 +86,7 @@ def good(
         properties=(
             *(p for p in setup.properties if p.name != "no_fault_on_live_map"),
             no_fault_on_live_map(at.swapper, at.mapped, other_maps=True),
+            ng_published(at.swapper, at.mapped),
         ),
         symbols={**setup.symbols, **temp.names},
         table_names=setup.table_names | temp.names.keys(),
@@ -125,6 +134,61 @@ m06_no_exit_barrier = m06_no_exit_state.twin(
     drop=["wait_for_completion.wait.acquire"],
     layout="pages",
 )
+
+# What KPTI writes: all of it, and before anyone resumes.
+
+
+@routine
+async def release_and_mark(cpu: Cpu, k: KptiKernel, table: int, window: int) -> None:
+    """The flag becomes 0, and then the tables are rewritten."""
+    if window == 0:
+        await cpu.str(k.flag_idmap, 0)
+    await kpti_mk_tbl_ng(cpu, k, table, window)
+
+
+released_before_rewrite = good.twin(
+    "The others are released before the tables are rewritten: they walk entries that are about to "
+    "change (inferred).",
+    expect="VIOLATED:ng_published|VIOLATED:no_tlb_conflict",
+    replace={"idmap_kpti_install_ng_mappings/kpti_mk_tbl_ng": release_and_mark},
+    cpus=2,
+)
+
+unpublished = good.twin(
+    "Nothing publishes the last table's entries before the release: neither the DSB behind the "
+    "rewrite nor that of the way back to the swapper (either is enough here; inferred).",
+    expect="VIOLATED:ng_published|VIOLATED:no_tlb_conflict",
+    drop=[
+        "idmap_kpti_install_ng_mappings.dsb.ishst",
+        "idmap_kpti_install_ng_mappings/idmap_cpu_set_reserved_ttbr1#2.dsb.nsh",
+    ],
+    cpus=2,
+)
+
+
+@routine
+async def mark_pages_alone(cpu: Cpu, k: KptiKernel, entry: int, window: int) -> None:
+    """Blocks are not marked: they are neither tables nor at the last level."""
+    old = await cpu.ldr(entry)
+    if old.kind == TABLE or window == len(k.level_pages) - 1:
+        await kpti_mk_entry_ng(cpu, k, entry, window)
+
+
+blocks_stay_global = good.twin(
+    "Pages are marked, and blocks are not: the kernel's text stays global (inferred).",
+    expect="VIOLATED:ng_published",
+    replace={kpti_mk_entry_ng: mark_pages_alone},
+    cpus=2,
+)
+
+marked_nothing = good.twin(
+    "The walk comes to every entry and writes none: all that KPTI is for is missing, and nothing "
+    "else is wrong (found by `simbbm ablate`, which had called that store redundant).",
+    expect="VIOLATED:ng_published",
+    drop=["kpti_mk_entry_ng.str"],
+    cpus=2,
+)
+
 
 # An open question about today's code. kpti_map_pgtbl() makes an entry valid and goes on after a DSB
 # without an ISB. Asked: can the access through the new entry still fault? Assumed: without

@@ -32,6 +32,10 @@ CATALOGUE_BY_KIND: dict[Kind, dict[str, str]] = {
             "While a CPU may walk the live kernel map, every address that was mapped translates on "
             "every walk; and no CPU takes an exception that nobody handles."
         ),
+        "ng_published": (
+            "While a CPU may walk the kernel's map, all that it may hold of it is global or all is "
+            "not (KPTI); at the end nothing is."
+        ),
         "one_table_under_cnp": (
             "Two CPUs that both set CnP in TTBR0, or both in TTBR1, under one ASID have one table "
             "there (else what either gets is unpredictable)."

@@ -19,7 +19,7 @@ from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
 from simbbm.arm64.registers import Regime
 from simbbm.arm64.state import Check, Machine
 from simbbm.arm64.translation.memory import Tables
-from simbbm.arm64.translation.tlb import LeafEntry
+from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry
 from simbbm.arm64.translation.view import Conflict, Ranges, build_view
 from simbbm.check.kinds import Property
 from simbbm.core.system import Move, Problem
@@ -159,6 +159,43 @@ def no_fault_on_live_map(root: int, ranges: Ranges, *, other_maps: bool = False)
     return _each_cpu("no_fault_on_live_map", judge)
 
 
+def ng_published(root: int, ranges: Ranges) -> Property:
+    """KPTI: a CPU that may walk `root` has the pages of `ranges` all global or all non-global.
+
+    All non-global at the end. In between, while some entries are rewritten and some are not, or
+    are and nobody can see it yet, nobody may have that root: what is global answers to user space
+    as well, and where it is cached it meets the non-global entry for the same address.
+    """
+
+    def walks(pe: CpuState) -> bool:
+        return any(root == baddr for c in pe.mmu.regime.contexts() for baddr, *_ in c.roots())
+
+    def found(shared: Shared, machine: Machine, pe: CpuState) -> dict[bool, LeafEntry]:
+        """A leaf of each kind that it holds or reaches: whether it is global."""
+        tables = machine.memory.tables
+        reached = build_view(shared.geometry, DELAYED, pe.mmu.regime, (), (), tables).leaves
+        kinds: dict[bool, LeafEntry] = {}
+        for entry in (*shared.view(pe, machine.memory).leaves, *reached):
+            end = entry.va + entry.pages(shared.geometry)
+            if any(entry.va < first + n and first < end for first, n in ranges):
+                kinds.setdefault(entry.asid == GLOBAL, entry)
+        return kinds
+
+    def judge(shared: Shared, machine: Machine, number: int, pe: CpuState) -> str | None:  # noqa: ARG001
+        kinds = found(shared, machine, pe) if walks(pe) else {}
+        if len(kinds) < 2:
+            return None
+        both = f"{_entry(shared, kinds[True])}, and the non-global {_entry(shared, kinds[False])}"
+        return f" may walk a map that is half rewritten: it may hold the global {both}"
+
+    def at_end(shared: Shared, machine: Machine, number: int, pe: CpuState) -> str | None:  # noqa: ARG001
+        entry = found(shared, machine, pe).get(True) if walks(pe) else None
+        return f" may still hold the global {_entry(shared, entry)} at the end" if entry else None
+
+    always = _each_cpu("ng_published", judge)
+    return always._replace(final=_per_cpu(at_end, always.name))
+
+
 def translations_preserved(
     regime: Regime, tables: Mapping[int, tuple[Descriptor, ...]]
 ) -> Property:
@@ -264,6 +301,7 @@ __all__ = [
     "all_ptes_at_end",
     "context_restored",
     "large_leaf",
+    "ng_published",
     "no_fault_on_live_map",
     "no_size_change_seen",
     "no_size_change_seen_below",

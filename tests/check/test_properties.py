@@ -15,6 +15,7 @@ from simbbm.check.properties import (
     Property,
     all_ptes_at_end,
     context_restored,
+    ng_published,
     no_fault_on_live_map,
     no_size_change_seen,
     no_stale_translation,
@@ -48,8 +49,10 @@ Steps = tuple[tuple[Any, ...], ...]
 DSB, ISB = ("dsb", "ish"), ("isb",)
 MAPPED = tuple(leaf(OLD + i) for i in range(4))
 GROUPED = (*(leaf(OLD + i, contiguous=True) for i in range(2)), *MAPPED[2:])
+NG = leaf(4, not_global=True)
+HALF = (NG, *(leaf(4 + i) for i in range(1, 4)))
 TABLES = {
-    ROOT: (table(PTES), leaf(4), INV, INV),
+    ROOT: (table(PTES), NG, INV, INV),
     PTES: MAPPED,
     SPARE: MAPPED,
     OTHER: (INV,) * 4,
@@ -67,6 +70,7 @@ def judged(tables: dict[int, tuple[Descriptor, ...]]) -> list[Property]:
         no_size_change_seen,
         no_tlb_conflict,
         no_fault_on_live_map(ROOT, ((0, 4),)),
+        ng_published(ROOT, ((4, 4),)),
         no_stale_translation,
         terminates,
         translations_preserved(REGIME, tables),
@@ -124,6 +128,11 @@ CASES: dict[str, list[tuple[Steps, dict[str, Any]]]] = {
         ((("str", PX, leaf(OLD, access_flag=False)), ("str", PX, leaf(OLD))), {}),
         ((("ldr", 15 * 16),), {"handler": None}),
     ],
+    "ng_published": [
+        # Half of it is rewritten; and all of it was forgotten.
+        ((), {"tables": {ROOT: (table(PTES), table(OTHER), INV, INV), OTHER: HALF}}),
+        ((), {"tables": {ROOT: (table(PTES), leaf(4), INV, INV)}}),
+    ],
     "no_stale_translation": [
         ((("str", PX, leaf(OLD, RO)), DSB, ISB, ("ldr", X), ("str", PX, leaf(OLD))), {}),
     ],
@@ -135,7 +144,7 @@ CASES: dict[str, list[tuple[Steps, dict[str, Any]]]] = {
         ((("str", PX, leaf(OLD, RO)),), {}),
     ],
     "all_ptes_at_end": [
-        ((), {"tables": {ROOT: (table(PTES), leaf(4), leaf(12), INV)}}),
+        ((), {"tables": {ROOT: (table(PTES), NG, leaf(12), INV)}}),
         ((), {"tables": {PTES: GROUPED}}),
     ],
     "no_sleep_in_atomic": [
@@ -147,7 +156,7 @@ CASES: dict[str, list[tuple[Steps, dict[str, Any]]]] = {
         ((("daifset",),), {}),
     ],
     "tables_linked_once": [
-        ((), {"tables": {ROOT: (table(PTES), leaf(4), table(SPARE), table(SPARE))}}),
+        ((), {"tables": {ROOT: (table(PTES), NG, table(SPARE), table(SPARE))}}),
     ],
     "no_panic": [
         ((("panic", "lost"),), {}),
