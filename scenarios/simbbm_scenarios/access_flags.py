@@ -1,0 +1,1 @@
+../user_space/access_flags.py

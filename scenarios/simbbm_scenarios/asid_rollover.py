@@ -1,0 +1,1 @@
+../user_space/asid_rollover.py

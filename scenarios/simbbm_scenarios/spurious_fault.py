@@ -1,0 +1,1 @@
+../user_space/spurious_fault.py
