@@ -52,7 +52,7 @@ from simbbm import (
 from simbbm.linux.kernel import extended
 from simbbm.linux.layout import Layout
 from simbbm.linux.layout import layout as lay_out
-from simbbm.linux.memory_hotplug import HotplugKernel, arch_add_memory, force_pte_mapping
+from simbbm.linux.memory.memory_hotplug import HotplugKernel, arch_add_memory, force_pte_mapping
 from simbbm.linux.mmu import linear_map_maybe_split_to_ptes, linear_map_split_to_ptes
 from simbbm.linux.pgtable import PMD
 from simbbm.linux.set_memory import Caps, may_split_live, split_kernel_leaf_mapping

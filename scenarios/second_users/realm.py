@@ -44,11 +44,11 @@ from simbbm import (
     translations_preserved,
     walk_root,
 )
-from simbbm.linux import mem_encrypt as enc
 from simbbm.linux.kernel import extended
 from simbbm.linux.layout import Layout
 from simbbm.linux.layout import layout as lay_out
-from simbbm.linux.mem_encrypt import __change_memory_common, __set_memory_enc_dec
+from simbbm.linux.memory import mem_encrypt as enc
+from simbbm.linux.memory.mem_encrypt import __change_memory_common, __set_memory_enc_dec
 from simbbm.linux.mmu import SplitState, pgd_pgtable_alloc_init_mm_gfp
 from simbbm.linux.pgtable import PTE
 from simbbm.linux.set_memory import Caps

@@ -18,6 +18,6 @@ The protocol, in the order in which a CPU comes to it, and the kernel's file of 
 
 What it works on: `kernel` (addresses and constants), `layout` (where everything lies at the start).
 Who else uses flag, idmap or split: `kpti` (mm/mmu.c, mm/proc.S), `set_memory` (mm/mmu.c: splits at
-run time), `hotplug` (kernel/cpu.c, smp.c: a CPU comes online), `memory_hotplug` (mm/mmu.c),
-`mem_encrypt` (mm/pageattr.c: pages that a realm shares).
+run time), `hotplug` (kernel/cpu.c, smp.c: a CPU comes online), the room `memory` (memory that is
+added, or shared by a realm). A user's page tables are in the room `user`.
 """

@@ -73,7 +73,7 @@ def test_blocks_are_split_while_everybody_is_parked(cpus: int, layout: str) -> N
 def steps_in_source() -> set[tuple[str, str]]:
     """Every (routine, operation) of the modelled kernel: its functions' `await cpu.operation()`."""
     steps = set()
-    for path in sorted(LINUX.glob("*.py")):
+    for path in sorted([*LINUX.glob("*.py"), *(LINUX / "memory").glob("*.py")]):
         for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(function, ast.AsyncFunctionDef):
                 for node in ast.walk(function):

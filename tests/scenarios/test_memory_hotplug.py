@@ -15,7 +15,7 @@ from simbbm.arm64.state import Machine
 from simbbm.check.verdict import Verdict
 from simbbm.core.program import routine
 from simbbm.explore.search.prove import Prover
-from simbbm.linux.memory_hotplug import HotplugKernel
+from simbbm.linux.memory.memory_hotplug import HotplugKernel
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import (

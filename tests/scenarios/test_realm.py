@@ -22,7 +22,7 @@ from simbbm.core.programs.edits import Edits
 from simbbm.explore.search.prove import Proof, Prover
 from simbbm.linux.layout import Layout
 from simbbm.linux.layout import layout as lay_out
-from simbbm.linux.mem_encrypt import (
+from simbbm.linux.memory.mem_encrypt import (
     PROT_NS_SHARED,
     Answer,
     between_break_and_make,
