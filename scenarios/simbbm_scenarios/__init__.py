@@ -38,15 +38,14 @@ ROOMS = (
         ),
     ),
     Room(
-<<<<<<< HEAD
         "platform",
         "What is beside a core: interrupts that CPUs send each other.",
         ("ipi",),
-=======
+    ),
+    Room(
         "user_space",
         "A user's page tables under BBML3: groups of pages, faults, ASIDs.",
         ("contpte", "spurious_fault", "access_flags", "asid_rollover"),
->>>>>>> 6ffbea2 (A room for user space: contpte, spurious faults, access flags, ASID rollover)
     ),
     Room(
         "open_questions",
