@@ -78,7 +78,10 @@ def overhead() -> None:
     pairs = []
     for number in range(ROUNDS):
         with TemporaryDirectory() as folder:
-            both = [("loop", loop), ("campaign", partial(campaign, Path(folder)))]
+            both: list[tuple[str, Callable[[], float]]] = [
+                ("loop", loop),
+                ("campaign", partial(campaign, Path(folder))),
+            ]
             taken = {name: _alone(f) for name, f in (both if number % 2 else both[::-1])}
             size = Path(folder, "plan.db").stat().st_size
         pairs.append((taken["loop"], taken["campaign"]))

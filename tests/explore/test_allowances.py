@@ -66,7 +66,7 @@ def test_a_mistake_needs_the_freedom_that_it_fails_to_rein_in(name: str) -> None
     assert () == of(twin(name)).undecided
 
 
-@pytest.mark.parametrize("scenario", one_in(6, FAILING))
+@pytest.mark.parametrize("scenario", one_in(10, FAILING))
 def test_what_is_needed_is_used_and_fails_on_no_hardware_without(scenario: Scenario) -> None:
     """Held against all states without reductions, and against eager hardware."""
     found, witness = of(scenario), counterexample(scenario)

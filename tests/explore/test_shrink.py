@@ -56,6 +56,8 @@ def small_of(witness: Witness, scenario: Scenario, states: int = STATES) -> Shru
     return shrink(witness, model_of(witness, scenario), states)
 
 
+PMD: dict[str, Any] = {"layout": "pmd"}
+"""A layout on which failures are found, and searched for, soon."""
 MINUTES = pytest.mark.quality
 """Each takes long: `nox -s quality` asks of these too."""
 NAMES = [
@@ -68,7 +70,7 @@ NAMES = [
 @pytest.mark.parametrize("name", [*NAMES, pytest.param("m29_plain_load_in_wait", marks=MINUTES)])
 def test_failures_of_one_bug_become_one(name: str) -> None:
     scenario = twin(name)
-    small = [small_of(first(scenario, seed), scenario) for seed in range(3)]
+    small = [small_of(first(scenario, seed, **PMD), scenario) for seed in range(3)]
     tokens = {token(shrunk.witness) for shrunk in small}
 
     assert len({token(shrunk.before) for shrunk in small}) > 1
@@ -87,7 +89,7 @@ def test_failures_of_one_bug_become_one(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_what_was_shrunk_stays_as_it_is(name: str) -> None:
     scenario = twin(name)
-    once = small_of(first(scenario), scenario).witness
+    once = small_of(first(scenario, **PMD), scenario).witness
 
     assert small_of(once, scenario).witness == once
 
@@ -171,9 +173,9 @@ def test_verdict_and_property_stay() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_without_a_search_the_run_itself_is_made_shorter(name: str) -> None:
     scenario = twin(name)
-    before = first(scenario)
+    before = first(scenario, **PMD)
     shrunk = small_of(before, scenario, states=1)
-    optimum = Prover(Model(scenario)).prove().run
+    optimum = Prover(Model(scenario, PMD)).prove().run
 
     assert optimum is not None
     assert not shrunk.certified

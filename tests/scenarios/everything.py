@@ -57,7 +57,7 @@ def one_in(
     ]
 
 
-def on_cpus(scenarios: Iterable[Scenario], share: int = 3) -> list[Any]:
+def on_cpus(scenarios: Iterable[Scenario], share: int = 6) -> list[Any]:
     """Scenarios with numbers of CPUs as parameters of a test: 2, and 3 for one in `share`."""
     listed = [*scenarios]
     rest = pytest.mark.quality

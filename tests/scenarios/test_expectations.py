@@ -32,7 +32,7 @@ def first_failure(scenario: Scenario, runs: int) -> int | None:
     return None
 
 
-@pytest.mark.parametrize("scenario", one_in(2, SHIPPED))
+@pytest.mark.parametrize("scenario", one_in(4, SHIPPED))
 def test_expectation_is_met(scenario: Scenario) -> None:
     """What is caught replays from its record, and from its token: decisions and a digest."""
     number = first_failure(scenario, RUNS_GOOD if scenario.expect.holds else RUNS_BAD)
@@ -48,7 +48,7 @@ def test_expectation_is_met(scenario: Scenario) -> None:
         assert found.steps == replayed.steps
 
 
-@pytest.mark.parametrize("scenario", one_in(2, EDITED))
+@pytest.mark.parametrize("scenario", one_in(6, EDITED))
 def test_twin_changes_something_that_its_programs_come_to(scenario: Scenario) -> None:
     """An edit that matches nothing would make a twin hold, or fail, for no reason of its own."""
     origin = scenario

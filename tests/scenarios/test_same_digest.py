@@ -21,7 +21,7 @@ from tests.scenarios.everything import GOOD
 
 ROOT = Path(__file__).parent.parent.parent
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-HASH_SEEDS = ("0", "1", "42", "random")
+HASH_SEEDS = ("0", *(pytest.param(s, marks=pytest.mark.quality) for s in ("1", "42")), "random")
 
 # Uses nothing but the standard library and the model: any Python can run it, also one into which
 # nothing is installed.
