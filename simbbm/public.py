@@ -44,6 +44,8 @@ from simbbm.arm64.geometry import (
 )
 from simbbm.arm64.registers import Regime, Sgi, Tcr, Ttbr
 
+from simbbm.arm64.translation.tlbi_operand import page_address
+
 # Properties: what is promised. And what one of your own looks at: a state, and how it is walked.
 from simbbm.check.kinds import Property
 from simbbm.check.alone import OneCpu, each_cpu
@@ -128,6 +130,7 @@ __all__ = [
     "no_stale_translation",
     "no_tlb_conflict",
     "one_table_under_cnp",
+    "page_address",
     "parked_amid_split",
     "repeat_until",
     "routine",

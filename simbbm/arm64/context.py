@@ -91,7 +91,10 @@ class Shared(Description):
     def tlbi_name(self, tlbi: Tlbi) -> str:
         """Name of a TLBI with its operands."""
         page = "" if tlbi.page is None else f" {self.page_name(tlbi.page)}"
-        return f"{tlbi}{page}" + ("" if tlbi.asid is None else f" asid={tlbi.asid}")
+        pages = f" +{tlbi.pages} pages" if tlbi.pages > 1 else ""
+        asid = "" if tlbi.asid is None else f" asid={tlbi.asid}"
+        ttl = f" ttl={tlbi.ttl}" if tlbi.ttl else ""
+        return f"{tlbi}{page}{pages}{asid}{ttl}"
 
     def view(self, state: CpuState, memory: Memory) -> View:
         """The entries that a CPU may hold, and what its walks reach."""

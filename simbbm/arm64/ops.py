@@ -14,6 +14,7 @@ from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.storebuffer import Word
 from simbbm.arm64.registers import Sgi, Tcr, Ttbr
 from simbbm.arm64.translation.tlb import Tlbi
+from simbbm.arm64.translation.tlbi_operand import OPERANDS, decoded, is_by_range, is_range
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Op, Step
 from simbbm.core.programs.code import NO_OPERAND, UNKNOWN
@@ -24,15 +25,6 @@ Text = str
 
 DOMAINS = ("ish", "nsh", "osh")
 BARRIERS = ("sy", "ld", "st", *(d + kind for d in DOMAINS for kind in ("", "ld", "st")))
-TLBI_OPERANDS = {
-    "vmalle1": (False, False),
-    "vae1": (True, True),
-    "vaae1": (True, False),
-    "vale1": (True, True),
-    "vaale1": (True, False),
-    "aside1": (False, True),
-}
-"""Whether each TLBI operation takes a page, and whether it takes an ASID."""
 REGISTERS = ("ttbr0_el1", "ttbr1_el1", "tcr_el1", "vbar_el1", "mpidr_el1")
 WRITE_ONLY = ("icc_sgi1r_el1",)
 T = TypeVar("T")
@@ -165,16 +157,35 @@ class Cpu(NamedTuple):
         """ISB: context synchronisation event."""
         return Step(Op("isb"))
 
-    def tlbi(self, op: Text, page: int | None = None, asid: int | None = None) -> Step[None]:
-        """TLBI: `vmalle1`, `vae1`, `vaae1`, `vale1`, `vaale1`, `aside1`; broadcast with `is`."""
+    def tlbi(
+        self,
+        op: Text,
+        page: int | None = None,
+        asid: int | None = None,
+        pages: int | None = None,
+        ttl: int = 0,
+    ) -> Step[None]:
+        """TLBI: `vmalle1`, `vae1`, `vaae1`, `vale1`, `vaale1`, `aside1`; broadcast with `is`.
+
+        By range (`rvae1`, `rvaae1`, `rvale1`, `rvaale1`): for `pages` from `page` on. `ttl` hints
+        at the level of the leaves, 1 to 3; of leaves at another level nothing need be removed.
+        """
         name = op.removesuffix("is")
-        step = Step[None](Op(f"tlbi.{op}", (Tlbi(name, op.endswith("is"), page, asid),)))
-        wants = TLBI_OPERANDS.get(name)
-        fits = wants == (page is not None, asid is not None)
-        forms = [
-            " ".join((o, *("page",) * p, *("asid",) * a)) for o, (p, a) in TLBI_OPERANDS.items()
-        ]
-        return _checked(step, fits, "forms", forms)
+        tlbi = Tlbi(name, op.endswith("is"), page, asid, pages or 1, ttl)
+        ranged = is_by_range(name)
+        fits = OPERANDS.get(name) == (page is not None, asid is not None)
+        fits &= ranged == (pages is not None) and (not ranged or is_range(pages or 1))
+        fits &= ttl == 0 or (page is not None and 1 <= ttl <= 3)
+        return _checked(Step[None](Op(f"tlbi.{op}", (tlbi,))), fits, "forms", _TLBI_FORMS)
+
+    def tlbi_raw(self, op: Text, xt: int, shift: int = 12) -> Step[None]:
+        """TLBI with its register as the architecture encodes it (`tlbi_operand`).
+
+        `shift`: the bits of an offset in a page, as TCR_EL1.TG says; scaled pages stand for 4K.
+        """
+        tlbi = decoded(op, xt, shift)
+        step = Step[None](Op(f"tlbi.{op}", (tlbi,)))
+        return _checked(step, tlbi is not None, "operations", OPERANDS)
 
     def msr(self, register: Text, value: Ttbr | Tcr | Sgi | int) -> Step[None]:
         """MSR: `ttbr0_el1`, `ttbr1_el1`, `tcr_el1`, `vbar_el1` (a page), `icc_sgi1r_el1` (an SGI).
@@ -280,10 +291,16 @@ class Cpu(NamedTuple):
 
 
 CPU = Cpu()
+_TLBI_FORMS = tuple(
+    " ".join((op, *("page",) * page, *("asid",) * asid, *("pages=2*n",) * is_by_range(op)))
+    for op, (page, asid) in OPERANDS.items()
+)
 _VARIANTS = {
     "dmb": BARRIERS,
     "dsb": BARRIERS,
-    "tlbi": tuple(op + shared for op in TLBI_OPERANDS for shared in ("", "is")),
+    **dict.fromkeys(
+        ("tlbi", "tlbi_raw"), tuple(op + shared for op in OPERANDS for shared in ("", "is"))
+    ),
     "msr": (*REGISTERS, *WRITE_ONLY),
     "mrs": REGISTERS,
 }
@@ -303,7 +320,7 @@ def mnemonics(method: Text | None, operand: object, words: Collection[Text]) -> 
         if operand is NO_OPERAND:
             operand = "ish"
         for variant in (operand,) if isinstance(operand, Text) else _VARIANTS[method]:
-            yield f"{method}.{variant}"
+            yield f"{method.removesuffix('_raw')}.{variant}"
     elif method == "wait":
         yield "wait"
         if "acquire" in words:

@@ -76,6 +76,8 @@ def invalidations(pages: Sequence[Any], asids: Sequence[int] = ASIDS) -> st.Sear
     by_page = (
         step("tlbi", of("vaae1is", "vaale1is", "vaae1"), page),
         step("tlbi", of("vae1is", "vale1"), page, of(*asids)),
+        step("tlbi", of("rvaae1is", "rvaale1is", "rvaae1"), page, of(None), of(2, 4), of(0, 2, 3)),
+        step("tlbi", of("vaae1is", "vaale1is"), page, of(None), of(None), of(2, 3)),
     )
     by_asid = step("tlbi", of("aside1is"), of(None), of(*asids))
     return one_of(everything, *(by_page if pages else ()), by_asid)

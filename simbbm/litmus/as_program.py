@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from simbbm.arm64.execution.listing import IfEqual, IfFault, Instruction, Listing, Reg, Value
 from simbbm.arm64.ops import Aborted, Cpu, Physical, depending
+from simbbm.arm64.translation.tlbi_operand import is_by_range
 from simbbm.litmus.notation.operations import Operation
 from simbbm.litmus.notation.reader import Thread
 from simbbm.litmus.notation.syntax import Equal, Register
@@ -103,7 +104,8 @@ async def perform(
     if op == "tlbi" and instruction.tlbi is not None:
         tlbi = instruction.tlbi
         name = tlbi.op + ("is" if tlbi.broadcast else "")
-        return await cpu.tlbi(name, tlbi.page, tlbi.asid)
+        pages = tlbi.pages if is_by_range(tlbi.op) else None
+        return await cpu.tlbi(name, tlbi.page, tlbi.asid, pages=pages, ttl=tlbi.ttl)
     if op == "msr":
         return await cpu.msr(instruction.option, evaluate(instruction.value, registers, aborted))
     if op in ("dmb", "dsb"):

@@ -17,9 +17,9 @@ from typing import NamedTuple
 from simbbm.arm64.execution.listing import IfEqual, IfFault, Instruction, Listing, Reg
 from simbbm.arm64.execution.listing import Value as Operand
 from simbbm.arm64.features import DELAYED, Features, Hardware
-from simbbm.arm64.ops import TLBI_OPERANDS
 from simbbm.arm64.registers import Regime, Tcr, Ttbr
 from simbbm.arm64.translation.tlb import Tlbi
+from simbbm.arm64.translation.tlbi_operand import OPERANDS
 from simbbm.check.properties import Property
 from simbbm.litmus import as_program
 from simbbm.litmus.layout import Layout
@@ -162,11 +162,12 @@ def _operand(value: Value | None, layout: Layout, where: Location | None) -> Ope
 
 
 def _tlbi(shootdown: Shootdown, layout: Layout, asid: int) -> Tlbi:
-    wants_page, wants_asid = TLBI_OPERANDS[shootdown.op]
+    wants_page, wants_asid = OPERANDS[shootdown.op]
     page = None
     if wants_page:
         assert shootdown.location is not None
         of_entry = shootdown.of_entry
         page = layout.page_of_entry() if of_entry else layout.page(shootdown.location)
     given = asid if shootdown.asid is None else shootdown.asid
-    return Tlbi(shootdown.op, shootdown.broadcast, page, given if wants_asid else None)
+    asked = given if wants_asid else None
+    return Tlbi(shootdown.op, shootdown.broadcast, page, asked, shootdown.pages, shootdown.ttl)

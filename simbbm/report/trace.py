@@ -205,7 +205,10 @@ def _list(shared: Shared, words: tuple[Any, ...]) -> str:
 
 def _tlbi_operands(shared: Shared, tlbi: Tlbi) -> str:
     page = "" if tlbi.page is None else f", {shared.page_name(tlbi.page)}"
-    return page + ("" if tlbi.asid is None else f", asid {tlbi.asid}")
+    pages = f" and on, {tlbi.pages} pages" if tlbi.pages > 1 else ""
+    asid = "" if tlbi.asid is None else f", asid {tlbi.asid}"
+    hint = f", of level {tlbi.ttl}" if tlbi.ttl > 0 else ""
+    return page + pages + asid + (", of another granule" if tlbi.ttl < 0 else hint)
 
 
 def _hardware(shared: Shared, move: Move, effect: Effect) -> str:

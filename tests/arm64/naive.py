@@ -106,19 +106,21 @@ def closed(g: Geometry, memory: Tables, regime: Regime, held: Held) -> Held:
     return Held(frozenset(tables), frozenset(units))
 
 
-def matches(tlbi: Tlbi, va: int, pages: int, asid: int, *, is_table: bool) -> bool:
+def matches(tlbi: Tlbi, level: int, va: int, pages: int, asid: int, *, is_table: bool) -> bool:
     """Whether a TLBI takes away something that was cached for these pages."""
     match tlbi.op:
         case "vmalle1":
             return True
         case "aside1":
             return asid == tlbi.asid
-        case "vale1" | "vaale1" if is_table:
+        case "vale1" | "vaale1" | "rvale1" | "rvaale1" if is_table:
             return False
     assert tlbi.page is not None
-    if not va <= tlbi.page < va + pages:
+    if set(range(va, va + pages)).isdisjoint(range(tlbi.page, tlbi.page + tlbi.pages)):
         return False
-    if tlbi.op in ("vaae1", "vaale1"):
+    if tlbi.ttl and (level >= tlbi.ttl if is_table else level != tlbi.ttl):
+        return False
+    if tlbi.op.lstrip("r") in ("vaae1", "vaale1"):
         return True
     return asid == tlbi.asid or (asid == GLOBAL and not is_table)
 
@@ -129,10 +131,12 @@ def invalidated(g: Geometry, tlbi: Tlbi, held: Held) -> Held:
         frozenset(
             e
             for e in held.tables
-            if not matches(tlbi, e.va, g.pages(e.level), e.asid, is_table=True)
+            if not matches(tlbi, e.level, e.va, g.pages(e.level), e.asid, is_table=True)
         ),
         frozenset(
-            u for u in held.units if not matches(tlbi, u.va, u.pages, u.asid, is_table=False)
+            u
+            for u in held.units
+            if not matches(tlbi, u.level, u.va, u.pages, u.asid, is_table=False)
         ),
     )
 
@@ -304,5 +308,12 @@ def tlbis(geometry: Geometry) -> st.SearchStrategy[Tlbi]:
             *(Tlbi("aside1", broadcast=False, asid=asid) for asid in asids),
             *(Tlbi(op, False, p, a) for op in ("vae1", "vale1") for p in pages for a in asids),
             *(Tlbi(op, False, p) for op in ("vaae1", "vaale1") for p in pages),
+            *(
+                Tlbi(op, False, p, None, n, ttl)
+                for op in ("rvaae1", "rvaale1")
+                for p in pages
+                for n in (2, 4)
+                for ttl in range(4)
+            ),
         ]
     )

@@ -235,7 +235,8 @@ def test_tlbi_removes_exactly_the_entries_that_it_matches(
 
     assert expected == naive.expanded(geometry, tables, left)
     units = list(naive.units_of(geometry, entry))
-    assert len(units) - len(expected.units) in (0, 1, len(units))
+    taken = len(units) - len(expected.units)
+    assert taken in (0, 1, len(units)) or 1 < taken <= tlbi.pages
     assert (left == (entry,)) == (len(expected.units) == len(units))
 
 

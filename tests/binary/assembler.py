@@ -19,7 +19,13 @@ REGISTERS = {
     "daif": 0xDA11,
     "tpidr_el1": 0xC684,
 }
-TLBI = {"vmalle1": 0x87_00, "vmalle1is": 0x83_00, "vaale1is": 0x83_E0, "vale1is": 0x83_A0}
+TLBI = {
+    "vmalle1": 0x87_00,
+    "vmalle1is": 0x83_00,
+    "vaale1is": 0x83_E0,
+    "vale1is": 0x83_A0,
+    "rvaale1is": 0x82_E0,
+}
 FIXED = {
     "nop": 0xD503201F,
     "yield": 0xD503203F,

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from simbbm.arm64.ops import BARRIERS, TLBI_OPERANDS
+from simbbm.arm64.ops import BARRIERS
+from simbbm.arm64.translation.tlbi_operand import OPERANDS
 from simbbm.cli.commands.guide import pages
 from simbbm.litmus.layout import PERMISSIONS
 from simbbm.litmus.notation import syntax
@@ -58,7 +59,7 @@ def test_barriers_tlbis_flags_and_kinds_of_faults_are_those_that_are_read() -> N
     assert told
 
     assert {*BARRIERS} == {*re.findall(r"`(\w+)`", told[1])}
-    assert {*TLBI_OPERANDS} == {*re.findall(r"`(\w+)`", told[2])}
+    assert {*OPERANDS} == {*re.findall(r"`(\w+)`", told[2])}
     assert {*FLAGS} == {flag for text in DESCRIPTORS for flag in re.findall(r",([^)]+)\)", text)}
     assert {*filter(None, PERMISSIONS)} <= {*FLAGS}
     assert {*KINDS.values()} <= CODE

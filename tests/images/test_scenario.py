@@ -61,6 +61,18 @@ def test_one_wrong_instruction_is_found(
     assert Prover(Model(find(bad)), doubtful=True).prove().property == property_
 
 
+def test_a_flush_by_range(tmp_path: Path) -> None:
+    """The largest range of 4K, from the linear map on."""
+    high = 1 << 14 | 3 << 12 | 31 << 7 | 1 << 4
+    doubled = "\n".join(["add x1, x1, x1"] * 32)
+    lines = f"mov x1, #{high:#x}\n{doubled}\ntlbi rvaale1is, x1"
+    image = written(
+        tmp_path / "range", **without("flush_tlb_kernel_range", "tlbi vmalle1is", lines)
+    )
+
+    assert simbbm.explore(image).verdict == "PROVED"
+
+
 def test_a_witness_names_its_image_and_is_pursued_on_another(tmp_path: Path) -> None:
     bad = written(tmp_path / "bad", **without(WAIT, "tlbi vmalle1"))
     answer = simbbm.explore(bad)

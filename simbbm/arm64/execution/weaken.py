@@ -61,7 +61,7 @@ def weaker_forms(op: Op) -> tuple[str, ...]:
     forms = []
     if tlbi.broadcast:
         forms.append(f"tlbi.{tlbi.op}")
-    if tlbi.op in ("vae1", "vaae1"):
+    if tlbi.op in ("vae1", "vaae1", "rvae1", "rvaae1"):
         leaf = tlbi.op.replace("ae1", "ale1")
         forms.append(f"tlbi.{leaf}{'is' if tlbi.broadcast else ''}")
     return tuple(forms)

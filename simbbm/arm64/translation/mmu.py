@@ -58,7 +58,8 @@ class EarlyFault(NamedTuple):
 
     def matched_by(self, tlbi: Tlbi) -> bool:
         """Whether a TLBI is for these pages; its ASID says nothing about a fault."""
-        return tlbi.page is None or 0 <= tlbi.page - self.va < self.pages
+        right_level = not tlbi.ttl or self.fault.level <= tlbi.ttl
+        return right_level and tlbi.is_for(self.va, self.pages)
 
 
 @dataclass(eq=False, slots=True)

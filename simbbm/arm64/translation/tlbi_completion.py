@@ -125,7 +125,7 @@ def _is_dirty(entry: InFlight) -> bool:
 
 def _is_for(shared: Shared, tlbi: Tlbi, instruction: Decoded) -> bool:
     """Whether a TLBI is for the page of an access that faulted."""
-    return tlbi.page is None or tlbi.page == shared.geometry.page(instruction.address)
+    return tlbi.is_for(shared.geometry.page(instruction.address))
 
 
 def translated_anew(

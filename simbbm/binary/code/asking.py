@@ -13,9 +13,9 @@ from typing import Any
 
 from simbbm.arm64.descriptor import TABLE, Descriptor, leaves
 from simbbm.arm64.geometry import LEAF_LEVEL
-from simbbm.arm64.ops import BARRIERS, REGISTERS, TLBI_OPERANDS
-from simbbm.arm64.translation.tlb import Tlbi
-from simbbm.binary.a64.bits import M64, mask, signed
+from simbbm.arm64.ops import BARRIERS, REGISTERS
+from simbbm.arm64.translation.tlbi_operand import decoded
+from simbbm.binary.a64.bits import M64, mask
 from simbbm.binary.a64.operations import (
     Access,
     Atomic,
@@ -84,14 +84,12 @@ def operation(asked: Operation, memory_map: MemoryMap) -> Op | None:
 
 
 def _tlbi(what: str, operand: int, memory_map: MemoryMap) -> Op:
-    """A TLBI: its register has bits 55:12 of an address, and an ASID (Arm ARM C5.5)."""
-    name, is_broadcast = what.removesuffix("is"), what.endswith("is")
-    if name not in TLBI_OPERANDS:
+    """A TLBI, with what its register says."""
+    shift = memory_map.shift
+    tlbi = decoded(what, operand, shift, lambda address: memory_map.page(address & M64))
+    if tlbi is None:
         raise NotModelledError(f"tlbi {what} is no operation of the machine")
-    by_page, by_asid = TLBI_OPERANDS[name]
-    address = signed(operand & mask(44), 44) << 12 & M64
-    page = memory_map.page(address) if by_page else None
-    return Op(f"tlbi.{what}", (Tlbi(name, is_broadcast, page, operand >> 48 if by_asid else None),))
+    return Op(f"tlbi.{what}", (tlbi,))
 
 
 def stored(cell: Cell, value: int) -> int:

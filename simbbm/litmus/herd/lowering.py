@@ -22,8 +22,9 @@ from simbbm.arm64.execution.listing import (
     Select,
     Value,
 )
-from simbbm.arm64.ops import BARRIERS, TLBI_OPERANDS, Physical
+from simbbm.arm64.ops import BARRIERS, Physical
 from simbbm.arm64.translation.tlb import Tlbi
+from simbbm.arm64.translation.tlbi_operand import OPERANDS, is_by_range
 from simbbm.litmus.herd import arithmetic as a
 from simbbm.litmus.herd import tree
 from simbbm.litmus.herd.layout import Layout
@@ -316,10 +317,11 @@ class Lowering(Operands):
     def _tlbi(self, line: tree.Line) -> Instruction:
         name = self.name(line, 0).lower()
         op = name.removesuffix("is")
-        if op not in TLBI_OPERANDS:
+        if op not in OPERANDS or is_by_range(op):
             told = f"TLBI {name.upper()} is not modelled"
-            raise self.unsupported(f"{told}; {', '.join(TLBI_OPERANDS)} are, also with IS")
-        wants_page, wants_asid = TLBI_OPERANDS[op]
+            known = (known for known in OPERANDS if not is_by_range(known))
+            raise self.unsupported(f"{told}; {', '.join(known)} are, also with IS")
+        wants_page, wants_asid = OPERANDS[op]
         operand = self.operand(line, 1) if wants_page or wants_asid else 0
         if isinstance(operand, Physical):
             operand = 0

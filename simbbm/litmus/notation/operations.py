@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from simbbm.arm64.ops import BARRIERS, TLBI_OPERANDS
+from simbbm.arm64.ops import BARRIERS
+from simbbm.arm64.translation.tlbi_operand import OPERANDS, is_by_range, is_range
 from simbbm.host.reading import quoted
 from simbbm.litmus.notation import syntax
 from simbbm.litmus.notation.syntax import (
@@ -37,6 +38,8 @@ FORMS = (
     "dmb ish",
     "isb",
     "tlbi vae1is x",
+    "tlbi rvaae1is x pages=2",
+    "tlbi vae1is x ttl=3",
     "tlbi vmalle1is",
     "tlbi aside1is asid=1",
     "msr ttbr0 = ttbr(root=page_table_base,asid=1)",
@@ -53,7 +56,7 @@ FORMS = (
 TEXT_MAX = 500
 """Characters of an operation."""
 _OTHER_TLBI = r"(r?va{1,2}l?e[1-3]|r?ipas2l?e1|vmall(s12)?e1|aside1|alle[1-3]|pa\w*)([io]s)?(nxs)?"
-"""TLBIs that there are and that are not modelled: ranges, other regimes, outer shareable."""
+"""TLBIs that there are and that are not modelled: of other regimes, outer shareable."""
 OUT_OF_SCOPE = {
     "ic": "instruction fetch",
     "dc": "cache maintenance",
@@ -84,6 +87,10 @@ class Shootdown(NamedTuple):
     location: Location | None = None
     asid: int | None = None
     of_entry: bool = False
+    pages: int = 1
+    """Of one by range: how many."""
+    ttl: int = 0
+    """The level that it hints at; 0: none."""
 
 
 class Operation(NamedTuple):
@@ -193,32 +200,48 @@ def _plain(match: re.Match[str]) -> Operation:
 def _tlbi(match: re.Match[str]) -> Operation:
     name = match[1].lower()
     op = name.removesuffix("is")
-    if op not in TLBI_OPERANDS:
+    if op not in OPERANDS:
         if re.fullmatch(_OTHER_TLBI, name):
             raise Unsupported(
                 f"`{match[0].strip()}`: TLBI {name} is not modelled",
-                f"{', '.join(TLBI_OPERANDS)} are, each also with `is`",
+                f"{', '.join(OPERANDS)} are, each also with `is`",
             )
         raise Malformed(f"there is no TLBI {name}", "write tlbi vae1is x")
-    wants_page, wants_asid = TLBI_OPERANDS[op]
-    operands = match[2] or ""
-    asid = re.search(rf"\basid\s*=\s*({NUMBER})", operands)
-    rest = re.sub(rf",?\s*\basid\s*=\s*{NUMBER}", "", operands).strip()
-    if bool(rest) != wants_page or (asid and not wants_asid):
+    wants_page, wants_asid = OPERANDS[op]
+    operands, given = match[2] or "", dict[str, int]()
+    for option in re.finditer(rf",?\s*\b(asid|pages|ttl)\s*=\s*({NUMBER})", operands):
+        given[option[1]] = syntax.number(option[2])
+        operands = operands.replace(option[0], "")
+    rest = operands.strip()
+    if bool(rest) != wants_page or ("asid" in given and not wants_asid):
         takes = "an address" if wants_page else "asid=N" if wants_asid else "nothing"
         raise Malformed(f"tlbi {name} takes {takes}", f"write tlbi {_example(op, name)}")
-    if wants_asid and not wants_page and not asid:
+    if wants_asid and not wants_page and "asid" not in given:
         raise Malformed(f"tlbi {name} takes asid=N", f"write tlbi {name} asid=1")
+    _check_range(name, op, given)
     location = _location(rest.removeprefix("&")) if rest else None
     of_entry = location is not None and location.level is not None
     if of_entry != rest.startswith("&"):
         raise Malformed(f"tlbi {name} takes an address", "write x or &pte(x)")
-    given = syntax.number(asid[1]) if asid else None
-    return Operation("tlbi", tlbi=Shootdown(op, name != op, location, given, of_entry))
+    return Operation("tlbi", tlbi=Shootdown(op, name != op, location, of_entry=of_entry, **given))
+
+
+def _check_range(name: str, op: str, given: dict[str, int]) -> None:
+    """Refuse what a register cannot say."""
+    if is_by_range(op) != ("pages" in given):
+        takes = "pages=N" if is_by_range(op) else "no pages"
+        raise Malformed(f"tlbi {name} takes {takes}", f"write tlbi {_example(op, name)}")
+    if not is_range(given.get("pages", 2)):
+        why = "one TLBI is for 2 to 64 pages, and for two at a time"
+        raise Malformed(f"tlbi {name} cannot be for {given['pages']} pages: {why}", "write pages=2")
+    if "ttl" in given and (not OPERANDS[op][0] or not 1 <= given["ttl"] <= 3):
+        raise Malformed(f"tlbi {name} takes no ttl={given['ttl']}", "write tlbi vae1is x ttl=3")
 
 
 def _example(op: str, name: str) -> str:
-    page, asid = TLBI_OPERANDS[op]
+    page, asid = OPERANDS[op]
+    if is_by_range(op):
+        return f"{name} x pages=2"
     return f"{name} x" if page else f"{name} asid=1" if asid else name
 
 
@@ -268,7 +291,7 @@ _READERS: tuple[tuple[str, Callable[[re.Match[str]], Operation]], ...] = (
 _WORDS = (
     *(w for form in FORMS for w in re.findall(r"[A-Za-z][\w.]*", form)),
     *("sy", "ish", "ishst", "ishld", "st", "ld", "leaf", "ro", "el1ro", "el1rw", "af"),
-    *(op + kind for op in TLBI_OPERANDS for kind in ("", "is")),
+    *(op + kind for op in OPERANDS for kind in ("", "is")),
     *(
         "newtab",
         "addr",

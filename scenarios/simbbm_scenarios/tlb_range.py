@@ -1,0 +1,1 @@
+../second_users/tlb_range.py
