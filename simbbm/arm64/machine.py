@@ -270,7 +270,7 @@ class Arm64:
             if mmu is not pe.mmu:
                 changes["mmu"] = mmu
         updates = pe.features.updates_descriptors
-        if pe.flight and (updates or not own):
+        if pe.flight:
             window = observed(pe.flight.window, address, len(words), own=own, updates=updates)
             changes["flight"] = pe.flight.with_window(window)
         if not own and address <= pe.monitor < address + len(words):

@@ -14,8 +14,8 @@ from tests.litmus.rows import OWN
 
 NOT_BUILT = {"R22"}
 """FEAT_nTLBPA is taken as implemented."""
-IN_HERDS_FORMAT = {"R24"}
-"""Rows have no access flag and no dirty state: `herd/test_hardware_update.py` has both ways."""
+IN_HERDS_FORMAT = {"R24", "R41"}
+"""Rows have no access flag, no dirty state and no atomics: `herd/` has both ways of these."""
 
 
 @pytest.mark.parametrize("programs", [False, True], ids=["listings", "programs"])

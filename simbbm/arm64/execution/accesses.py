@@ -161,8 +161,10 @@ class Accesses(Ordering):
         return restarted(self.window, i, range(word, word + self._size(i)))
 
     def _stored(self, i: int) -> tuple[Any, ...] | None:
-        """What a plain store stores, if that is known: of others it is not before they are done."""
-        return self.code[i].operands if self.code[i].rule.does == "store" else None
+        """What a store is going to write, if that is known: of an atomic, once it has read."""
+        return (
+            self.code[i].operands if self.code[i].rule.does == "store" else self.window[i].modified
+        )
 
     def _size(self, i: int) -> int:
         """Words that an access goes to."""
@@ -176,7 +178,7 @@ class Accesses(Ordering):
             instruction, at = self.code[j], self.word(j)
             if STORE in instruction.rule.kinds and not self.window[j].done and at is not None:
                 words = self._stored(j)
-                if words is None:
+                if words is None or self._awaits_atomic(i, j):
                     if at == word:
                         return False, MEMORY, None
                 elif at <= word < at + len(words):
@@ -185,6 +187,11 @@ class Accesses(Ordering):
         if pending is not None:
             return True, BUFFER, pending
         return True, MEMORY, self.shared.memories.read(self.memory, word)
+
+    def _awaits_atomic(self, i: int, j: int) -> bool:
+        """Whether a load gets nothing from the atomic at `j` that has not written: an acquire."""
+        atomic = self.window[j].modified is not None and self.code[i].rule.acquire
+        return bool(atomic) and not self.shared.ablated("acquire-forwards-from-atomic")
 
     def _read(
         self, i: int, t: Translation | None, word: int, **changes: Any
@@ -219,12 +226,15 @@ class Accesses(Ordering):
         words = self._words(i, word)
         if self._is_behind_another(i, word, len(words)):
             return
-        window = tuple(
-            entry._replace(source=MEMORY) if entry.source == i else entry
-            for entry in self.restarted(i, word)
-        )
+        window = self._from_memory(self.restarted(i, word), i)
         entry = window[i]._replace(done=True)
         yield self._performed(i, "writes", entry, t, window=window, write=(word, words))
+
+    def _from_memory(self, window: Window, i: int) -> Window:
+        """The window once the store at `i` is in memory, from where its loads have their values."""
+        return tuple(
+            entry._replace(source=MEMORY) if entry.source == i else entry for entry in window
+        )
 
     def _is_behind_another(self, i: int, word: int, count: int) -> bool:
         """Whether an earlier access to one of `count` words is not performed yet."""

@@ -1,10 +1,14 @@
 """Exclusives and atomic instructions: a load and a store of one word that nobody comes between.
 
 Programs do them when they are the oldest in flight. In listings they are in flight like others: an
-atomic instruction reads and writes in one step, a store-exclusive writes if the monitor is set.
+atomic instruction reads first and writes later, a store-exclusive writes if the monitor is set.
 
-Simplified: what an atomic instruction has read is known when it has written (fewer behaviours: a
-load that depends on it, or is forwarded from it, may be earlier in hardware).
+Between its halves what depends on the value goes on, and a younger load of the word gets what is
+going to be written, but for an acquire, which waits (Arm ARM B2.3, atomic-ordered-before). Nobody
+else writes the word meanwhile: a run in which somebody does is none, and never ends (R41).
+
+Simplified: an atomic instruction of a program reads and writes in one step (fewer behaviours), and
+one that reads gets no value from an older store that has not reached memory (fewer).
 """
 
 from __future__ import annotations
@@ -36,8 +40,11 @@ class Atomics(Updates):
         yield from self._access(i, self._add)
 
     def modify(self, i: int) -> Iterator[LocalMove]:
-        """SWP, CAS, LDADD and the like in listings: both permissions; read and written at once."""
-        yield from self._access(i, self._modify)
+        """SWP, CAS, LDADD and the like in listings: both permissions; reads first, then writes."""
+        if self.window[i].modified is None:
+            yield from self._access(i, self._read_to_modify)
+        else:
+            yield from self._write_modified(i)
 
     def _read_exclusive(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
         if self._is_in_turn(i):
@@ -73,7 +80,7 @@ class Atomics(Updates):
             write = (word, (old + addend,))
             yield self.done(i, old, t, window=window, reads=(word,), write=write)
 
-    def _modify(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
+    def _read_to_modify(self, i: int, t: Translation | None, word: int) -> Iterator[LocalMove]:
         if not (self.is_committed(i) and self.is_ordered(i)):
             return
         if self._is_behind_another(i, word, 1):
@@ -90,4 +97,15 @@ class Atomics(Updates):
             yield self.done(i, old, t, window=window, reads=(word,))
             return
         check_fits(self.shared, self.memory, self.code[i].where, word, (new,))
-        yield self.done(i, old, t, window=window, reads=(word,), write=(word, (new,)))
+        entry = self.window[i]._replace(word=word, value=old, modified=(new,))
+        yield self._performed(i, "reads", entry, t, window=window, reads=(word,))
+
+    def _write_modified(self, i: int) -> Iterator[LocalMove]:
+        """The other half: nothing holds it up, since all that could has been waited for."""
+        entry = self.window[i]
+        assert entry.word is not None
+        if entry.modified:
+            window = self._from_memory(self.window, i)
+            written = entry._replace(done=True, modified=None)
+            write = (entry.word, entry.modified)
+            yield self._performed(i, "writes", written, None, window=window, write=write)

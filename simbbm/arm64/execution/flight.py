@@ -67,10 +67,21 @@ class InFlight(NamedTuple):
     update: Update | None = None
     """Its walk has read a descriptor that hardware has to write yet (`hardware_update`)."""
 
+    modified: tuple[Any, ...] | None = None
+    """What an atomic instruction that has read its word is going to write there. Empty: somebody
+    else has written the word since, so that it never does."""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it has its value: it is performed, or an atomic instruction that has read."""
+        return self.done or self.modified is not None
+
     def recorded(self) -> tuple[Any, ...]:
         """What digests are made of (`core.values.encode`)."""
-        if self.update:
+        if self.modified is not None:
             return self
+        if self.update:
+            return self[:11]
         return self[:10] if self.taken else self[:9] if self.stale else self[:8]
 
 
@@ -200,7 +211,22 @@ def observed(window: Window, word: int, count: int, *, own: bool, updates: bool)
     """The window after `count` words were written, by this CPU or another one."""
     if not own:
         window = _overtaken(window, word, count)
+    if any(entry.modified for entry in window):
+        window = _without_atomics(window, word, count)
     return _without_updates(window, word, count) if updates else window
+
+
+def _without_atomics(window: Window, word: int, count: int) -> Window:
+    """The window after `count` words were written: atomics that had read them never write.
+
+    Nobody comes between the halves of one, so that this run is none.
+    """
+    return tuple(
+        entry._replace(modified=())
+        if entry.modified and entry.word is not None and word <= entry.word < word + count
+        else entry
+        for entry in window
+    )
 
 
 def _without_updates(window: Window, word: int, count: int) -> Window:

@@ -167,7 +167,7 @@ class Listed(NamedTuple):
             assert isinstance(value, Select)
             return self._evaluate(value.of(taken=self.window[i].value), i)
         if instruction.op not in ("mov", "select"):
-            return self.window[i].done, self.window[i].value
+            return self.window[i].is_read, self.window[i].value
         assert value is not None
         return self._evaluate(value, i)
 

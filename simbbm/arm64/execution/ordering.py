@@ -58,7 +58,7 @@ class Ordering:
                 return False
             if instruction.mnemonic == "select" and entry.value is not None and not entry.done:
                 return False
-            if LOAD in rule.kinds and not entry.done and self._read_again(j, i):
+            if LOAD in rule.kinds and not entry.is_read and self._read_again(j, i):
                 return False
         return True
 
@@ -108,8 +108,8 @@ class Ordering:
             elif (
                 rule.does in ("dsb", "synchronise")
                 or rule.synchronises
-                or rule.acquire
-                or rule.kinds & awaited
+                or (rule.acquire and not self.window[j].is_read)
+                or self._pending(j) & awaited
                 or (rule.release and acquires)
             ):
                 return False
@@ -120,6 +120,11 @@ class Ordering:
             or (LOAD in own.kinds and buffer.holds_loads)
             or (acquires and buffer.holds_release)
         )
+
+    def _pending(self, j: int) -> frozenset[str]:
+        """Of which kinds an access is that is not performed; an atomic may have read already."""
+        kinds = self.code[j].rule.kinds
+        return kinds - {LOAD} if self.window[j].modified is not None else kinds
 
     def is_dsb_done(self, i: int) -> bool:
         """Whether a DSB is done: accesses are performed; for a full one, TLBIs complete."""
@@ -134,7 +139,7 @@ class Ordering:
             if waits and self.window[j].update:
                 return False
             if not self.window[j].over and (
-                rule.kinds & before or rule.alone or (rule.does == "tlbi" and waits)
+                self._pending(j) & before or rule.alone or (rule.does == "tlbi" and waits)
             ):
                 return False
         if STORE in before and self.state.buffer.stores:

@@ -77,12 +77,13 @@ def begun_holds_up(
     """Whether something was begun with a stale translation that cannot be translated anew.
 
     That is a fault that was taken and still waits for barriers (`free[i]`: the i-th does not), an
-    update of a descriptor that has not been written, and a store that has made its page dirty.
+    update of a descriptor that has not been written, a store that has made its page dirty, and an
+    atomic instruction that has read and not written.
     """
     return any(
         (entry.taken and not own)
         or entry.update is not None
-        or (_is_dirty(entry) and stale(shared.geometry, entry.entry, held, tlbi))
+        or (_is_begun(entry) and stale(shared.geometry, entry.entry, held, tlbi))
         for instruction, entry, own in zip(code, window, free, strict=True)
         if _is_for(shared, tlbi, instruction)
     )
@@ -109,16 +110,18 @@ def flight_holds_up(
             continue
         offset = instruction.address % shared.geometry.page_words
         gone = stale(shared.geometry, entry.entry, held, tlbi)
-        if entry.done and gone and (any_offset or offset in offsets):
+        if entry.is_read and gone and (any_offset or offset in offsets):
             return True
-        if not entry.done and (gone or not (entry.translated or entry.fault)):
+        if not entry.is_read and (gone or not (entry.translated or entry.fault)):
             offsets.add(offset)
             any_offset |= not instruction.addressed
     return False
 
 
-def _is_dirty(entry: InFlight) -> bool:
-    """Whether a store that is not performed may have made its page dirty: it does so once."""
+def _is_begun(entry: InFlight) -> bool:
+    """Whether it has read, or is a store that may have made its page dirty: it does so once."""
+    if entry.modified is not None:
+        return True
     leaf = entry.entry if not entry.done else None
     return leaf is not None and leaf.attributes.dirty_modifier and leaf.attributes.write
 
@@ -143,7 +146,7 @@ def translated_anew(
     for instruction, entry, free in zip(code, window, ordered, strict=True):
         again = False
         if instruction.rule.access and not instruction.physical and not entry.done:
-            again = stale(shared.geometry, entry.entry, held, tlbi)
+            again = entry.modified is None and stale(shared.geometry, entry.entry, held, tlbi)
             if entry.fault is not None and not entry.taken and _is_for(shared, tlbi, instruction):
                 again = not free
         following.append(InFlight(entry.code) if again else entry)
