@@ -162,8 +162,7 @@ def _require_known(scenario: Scenario, unknown: list[Edit], steps: Steps) -> Non
 def _steps(automaton: Automaton, setup: Setup) -> Steps:
     """All steps that the code of a machine can produce; raise ScenarioError if it is impure."""
     roots = [cpu.program for cpu in setup.cpus]
-    if setup.handler:
-        roots.append(setup.handler)
+    roots += filter(None, (setup.handler, setup.hypervisor))
     functions = [getattr(root, "__wrapped__", root) for root in roots]
     for function in functions:
         automaton.purity.require(function, f"{start_of(function)}: {function.__name__}")

@@ -42,7 +42,7 @@ from simbbm.arm64.geometry import (
     SCALED,
     Geometry,
 )
-from simbbm.arm64.registers import Regime, Sgi, Tcr, Ttbr
+from simbbm.arm64.registers import Regime, Sgi, Tcr, Ttbr, Vttbr
 
 from simbbm.arm64.translation.tlbi_operand import page_address
 
@@ -67,7 +67,7 @@ from simbbm.core.system import Move, Problem
 from simbbm.arm64.context import Shared
 from simbbm.arm64.state import Landmark, Machine
 from simbbm.arm64.translation.translate import FETCH
-from simbbm.arm64.translation.walks import CONFLICT, TRANSLATION, Fault, walk_root
+from simbbm.arm64.translation.walks import CONFLICT, PERMISSION, TRANSLATION, Fault, walk_root
 from simbbm.check.landmarks import parked_amid_split
 
 # isort: on
@@ -81,6 +81,7 @@ __all__ = [
     "KERNEL_PAGE",
     "LEAF",
     "LEAF_LEVEL",
+    "PERMISSION",
     "RO",
     "ROX",
     "RW",
@@ -114,6 +115,7 @@ __all__ = [
     "TableBuilder",
     "Tcr",
     "Ttbr",
+    "Vttbr",
     "all_ptes_at_end",
     "context_restored",
     "cpu_numbers",

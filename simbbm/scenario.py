@@ -74,7 +74,7 @@ class CpuSetup(NamedTuple):
 
     `args` are frozen data, `pc` and `vbar` word addresses: instructions are fetched from `pc` on,
     if it is given, and exceptions are taken at `vbar`, by `Setup.handler`. `el` is the exception
-    level.
+    level: one that starts at EL2 has a VTTBR in its regime, as all CPUs have or none.
     """
 
     program: Any

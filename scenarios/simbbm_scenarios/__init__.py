@@ -48,6 +48,11 @@ ROOMS = (
         ("contpte", "spurious_fault", "access_flags", "asid_rollover"),
     ),
     Room(
+        "hypervisors",
+        "Hypervisors at EL2: stage 2 under a running guest, and one guest after another on a CPU.",
+        ("hypervisor", "world_switch"),
+    ),
+    Room(
         "open_questions",
         "Questions about today's code, each with what was assumed and what was found.",
         ("restore", "conflict_aborts", "erratum_4118414", "interrupts", "stuck_cpu"),

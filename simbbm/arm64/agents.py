@@ -18,7 +18,7 @@ from simbbm.arm64.execution.ordering import awaiting_translation, ordered
 from simbbm.arm64.platform.interrupts import arrivals, sgis
 from simbbm.arm64.translation.hardware_update import access_flag_updates
 from simbbm.arm64.translation.memory import Memory
-from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry
+from simbbm.arm64.translation.tlb import GLOBAL, Cached, Stage2Entry, TableEntry
 from simbbm.arm64.translation.tlbi_completion import (
     begun_holds_up,
     flight_holds_up,
@@ -191,7 +191,7 @@ def _without(pending_tlbis: tuple[Pending, ...], pending: Pending) -> tuple[Pend
 
 def _late_registers(shared: Shared, state: CpuState, memory: Memory) -> Iterator[LocalMove]:
     """A system-register write that takes effect before anything forces it to."""
-    for name in ("ttbr0", "ttbr1", "tcr"):
+    for name in state.mmu.regime._fields:
         if len(getattr(state.mmu.regime, name)) > 1:
             mmu = shared.mmus.settled(state.mmu, memory.tables, name)
             effect = Effect(shared.cpus.change(state, mmu=mmu))
@@ -215,13 +215,14 @@ def _walks(shared: Shared, state: CpuState, memory: Memory) -> Iterator[LocalMov
 def _evictions(shared: Shared, state: CpuState) -> Iterator[LocalMove]:
     if state.mmu.evictions == 0:
         return
-    held: tuple[TableEntry | LeafEntry, ...] = (*state.mmu.tables, *state.mmu.leaves)
-    for entry in held:
+    for entry in shared.mmus.entries(state.mmu):
         effect = Effect(shared.cpus.change(state, mmu=shared.mmus.evicted(state.mmu, entry)))
         yield LocalMove(EVICT, _entry_name(shared, entry), effect, optional=True)
 
 
-def _entry_name(shared: Shared, entry: TableEntry | LeafEntry) -> str:
+def _entry_name(shared: Shared, entry: Cached) -> str:
+    if isinstance(entry, Stage2Entry):
+        return f"stage 2 {_entry_name(shared, entry.entry)}"
     va = shared.page_name(entry.va)
     asid = "" if entry.asid == GLOBAL else f" asid={entry.asid}"
     if isinstance(entry, TableEntry):
@@ -229,4 +230,5 @@ def _entry_name(shared: Shared, entry: TableEntry | LeafEntry) -> str:
     kind = "group" if entry.group else "cont" if entry.contiguous else ""
     count = f" x{entry.count}" if entry.count > 1 else ""
     text = f"({entry.attributes.text})" if entry.attributes.text else ""
+    kind += " combined" if entry.vmid else ""
     return f"L{entry.level} {va}{count} page({entry.page:#x}){kind}{text}{asid}"

@@ -11,10 +11,15 @@ from simbbm.arm64.features import DELAYED, Hardware
 from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.translation.memory import Memory, MemoryPool
 from simbbm.arm64.translation.mmu import Mmus
-from simbbm.arm64.translation.tlb import Tlbi
+from simbbm.arm64.translation.tlb import BY_IPA, Tlbi
 from simbbm.arm64.translation.view import View
 from simbbm.core.points import Programs
 from simbbm.core.program import Program
+
+
+def ipa_name(page: int) -> str:
+    """Name of an intermediate physical page."""
+    return f"IPA page {page:#x}"
 
 
 class Region(NamedTuple):
@@ -38,6 +43,9 @@ class Description:
     handler: Program | None = None
     """What runs at VBAR: called with the CPU's handle, an `Aborted`, and `handler_args`."""
     handler_args: tuple[Any, ...] = ()
+    """Given to `hypervisor`, too."""
+    hypervisor: Program | None = None
+    """What runs at EL2 when a guest's HVC or a fault of stage 2 is taken there; called alike."""
     symbols: Mapping[int, str] = field(default_factory=dict)
     """Names of words and of tables (by first word), virtual and physical."""
     regions: tuple[Region, ...] = ()
@@ -90,11 +98,12 @@ class Shared(Description):
 
     def tlbi_name(self, tlbi: Tlbi) -> str:
         """Name of a TLBI with its operands."""
-        page = "" if tlbi.page is None else f" {self.page_name(tlbi.page)}"
+        name = ipa_name if tlbi.op in BY_IPA else self.page_name
+        page = "" if tlbi.page is None else f" {name(tlbi.page)}"
         pages = f" +{tlbi.pages} pages" if tlbi.pages > 1 else ""
         asid = "" if tlbi.asid is None else f" asid={tlbi.asid}"
         ttl = f" ttl={tlbi.ttl}" if tlbi.ttl else ""
-        return f"{tlbi}{page}{pages}{asid}{ttl}"
+        return f"{tlbi}{page}{pages}{asid}{ttl}" + (f" vmid={tlbi.vmid}" if tlbi.vmid else "")
 
     def view(self, state: CpuState, memory: Memory) -> View:
         """The entries that a CPU may hold, and what its walks reach."""

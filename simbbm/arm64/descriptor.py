@@ -1,7 +1,9 @@
 """Descriptors: what a word of a translation table says.
 
-Simplified: attributes are the ones that break-before-make and Linux's linear map speak of. Stage 2,
-the nT bit, hierarchical permissions and the shareability of walks are not modelled (each would add
+A descriptor of stage 2 is one of the same kind: what it permits besides writing is not looked at.
+
+Simplified: attributes are the ones that break-before-make and Linux's linear map speak of. The nT
+bit, hierarchical permissions and the shareability of walks are not modelled (each would add
 behaviours).
 """
 
@@ -23,10 +25,14 @@ class Attributes(NamedTuple):
     execute: bool = False
     dirty_modifier: bool = False
     """DBM: hardware that manages the dirty state may make it writable (FEAT_HAFDBS)."""
+    stage2_write: bool = True
+    """Of an entry that combines both stages: stage 2 lets it be written."""
 
     def recorded(self) -> tuple[Any, ...]:
         """What digests are made of (`core.values.encode`)."""
-        return self if self.dirty_modifier else self[:5]
+        if not self.stage2_write:
+            return self
+        return self[: 6 if self.dirty_modifier else 5]
 
     @property
     def text(self) -> str:
@@ -38,6 +44,7 @@ class Attributes(NamedTuple):
             "user": self.user,
             "user-write": self.user_write,
             "dbm": self.dirty_modifier,
+            "stage2-ro": not self.stage2_write,
         }
         return ",".join(name for name, is_set in flags.items() if is_set)
 

@@ -118,6 +118,8 @@ class Hardware(NamedTuple):
     """Instructions in flight, of a listing or of a program; pending stores are beyond it."""
     eager_steps: bool = True
     """Listings: take at once the steps that only enable others (`window`)."""
+    combined_entries: bool = True
+    """A TLB may hold entries that combine stage 1 and stage 2, as well as entries of each."""
     interrupts: str = ""
     """What may arrive once on each CPU, at any time: `irq`, `nmi`, `serror`, or nothing."""
     event_stream: bool = False
@@ -135,6 +137,8 @@ class Hardware(NamedTuple):
         return self._replace(**FREEDOMS[freedom])
 
 
+COMBINED_ENTRY = "combined entry"
+"""A freedom of CPUs that run under stage 2; on others it makes no difference."""
 FREEDOMS: Mapping[str, Mapping[str, Any]] = {
     "late drain": {"late_stores": False},
     "speculative walk": {"speculation": False, "closure": False, "evictions": 0},
@@ -144,6 +148,7 @@ FREEDOMS: Mapping[str, Mapping[str, Any]] = {
     "early translation": {"early": False},
     "overtaking": {"window": 1},
     "TLB in common": {"common_tlb": False},
+    COMBINED_ENTRY: {"combined_entries": False},
 }
 """Relaxations that the architecture permits, by name: each with the fields of hardware without
 it."""
@@ -159,5 +164,6 @@ EAGER = Hardware(
     early=False,
     walk_cache=False,
     common_tlb=False,
+    combined_entries=False,
     evictions=0,
 )

@@ -23,6 +23,7 @@ from simbbm.arm64.platform.interrupts import pended
 from simbbm.arm64.state import Judged, Machine, owed_mask, waits_for
 from simbbm.arm64.translation.cnp import groups, share, without_effect
 from simbbm.arm64.translation.constant import constant_pages
+from simbbm.arm64.translation.guests import GuestMmus
 from simbbm.arm64.translation.memory import Memory, MemoryPool, Tables, Unreadable
 from simbbm.arm64.translation.mmu import Mmus
 from simbbm.core.errors import ScenarioError
@@ -65,12 +66,14 @@ class Arm64:
         self.common = groups(spec.cpus) if spec.hardware.common_tlb else ()
         """Groups of CPUs that share a TLB."""
         handler = getattr(spec.handler, "__wrapped__", spec.handler)
+        hypervisor = getattr(spec.hypervisor, "__wrapped__", spec.hypervisor)
+        mmus = GuestMmus if any(cpu.regime.vttbr for cpu in spec.cpus) else Mmus
         self.shared = Shared(
-            **spec.described() | {"handler": handler},
+            **spec.described() | {"handler": handler, "hypervisor": hypervisor},
             automaton=spec.automaton,
             constant=constant_pages(spec) if constant is None else constant,
             memories=MemoryPool(spec.geometry.entries),
-            mmus=Mmus(spec.geometry, spec.hardware),
+            mmus=mmus(spec.geometry, spec.hardware),
             cpus=CpuPool(),
             tlbs=tuple(spec.cpus[group[0]].features.tlb for group in self.common),
         )
@@ -99,7 +102,7 @@ class Arm64:
                     pc=cpu.pc,
                     el=cpu.el,
                     saved=(),
-                    mmu=shared.mmus.start(cpu.regime, tables),
+                    mmu=shared.mmus.start(cpu.regime, tables, cpu.el),
                     buffer=StoreBuffer(),
                     monitor=NOTHING,
                     event=False,

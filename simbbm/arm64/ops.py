@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.storebuffer import Word
-from simbbm.arm64.registers import Sgi, Tcr, Ttbr
+from simbbm.arm64.registers import Sgi, Tcr, Ttbr, Vttbr
 from simbbm.arm64.translation.tlb import Tlbi
-from simbbm.arm64.translation.tlbi_operand import OPERANDS, decoded, is_by_range, is_range
+from simbbm.arm64.translation.tlbi_operand import AT_EL2, OPERANDS, decoded, is_by_range, is_range
 from simbbm.core.errors import ScenarioError
 from simbbm.core.program import Op, Step
 from simbbm.core.programs.code import NO_OPERAND, UNKNOWN
@@ -25,7 +25,7 @@ Text = str
 
 DOMAINS = ("ish", "nsh", "osh")
 BARRIERS = ("sy", "ld", "st", *(d + kind for d in DOMAINS for kind in ("", "ld", "st")))
-REGISTERS = ("ttbr0_el1", "ttbr1_el1", "tcr_el1", "vbar_el1", "mpidr_el1")
+REGISTERS = ("ttbr0_el1", "ttbr1_el1", "tcr_el1", "vbar_el1", "mpidr_el1", "vttbr_el2")
 WRITE_ONLY = ("icc_sgi1r_el1",)
 T = TypeVar("T")
 
@@ -65,12 +65,14 @@ INTERRUPT = "interrupt"
 """`Aborted.access` of an asynchronous exception."""
 SGI = "sgi"
 """`Aborted.kind` of an inter-processor interrupt."""
+HVC = "hvc"
 
 
 class Aborted(NamedTuple):
     """What an exception handler gets: ESR and FAR.
 
-    `access` is read, write or fetch, svc, or INTERRUPT; then `kind` says which.
+    `access` is read, write or fetch, svc, hvc (`page` is its operand), or INTERRUPT; then `kind`
+    says which.
     """
 
     kind: str
@@ -79,10 +81,13 @@ class Aborted(NamedTuple):
     access: str
     intid: int = 0
     """Of an inter-processor interrupt (SGI): what ICC_IAR1_EL1 says."""
+    ipa: int | None = None
+    """Of a fault of stage 2: the intermediate physical page, as HPFAR_EL2 or AT say it; -1 if
+    stage 1 does not translate the address any more."""
 
     def recorded(self) -> tuple[Any, ...]:
         """What digests are made of (`core.values.encode`)."""
-        return self if self.kind == SGI else self[:4]
+        return self if self.ipa is not None else self[: 5 if self.kind == SGI else 4]
 
 
 class Physical(NamedTuple):
@@ -169,11 +174,14 @@ class Cpu(NamedTuple):
 
         By range (`rvae1`, `rvaae1`, `rvale1`, `rvaale1`): for `pages` from `page` on. `ttl` hints
         at the level of the leaves, 1 to 3; of leaves at another level nothing need be removed.
+
+        At EL2 also `ipas2e1` and `ipas2le1` (of an intermediate physical page; by range `ripas2e1`,
+        `ripas2le1`), `vmalls12e1` and `alle1`. All but the last apply to the VMID in VTTBR_EL2.
         """
         name = op.removesuffix("is")
         tlbi = Tlbi(name, op.endswith("is"), page, asid, pages or 1, ttl)
         ranged = is_by_range(name)
-        fits = OPERANDS.get(name) == (page is not None, asid is not None)
+        fits = (OPERANDS | AT_EL2).get(name) == (page is not None, asid is not None)
         fits &= ranged == (pages is not None) and (not ranged or is_range(pages or 1))
         fits &= ttl == 0 or (page is not None and 1 <= ttl <= 3)
         return _checked(Step[None](Op(f"tlbi.{op}", (tlbi,))), fits, "forms", _TLBI_FORMS)
@@ -187,10 +195,11 @@ class Cpu(NamedTuple):
         step = Step[None](Op(f"tlbi.{op}", (tlbi,)))
         return _checked(step, tlbi is not None, "operations", OPERANDS)
 
-    def msr(self, register: Text, value: Ttbr | Tcr | Sgi | int) -> Step[None]:
+    def msr(self, register: Text, value: Ttbr | Tcr | Vttbr | Sgi | int) -> Step[None]:
         """MSR: `ttbr0_el1`, `ttbr1_el1`, `tcr_el1`, `vbar_el1` (a page), `icc_sgi1r_el1` (an SGI).
 
-        The last one interrupts other CPUs. Stores before it are not seen there without a DSB.
+        The last one interrupts other CPUs. Stores before it are not seen there without a DSB. At
+        EL2 also `vttbr_el2`.
         """
         return Step(Op(f"msr.{register}", (value,)))
 
@@ -252,6 +261,17 @@ class Cpu(NamedTuple):
         """ERET to user space, of a task that was never interrupted there: go on at EL0."""
         return Step(Op("eret.el0"))
 
+    def eret_to_el1(self) -> Step[None]:
+        """ERET from EL2 to a guest that was never interrupted: the program goes on at EL1."""
+        return Step(Op("eret.el1"))
+
+    def hvc(self, number: int = 0) -> Step[Any]:
+        """HVC: take an exception to EL2 (`Setup.hypervisor`); the program goes on after it.
+
+        Returns the `result` of the hypervisor's ERET.
+        """
+        return Step(Op("hvc", (number,)))
+
     def svc(self, number: int = 0) -> Step[None]:
         """SVC: take an exception; the program goes on after it."""
         return Step(Op("svc", (number,)))
@@ -293,13 +313,13 @@ class Cpu(NamedTuple):
 CPU = Cpu()
 _TLBI_FORMS = tuple(
     " ".join((op, *("page",) * page, *("asid",) * asid, *("pages=2*n",) * is_by_range(op)))
-    for op, (page, asid) in OPERANDS.items()
+    for op, (page, asid) in (OPERANDS | AT_EL2).items()
 )
 _VARIANTS = {
     "dmb": BARRIERS,
     "dsb": BARRIERS,
     **dict.fromkeys(
-        ("tlbi", "tlbi_raw"), tuple(op + shared for op in OPERANDS for shared in ("", "is"))
+        ("tlbi", "tlbi_raw"), tuple(op + far for op in (*OPERANDS, *AT_EL2) for far in ("", "is"))
     ),
     "msr": (*REGISTERS, *WRITE_ONLY),
     "mrs": REGISTERS,

@@ -1,4 +1,4 @@
-"""System registers of the EL1&0 regime, and the values that a walk may use.
+"""System registers of the EL1&0 regime, both stages, and the values that a walk may use.
 
 Between an MSR and the next context synchronisation event a walk may use the old or the new value
 (R15), so the MMU keeps, per register, every value that may be in effect; the last is the newest.
@@ -53,26 +53,54 @@ class Tcr(NamedTuple):
     epd1: bool = False
 
 
+class Vttbr(NamedTuple):
+    """VTTBR_EL2 and VTCR_EL2: the root table of stage 2, a VMID, and page-number bits of an IPA.
+
+    VMIDs start at 1: 0 stands for what is not under stage 2.
+    """
+
+    baddr: int
+    vmid: int
+    bits: int
+
+    @property
+    def regime(self) -> Regime:
+        """Stage 2 as a regime of its own: its addresses are IPAs, from page 0 on."""
+        tcr = Tcr(self.bits, 0, epd1=True)
+        return Regime((Ttbr(self.baddr),), (Ttbr(0),), (tcr,))
+
+
 class Regime(NamedTuple):
     """Possible values of the registers that translation depends on; the last is the newest."""
 
     ttbr0: tuple[Ttbr, ...]
     ttbr1: tuple[Ttbr, ...]
     tcr: tuple[Tcr, ...]
+    vttbr: tuple[Vttbr, ...] = ()
+    """None: there is no stage 2, and no EL2."""
+
+    def recorded(self) -> tuple[Any, ...]:
+        """What digests are made of (`core.values.encode`)."""
+        return self if self.vttbr else self[:3]
+
+    @property
+    def settled(self) -> bool:
+        """Whether no write of a register is pending."""
+        return all(len(values) < 2 for values in self)
 
     def synchronised(self) -> Regime:
         """After a context synchronisation event only the newest values are in effect."""
-        return Regime(self.ttbr0[-1:], self.ttbr1[-1:], self.tcr[-1:])
+        return Regime(self.ttbr0[-1:], self.ttbr1[-1:], self.tcr[-1:], self.vttbr[-1:])
 
-    def written(self, name: str, value: Ttbr | Tcr, *, at_once: bool) -> Regime:
+    def written(self, name: str, value: Ttbr | Tcr | Vttbr, *, at_once: bool) -> Regime:
         """After an MSR, with the old values still possible unless `at_once`."""
         old = getattr(self, name)
         new = (value,) if at_once else (*(v for v in old if v != value), value)
         return self._replace(**{name: new})
 
-    def newest(self, name: str) -> Ttbr | Tcr:
+    def newest(self, name: str) -> Ttbr | Tcr | Vttbr:
         """What an MRS reads: the value that was written last."""
-        value: Ttbr | Tcr = getattr(self, name)[-1]
+        value: Ttbr | Tcr | Vttbr = getattr(self, name)[-1]
         return value
 
     def contexts(self) -> Iterator[Context]:

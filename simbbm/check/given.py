@@ -38,6 +38,27 @@ def require_sound(said: str, setup: Any, cpu_setup: type) -> None:
         if kind is Property and isinstance(value, str):
             hint = _instead_of_its_name(value)
         raise ScenarioError(f"{said}: {name}: {given} is no {wanted}", hint)
+    _require_guests(said, setup)
+
+
+def _require_guests(said: str, setup: Any) -> None:
+    """Refuse what cannot be under stage 2, or is not modelled there (`translation.guests`)."""
+    under = [bool(cpu.regime.vttbr) for cpu in setup.cpus]
+    told = ""
+    if any(under) != all(under):
+        told = f"cpu{under.index(False)}'s regime has no VTTBR, that of cpu{under.index(True)} has"
+    for n, cpu in enumerate(setup.cpus):
+        ttbrs = (*cpu.regime.ttbr0, *cpu.regime.ttbr1)
+        if cpu.el == 2 and not cpu.regime.vttbr:
+            told = told or f"cpu{n} starts at EL2, and its regime has no VTTBR"
+        if any(vttbr.vmid < 1 for vttbr in cpu.regime.vttbr):
+            told = told or f"cpu{n}'s VMID is less than 1"
+        shares = cpu.features.tlb or any(ttbr.cnp for ttbr in ttbrs)
+        if cpu.regime.vttbr and (shares or cpu.features.updates_descriptors):
+            told = told or f"cpu{n} under stage 2 shares a TLB, or updates descriptors"
+    if told:
+        hint = "under stage 2 every CPU has a Regime(..., vttbr=(Vttbr(root, vmid, bits),))"
+        raise ScenarioError(f"{said}: {told}", hint)
 
 
 def _instead_of_its_name(name: str) -> str:
@@ -68,6 +89,7 @@ def _parts(setup: Any, cpu_setup: type) -> Iterator[tuple[str, object, Any]]:
     yield "geometry", setup.geometry, Geometry
     yield "hardware", setup.hardware, Hardware
     yield "handler", setup.handler, "function or None"
+    yield "hypervisor", setup.hypervisor, "function or None"
     yield "handler_args", setup.handler_args, tuple
     yield "table_names", setup.table_names, "set"
     yield from _each("cpus", setup.cpus, cpu_setup)

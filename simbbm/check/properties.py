@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from itertools import combinations, product
 from typing import NamedTuple
 
-from simbbm.arm64.context import Shared
+from simbbm.arm64.context import Shared, ipa_name
 from simbbm.arm64.cpu import CpuState, Effect
 from simbbm.arm64.descriptor import Attributes, Descriptor
 from simbbm.arm64.features import DELAYED
@@ -45,6 +45,11 @@ def _entry(shared: Shared, entry: LeafEntry) -> str:
     return f"{entry.count} {kind}s{group} from {va} on -> pages from {entry.page:#x} on"
 
 
+def _stage2_entry(entry: LeafEntry) -> str:
+    kind = f"level {entry.level} block" if entry.level < LEAF_LEVEL else "page"
+    return f"a {kind} from IPA {entry.va:#x} on -> {entry.page:#x}"
+
+
 def _met(shared: Shared, pe: CpuState, conflict: Conflict) -> str:
     """HELD or USED: whether the CPU executes from, or asks for, an address in both entries."""
     op = pe.point.op
@@ -60,6 +65,10 @@ def _met(shared: Shared, pe: CpuState, conflict: Conflict) -> str:
 
 
 def _conflict_message(shared: Shared, pe: CpuState, conflict: Conflict, what: str) -> str:
+    if conflict.stage2:
+        one, two = (_stage2_entry(entry) for entry in (conflict.first, conflict.second))
+        where = f"stage 2 for {ipa_name(conflict.page)}"
+        return f" may hold two entries of {where} that differ in {what}: {one} and {two}"
     va = shared.page_name(conflict.page)
     return (
         f" may hold two entries for {va} that differ in {what}: "

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from simbbm.arm64.agents import CTX, DVM, FLAG
-from simbbm.arm64.context import Shared
+from simbbm.arm64.context import Shared, ipa_name
 from simbbm.arm64.cpu import Effect
 from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
 from simbbm.arm64.execution.accesses import Accesses
@@ -21,9 +21,9 @@ from simbbm.arm64.execution.decoding import bare
 from simbbm.arm64.execution.listed import Listed
 from simbbm.arm64.geometry import KERNEL_PAGE
 from simbbm.arm64.ops import Physical
-from simbbm.arm64.registers import Sgi, Tcr, Ttbr
+from simbbm.arm64.registers import Sgi, Tcr, Ttbr, Vttbr
 from simbbm.arm64.state import Machine
-from simbbm.arm64.translation.tlb import Tlbi
+from simbbm.arm64.translation.tlb import BY_IPA, Tlbi
 from simbbm.arm64.translation.translate import READ, translations
 from simbbm.core.points import ControlPoint
 from simbbm.core.program import Op
@@ -140,12 +140,14 @@ def instruction(shared: Shared, op: Op) -> str:
             return f"tlbi {variant}{_tlbi_operands(shared, args[0])}"
         case "msr" | "mrs":
             return f"{head} {variant}" + "".join(f", {value(shared, a)}" for a in args)
+        case "eret" if variant:
+            return f"eret to {variant.upper()}"
         case "eret":
             return "eret" if args[0] else "eret to the next"
         case "panic":
             return f"panic: {args[0]}"
-        case "svc":
-            return f"svc {args[0]}"
+        case "svc" | "hvc":
+            return f"{head} {args[0]}"
     if not args:
         return f"{head} {variant}".rstrip()
     told = _list(shared, args[1:])
@@ -173,6 +175,8 @@ def value(shared: Shared, word: Any) -> str:
     if isinstance(word, Sgi):
         target = "all others" if word.target is None else f"cpu{word.target}"
         return f"SGI {word.intid} to {target}"
+    if isinstance(word, Vttbr):
+        return f"{_bare(shared.name(word.baddr))} vmid {word.vmid}"
     if isinstance(word, Tcr):
         return f"t0_bits={word.t0_bits}" + (" epd0" if word.epd0 else "")
     if isinstance(word, int) and not isinstance(word, bool) and word > 9:
@@ -204,7 +208,8 @@ def _list(shared: Shared, words: tuple[Any, ...]) -> str:
 
 
 def _tlbi_operands(shared: Shared, tlbi: Tlbi) -> str:
-    page = "" if tlbi.page is None else f", {shared.page_name(tlbi.page)}"
+    name = ipa_name if tlbi.op in BY_IPA else shared.page_name
+    page = "" if tlbi.page is None else f", {name(tlbi.page)}"
     pages = f" and on, {tlbi.pages} pages" if tlbi.pages > 1 else ""
     asid = "" if tlbi.asid is None else f", asid {tlbi.asid}"
     hint = f", of level {tlbi.ttl}" if tlbi.ttl > 0 else ""

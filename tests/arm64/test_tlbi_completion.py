@@ -44,13 +44,13 @@ def storing(machine: Arm64, features: Features, *, again: bool) -> CpuState:
 
 
 def test_what_is_stale() -> None:
-    geometry = system().spec.geometry
+    shared = system().shared
 
-    assert stale(geometry, ENTRY, (), EVERY)
-    assert stale(geometry, ENTRY, (OTHER,), OF_X)
-    assert not stale(geometry, None, (), EVERY)
-    assert not stale(geometry, ENTRY, (), OF_Y), "another page's"
-    assert not stale(geometry, ENTRY, (OTHER, ENTRY), EVERY), "a walk has brought it back"
+    assert stale(shared, ENTRY, (), EVERY)
+    assert stale(shared, ENTRY, (OTHER,), OF_X)
+    assert not stale(shared, None, (), EVERY)
+    assert not stale(shared, ENTRY, (), OF_Y), "another page's"
+    assert not stale(shared, ENTRY, (OTHER, ENTRY), EVERY), "a walk has brought it back"
 
 
 @pytest.mark.parametrize(

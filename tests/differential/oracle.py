@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.state import Machine
+from simbbm.arm64.translation.guest_mmu import GuestMmu
 from simbbm.arm64.translation.mmu import Mmu
 from simbbm.core.points import ControlPoint
 from simbbm.core.programs.automaton import FramePoint
@@ -137,7 +138,15 @@ def structure(state: Machine, order: Sequence[int] = ()) -> Structure:
 def _cpu(cpu: CpuState, place: dict[int, int]) -> Structure:
     saved = tuple((_point(frame.point), *frame[1:]) for frame in cpu.saved)
     pending_tlbis = tuple(sorted(p._replace(issuer=place[p.issuer]) for p in cpu.pending_tlbis))
-    return _point(cpu.point), saved, _mmu_parts(cpu.mmu), pending_tlbis, *_cpu_parts(cpu)
+    return _point(cpu.point), saved, _mmu(cpu.mmu), pending_tlbis, *_cpu_parts(cpu)
+
+
+def _mmu(mmu: Mmu) -> Structure:
+    """What it holds; of a guest's, stage 2 as well, and what is kept for others."""
+    if not isinstance(mmu, GuestMmu):
+        return (*_mmu_parts(mmu),)
+    stage2 = mmu.stage2 and _mmu(mmu.stage2)
+    return *_mmu_parts(mmu), stage2, mmu.combined, mmu.parked
 
 
 def _point(point: ControlPoint | None) -> Structure:

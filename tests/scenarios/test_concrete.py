@@ -34,7 +34,7 @@ def shape(machine: Machine) -> Any:
 
 def _cpu(cpu: CpuState) -> Any:
     buffer = cpu.buffer._replace(stores=tuple(s._replace(entry=None) for s in cpu.buffer.stores))
-    newest = tuple(values[-1] for values in cpu.mmu.regime)
+    newest = cpu.mmu.regime.synchronised()
     pending_tlbis = tuple((p.issuer, p.tlbi, p.acted) for p in cpu.pending_tlbis)
     own = cpu.pc, cpu.el, cpu.monitor, cpu.event, cpu.masked
     return cpu.point.digest, own, len(cpu.saved), buffer, newest, pending_tlbis

@@ -65,7 +65,11 @@ def test_twin_changes_something_that_its_programs_come_to(scenario: Scenario) ->
         assert replaced in used
     for dropped in scenario.edits.drop:
         assert dropped in used or any(matches(dropped, label) for label in labels)
-    assert scenario.edits.replace or scenario.edits.drop or scenario.parameters != origin.parameters
+    for weakened, _ in scenario.edits.weaken:
+        assert weakened in used or any(matches(weakened, label) for label in labels)
+    edits = scenario.edits
+    changed = edits.replace or edits.drop or edits.weaken or edits.later
+    assert changed or scenario.parameters != origin.parameters
 
 
 def _layouts(scenario: Scenario) -> list[str]:

@@ -299,7 +299,7 @@ class Accesses(Ordering):
     def _aborted(self, i: int, fault: Fault, window: Window | None = None) -> Effect:
         """Take a fault; in this `window` the instruction stays in flight."""
         page = self.shared.geometry.page(self.code[i].address)
-        aborted = Aborted(fault.kind, fault.level, page, self.kind(i))
+        aborted = Aborted(fault.kind, fault.level, page, self.kind(i), ipa=fault.ipa)
         if window is None:
             return self.exception(i, aborted)
         assert self.state.flight is not None

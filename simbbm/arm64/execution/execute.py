@@ -17,18 +17,24 @@ from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import NOTHING, CpuState, Effect, LocalMove
 from simbbm.arm64.execution.atomics import Atomics
 from simbbm.arm64.execution.decoding import no_such_register
-from simbbm.arm64.execution.exceptions import exception_return
+from simbbm.arm64.execution.exceptions import (
+    exception_return,
+    require_el2,
+    require_guest,
+    scoped,
+)
 from simbbm.arm64.execution.flight import behind_dmb
 from simbbm.arm64.execution.instructions import Rule
 from simbbm.arm64.execution.listed import Listed
-from simbbm.arm64.ops import Aborted
-from simbbm.arm64.registers import Sgi, Tcr, Ttbr
+from simbbm.arm64.ops import HVC, Aborted
+from simbbm.arm64.registers import Sgi, Tcr, Ttbr, Vttbr
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.translate import FETCH, Translation, translations
 from simbbm.core.errors import ScenarioError
 from simbbm.core.system import Problem
 
-_REGIME = {"ttbr0_el1": "ttbr0", "ttbr1_el1": "ttbr1", "tcr_el1": "tcr"}
+_REGIME = {"ttbr0_el1": "ttbr0", "ttbr1_el1": "ttbr1", "tcr_el1": "tcr", "vttbr_el2": "vttbr"}
+_VALUES = {"tcr": Tcr, "vttbr": Vttbr}
 _WRITTEN = (*_REGIME, "vbar_el1", "icc_sgi1r_el1")
 _ENABLING = ("dsb", "synchronise")
 
@@ -79,9 +85,7 @@ class Executor(Atomics):
         Else a synchronisation ends walks of old tables, and the use of such translations.
         """
         mmu = self.state.mmu
-        return all(len(values) == 1 for values in mmu.regime) and not (
-            mmu.early_leaves or mmu.early_faults
-        )
+        return mmu.regime.settled and not (mmu.early_leaves or mmu.early_faults)
 
     def _moves_of(self, i: int) -> Iterator[LocalMove]:
         rule, entry = self.code[i].rule, self.window[i]
@@ -114,7 +118,7 @@ class Executor(Atomics):
 
     def _fetch_fault(self, i: int, t: Translation) -> LocalMove:
         assert t.fault is not None
-        aborted = Aborted(t.fault.kind, t.fault.level, self.state.pc or 0, FETCH)
+        aborted = Aborted(t.fault.kind, t.fault.level, self.state.pc or 0, FETCH, ipa=t.fault.ipa)
         effect = self.exception(i, aborted)
         return self.move(i, f"!fetch{t.suffix}", effect, t=t, notes=("on the fetch", *t.notes))
 
@@ -144,8 +148,13 @@ class Executor(Atomics):
     def tlbi(self, i: int) -> Iterator[LocalMove]:
         """TLBI: issued now, acts on each CPU when it gets there."""
         operands = self.code[i].operands
-        if operands is not None and self.is_committed(i) and not self.is_held_by_dsb(i):
-            yield self.done(i, None, what="issues", tlbi=operands[0])
+        if operands is None or not self.is_committed(i) or self.is_held_by_dsb(i):
+            return
+        first, *others = scoped(self.state, operands[0], self.code[i].where)
+        yield self.done(i, None, what="issues", tlbi=first)
+        for tlbi in others:
+            move = self.done(i, None, what="issues", tlbi=tlbi)
+            yield move._replace(variant=f"{move.variant}~vmid={tlbi.vmid}")
 
     # System registers
 
@@ -167,10 +176,11 @@ class Executor(Atomics):
             yield from self._send(i, value)
             return
         field = _REGIME.get(register)
-        if field is None or not isinstance(value, Tcr if field == "tcr" else Ttbr):
-            raise no_such_register(
-                instruction.where, register, value, (*_REGIME, "vbar_el1", "icc_sgi1r_el1")
-            )
+        if field is None or not isinstance(value, _VALUES.get(field, Ttbr)):
+            raise no_such_register(instruction.where, register, value, _WRITTEN)
+        if field == "vttbr":
+            require_el2(self.state, instruction.where, "msr vttbr_el2")
+        assert isinstance(value, Ttbr | Tcr | Vttbr)
         mmu = self.shared.mmus.written(self.state.mmu, self.memory.tables, field, value)
         yield self.done(i, None, mmu=mmu)
 
@@ -258,6 +268,12 @@ class Executor(Atomics):
         aborted = Aborted("svc", 0, self._operand(i), "svc")
         yield self.move(i, "", self.exception(i, aborted, resume=True))
 
+    def hvc(self, i: int) -> Iterator[LocalMove]:
+        """HVC: an exception to EL2 that returns to the next instruction."""
+        require_guest(self.shared, self.state, self.code[i].where)
+        aborted = Aborted(HVC, 0, self._operand(i), HVC)
+        yield self.move(i, "", self.exception(i, aborted, resume=True))
+
     def eret(self, i: int) -> Iterator[LocalMove]:
         """ERET: return to where the exception was taken, or to the next instruction."""
         retry, *results = self.code[i].operands or ()
@@ -267,11 +283,14 @@ class Executor(Atomics):
         )
         yield self.move(i, "", self.source.continued(self.shared, returned))
 
-    def eret_to_el0(self, i: int) -> Iterator[LocalMove]:
-        """ERET to user space for the first time."""
+    def eret_to_el(self, i: int) -> Iterator[LocalMove]:
+        """ERET to user space, or of EL2 to a guest, for the first time."""
+        el = int(self.code[i].option.removeprefix("el"))
+        if el == 1:
+            require_el2(self.state, self.code[i].where, "eret to EL1")
         if self.is_committed(i) and self.is_quiet(i):
-            mmu = self.shared.mmus.synchronised(self.state.mmu, self.memory.tables)
-            yield self.done(i, None, el=0, mmu=mmu, monitor=NOTHING, event=True)
+            mmu = self.shared.mmus.at_level(self.state.mmu, self.memory.tables, el)
+            yield self.done(i, None, el=el, mmu=mmu, monitor=NOTHING, event=True)
 
     def _operand(self, i: int) -> Any:
         operands = self.code[i].operands

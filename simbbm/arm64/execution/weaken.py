@@ -27,6 +27,17 @@ _LADDER: dict[str, tuple[str, ...]] = {
     "stlr": ("str",),
     "stlxr": ("stxr",),
 }
+_NARROWER = {
+    "vae1": ("vale1",),
+    "vaae1": ("vaale1",),
+    "rvae1": ("rvale1",),
+    "rvaae1": ("rvaale1",),
+    "ipas2e1": ("ipas2le1",),
+    "ripas2e1": ("ripas2le1",),
+    "vmalls12e1": ("vmalle1",),
+    "alle1": ("vmalls12e1", "vmalle1"),
+}
+"""Of TLBIs, those with a narrower scope."""
 ACQUIRES = ("wait.acquire", "ldar", "ldapr", "ldaxr")
 """Only later loads tell these from relaxed ones: a matter of the program's `window`."""
 
@@ -58,10 +69,6 @@ def weaker_forms(op: Op) -> tuple[str, ...]:
     if not op.mnemonic.startswith("tlbi."):
         return _LADDER.get(op.mnemonic, ())
     tlbi: Tlbi = op.args[0]
-    forms = []
-    if tlbi.broadcast:
-        forms.append(f"tlbi.{tlbi.op}")
-    if tlbi.op in ("vae1", "vaae1", "rvae1", "rvaae1"):
-        leaf = tlbi.op.replace("ae1", "ale1")
-        forms.append(f"tlbi.{leaf}{'is' if tlbi.broadcast else ''}")
-    return tuple(forms)
+    shared = "is" if tlbi.broadcast else ""
+    forms = [f"tlbi.{tlbi.op}"] if tlbi.broadcast else []
+    return (*forms, *(f"tlbi.{op}{shared}" for op in _NARROWER.get(tlbi.op, ())))

@@ -9,7 +9,8 @@ that are pending on a CPU there is one (GICv3, SGIs).
 Simplified: an SGI is pending as soon as it is written; since it may be taken late, all that shows
 is that of two with one INTID the second may come to nothing sooner than on hardware (misses, and
 cries wolf where somebody counts on both). Taking it acknowledges it, whatever the handler reads;
-there are no priorities. ISB makes no difference to when it is sent.
+there are no priorities. ISB makes no difference to when it is sent. At EL2 none is taken, it stays
+pending until the return to EL1, whose handler gets it (misses: a hypervisor that takes interrupts).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from simbbm.arm64.cpu import CpuState, LocalMove
 from simbbm.arm64.execution.in_order import source_of
 from simbbm.arm64.ops import INTERRUPT, SGI, Aborted
 from simbbm.arm64.translation.memory import Memory
+from simbbm.arm64.translation.translate import EL2
 
 
 def arrivals(shared: Shared, state: CpuState, memory: Memory, number: int) -> Iterator[LocalMove]:
@@ -30,7 +32,7 @@ def arrivals(shared: Shared, state: CpuState, memory: Memory, number: int) -> It
     """
     kind = shared.hardware.interrupts
     masked = state.all_masked or (kind == "irq" and state.masked)
-    if state.interrupted or state.finished or state.saved or masked:
+    if state.interrupted or state.finished or state.saved or masked or state.el == EL2:
         return
     aborted = Aborted(kind, 0, state.pc or 0, INTERRUPT)
     yield _taken(shared, shared.cpus.change(state, interrupted=True), memory, number, aborted)
@@ -43,7 +45,7 @@ def pended(shared: Shared, state: CpuState, intid: int) -> CpuState:
 
 def sgis(shared: Shared, state: CpuState, memory: Memory, number: int) -> Iterator[LocalMove]:
     """A pending SGI is taken, also by an idle CPU, whose program has finished."""
-    if state.masked or state.all_masked:
+    if state.masked or state.all_masked or state.el == EL2:
         return
     for intid in state.sgis:
         rest = tuple(other for other in state.sgis if other != intid)

@@ -22,9 +22,9 @@ from typing import NamedTuple, TypeVar
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.features import Hardware
 from simbbm.arm64.geometry import KERNEL_PAGE, Geometry
-from simbbm.arm64.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.registers import Regime, Tcr, Ttbr, Vttbr
 from simbbm.arm64.translation.memory import Table, Tables
-from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
+from simbbm.arm64.translation.tlb import GLOBAL, Cached, LeafEntry, TableEntry, Tlbi
 from simbbm.arm64.translation.view import View, build_view
 from simbbm.arm64.translation.walks import (
     Fault,
@@ -75,6 +75,11 @@ class Mmu:
     views: dict[Tables, View] = field(default_factory=dict)
     _content: Encoded | None = None
 
+    @property
+    def holds_nothing(self) -> bool:
+        """Whether there is nothing that a TLBI could invalidate or mark."""
+        return not (self.tables or self.leaves or self.early_leaves or self.early_faults)
+
     def content(self) -> Encoded:
         """Everything that identifies it, encoded once: many states share it."""
         if self._content is None:
@@ -95,8 +100,8 @@ class Mmus:
         self._view_entries = 0
         self._keeps_faults = hardware.early or "invalid-not-cached" in hardware.ablations
 
-    def start(self, regime: Regime, tables: Tables) -> Mmu:
-        """An MMU that has been running under `regime` for a while."""
+    def start(self, regime: Regime, tables: Tables, el: int = 1) -> Mmu:  # noqa: ARG002
+        """An MMU that has been running under `regime` for a while, at an exception level."""
         return self._canonical(regime, (), (), (), (), self.hardware.evictions, tables)
 
     def _forget_views(self) -> None:
@@ -116,17 +121,27 @@ class Mmus:
         """What the MMU holds and what its walks can reach, given the current tables."""
         view = mmu.views.get(tables)
         if view is None:
-            view = build_view(
-                self.geometry, self.hardware, mmu.regime, mmu.tables, mmu.leaves, tables
-            )
-            mmu.views[tables] = view
+            view = mmu.views[tables] = self._built(mmu, tables)
             self._viewed[tables] = None
             self._view_entries += len(view.tables) + len(view.leaves)
             if self._view_entries > MAX_VIEW_ENTRIES:
                 self._forget_views()
         return view
 
-    def written(self, mmu: Mmu, tables: Tables, name: str, value: Ttbr | Tcr) -> Mmu:
+    def _built(self, mmu: Mmu, tables: Tables) -> View:
+        parts = mmu.regime, mmu.tables, mmu.leaves
+        return build_view(self.geometry, self.hardware, *parts, tables)
+
+    def walked(self, mmu: Mmu, tables: Tables) -> tuple[LeafEntry, ...]:
+        """What walks of these tables by the newest registers lead to."""
+        closed, newest = self.hardware._replace(closure=True), mmu.regime.synchronised()
+        return build_view(self.geometry, closed, newest, (), (), tables).leaves
+
+    def entries(self, mmu: Mmu) -> tuple[Cached, ...]:
+        """Concrete mode: every entry that may be evicted."""
+        return (*mmu.tables, *mmu.leaves)
+
+    def written(self, mmu: Mmu, tables: Tables, name: str, value: Ttbr | Tcr | Vttbr) -> Mmu:
         """After an MSR to a register that translation depends on."""
         regime = mmu.regime.written(name, value, at_once=not self.hardware.late_registers)
         return self._retained(mmu, tables, regime)
@@ -135,6 +150,10 @@ class Mmus:
         """After a context synchronisation event: one context is left, early results are gone."""
         forget = "invalid-not-cached" not in self.hardware.ablations
         return self._retained(mmu, tables, mmu.regime.synchronised(), forget_early=forget)
+
+    def at_level(self, mmu: Mmu, tables: Tables, el: int) -> Mmu:  # noqa: ARG002
+        """After exception entry to, or return to, an exception level: both synchronise (R14)."""
+        return self.synchronised(mmu, tables)
 
     def settled(self, mmu: Mmu, tables: Tables, name: str) -> Mmu:
         """Concrete mode: one register's newest value takes effect before a synchronisation."""
@@ -151,8 +170,28 @@ class Mmus:
         """ETS2: drop early faults, since an access has been performed after them (R17)."""
         return self._make(mmu.regime, mmu.tables, mmu.leaves, mmu.early_leaves, (), mmu.evictions)
 
+    def early_faults_behind(
+        self,
+        mmu: Mmu,  # noqa: ARG002
+        tables: Tables,  # noqa: ARG002
+        page: int,  # noqa: ARG002
+    ) -> list[tuple[int, EarlyFault]]:
+        """Early faults of stage 2 that an access to a page may have met, each with its IPA."""
+        return []
+
     def invalidated(self, mmu: Mmu, tables: Tables, tlbi: Tlbi) -> Mmu:
         """After a TLBI has acted: the entries that it matches are gone; walks may refill them."""
+        after = self._purged(mmu, tables, tlbi)
+        if not self.hardware.early or after is mmu:
+            return after
+        held = self.view(after, tables).leaves
+        lost = without(self.geometry, self.view(mmu, tables).leaves, held)
+        early = ordered(merged(self.geometry, [*mmu.early_leaves, *lost]))
+        faults = ordered({*mmu.early_faults, *self._faults_lost(mmu, after, tables)})
+        return self._make(after.regime, after.tables, after.leaves, early, faults, after.evictions)
+
+    def _purged(self, mmu: Mmu, tables: Tables, tlbi: Tlbi) -> Mmu:
+        """Without the entries that a TLBI matches; early results stay as they are."""
         geometry = self.geometry
         entries: Iterable[TableEntry] = mmu.tables
         leaves: Iterable[LeafEntry] = mmu.leaves
@@ -162,7 +201,7 @@ class Mmus:
             entries, leaves = view.tables, view.leaves
         kept_tables = [e for e in entries if not tlbi.matches_table(e, geometry)]
         kept_leaves = [part for e in leaves for part in tlbi.remainder(e, geometry)]
-        after = self._canonical(
+        return self._canonical(
             mmu.regime,
             kept_tables,
             kept_leaves,
@@ -171,13 +210,6 @@ class Mmus:
             mmu.evictions,
             tables,
         )
-        if not self.hardware.early or after is mmu:
-            return after
-        held = self.view(after, tables).leaves
-        lost = without(geometry, self.view(mmu, tables).leaves, held)
-        early = _ordered(merged(geometry, [*mmu.early_leaves, *lost]))
-        faults = _ordered({*mmu.early_faults, *self._faults_lost(mmu, after, tables)})
-        return self._make(after.regime, after.tables, after.leaves, early, faults, after.evictions)
 
     def _faults_lost(self, before: Mmu, after: Mmu, tables: Tables) -> Iterator[EarlyFault]:
         """Faults of walks from cached tables that are invalidated now."""
@@ -196,11 +228,11 @@ class Mmus:
         next barrier that orders accesses drops those that it matches.
         """
         leaves = [part for e in mmu.early_leaves for part in tlbi.remainder(e, self.geometry)]
-        faults = _ordered(
+        faults = ordered(
             {f._replace(marked=f.marked or f.matched_by(tlbi)) for f in mmu.early_faults}
         )
         return self._make(
-            mmu.regime, mmu.tables, mmu.leaves, _ordered(set(leaves)), faults, mmu.evictions
+            mmu.regime, mmu.tables, mmu.leaves, ordered(set(leaves)), faults, mmu.evictions
         )
 
     def observed(self, mmu: Mmu, before: Tables, after: Tables, baddr: int) -> Mmu:
@@ -228,7 +260,7 @@ class Mmus:
             entries,
             leaves,
             mmu.early_leaves,
-            _ordered(faults),
+            ordered(faults),
             mmu.evictions,
             after,
         )
@@ -266,17 +298,17 @@ class Mmus:
         assert isinstance(memo, Mmu)
         return memo
 
-    def filled(self, mmu: Mmu, entry: TableEntry | LeafEntry) -> Mmu:
+    def filled(self, mmu: Mmu, entry: Cached) -> Mmu:
         """Concrete mode: a walk cached one more entry; `mmu` itself if it was there already."""
         if entry in (mmu.tables if isinstance(entry, TableEntry) else mmu.leaves):
             return mmu
-        tables = _ordered({*mmu.tables, entry}) if isinstance(entry, TableEntry) else mmu.tables
-        leaves = _ordered({*mmu.leaves, entry}) if isinstance(entry, LeafEntry) else mmu.leaves
+        tables = ordered({*mmu.tables, entry}) if isinstance(entry, TableEntry) else mmu.tables
+        leaves = ordered({*mmu.leaves, entry}) if isinstance(entry, LeafEntry) else mmu.leaves
         return self._make(
             mmu.regime, tables, leaves, mmu.early_leaves, mmu.early_faults, mmu.evictions
         )
 
-    def evicted(self, mmu: Mmu, entry: TableEntry | LeafEntry) -> Mmu:
+    def evicted(self, mmu: Mmu, entry: Cached) -> Mmu:
         """Concrete mode: an entry was evicted."""
         tables = tuple(e for e in mmu.tables if e != entry)
         leaves = tuple(e for e in mmu.leaves if e != entry)
@@ -317,7 +349,7 @@ class Mmus:
             reachable = list(implied.leaves)
             kept: list[TableEntry] = []
             held = list(leaves)
-            for entry in _ordered(set(entries)):
+            for entry in ordered(set(entries)):
                 if entry not in seen:
                     more = implied.reachable_from(entry)
                     if not self.hardware.walk_cache:
@@ -330,8 +362,8 @@ class Mmus:
             leaves = without(self.geometry, held, reachable)
         return self._make(
             regime,
-            _ordered(set(entries)),
-            _ordered(set(leaves)),
+            ordered(set(entries)),
+            ordered(set(leaves)),
             early_leaves,
             early_faults,
             evictions,
@@ -359,8 +391,9 @@ def changes(before: Table, after: Table) -> list[tuple[int, Descriptor, Descript
     return [(i, old, new) for i, (old, new) in pairs if old != new]
 
 
-def _ordered(items: Iterable[T]) -> tuple[T, ...]:
+def ordered(items: Iterable[T]) -> tuple[T, ...]:
+    """In canonical order."""
     return tuple(sorted(items))
 
 
-__all__ = ["GLOBAL", "EarlyFault", "Mmu", "Mmus", "changes"]
+__all__ = ["GLOBAL", "EarlyFault", "Mmu", "Mmus", "changes", "ordered"]

@@ -15,19 +15,21 @@ from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.execution.flight import InFlight, Window
 from simbbm.arm64.execution.instructions import Decoded
 from simbbm.arm64.execution.storebuffer import StoreBuffer
-from simbbm.arm64.geometry import Geometry
-from simbbm.arm64.translation.tlb import LeafEntry, Tlbi
+from simbbm.arm64.translation.tlb import BY_IPA, LeafEntry, Tlbi
+from simbbm.arm64.translation.walks import Fault
 
 
-def stale(
-    geometry: Geometry, entry: LeafEntry | None, held: Sequence[LeafEntry], tlbi: Tlbi
-) -> bool:
-    """Whether the TLBI has invalidated this entry, and no walk can refill it."""
-    return (
-        entry is not None
-        and tlbi.remainder(entry, geometry) != (entry,)
-        and not any(leaf.includes(entry, geometry) for leaf in held)
-    )
+def stale(shared: Shared, entry: LeafEntry | None, held: Sequence[LeafEntry], tlbi: Tlbi) -> bool:
+    """Whether the TLBI has invalidated this entry, and no walk can refill it.
+
+    One by IPA leaves combined entries as they are, on hardware that has any.
+    """
+    if entry is None:
+        return False
+    matched = tlbi.remainder(entry, shared.geometry) != (entry,)
+    if tlbi.op in BY_IPA and not shared.hardware.combined_entries:
+        matched = tlbi.has_vmid(entry.vmid)
+    return matched and not any(leaf.includes(entry, shared.geometry) for leaf in held)
 
 
 def stores_hold_up(shared: Shared, state: CpuState, held: Sequence[LeafEntry], tlbi: Tlbi) -> bool:
@@ -39,7 +41,7 @@ def stores_hold_up(shared: Shared, state: CpuState, held: Sequence[LeafEntry], t
         return False
     waits = not _overlooks(state, tlbi)
     return any(
-        stale(shared.geometry, store.entry, held, tlbi) and (waits or store.overlooked)
+        stale(shared, store.entry, held, tlbi) and (waits or store.overlooked)
         for store in state.buffer.stores
     )
 
@@ -58,9 +60,7 @@ def overlooked(
     if not _overlooks(state, tlbi):
         return state.buffer
     stores = (
-        store._replace(overlooked=True)
-        if stale(shared.geometry, store.entry, held, tlbi)
-        else store
+        store._replace(overlooked=True) if stale(shared, store.entry, held, tlbi) else store
         for store in state.buffer.stores
     )
     return state.buffer._replace(stores=tuple(stores))
@@ -83,9 +83,9 @@ def begun_holds_up(
     return any(
         (entry.taken and not own)
         or entry.update is not None
-        or (_is_begun(entry) and stale(shared.geometry, entry.entry, held, tlbi))
+        or (_is_begun(entry) and stale(shared, entry.entry, held, tlbi))
         for instruction, entry, own in zip(code, window, free, strict=True)
-        if _is_for(shared, tlbi, instruction)
+        if _is_for(shared, tlbi, instruction, entry.fault)
     )
 
 
@@ -109,7 +109,7 @@ def flight_holds_up(
         if not instruction.rule.access or instruction.physical:
             continue
         offset = instruction.address % shared.geometry.page_words
-        gone = stale(shared.geometry, entry.entry, held, tlbi)
+        gone = stale(shared, entry.entry, held, tlbi)
         if entry.is_read and gone and (any_offset or offset in offsets):
             return True
         if not entry.is_read and (gone or not (entry.translated or entry.fault)):
@@ -126,8 +126,10 @@ def _is_begun(entry: InFlight) -> bool:
     return leaf is not None and leaf.attributes.dirty_modifier and leaf.attributes.write
 
 
-def _is_for(shared: Shared, tlbi: Tlbi, instruction: Decoded) -> bool:
-    """Whether a TLBI is for the page of an access that faulted."""
+def _is_for(shared: Shared, tlbi: Tlbi, instruction: Decoded, fault: Fault | None) -> bool:
+    """Whether a TLBI is for the page of an access that faulted; one by IPA, for that IPA."""
+    if tlbi.op in BY_IPA:
+        return fault is not None and fault.ipa is not None and tlbi.is_for(fault.ipa)
     return tlbi.is_for(shared.geometry.page(instruction.address))
 
 
@@ -146,8 +148,12 @@ def translated_anew(
     for instruction, entry, free in zip(code, window, ordered, strict=True):
         again = False
         if instruction.rule.access and not instruction.physical and not entry.done:
-            again = entry.modified is None and stale(shared.geometry, entry.entry, held, tlbi)
-            if entry.fault is not None and not entry.taken and _is_for(shared, tlbi, instruction):
+            again = entry.modified is None and stale(shared, entry.entry, held, tlbi)
+            if (
+                entry.fault is not None
+                and not entry.taken
+                and _is_for(shared, tlbi, instruction, entry.fault)
+            ):
                 again = not free
         following.append(InFlight(entry.code) if again else entry)
     return tuple(following)

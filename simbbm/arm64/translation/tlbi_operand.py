@@ -33,6 +33,15 @@ OPERANDS = {
 }
 """Whether each TLBI operation takes a page, and whether it takes an ASID. Those that begin with `r`
 are by range."""
+AT_EL2 = {
+    "ipas2e1": (True, False),
+    "ipas2le1": (True, False),
+    "ripas2e1": (True, False),
+    "ripas2le1": (True, False),
+    "vmalls12e1": (False, False),
+    "alle1": (False, False),
+}
+"""The same of operations that only EL2 has; their page is an intermediate physical one."""
 GRANULES = (0, 12, 14, 16)
 """Bits of an offset in a page, by TG and by the upper half of TTL; 0 says nothing."""
 VA_BITS = 48
@@ -55,7 +64,7 @@ def page_of(address: int, shift: int) -> int:
 
 def is_by_range(op: str) -> bool:
     """Whether a TLBI operation takes a range."""
-    return op in OPERANDS and op.startswith("r")
+    return op.startswith("r") and op in OPERANDS | AT_EL2
 
 
 def is_range(pages: int) -> bool:
@@ -73,9 +82,10 @@ def decoded(
     `shift` are the bits of an offset in a page, `page` makes a page of a signed address.
     """
     op = name.removesuffix("is")
-    if op not in OPERANDS:
+    operands = OPERANDS | AT_EL2
+    if op not in operands:
         return None
-    by_page, by_asid = OPERANDS[op]
+    by_page, by_asid = operands[op]
     tlbi = Tlbi(op, name != op, asid=xt >> 48 & 0xFFFF if by_asid else None)
     if not by_page:
         return tlbi

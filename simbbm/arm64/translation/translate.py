@@ -1,11 +1,13 @@
 """The results that the translation of one access may get, early ones included.
 
 An access picks any matching leaf that the CPU may hold, or any walk; it faults iff such a walk
-meets a fault in current memory, or met one earlier. When the access may be performed is another
-question (`execution.ordering`).
+meets a fault in current memory, or met one earlier. Where a guest runs, both stages have to permit
+it; what stage 1 does not permit is a fault of stage 1, whatever stage 2 says. When the access may
+be performed is another question (`execution.ordering`).
 
 Simplified: an early result may be used by any later access of the program, also by one whose
-address depends on a younger load (more behaviours).
+address depends on a younger load (more behaviours). EL2's own translation is not modelled: there
+an address is that of a word of memory (misses a hypervisor's mistakes in its own tables).
 """
 
 from __future__ import annotations
@@ -15,14 +17,17 @@ from typing import NamedTuple
 
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState
-from simbbm.arm64.descriptor import Attributes
+from simbbm.arm64.descriptor import RW, Attributes, Descriptor
 from simbbm.arm64.translation.memory import Memory
+from simbbm.arm64.translation.stage2 import both
 from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry
 from simbbm.arm64.translation.view import Hit
 from simbbm.arm64.translation.walks import ACCESS_FLAG, CONFLICT, PERMISSION, Fault, walk_root
 
 READ, WRITE, FETCH = "read", "write", "fetch"
 """Kinds of accesses (`Aborted.access`)."""
+EL2 = 2
+UNKNOWN_IPA = -1
 
 
 class Translation(NamedTuple):
@@ -46,7 +51,7 @@ class Translation(NamedTuple):
         """Remarks for readers."""
         notes = []
         if self.fault:
-            notes.append(f"level {self.fault.level} {self.fault.kind} fault")
+            notes.append(self.fault.told)
         elif self.suffix:
             text = f"({self.attributes.text})" if self.attributes and "(" in self.suffix else ""
             notes.append(f"gets page {self.page:#x}{text}")
@@ -79,24 +84,24 @@ def target(t: Translation, among: Iterable[Translation]) -> str:
 def _translate(
     shared: Shared, state: CpuState, memory: Memory, page: int, access: str
 ) -> list[Translation]:
+    if state.el == EL2:
+        return [Translation(page, None, None, "", attributes=RW)]
     view = shared.view(state, memory)
     found: list[tuple[Hit | Fault, str]] = [(r, "") for r in view.lookup(page)]
-    found += [(result, "~early") for result in _early(shared, state, page)]
+    found += [(result, "~early") for result in _early(shared, state, memory, page)]
     found += [(result, "~conflict") for result in _conflicts(shared, state, memory, page)]
-    now = _by_current_tables(shared, state, memory, page)
+    now = by_current_tables(shared, state, memory, page)
     results: dict[object, Translation] = {}
     for result, origin in found:
         if _is_updated_first(result, state, access):
             continue
         early, conflict = origin == "~early", origin == "~conflict"
         if isinstance(result, Hit):
-            denied = not permitted(result.attributes, access, state.el)
-            level = result.entry.level if result.entry else 0
-            fault = Fault(PERMISSION, level) if denied else None
+            fault = _denied(shared, state, memory, result, page, access)
         else:
             fault = result
         if fault is not None:
-            suffix = f"!{fault.kind}{fault.level}{origin}"
+            suffix = f"!{fault.name}{origin}"
             faulting = Translation(0, None, fault, suffix, early=early, conflict=conflict)
             results.setdefault(fault, faulting)
         else:
@@ -122,7 +127,7 @@ def _translate(
     return list(results.values())
 
 
-def _by_current_tables(
+def by_current_tables(
     shared: Shared, state: CpuState, memory: Memory, page: int
 ) -> tuple[int | None, Attributes | None]:
     """What a walk of the current tables by the newest registers gives."""
@@ -130,11 +135,40 @@ def _by_current_tables(
     result = walk_root(shared.geometry, memory.tables, newest, page)
     if isinstance(result, Fault):
         return None, None
-    descriptor, level = result
+    page, attributes = _reached(shared, result, page)
+    if not state.mmu.regime.vttbr:
+        return page, attributes
+    *_, stage2 = state.mmu.regime.vttbr[-1].regime.contexts()
+    behind = walk_root(shared.geometry, memory.tables, stage2, page)
+    if isinstance(behind, Fault):
+        return None, None
+    page, of_stage2 = _reached(shared, behind, page)
+    return page, both(attributes, of_stage2)
+
+
+def _reached(shared: Shared, leaf: tuple[Descriptor, int], page: int) -> tuple[int, Attributes]:
+    """Where a leaf at a level leads, and by what attributes."""
+    descriptor, level = leaf
     return descriptor.output + page % shared.geometry.pages(level), descriptor.attributes
 
 
-def _early(shared: Shared, state: CpuState, page: int) -> list[Hit | Fault]:
+def _denied(
+    shared: Shared, state: CpuState, memory: Memory, hit: Hit, page: int, access: str
+) -> Fault | None:
+    """The permission fault that an entry gives, of stage 1 first; None: it permits the access."""
+    level = hit.entry.level if hit.entry else 0
+    if not permitted(hit.attributes, access, state.el):
+        return Fault(PERMISSION, level)
+    if access != WRITE or hit.attributes.stage2_write:
+        return None
+    *_, newest = state.mmu.regime.contexts()
+    # HPFAR_EL2 has no address after a permission fault: a hypervisor asks stage 1 itself (AT).
+    found = walk_root(shared.geometry, memory.tables, newest, page)
+    ipa = UNKNOWN_IPA if isinstance(found, Fault) else _reached(shared, found, page)[0]
+    return Fault(PERMISSION, level, ipa)
+
+
+def _early(shared: Shared, state: CpuState, memory: Memory, page: int) -> list[Hit | Fault]:
     asids = {GLOBAL, *(context.asid for context in state.mmu.regime.contexts())}
     leaves = (
         Hit(entry.page + page - entry.va, entry.attributes, entry)
@@ -142,7 +176,8 @@ def _early(shared: Shared, state: CpuState, page: int) -> list[Hit | Fault]:
         if entry.covers(page, shared.geometry) and entry.asid in asids
     )
     faults = (e.fault for e in state.mmu.early_faults if e.va <= page < e.va + e.pages)
-    return [*leaves, *faults]
+    behind = shared.mmus.early_faults_behind(state.mmu, memory.tables, page)
+    return [*leaves, *faults, *(early.fault._replace(ipa=ipa) for ipa, early in behind)]
 
 
 def _conflicts(shared: Shared, state: CpuState, memory: Memory, page: int) -> list[Hit | Fault]:

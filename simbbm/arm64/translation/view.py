@@ -14,7 +14,7 @@ from simbbm.arm64.features import Hardware
 from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.registers import Regime
 from simbbm.arm64.translation.memory import Tables
-from simbbm.arm64.translation.tlb import GLOBAL, Entry, LeafEntry, TableEntry
+from simbbm.arm64.translation.tlb import GLOBAL, Cached, LeafEntry, TableEntry
 from simbbm.arm64.translation.walks import (
     TRANSLATION,
     Below,
@@ -46,6 +46,8 @@ class Conflict(NamedTuple):
     page: int
     first: LeafEntry
     second: LeafEntry
+    stage2: bool = False
+    """They are of stage 2 alone, and the address is an intermediate physical one."""
 
 
 class Gap(NamedTuple):
@@ -165,7 +167,7 @@ class View:
         cached = [Place(e.baddr, e.level + 1, e.va, e.asid) for e in self.tables]
         return roots + [place for place in cached if place.asid in self.asids]
 
-    def fills(self, page: int) -> Iterator[Entry]:
+    def fills(self, page: int) -> Iterator[Cached]:
         """What one step of a walk for this page may cache: of each table where one may start."""
         for place in self.starts(page):
             found = read(self.geometry, self.memory, place, page)

@@ -21,7 +21,7 @@ is within it on whole programs (`tests/arm64/test_walkers.py`, `test_hardware.py
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
 from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
@@ -39,13 +39,30 @@ TRANSLATION, ACCESS_FLAG, PERMISSION, CONFLICT = (
 
 
 class Fault(NamedTuple):
-    """Why an access has no translation: kind and level, as in ESR_EL1.xFSC."""
+    """Why an access has no translation: kind and level, as in ESR_ELx.xFSC."""
 
     kind: str
     level: int
+    ipa: int | None = None
+    """Of stage 2: the page that has none (HPFAR_EL2); None: a fault of stage 1."""
+
+    def recorded(self) -> tuple[Any, ...]:
+        """What digests are made of (`core.values.encode`)."""
+        return self[:2] if self.ipa is None else self
+
+    @property
+    def name(self) -> str:
+        """Kind and level in one word."""
+        return f"{'' if self.ipa is None else 'stage2-'}{self.kind}{self.level}"
+
+    @property
+    def told(self) -> str:
+        """In words."""
+        return f"level {self.level}{'' if self.ipa is None else ' stage 2'} {self.kind} fault"
 
     def __str__(self) -> str:
-        return f"{self.kind} fault, level {self.level}"
+        stage = "" if self.ipa is None else " of stage 2"
+        return f"{self.kind} fault, level {self.level}{stage}"
 
 
 class FaultRun(NamedTuple):

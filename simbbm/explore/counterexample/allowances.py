@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from simbbm.arm64.features import Hardware
+from simbbm.arm64.features import COMBINED_ENTRY, Hardware
 from simbbm.core.system import STEP, Move
 from simbbm.explore.counterexample.explanation import Allowances
 from simbbm.explore.runs.play import Player
@@ -35,7 +35,10 @@ def allowances(witness: Witness, model: Model, run: Sequence[Move], states: int)
     assert witness.property is not None
     way = witness.verdict, witness.property
     used, needed, undecided = [], [], []
+    under_stage2 = any(cpu.regime.vttbr for cpu in model.setup.cpus)
     for name in model.setup.hardware.freedoms:
+        if name == COMBINED_ENTRY and not under_stage2:
+            continue
         poorer = model.on(partial(Hardware.without, freedom=name))
         if _can_be_followed(poorer, witness, run, way):
             continue

@@ -14,10 +14,12 @@ from simbbm.arm64.cpu import NOTHING, CpuState
 from simbbm.arm64.features import Features
 from simbbm.arm64.geometry import LEAF_LEVEL
 from simbbm.arm64.state import Machine
+from simbbm.arm64.translation.guest_mmu import GuestMmu
 from simbbm.arm64.translation.memory import Table, Tables
 from simbbm.arm64.translation.mmu import Mmu
 from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry
-from simbbm.arm64.translation.view import View, build_view
+from simbbm.arm64.translation.translate import EL2
+from simbbm.arm64.translation.view import View
 from simbbm.arm64.translation.walks import without
 from simbbm.report.html.tables import Box, rows, table_name
 from simbbm.report.trace import function_of, instruction, value
@@ -112,7 +114,8 @@ def _next(shared: Shared, state: CpuState) -> list[str]:
 def _roots(state: CpuState) -> Iterator[list[Any]]:
     """Table, register and whether it is the newest value, of each that a walk may start from."""
     regime = state.mmu.regime
-    for name, values in (("TTBR0", regime.ttbr0), ("TTBR1", regime.ttbr1)):
+    registers = ("TTBR0", regime.ttbr0), ("TTBR1", regime.ttbr1), ("VTTBR", regime.vttbr)
+    for name, values in registers:
         for ttbr in values:
             yield [ttbr.baddr, name, int(ttbr is values[-1])]
 
@@ -120,16 +123,15 @@ def _roots(state: CpuState) -> Iterator[list[Any]]:
 def _registers(shared: Shared, state: CpuState) -> Iterator[list[Any]]:
     """Each register with its values: those before the last are perhaps in effect still."""
     regime = state.mmu.regime
-    for name in ("ttbr0", "ttbr1", "tcr"):
-        yield [name.upper(), *(value(shared, one) for one in getattr(regime, name))]
+    for name in regime._fields:
+        if values := getattr(regime, name):
+            yield [name.upper(), *(value(shared, one) for one in values)]
 
 
 def _leaves(shared: Shared, state: CpuState, view: View, tables: Tables) -> Iterator[list[str]]:
     """What the CPU may hold: pages, what kind of leaf, output with rights, what is remarkable."""
     geometry = shared.geometry
-    closed = shared.hardware._replace(closure=True)
-    newest = state.mmu.regime.synchronised()
-    now = build_view(geometry, closed, newest, (), (), tables).leaves
+    now = shared.mmus.walked(state.mmu, tables)
     for leaf in view.leaves:
         stale = without(geometry, [leaf], now)
         for entry in (*without(geometry, [leaf], stale), *stale):
@@ -212,5 +214,11 @@ def _flags(shared: Shared, state: CpuState) -> Iterator[str]:
         yield "DAIF masked" if state.all_masked else "IRQs masked"
     for intid in state.sgis:
         yield f"SGI {intid} pending"
+    if state.el == EL2:
+        yield "at EL2: nothing walks for a guest"
     if state.saved:
         yield "in an exception handler"
+    if isinstance(state.mmu, GuestMmu):
+        for held in state.mmu.parked:
+            kept = len(held.combined)
+            yield f"keeps {kept} {'entry' if kept == 1 else 'entries'} of VMID {held.vmid}"

@@ -86,7 +86,8 @@ def layout(shared: Shared, states: Iterable[Machine]) -> tuple[Box, ...]:
     met = None
     for state in states:
         for pe in state.cpus:
-            for context in pe.mmu.regime.contexts():
+            stages = (pe.mmu.regime, *(vttbr.regime for vttbr in pe.mmu.regime.vttbr))
+            for context in (context for stage in stages for context in stage.contexts()):
                 for baddr, first, bits in sorted(context.roots(), reverse=True):
                     roots.setdefault(baddr, (shared.geometry.start_level(bits), first))
         if state.memory.tables is not met:

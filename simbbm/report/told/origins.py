@@ -15,7 +15,7 @@ from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState, Effect
 from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.memory import Tables
-from simbbm.arm64.translation.tlb import LeafEntry, Tlbi
+from simbbm.arm64.translation.tlb import BY_IPA, LeafEntry, Tlbi
 from simbbm.arm64.translation.view import View
 from simbbm.arm64.translation.walks import Place, leaf_entries, read, table_entry
 from simbbm.core.system import STEP
@@ -168,6 +168,8 @@ def _survives(shared: Shared, step: RunStep, cpu: int, entry: LeafEntry) -> str:
     assert isinstance(effect, Effect)
     what = move.what if move.kind != STEP else str(effect.tlbi)
     told = f"step {step.step}: tlbi {what}"
+    if what.startswith(tuple(BY_IPA)) and entry.vmid:
+        return f"{told} leaves entries that combine both stages"
     if any(leaf.includes(entry, shared.geometry) for leaf in after.mmu.leaves):
         return f"{told} does not match it"
     way = _way(shared, after, state.memory.tables, entry)

@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from simbbm.arm64.context import Shared
-from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.features import Features
 from simbbm.arm64.state import Machine
-from simbbm.arm64.translation.tlb import LeafEntry
-from simbbm.arm64.translation.translate import READ, WRITE, permitted
+from simbbm.arm64.translation.translate import READ, WRITE, by_current_tables, permitted
 from simbbm.arm64.translation.walks import Fault, walk_root
 from simbbm.check.catalogue import CATALOGUE
 from simbbm.core.graph import Node
@@ -126,7 +124,7 @@ def _origins(shared: Shared, steps: Sequence[RunStep], problem: Problem | None) 
     end: Machine = steps[-1].after.state
     view = shared.view(end.cpus[problem.cpu], end.memory)
     conflict = getattr(view, CONFLICTS[problem.property])()
-    if conflict is None:
+    if conflict is None or conflict.stage2:
         return
     for entry in (conflict.first, conflict.second):
         size = shared.geometry.pages(entry.level)
@@ -163,13 +161,12 @@ def _kept(shared: Shared, steps: Sequence[RunStep], around: Sequence[RunStep]) -
         if move.duty or op is None or op.mnemonic.partition(".")[0] not in ACCESSES:
             continue
         page = shared.geometry.page(op.args[0])
-        *_, newest = cpu.mmu.regime.contexts()
-        now = walk_root(shared.geometry, state.memory.tables, newest, page)
+        now = by_current_tables(shared, cpu, state.memory, page)
         access = READ if op.mnemonic.startswith(("ld", "wait")) else WRITE
         for entry in shared.view(cpu, state.memory).matching(page):
             if "!" in move.label and permitted(entry.attributes, access, cpu.el):
                 continue  # It does not explain the fault.
-            if not _says(shared, now, entry, page):
+            if now != (entry.page + page - entry.va, entry.attributes):
                 since = held_since(shared, steps, move.cpu, entry)
                 when = "from the start" if since is None else f"since step {since}"
                 rights = entry.attributes.text or "rw"
@@ -177,12 +174,3 @@ def _kept(shared: Shared, steps: Sequence[RunStep], around: Sequence[RunStep]) -
                     f"cpu{move.cpu} may hold {described(shared, entry)} ({rights}) {when}, "
                     "and nothing in the round invalidates it"
                 )
-
-
-def _says(shared: Shared, now: tuple[Descriptor, int] | Fault, entry: LeafEntry, page: int) -> bool:
-    """Whether the tables give for a page what an entry gives."""
-    if isinstance(now, Fault):
-        return False
-    descriptor, level = now
-    output = descriptor.output + page % shared.geometry.pages(level)
-    return (output, descriptor.attributes) == (entry.page + page - entry.va, entry.attributes)

@@ -93,7 +93,7 @@ def path(shared: Shared, pe: CpuState, memory: Memory, moves: tuple[Move, ...]) 
     """The path on which the first of the drains among a CPU's `moves` is enough; None: none."""
     if len(moves) < 2 or all(move.kind != DRAIN for move in moves) or pe.flight:
         return None
-    if pe.pending_tlbis or pe.mmu.early_leaves or pe.mmu.early_faults:
+    if pe.pending_tlbis or pe.mmu.early_leaves or pe.mmu.early_faults or pe.mmu.regime.vttbr:
         return None
     if not shared.hardware.closure:
         return None

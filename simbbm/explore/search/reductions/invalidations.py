@@ -55,7 +55,8 @@ CPU's program does meanwhile.
     back as before, and no move is postponed for ever (`persistent_sets`, 5).
     `test_a_quiet_cpu_that_spins`.
 
-Not reduced: machines on which TLBs are shared; TLBIs of others on a CPU that holds something.
+Not reduced: machines on which TLBs are shared; TLBIs of others on a CPU that holds something; under
+stage 2 TLBIs of a CPU's own (of one by IPA and one of stage 1 the order matters, R30).
 """
 
 from __future__ import annotations
@@ -85,6 +86,8 @@ def first_of_own(shared: Shared, pe: CpuState, moves: tuple[Move, ...], number: 
     """The one of its own TLBIs that is enough among a CPU's `moves`; None: there is none."""
     if len(moves) < 2 or not pe.pending_tlbis or shared.ablated("dsb-waits-for-tlbi"):
         return None
+    if pe.mmu.regime.vttbr:
+        return None
     if any(pending.issuer != number for pending in pe.pending_tlbis):
         return None
     others = [move for move in moves if move.kind not in DVM]
@@ -102,10 +105,7 @@ def first_of_own(shared: Shared, pe: CpuState, moves: tuple[Move, ...], number: 
 
 def is_quiet(pe: CpuState) -> bool:
     """Whether a CPU has nothing that a TLBI could invalidate, mark, or wait for."""
-    mmu = pe.mmu
-    return not (
-        mmu.tables or mmu.leaves or mmu.early_leaves or mmu.early_faults or pe.buffer.stores
-    )
+    return pe.mmu.holds_nothing and not pe.buffer.stores
 
 
 SEVERAL = Tlbi("several", broadcast=True, page=-1)

@@ -1,0 +1,1 @@
+../hypervisors/hypervisor.py

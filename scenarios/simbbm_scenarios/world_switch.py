@@ -1,0 +1,1 @@
+../hypervisors/world_switch.py
