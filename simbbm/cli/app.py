@@ -43,7 +43,7 @@ COMMANDS = {
     "kernel": "simbbm.cli.commands.kernels.kernel:command",
     "compare": "simbbm.cli.commands.kernels.compare:command",
     "survey": "simbbm.cli.commands.field.survey:command",
-    "cost": "simbbm.cli.commands.runs.cost:command",
+    "cost": "simbbm.cli.commands.field.cost:command",
     "guide": "simbbm.cli.commands.guide:command",
 }
 UNWRITABLE = (ENOSPC, EDQUOT, EIO, EBADF)

@@ -13,11 +13,14 @@ a run is the same with it.
 Verdicts never travel through SimPy as exceptions: a run ends by its node's `ended`. An author's
 mistake is raised as it was (SimPy's own step copies it by its `args`, and would lose the hint), and
 every agent then gets a new process. This is the only module that knows SimPy.
+
+A timed run (`TimedEnvironment`) has no chooser: every move takes as long as somebody says, and
+SimPy's clock decides which is next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from types import MethodType
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -27,6 +30,7 @@ from simpy.events import NORMAL, EventPriority
 
 from simbbm.core.choice import Chooser
 from simbbm.core.graph import Graph, Node
+from simbbm.core.system import Move
 from simbbm.core.trace import trace_digest
 
 S = TypeVar("S")
@@ -45,7 +49,20 @@ class Turn(simpy.Event):
     """The event that an agent waits for. It is triggered from the start."""
 
 
-class TurnEnvironment(simpy.Environment, Generic[S]):
+class HostEnvironment(simpy.Environment):
+    """An environment in which the exception of a process is raised as it was."""
+
+    def schedule(
+        self, event: simpy.Event, priority: EventPriority = NORMAL, delay: SimTime = 0
+    ) -> None:
+        """Schedule an event; a failed process raises its exception."""
+        if isinstance(event, simpy.Process) and not event.ok:
+            assert isinstance(event.value, BaseException)
+            raise event.value
+        super().schedule(event, priority, delay)
+
+
+class TurnEnvironment(HostEnvironment, Generic[S]):
     """An environment in which agents take turns, in the order that a chooser gives."""
 
     def __init__(self, graph: Graph[S]) -> None:
@@ -117,13 +134,9 @@ class TurnEnvironment(simpy.Environment, Generic[S]):
     def schedule(
         self, event: simpy.Event, priority: EventPriority = NORMAL, delay: SimTime = 0
     ) -> None:
-        """Schedule an event that is not a turn; a failed process raises its exception."""
-        if isinstance(event, Turn):
-            return
-        if isinstance(event, simpy.Process) and not event.ok:
-            assert isinstance(event.value, BaseException)
-            raise event.value
-        super().schedule(event, priority, delay)
+        """Schedule an event that is not a turn."""
+        if not isinstance(event, Turn):
+            super().schedule(event, priority, delay)
 
     def forget(self) -> None:
         """Drop all processes: each agent gets a new one at its next turn."""
@@ -166,3 +179,93 @@ class Engine(Generic[S]):
             raise
         labels = environment.labels
         return RunEnd(environment.node, len(labels), trace_digest(labels))
+
+
+class Moment(NamedTuple):
+    """A move of a timed run: when it took effect, in which state, which of its moves."""
+
+    time: int
+    before: Node[Any]
+    k: int
+
+    @property
+    def move(self) -> Move:
+        """The move."""
+        move: Move = self.before.moves[self.k]
+        return move
+
+
+Latency = Callable[[Node[Any], Move, int, bool], int]
+"""How long a move takes that becomes possible in this state, at this time, and whether its agent
+had to wait for that."""
+
+
+class TimedEnvironment(HostEnvironment, Generic[S]):
+    """An environment in which moves take time, and who is ready first goes first.
+
+    A generalised semi-Markov process (Glynn, 1989). An agent that can move gets a clock, set to the
+    latency of its move; when the clock runs down it moves. A clock goes on running while others
+    move; if what they do takes the possibility away, it is given up. Optional moves never happen.
+    """
+
+    def __init__(self, graph: Graph[S], latency: Latency) -> None:
+        super().__init__()
+        self.graph = graph
+        self.node = graph.initial
+        """Where the run is."""
+        self.moments: list[Moment] = []
+        """The run so far."""
+        self._latency = latency
+        self._able: dict[str, int] = {}
+        """The agents that can move, each with the index of its move."""
+        self._agents: dict[str, simpy.Process] = {}
+        self._parked: dict[str, simpy.Event] = {}
+        """The agents that wait until they can move."""
+        self._clocks: set[str] = set()
+        """The agents whose clock is running."""
+
+    def play(self, most: int, until: Callable[[Move], bool] | None = None) -> None:
+        """Run to the end, or at most so many moves, or up to a move of which `until` is true."""
+        self._look()
+        while self.node.ended is None and len(self.moments) < most:
+            before = len(self.moments)
+            self.step()
+            if until and len(self.moments) > before and until(self.moments[-1].move):
+                return
+
+    def _agent(self, name: str) -> Generator[simpy.Event, object, None]:
+        """One agent: wait until it can move, let the time pass, move, for ever."""
+        while True:
+            waited = name not in self._able
+            while name not in self._able:
+                self._parked[name] = self.event()
+                yield self._parked[name]
+            move = self.node.moves[self._able[name]]
+            self._clocks.add(name)
+            try:
+                yield self.timeout(self._latency(self.node, move, int(self.now), waited))
+            except simpy.Interrupt:
+                continue
+            finally:
+                self._clocks.discard(name)
+            k = self._able[name]
+            self.moments.append(Moment(int(self.now), self.node, k))
+            self.node = self.graph.follow(self.node, k)
+            self._look()
+
+    def _look(self) -> None:
+        """See who can move in the state where the run is; wake, start and stop agents."""
+        able: dict[str, int] = {}
+        if self.node.ended is None:
+            for k, move in enumerate(self.node.moves):
+                if not move.optional:
+                    able.setdefault(move.agent, k)
+        for name in self._able:
+            if name in self._clocks and name not in able:
+                self._agents[name].interrupt()
+        self._able = able
+        for name in able:
+            if name not in self._agents:
+                self._agents[name] = self.process(self._agent(name))
+            elif name in self._parked:
+                self._parked.pop(name).succeed()

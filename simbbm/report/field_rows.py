@@ -93,3 +93,32 @@ class CostRow(Row, tag="cost", tag_field="type", frozen=True, kw_only=True):
     tables: int
     """Tables that the split allocates."""
     table_bytes: int
+    cpus: int
+    what_if: str | None
+    """What is different from what the kernel does; None: nothing."""
+    window_ms: dict[str, float]
+    """How long the machine stands still: `low`, `median`, `high`."""
+    parts_ms: dict[str, dict[str, float]]
+    """The same for each part of the window."""
+    others_ms: dict[str, float]
+    """The same for all parts but `splitting`, together: what grows with the number of CPUs."""
+    runs: int
+    seed: int
+    model: str
+    """The name of the cost model."""
+
+
+class PublishedRow(Row, tag="cost-published", tag_field="type", frozen=True, kw_only=True):
+    """A published figure, and what the cost model says of the same machine."""
+
+    what: str
+    machine: str
+    ram: int
+    unit: str
+    published: float
+    predicted: dict[str, float]
+    """`low`, `median`, `high`."""
+    fitted: bool
+    """The model was fitted to the figure."""
+    met: bool
+    """The figure lies within what is predicted."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +21,6 @@ from simbbm.field.cost.tables import (
     split_tables,
     table_bytes,
 )
-from tests.cli.commandline import Cli
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -147,13 +145,3 @@ def test_what_no_machine_has_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=said):
         map_memory(ram, granule, va_bits=va_bits)
-
-
-def test_the_command_says_how_much_memory_it_takes(tmp_path: Path) -> None:
-    simbbm = Cli(tmp_path)
-    row = simbbm.row("cost", "--ram", "2g")
-
-    assert (row["tables"], row["table_bytes"]) == (2 * 513, 2 * 513 * 4096)
-    assert row["blocks"] == {"pud": 2, "contpmd": 0, "pmd": 0, "contpte": 0, "pte": 0}
-    assert "1,026 tables, 4.0 MiB" in simbbm.ok("cost", "--ram", "2g")
-    assert "262,144 GiB of addresses" in simbbm("cost", "--ram", "262144g").stderr

@@ -40,6 +40,7 @@ ORDER = (
     "every_n",
     "late_cpu",
     "field",
+    "cost",
     "design",
     "contributing",
     "changelog",

@@ -1,0 +1,183 @@
+"""The window in which a machine stands still: its length and its parts, over runs of a cost model.
+
+Each run draws a machine. What depends on the number of CPUs (rendezvous, parking, flush, release)
+comes from a whole timed run with as many CPUs; what depends on memory (splitting) from pieces that
+are measured on the granule and multiplied by exact counts (`pieces`). The others are parked while
+the map is split, so the two do not touch (`tests/field/test_cost_window.py` runs both at once).
+
+Simplified: beyond 16 CPUs each part goes on as it grew: parking by the square through 4, 8 and 16
+CPUs, since all of them try to count in one word, the others in a line through 8 and 16 (within a
+quarter of whole runs of 24 to 48). With several CPUs that split, each gets an equal share and the
+last one waits for all; what they cost each other in the allocator and in memory's bandwidth is left
+out (too short).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from simbbm.core.choice import run_seed
+from simbbm.core.errors import UsageError
+from simbbm.field.cost.latencies import Setting
+from simbbm.field.cost.model import CostModel, read_model
+from simbbm.field.cost.pieces import Costs, Pieces, Walked, measure, walked
+from simbbm.field.cost.tables import Blocks, Span, geometry_of, map_memory, page_bytes
+from simbbm.field.cost.timed import AT_ONCE, LAZY, PARTS, timed_model, timed_run
+
+RUNS = 20
+CPUS_MAX = 512
+"""CONFIG_NR_CPUS, where nobody has changed it."""
+WHOLE = 4, 8, 16
+"""CPUs of whole runs from which larger ones are told; the last is the most that is run."""
+MS = 10**9
+"""Picoseconds in a millisecond."""
+
+
+class Machine(NamedTuple):
+    """A machine, and how its kernel splits the linear map."""
+
+    blocks: Blocks
+    granule: str = "4k"
+    cpus: int = 8
+    protocol: str = LAZY
+    preallocated: bool = False
+    splitters: int = 1
+    """CPUs that split, each its share; all of them have noabort."""
+
+
+class Spread(NamedTuple):
+    """Milliseconds: all but a twentieth of the runs are above `low`, and so below `high`."""
+
+    low: float
+    median: float
+    high: float
+
+
+class Window(NamedTuple):
+    """The window of a machine in each run, in picoseconds by part."""
+
+    runs: tuple[dict[str, int], ...]
+
+    def part(self, name: str) -> Spread:
+        """How long one part takes."""
+        return spread([run[name] for run in self.runs])
+
+    @property
+    def whole(self) -> Spread:
+        """How long all of it takes."""
+        return spread([sum(run.values()) for run in self.runs])
+
+    @property
+    def others(self) -> Spread:
+        """How long all takes but the splitting."""
+        return spread([sum(run.values()) - run["splitting"] for run in self.runs])
+
+
+def spread(times: Sequence[int]) -> Spread:
+    """What is said of times in picoseconds."""
+    ordered, beyond = sorted(times), len(times) // 20
+    low, high = ordered[beyond], ordered[-1 - beyond]
+    middle = ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]
+    return Spread(low / MS, middle / (2 * MS), high / MS)
+
+
+class Estimator:
+    """Estimates windows by one cost model. What machines have in common is run once."""
+
+    def __init__(self, model: CostModel, runs: int = RUNS, seed: int = 0) -> None:
+        self.model = model
+        self.runs = runs
+        self.seed = seed
+        self._drawn = model.drawn(seed, runs)
+        self._fixed: dict[tuple[int, int], dict[str, int]] = {}
+        self._pieces: dict[tuple[object, ...], Pieces] = {}
+
+    def window(self, machine: Machine) -> Window:
+        """The window of a machine; UsageError for one that cannot be."""
+        _require_possible(machine)
+        return Window(tuple(self._run(machine, number) for number in range(self.runs)))
+
+    def _run(self, machine: Machine, number: int) -> dict[str, int]:
+        """The parts of one run."""
+        parts = dict(self._parts(machine.cpus, number))
+        counts = walked(machine.blocks, machine.granule)
+        share = Walked(*(-(-count // machine.splitters) for count in counts))
+        parts["splitting"] = self._measured(machine, counts, number).split(share)
+        if machine.splitters > 1:  # each says that it is done, and the boot CPU is woken
+            costs = self._drawn[number]
+            parts["splitting"] += (machine.splitters - 1) * costs["line"] + costs["wfe_wakeup"]
+        return parts
+
+    def _parts(self, cpus: int, number: int) -> dict[str, int]:
+        """The parts that depend on the number of CPUs."""
+        if cpus > WHOLE[-1]:
+            few, some, many = (self._parts(n, number) for n in WHOLE)
+            return {
+                part: _further(cpus, few[part], some[part], many[part], curved=part == "parking")
+                for part in PARTS
+            }
+        k = cpus, number
+        if k not in self._fixed:
+            costs = self._costs(Setting(cpus, 4), number)
+            self._fixed[k] = timed_run(
+                timed_model(LAZY, cpus, "pmd", "scaled"),
+                costs.times,
+                costs.setting,
+                jitter=costs.jitter,
+                seed=costs.seed,
+            ).parts()
+        return self._fixed[k]
+
+    def _measured(self, machine: Machine, counts: Walked, number: int) -> Pieces:
+        """What splitting costs this machine by the piece."""
+        wanted = Walked(*(min(count, 1) for count in counts))
+        k = (machine.granule, machine.protocol, machine.preallocated, wanted, number)
+        if k not in self._pieces:
+            setting = Setting(
+                2,
+                page_bytes(machine.granule) >> 10,
+                machine.preallocated,
+                at_once=machine.protocol == AT_ONCE,
+            )
+            costs = self._costs(setting, number)
+            self._pieces[k] = measure(machine.granule, machine.protocol, costs, wanted)
+        return self._pieces[k]
+
+    def _costs(self, setting: Setting, number: int) -> Costs:
+        seed = run_seed(self.seed, number)
+        return Costs(self._drawn[number], setting, self.model.jitter, seed)
+
+
+def _further(cpus: int, few: int, some: int, many: int, *, curved: bool) -> int:
+    """What a part takes with more CPUs than are run, from what it takes with as many as WHOLE."""
+    a, b, c = WHOLE
+    slope = (many - some) // (c - b)
+    bend = max(0, slope - (some - few) // (b - a)) // (c - a) if curved else 0
+    return many + max(0, slope) * (cpus - c) + bend * (cpus - b) * (cpus - c)
+
+
+def _require_possible(machine: Machine) -> None:
+    """Raise UsageError for a machine that cannot be."""
+    geometry = geometry_of(machine.granule)
+    if not 2 <= machine.cpus <= CPUS_MAX:
+        raise UsageError(f"{machine.cpus:,} CPUs", f"a split waits for others: 2 to {CPUS_MAX:,}")
+    if not 1 <= machine.splitters <= machine.cpus:
+        raise UsageError(f"{machine.splitters:,} of {machine.cpus:,} CPUs cannot split the map")
+    if machine.blocks.pud and not geometry.level1_blocks:
+        raise UsageError(f"{machine.granule} pages have no level 1 blocks", "count contpmd or pmd")
+    if min(machine.blocks) < 0:
+        raise UsageError("a linear map with fewer than no leaves")
+    if not machine.blocks.bytes(machine.granule):
+        raise UsageError("there is no RAM")
+
+
+@cache
+def _shipped(runs: int) -> Estimator:
+    return Estimator(read_model(), runs)
+
+
+def window_ms(ram: Iterable[Span], granule: str, cpus: int, runs: int = RUNS) -> Spread:
+    """How long a machine with this RAM would stand still, by the shipped cost model."""
+    return _shipped(runs).window(Machine(map_memory(ram, granule), granule, cpus)).whole
