@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,7 +11,7 @@ import click
 
 from simbbm.core.errors import UsageError
 from simbbm.host.amounts import COUNT, DURATION, SIZE, Unit
-from simbbm.host.reading import STEPS_MAX, number, quoted
+from simbbm.host.reading import STEPS_MAX, decimal, is_file, number, quoted
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -295,3 +296,44 @@ def limit_options(function: F) -> F:
     ):
         function = click.option(name, type=kind, help=text)(function)
     return function
+
+
+def machine_option(command: F) -> F:
+    """Give a command `--machine`, which sets the parameters that -p does not."""
+
+    @wraps(command)
+    def on_machine(*args: Any, machine: str | None, **rest: Any) -> Any:
+        if machine is not None:
+            context = click.get_current_context()
+            own = dict(rest["given"])
+            every = context.info_name == "prove" or rest.get("every_n") or own.get("cpus") == "all"
+            rest["given"] = _of_machine(machine, own, every=bool(every))
+        return command(*args, **rest)
+
+    return click.option(
+        "--machine",
+        metavar="FILE|SOC[@KERNEL]",
+        help="A machine, as `simbbm survey` takes it: its CPUs and page size as parameters. "
+        "[default kernel: the newest]",
+    )(on_machine)  # type: ignore[return-value]
+
+
+def _of_machine(text: str, own: dict[str, str], *, every: bool) -> tuple[tuple[str, str], ...]:
+    """The parameters for a machine, and those that are given; says what was made of it."""
+    from simbbm.field import taken
+    from simbbm.field.known import known
+    from simbbm.field.scaled import scaled
+    from simbbm.host.terminal import complain
+
+    tables = known()
+    file, at, kernel = text.rpartition("@")
+    if not at or is_file(text):
+        file, kernel = text, next(reversed(tables.kernels))
+    (rules,) = taken.rules([kernel], tables, SYMBOLS_DIR)
+    cpus = decimal(own.get("cpus", ""))
+    found = scaled(taken.machine(file, tables), rules, tables, cpus=cpus, every=every)
+    for line in found.told:
+        complain(line)
+    params = found.params | own
+    complain(" ".join(f"-p {name}={value}" for name, value in params.items()))
+    return tuple(params.items())

@@ -5,7 +5,8 @@ machine. `noabort` says whether a kernel lets a core see a size change, from the
 (`facts` are their rows, `tables/*.toml` the data). A machine (`machines`, `revisions`) is described
 by hand or found in a table (`described`), or was asked by `collector`, a program that stands alone,
 whose answer `collected` reads; `taken` finds machines and kernels as a command line names them.
-`survey` makes rows of all this for some machines, `general` for all that are known.
+`survey` makes rows of all this for some machines, `general` for all that are known, and `scaled`
+parameters of a scenario for one.
 
 `cost/` says what a split of the linear map costs: tables exactly, time by a model.
 """

@@ -6,7 +6,7 @@ What contradicts itself is left out, and said in a note: an answer rests on what
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -19,6 +19,8 @@ from simbbm.field.machines import (
     Kind,
     Machine,
     Options,
+    one_line,
+    require_possible,
     spans,
 )
 from simbbm.field.revisions import midr_from
@@ -28,13 +30,15 @@ from simbbm.host.reading import NotJson, quoted
 ARM64 = ("aarch64", "arm64", "armv8l", "aarch64_be")
 """What uname -m says there; armv8l to a 32-bit program."""
 COLLECT = "python3 collect.py > box.json, with the file that simbbm survey --collector prints"
+UNREAD_MAX = 20
+"""Files that are told one by one."""
 YES = ("on", "1", "y", "yes", "true")
 
 
 class CollectedCpu(msgspec.Struct, frozen=True, kw_only=True):
     """A CPU that is there."""
 
-    cpu: int
+    cpu: Annotated[int, msgspec.Meta(ge=0, lt=CPUS_MAX)]
     online: bool | None = None
     midr: str | None = None
 
@@ -90,8 +94,6 @@ def machine_of(found: Collected, where: str) -> Machine:
         raise UsageError(f"{where}: {arch}, and not an arm64 machine", hint)
     if not found.cpus:
         raise UsageError(f"{where}: it has no CPU", f"collect it again: {COLLECT}")
-    if len(found.cpus) > CPUS_MAX:
-        raise UsageError(f"{where}: more than {CPUS_MAX:,} CPUs", "arm64 Linux has no more")
     notes: list[str] = []
     words = dict(w.partition("=")[::2] for w in found.cmdline or ())
     cpus = tuple(_cpus(found.cpus, words, notes))
@@ -103,20 +105,22 @@ def machine_of(found: Collected, where: str) -> Machine:
         page_size = None
     memory, ranges = _memory(found.memory, notes)
     read = {f"/sys/devices/system/cpu/cpu{c.number}/" for c in cpus if c.kind.model is None}
-    notes += [
-        f"not read: {u.what}: {u.why}" for u in found.unread if not u.what.startswith((*read,))
-    ]
-    return Machine(
-        name=found.name or where,
+    unread = [u for u in found.unread if not u.what.startswith((*read,))]
+    notes += [one_line(f"not read: {u.what}: {u.why}") for u in unread[:UNREAD_MAX]]
+    if len(unread) > UNREAD_MAX:
+        notes.append(f"not read: {len(unread) - UNREAD_MAX} others")
+    machine = Machine(
+        name=one_line(found.name or where),
         cpus=cpus,
         boots=0 if any(cpu.number == 0 for cpu in cpus) else None,
         page_size=page_size,
         memory=memory,
         ranges=ranges,
         options=_options(words, found.config or {}),
-        release=found.release,
+        release=one_line(found.release) if found.release else None,
         notes=tuple(notes),
     )
+    return require_possible(machine, where)
 
 
 def _cpus(given: Sequence[CollectedCpu], words: dict[str, str], notes: list[str]) -> Iterator[Cpu]:

@@ -10,7 +10,17 @@ import msgspec
 from simbbm.core.errors import UsageError
 from simbbm.field.facts import Soc
 from simbbm.field.known import Known, nearest_core, parsed
-from simbbm.field.machines import ADDRESS_BITS, CPUS_MAX, PAGE_SIZES, Cpu, Kind, Machine, Options
+from simbbm.field.machines import (
+    ADDRESS_BITS,
+    CPUS_MAX,
+    PAGE_SIZES,
+    Cpu,
+    Kind,
+    Machine,
+    Options,
+    one_line,
+    require_possible,
+)
 from simbbm.field.revisions import midr_from, revision_from
 from simbbm.host import reading
 from simbbm.host.amounts import SIZE
@@ -58,13 +68,11 @@ def described(text: str, where: str, known: Known) -> Machine:
         if found.boots is not None and found.boots in (one.core, one.midr, _model(one)):
             boots = len(cpus) if boots is None else boots
         cpus += [Cpu(len(cpus) + n, kind, one.late) for n in range(one.count)]
-    if len(cpus) > CPUS_MAX:
-        raise UsageError(f"{where}: more than {CPUS_MAX:,} CPUs", "arm64 Linux has no more")
     if found.boots is not None and boots is None:
         cores = ", ".join(quoted(one.core or one.midr) for one in found.cpu)
         raise UsageError(f"{where}: {quoted(found.boots)} boots, and is no CPU of it", cores)
-    return Machine(
-        name=found.name or where,
+    machine = Machine(
+        name=one_line(found.name or where),
         cpus=tuple(cpus),
         boots=boots,
         page_size=_page_size(found.page_size, where),
@@ -76,6 +84,7 @@ def described(text: str, where: str, known: Known) -> Machine:
             realm=found.realm,
         ),
     )
+    return require_possible(machine, where)
 
 
 def _model(one: DescribedCpu) -> str | None:

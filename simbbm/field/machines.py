@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from simbbm.core.errors import UsageError
 from simbbm.field.facts import Confidence
 from simbbm.field.known import Known
 from simbbm.field.revisions import Revision
+from simbbm.host.reading import quoted
 
 CPUS_MAX = 4_096
 """As many as arm64 Linux can be built for (NR_CPUS)."""
+KINDS_MAX = 64
+"""Kinds of core; machines have up to four, and each is asked as the one that boots."""
 ADDRESS_BITS = 52
 """Of physical addresses. What does not fit is no size of a machine's memory."""
 PAGE_SIZES = {4_096: "4k", 16_384: "16k", 65_536: "64k"}
@@ -97,6 +101,20 @@ class Machine(NamedTuple):
         same = [cpu.number for cpu in self.cpus if cpu.kind == boots]
         booting = self.boots if self.boots in same else same[0]
         return [cpu for cpu in self.cpus if cpu.number != booting]
+
+
+def require_possible(machine: Machine, where: str) -> Machine:
+    """The machine itself; UsageError if no machine is like that."""
+    if len(machine.cpus) > CPUS_MAX:
+        raise UsageError(f"{where}: more than {CPUS_MAX:,} CPUs", "arm64 Linux has no more")
+    if (kinds := len(machine.kinds())) > KINDS_MAX:
+        raise UsageError(f"{where}: {kinds:,} kinds of core", f"no machine has over {KINDS_MAX}")
+    return machine
+
+
+def one_line(text: str) -> str:
+    """Somebody's text in one line that is not long."""
+    return quoted(" ".join(text.split()))
 
 
 def spans(numbers: Iterable[int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from simbbm.core.errors import UsageError
 from simbbm.field.cost.tables import GRANULES, Span, table_bytes
 from simbbm.field.known import Known, series
 from simbbm.field.machines import PAGE_SIZES, Kind, Machine, spans
@@ -11,6 +12,9 @@ from simbbm.field.modes import decide
 from simbbm.field.noabort import Rules
 from simbbm.field.revisions import revision_from
 from simbbm.report.field_rows import MachineRow, SurveyRow
+
+VA_BITS = 52
+"""The most that there are; what a split allocates does not depend on it."""
 
 
 def machine_row(machine: Machine, file: str | None, known: Known) -> MachineRow:
@@ -46,10 +50,11 @@ def machine_row(machine: Machine, file: str | None, known: Known) -> MachineRow:
 def survey_rows(machine: Machine, rules: Sequence[Rules], known: Known) -> Iterator[SurveyRow]:
     """What each kernel does, for each kind of core that could boot, the one that does first."""
     booting = next((cpu.kind for cpu in machine.cpus if cpu.number == machine.boots), None)
+    every = _tables(machine)
     for kind, numbers in machine.kinds().items():
         for rule in rules:
             decision = decide(machine, kind, rule, known)
-            tables = _tables(machine) if decision.mode == "repaint" else {}
+            tables = every if decision.mode == "repaint" else {}
             yield SurveyRow(
                 machine=machine.name,
                 kernel=rule.kernel,
@@ -75,7 +80,10 @@ def _tables(machine: Machine) -> dict[str, int]:
     ram = [Span(*one) for one in machine.ranges] or [Span(0, machine.memory or 0)]
     if not machine.memory:
         return {}
-    return {granule: table_bytes(ram, granule, va_bits=52) for granule in GRANULES}
+    try:
+        return {granule: table_bytes(ram, granule, va_bits=VA_BITS) for granule in GRANULES}
+    except UsageError:  # more than any linear map has room for
+        return {}
 
 
 def _runs(machine: Machine, rule: Rules) -> bool:

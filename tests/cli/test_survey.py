@@ -201,3 +201,69 @@ def test_what_cannot_be_asked(simbbm: Cli, line: list[str], said: str) -> None:
     assert 2 == result.exit_code
     assert 1 == len(result.stderr.splitlines())
     assert said in result.stderr
+
+
+# From a survey to a proof.
+
+
+def test_the_protocol_is_proved_for_a_machine(simbbm: Cli) -> None:
+    result = simbbm("check", "linear_map_split::good", "--machine", "gb10", "-p", "layout=pmd")
+
+    assert 0 == result.exit_code
+    assert "good  PROVED" in result.stdout
+    assert "simbbm: its 20 CPUs stand as 3: cpu0 Cortex-A725 r0p1 boots" in result.stderr
+    assert "simbbm: -p cpus=3 -p noabort=0,1 -p cpu2=erratum_4118414 -p layout=pmd" in result.stderr
+
+
+def test_a_file_and_a_kernel(simbbm: Cli, box: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "b@x.json"
+    file.write_text(json.dumps(box))
+    row = simbbm.row("run", "linear_map_split::good", "--machine", f"{file}@7.3", "-p", "cpus=3")
+
+    assert "HOLDS" == row["verdict"]
+    assert ("0,1", "4k", "pmd") == tuple(
+        row["params"][name] for name in ("noabort", "geometry", "layout")
+    )
+    assert simbbm.row("run", "linear_map_split::good", "--machine", file)["verdict"] == "HOLDS"
+    assert "does not repaint under 7.2" in simbbm.refused(
+        "run", "linear_map_split::good", "--machine", f"{file}@7.2"
+    )
+
+
+def test_a_bad_twin_of_a_machine_is_caught(simbbm: Cli) -> None:
+    twin = "linear_map_split::m07_count_before_switch"
+    told = simbbm.ok("explore", twin, "--machine", "gb10", "-p", "layout=pmd")
+
+    assert "VIOLATED:no_size_change_seen (as expected)" in told
+
+
+def test_a_proof_for_every_number_takes_no_cpus_from_a_machine(
+    simbbm: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from simbbm.cli.commands import prove
+
+    given: list[dict[str, str]] = []
+
+    def prove_each(*args: Any, **_: Any) -> int:
+        given.append(dict(args[1]))
+        return 0
+
+    monkeypatch.setattr(prove, "prove_each", prove_each)
+    simbbm.ok("prove", "linear_map_split::good", "--machine", "gb10")
+    simbbm.ok("check", "linear_map_split::good", "--machine", "gb10", "--every-n")
+    simbbm.ok("explore", "linear_map_split::good", "--machine", "gb10", "-p", "cpus=all")
+
+    assert [{"noabort": "boot"}, {"noabort": "boot"}, {"noabort": "boot", "cpus": "all"}] == given
+
+
+@pytest.mark.parametrize(
+    ("machine", "said"),
+    [
+        ("gb01", "gb01: no such file, and no SoC"),
+        ("gb10@7.9", "7.9: no kernel of the tables"),
+        ("gb10@", "no such image"),
+        ("graviton4", "AWS Graviton4 does not repaint under 7.3"),
+    ],
+)
+def test_a_machine_that_cannot_be_looked_at(simbbm: Cli, machine: str, said: str) -> None:
+    assert said in simbbm.refused("run", "linear_map_split::good", "--machine", machine)

@@ -179,9 +179,35 @@ def test_a_file_that_is_cut_short_anywhere_is_never_half_an_answer(box: dict[str
             collected(whole[:end], "box.json")
 
 
+def test_a_machine_of_thousands_of_kinds_is_none(box: dict[str, Any]) -> None:
+    cpus = [{"cpu": n, "midr": hex(0x41000000 | n << 4)} for n in range(1, 100)]
+
+    with pytest.raises(UsageError, match=r"99 kinds of core"):
+        read(box | {"cpus": cpus})
+
+
+@pytest.mark.parametrize("number", [-1, 4_096, 10**15])
+def test_a_number_that_no_cpu_has(box: dict[str, Any], number: int) -> None:
+    with pytest.raises(UsageError, match="Expected `int`"):
+        read(box | {"cpus": [{"cpu": number, "midr": "0x410fd871"}]})
+
+
+def test_somebodys_text_stays_in_its_line(box: dict[str, Any]) -> None:
+    lack = {"what": "/a\nb", "why": "c" * 500}
+    machine = read(box | {"name": "a\nb" + "c" * 500, "unread": [lack] * 100})
+
+    assert machine.name.startswith("a bccc")
+    assert 21 == len(machine.notes)
+    assert "not read: 80 others" == machine.notes[-1]
+    assert all(len(text) < 200 and "\n" not in text for text in (machine.name, *machine.notes))
+
+
 def test_too_many_cpus(box: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match=r"more than 4,096 CPUs"):
-        read(box | {"cpus": [{"cpu": n, "midr": "0x410fd871"} for n in range(5_000)]})
+    cpus = [{"cpu": n, "midr": "0x410fd871"} for n in range(4_097)]
+
+    with pytest.raises(UsageError, match="Expected `int` <= 4095"):
+        read(box | {"cpus": cpus})
+    assert 4_096 == len(read(box | {"cpus": cpus[:-1]}).cpus)
 
 
 # Descriptions.

@@ -26,6 +26,7 @@ from simbbm.cli.options import (
     cross_check_option,
     examples,
     limit_options,
+    machine_option,
     max_steps_option,
     parameters_option,
     search_jobs_option,
@@ -88,6 +89,7 @@ class Asked(NamedTuple):
 @click.option("--all", "everything", is_flag=True, help="Every scenario that is installed.")
 @click.option("--twins", is_flag=True, help="The twins of the named scenarios, too.")
 @parameters_option
+@machine_option
 @limit_options
 @click.option("--runs", type=Count(), help="Schedules of a sample. [default: 10k, or --time]")
 @click.option("--time", type=Duration(), help="Sample for this long, e.g. 30s.")

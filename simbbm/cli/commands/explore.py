@@ -22,6 +22,7 @@ from simbbm.cli.options import (
     examples,
     ids_argument,
     limit_options,
+    machine_option,
     parameters_option,
     search_jobs_option,
     witness_dir_option,
@@ -43,6 +44,7 @@ from simbbm.scenario import Scenario
 )
 @ids_argument
 @parameters_option
+@machine_option
 @limit_options
 @click.option("--no-symmetry", is_flag=True, help="Tell CPUs apart that are alike.")
 @click.option("--no-ample", is_flag=True, help="Take every move in every state.")

@@ -24,6 +24,7 @@ from simbbm.cli.options import (
     examples,
     ids_argument,
     limit_options,
+    machine_option,
     parameters_option,
     witness_dir_option,
 )
@@ -48,6 +49,7 @@ from simbbm.scenario import Scenario
 )
 @ids_argument
 @parameters_option
+@machine_option
 @limit_options
 @click.option(
     "--views", "k", type=click.IntRange(2, 4), default=VIEWS, help="CPUs of a view. [default: 2]"

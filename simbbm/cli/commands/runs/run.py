@@ -15,6 +15,7 @@ from simbbm.cli.options import (
     common,
     examples,
     ids_argument,
+    machine_option,
     max_steps_option,
     parameters_option,
     seed_option,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 )
 @ids_argument
 @parameters_option
+@machine_option
 @seed_option
 @strategy_option
 @max_steps_option

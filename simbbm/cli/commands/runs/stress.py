@@ -18,6 +18,7 @@ from simbbm.cli.options import (
     examples,
     ids_argument,
     jobs_option,
+    machine_option,
     max_steps_option,
     parameters_option,
     seed_option,
@@ -47,6 +48,7 @@ RUNS = 10_000
 )
 @ids_argument
 @parameters_option
+@machine_option
 @click.option("--runs", type=Count(), help="Schedules to run, e.g. 10k. [default: 10k, or --time]")
 @click.option("--time", type=Duration(), help="Stop after this long, e.g. 30s or 10m.")
 @seed_option
