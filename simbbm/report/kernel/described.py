@@ -168,7 +168,10 @@ def comparison_rows(found: Comparison) -> tuple[ComparisonRow, list[ComparedRow]
 
 
 def difference_rows(
-    files: tuple[str, str], kernels: Sequence[Kernel], found: list[Difference]
+    files: tuple[str, str],
+    kernels: Sequence[Kernel],
+    found: list[Difference],
+    verdicts: list[str] | None = None,
 ) -> tuple[PairRow, list[DifferenceRow]]:
     """Two images, and what differs."""
     head = PairRow(
@@ -179,6 +182,7 @@ def difference_rows(
         build_ids=[kernel.build_id for kernel in kernels],
         same=not any(difference.matters for difference in found),
         differences=len(found),
+        verdicts=verdicts,
     )
     return head, [DifferenceRow(**difference._asdict()) for difference in found]
 

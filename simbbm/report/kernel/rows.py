@@ -123,13 +123,16 @@ class PairRow(Row, tag="kernel-pair", tag_field="type", frozen=True, kw_only=Tru
     same: bool
     """Whether no other CPU can notice a difference."""
     differences: int
+    verdicts: list[str] | None = None
+    """Of both, if they were searched."""
 
 
 class DifferenceRow(Row, tag="kernel-difference", tag_field="type", frozen=True, kw_only=True):
     """Something that one of two images has in another way, or alone."""
 
     kind: str
-    """"fact", "function", "called", "alternative", "jump label", "cpu" or "step"."""
+    """"fact", "function", "called", "alternative", "jump label", "cpu", "step", "verdict" or
+    "ablation"."""
     name: str
     before: str | None
     after: str | None

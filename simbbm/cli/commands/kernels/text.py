@@ -150,6 +150,8 @@ KINDS = {
     "jump label": "Jump labels on the path",
     "cpu": "CPUs that may change the size of a live block",
     "step": "What the CPUs ask of the machine",
+    "verdict": "Verdicts",
+    "ablation": "Steps that carry the load",
 }
 
 
@@ -163,6 +165,8 @@ def difference_lines(head: PairRow, rows: list[DifferenceRow]) -> Iterator[str]:
         yield from map(_difference, mine)
         if kind == "step" and not mine:
             yield "    the same steps in the same order, on the boot CPU and on a secondary"
+    if head.verdicts and len({*head.verdicts}) == 1:
+        yield f"both are {head.verdicts[0]}"
     if head.differences and head.same:
         yield "no other CPU can notice a difference"
 
