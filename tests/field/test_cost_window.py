@@ -199,6 +199,9 @@ def test_the_command_tells_published_figures(tmp_path: Path) -> None:
         (("--cpus", "1"), "2 to 512"),
         (("--cpus", "4", "--lacking", "4"), "the boot CPU has it"),
         (("--model", "none.toml"), "none.toml: cannot be read"),
+        (("--plot", "cost.gif"), "write .svg or .png"),
+        (("--plot", "none/cost.svg", "--runs", "1"), "none/cost.svg"),
+        (("--published", "--plot", "cost.svg"), "leave out --plot"),
     ],
 )
 def test_the_command_refuses_in_one_line(tmp_path: Path, args: tuple[str, ...], said: str) -> None:

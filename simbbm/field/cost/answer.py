@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from simbbm.field.cost.cases import Case, growth, what_ifs
+from simbbm.field.cost.cases import Case, by_cpus, by_ram, growth, what_ifs
 from simbbm.field.cost.published import Published
-from simbbm.field.cost.tables import Tables, split_tables
+from simbbm.field.cost.tables import GRANULES, Tables, split_tables
 from simbbm.field.cost.timed import PARTS
 from simbbm.field.cost.window import Estimator, Machine, Spread, Window
 from simbbm.report.field_rows import CostRow, PublishedRow
@@ -36,6 +36,20 @@ class Answer:
             row = self._row(case.machine, None)
             found.setdefault(case.about, []).append((case.name, row))
         return found
+
+    def by_ram(self) -> dict[str, list[CostRow]]:
+        """More and more RAM, for every page size."""
+        own = self.machine
+        return {
+            granule: [
+                self._row(case.machine, None) for case in by_ram(own._replace(granule=granule))
+            ]
+            for granule in GRANULES
+        }
+
+    def by_cpus(self) -> list[CostRow]:
+        """More and more CPUs."""
+        return [self._row(case.machine, None) for case in by_cpus(self.machine)]
 
     def _row(self, machine: Machine, what_if: str | None) -> CostRow:
         tables = split_tables(machine.blocks, machine.granule)

@@ -74,6 +74,7 @@ class Leaves(click.ParamType[Blocks]):
         "simbbm cost --ram 128g --cpus 20 --lacking 10",
         "simbbm cost --ram 2g@2g --ram 30g@34g --growth",
         "simbbm cost --published",
+        "simbbm cost --ram 256g --cpus 192 --plot cost.svg",
     ),
 )
 @click.option("--ram", type=Ram(), multiple=True, help="Memory; more than once with @START.")
@@ -91,6 +92,7 @@ class Leaves(click.ParamType[Blocks]):
 @click.option("--model", type=click.Path(path_type=Path), help="A cost model in place of ours.")
 @click.option("--growth", is_flag=True, help="Also with more RAM, CPUs, and other page sizes.")
 @click.option("--published", is_flag=True, help="Instead: published figures beside ours.")
+@click.option("--plot", type=click.Path(path_type=Path), help="Draw it too: a .svg or .png file.")
 @common
 def command(
     *,
@@ -107,6 +109,7 @@ def command(
     model: Path | None,
     growth: bool,
     published: bool,
+    plot: Path | None,
     as_json: bool,
     log_format: str,  # noqa: ARG001 - nothing is logged here
 ) -> None:
@@ -117,8 +120,11 @@ def command(
     """
     from simbbm.field.cost.answer import Answer
     from simbbm.field.cost.model import read_model
+    from simbbm.field.cost.plots import draw, require_drawable
     from simbbm.field.cost.window import Estimator, Machine
 
+    if plot:
+        require_drawable(plot)
     estimator = Estimator(read_model(model), runs, seed)
     if blocks and (ram or kernel or largest or va_bits):
         raise UsageError("--blocks says what maps the memory", "leave out --ram and what is of it")
@@ -126,6 +132,8 @@ def command(
         blocks = map_memory(
             _ranges(ram), granule, va_bits=va_bits or 48, kernel=kernel, largest=largest or "pud"
         )
+    if published and (plot or growth):
+        raise UsageError("--published is of other machines", "leave out --plot and --growth")
     if published:
         _show_published(estimator, as_json=as_json)
         return
@@ -135,6 +143,8 @@ def command(
         raise UsageError(f"{lacking} of {cpus} CPUs lack noabort", "the boot CPU has it")
     answer = Answer(estimator, machine, lacking, va_bits or 48)
     _show(answer, growth=growth, as_json=as_json)
+    if plot:
+        draw(answer, plot)
 
 
 def _ranges(ram: tuple[Span, ...]) -> list[Span]:
