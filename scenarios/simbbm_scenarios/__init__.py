@@ -50,7 +50,7 @@ ROOMS = (
     Room(
         "hypervisors",
         "Hypervisors at EL2: stage 2 under a running guest, and one guest after another on a CPU.",
-        ("hypervisor", "world_switch"),
+        ("hypervisor", "guest_memory", "world_switch"),
     ),
     Room(
         "open_questions",

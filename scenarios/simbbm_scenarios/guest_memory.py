@@ -1,0 +1,1 @@
+../hypervisors/guest_memory.py
