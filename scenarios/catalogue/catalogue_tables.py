@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Annotated, Literal
 
 from simbbm_scenarios import linear_map_split as merged
-from simbbm_scenarios.catalogue_walk import split_from_kstart
+from simbbm_scenarios.catalogue_walk import split_beyond_kstart, split_from_kstart
 
 from simbbm import (
     Cpu,
@@ -201,4 +201,14 @@ m40_m47_alias_not_counted = preallocated.twin(
     replace={"linear_map_split_to_ptes/range_split_to_ptes#2": split_from_kstart},
     cpus=2,
     layout="sides",
+)
+
+m40_m45_kstart_too_high = preallocated.twin(
+    "Tables are put aside for the ranges as they should be, the first goes on into the kernel's "
+    "alias: one too few.",
+    expect="VIOLATED:no_panic",
+    replace={"linear_map_split_to_ptes/range_split_to_ptes#1": split_beyond_kstart},
+    cpus=2,
+    layout="straddle",
+    smallest={"cpus": 2, "layout": "sides"},
 )

@@ -78,6 +78,100 @@ m47_alias_not_excluded = good.twin(
     layout="sides",
 )
 
+# Where the ranges end and begin: mutant 45. A block that kstart or kend lies in the middle of is
+# split as a whole, since the walk comes to it from outside.
+
+
+@routine
+async def split_to_block_of_kstart(
+    cpu: Cpu, k: Kernel, start: int, end: int, state: SplitState
+) -> SplitState:
+    """[lstart, kstart), which is rounded down to the block that it lies in."""
+    return await range_split_to_ptes(cpu, k, start, end - end % k.pages(PMD), state)
+
+
+m45_kstart_too_low = good.twin(
+    "The first range ends with the last whole block before kstart: a block that the kernel's alias "
+    "shares stays (by inference).",
+    expect="VIOLATED:all_ptes_at_end",
+    replace={"linear_map_split_to_ptes/range_split_to_ptes#1": split_to_block_of_kstart},
+    cpus=2,
+    layout="straddle",
+)
+
+
+@routine
+async def split_behind_block_of_kend(
+    cpu: Cpu, k: Kernel, start: int, end: int, state: SplitState
+) -> SplitState:
+    """[kend, lend), where kend is rounded up to the end of the block that it lies in."""
+    return await range_split_to_ptes(cpu, k, start + -start % k.pages(PMD), end, state)
+
+
+m45_kend_too_high = good.twin(
+    "The second range begins with the first whole block behind kend: a block that the kernel's "
+    "alias shares stays (by inference).",
+    expect="VIOLATED:all_ptes_at_end",
+    replace={"linear_map_split_to_ptes/range_split_to_ptes#2": split_behind_block_of_kend},
+    cpus=2,
+    layout="straddle",
+)
+
+
+@routine
+async def split_beyond_kstart(
+    cpu: Cpu, k: Kernel, start: int, end: int, state: SplitState
+) -> SplitState:
+    """One block more, if there is one."""
+    end = min(end + k.pages(PMD), k.lm_first + k.lm_count)
+    return await range_split_to_ptes(cpu, k, start, end, state)
+
+
+m45_kstart_too_high = good.twin(
+    "The first range goes on into the kernel's alias: harmless, it costs a table (by inference).",
+    expect="HOLDS",
+    replace={"linear_map_split_to_ptes/range_split_to_ptes#1": split_beyond_kstart},
+    cpus=2,
+    layout="straddle",
+)
+
+
+@routine
+async def split_from_before_kend(
+    cpu: Cpu, k: Kernel, start: int, end: int, state: SplitState
+) -> SplitState:
+    """One block more, if there is one."""
+    start = max(start - k.pages(PMD), k.lm_first)
+    return await range_split_to_ptes(cpu, k, start, end, state)
+
+
+m45_kend_too_low = good.twin(
+    "The second range begins inside of the kernel's alias: harmless, it costs a table (by "
+    "inference).",
+    expect="HOLDS",
+    replace={"linear_map_split_to_ptes/range_split_to_ptes#2": split_from_before_kend},
+    cpus=2,
+    layout="straddle",
+)
+
+
+@routine
+async def split_from_behind_lend(
+    cpu: Cpu, k: Kernel, _: int, end: int, state: SplitState
+) -> SplitState:
+    """[kend, lend), where kend is an address of the image, far above the linear map."""
+    return await range_split_to_ptes(cpu, k, k.text + k.kernel_count, end, state)
+
+
+m45_kend_of_the_image = good.twin(
+    "kend is not the linear alias of __init_begin but its own address (no lm_alias()): -EINVAL, a "
+    "panic (by inference).",
+    expect="VIOLATED:no_panic",
+    replace={"linear_map_split_to_ptes/range_split_to_ptes#2": split_from_behind_lend},
+    cpus=2,
+    layout="pages",
+)
+
 # What the walk writes: mutants 41, 46 and 50.
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, pairwise
 from typing import Annotated, NamedTuple
 
 from simbbm.arm64.context import Region
@@ -38,15 +38,21 @@ LAYOUTS: dict[str, tuple[str, ...]] = {
     "sides": ("pmd", "text", "far"),
     "regions": ("pmd", "hole", "far"),
     "invalid": ("pmd", "invalid"),
+    "straddle": ("pmd", "head", "text", "tail"),
 }
 """The linear map's leaves in order of address; `text` is the kernel's alias, which stays large.
+
+The alias may begin in the middle of a block, `head`, and end in the middle of another, `tail`: the
+kernel maps it from _text on and takes it to begin at _stext.
 
 `far` is one more level 2 block, `invalid` one that was made invalid (set_memory_valid() and
 relatives), `hole` belongs to no memblock region.
 
 Where the granule has no level 1 blocks, `mixed` goes without one."""
 
-PARTS = ("pud", "contpmd", "pmd", "contpte", "pages", "text", "far", "invalid", "hole")
+ALIAS = ("head", "text", "tail")
+"""Parts with the kernel's alias, in order."""
+PARTS = ("pud", "contpmd", "pmd", "contpte", "pages", *ALIAS, "far", "invalid", "hole")
 LayoutName = Annotated[str, OneOf(tuple(LAYOUTS), PARTS)]
 """The parameter of scenarios: a layout by its name, or one of one's own (`pmd+contpte+pmd`)."""
 
@@ -115,7 +121,7 @@ def _sizes(geometry: Geometry, part: str) -> tuple[int, int, bool]:
         "pud": (1, 1, False),
         "contpmd": (2, geometry.group(2), True),
         "pmd": (2, 1, False),
-        "text": (2, 1, False),
+        **dict.fromkeys(ALIAS, (2, 1, False)),
         "far": (2, 1, False),
         "invalid": (2, 1, False),
         "hole": (2, 1, False),
@@ -158,12 +164,23 @@ class _Builder:
                 f"layout={name}: the {self.geometry.name} granule has no level 1 blocks",
                 "with geometry=16k and 64k take another layout",
             )
-        if parts.count("text") > 1:
-            raise UsageError(
-                f"layout={name}: the kernel has one text",
-                "write pmd in place of the others",
-            )
+        of_alias = [(at, ALIAS.index(part)) for at, part in enumerate(parts) if part in ALIAS]
+        for (at, one), (next_at, other) in pairwise(of_alias):
+            if next_at != at + 1 or other <= one:
+                raise UsageError(
+                    f"layout={name}: the kernel has one text",
+                    "write head+text+tail, or pmd in place of the others",
+                )
         return parts
+
+    def _alias(self) -> tuple[int, int]:
+        """First page of the kernel's alias in the linear map, and how many there are."""
+        parts = [(part, p, n) for part, p, n in self.parts if part in ALIAS]
+        if not parts:
+            return self.lm_pages, 0
+        (part, first, size), (last, end, last_size) = parts[0], parts[-1]
+        start = first + size // 2 if part == "head" else first
+        return start, end + (last_size // 2 if last == "tail" else last_size) - start
 
     def _require_room(self, end: int) -> None:
         """Refuse a layout that begins with too little writable memory for all tables, up to `end`.
@@ -262,7 +279,7 @@ class _Builder:
     ) -> Kernel:
         geometry, words = self.geometry, self.geometry.page_words
         root_level = geometry.start_level(self.bits)
-        alias = next(((p, n) for part, p, n in self.parts if part == "text"), (self.lm_pages, 0))
+        kernel_first, kernel_count = self._alias()
         variable = self.image_data * words
         return Kernel(
             num_online_cpus=self.cpus,
@@ -277,8 +294,8 @@ class _Builder:
             free_table_count=self._tables_needed(),
             lm_first=KERNEL_PAGE,
             lm_count=self.lm_pages,
-            kernel_first=KERNEL_PAGE + alias[0],
-            kernel_count=alias[1],
+            kernel_first=KERNEL_PAGE + kernel_first,
+            kernel_count=kernel_count,
             max_dvm_ops=self.lm_pages if self.flush_by_page else 0,
             flag=variable,
             flag_idmap=data * words,
@@ -323,13 +340,21 @@ class _Builder:
             regime=Regime((reserved,), (Ttbr(swapper),), (tcr,)),
             swapper=swapper,
             mapped=(*lm, *image),
-            repainted=tuple(
-                (KERNEL_PAGE + first, pages) for part, first, pages in self.parts if part != "text"
-            ),
+            repainted=tuple(self._repainted()),
             data=self._left_on_stack(kernel),
             counters=self._counters(kernel),
             leaves=tuple(KERNEL_PAGE + first for _, first, _ in self.parts),
         )
+
+    def _repainted(self) -> Iterator[tuple[int, int]]:
+        """What has to consist of pages in the end: all but the kernel's alias."""
+        for part, first, pages in self.parts:
+            half = pages // 2
+            yield from {
+                "text": (),
+                "head": ((KERNEL_PAGE + first, half),),
+                "tail": ((KERNEL_PAGE + first + half, half),),
+            }.get(part, ((KERNEL_PAGE + first, pages),))
 
     def _named_parts(self) -> Iterator[Region]:
         """The linear map's parts by name; the second of its kind is `lm.pmd2`."""
@@ -366,6 +391,6 @@ class _Builder:
         """Tables that a repaint allocates."""
         needed = 0
         for part, _, pages in self.parts:
-            if part in ("pud", "contpmd", "pmd", "far", "invalid"):
+            if part in ("pud", "contpmd", "pmd", "head", "tail", "far", "invalid"):
                 needed += pages // self.geometry.pages(2) + (part == "pud")
         return needed

@@ -45,6 +45,10 @@ class OutOfMemoryError(Exception):
     """-ENOMEM."""
 
 
+class InvalidRangeError(Exception):
+    """-EINVAL: a walk whose range ends before it begins."""
+
+
 class SplitState(NamedTuple):
     """What splitting leaves behind, beside the tables themselves."""
 
@@ -165,6 +169,8 @@ async def range_split_to_ptes(
     """mmu.c:range_split_to_ptes (B3): walk [start, end) in lazy MMU mode."""
     if start == end:
         return state
+    if start > end:
+        raise InvalidRangeError
     state = await walk_kernel_page_table_range_lockless(
         cpu, k, start, end, split_to_ptes_ops, state._replace(pending=False)
     )
@@ -200,7 +206,7 @@ async def linear_map_split_to_ptes(cpu: Cpu, k: Kernel) -> None:
         try:
             state = await range_split_to_ptes(cpu, k, lstart, kstart, SplitState())
             await range_split_to_ptes(cpu, k, kend, lend, state)
-        except OutOfMemoryError:
+        except (OutOfMemoryError, InvalidRangeError):
             await cpu.panic("Failed to split linear map")
         await flush_tlb_kernel_range(cpu, k, lstart, lend)
 
