@@ -33,7 +33,7 @@ ROOMS = (
         "second_users",
         "Who else uses the flag, the idmap or the split, and what other kernels and machines add.",
         (
-            *("idmap", "kpti", "late_cpu", "live_split"),
+            *("idmap", "kpti", "late_cpu", "live_split", "live_change"),
             *("memory_hotplug", "preempt_rt", "realm", "smt", "tlb_range"),
         ),
     ),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from simbbm.arm64.descriptor import LEAF, Descriptor
+from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.ops import Cpu
 from simbbm.core.program import routine
 from simbbm.linux.barrier import equals, smp_cond_load_acquire
@@ -111,11 +111,16 @@ async def split_contpmd(cpu: Cpu, k: Kernel, pmdp: int) -> None:
 
 @routine
 async def split_pud(
-    cpu: Cpu, k: Kernel, pudp: int, pud: Descriptor, state: SplitState
+    cpu: Cpu,
+    k: Kernel,
+    pudp: int,
+    pud: Descriptor,
+    state: SplitState,
+    to_cont: bool = False,  # noqa: FBT001, FBT002 - a routine's arguments are positional
 ) -> SplitState:
-    """mmu.c:split_pud (B3a): into blocks that are not contiguous (`to_cont` is false)."""
+    """mmu.c:split_pud (B3a): into blocks, which the repaint does not make contiguous."""
     pmd_phys, state = await pgd_pgtable_alloc_init_mm_gfp(cpu, k, state)
-    pmd = pud._replace(contiguous=False)
+    pmd = pud._replace(contiguous=to_cont)
     await fill_table(cpu, k, k.linear(pmd_phys), pmd, k.pages(PMD), set_pmd)
 
     # A walk that comes to the new table has to find it filled.
@@ -150,7 +155,7 @@ async def split_to_ptes_pmd_entry(cpu: Cpu, k: Kernel, pmdp: int, walk: MmWalk) 
 async def split_to_ptes_pte_entry(cpu: Cpu, k: Kernel, ptep: int, walk: MmWalk) -> MmWalk:
     """mmu.c:split_to_ptes_pte_entry: contiguous PTEs that were there before."""
     pte = await cpu.ldr(ptep)
-    if pte.kind == LEAF and pte.contiguous:
+    if pte.contiguous:
         await split_contpte(cpu, k, ptep)
         walk = walk._replace(private=walk.private._replace(pending=True))
     return walk

@@ -1,10 +1,12 @@
 """Splitting a live leaf at run time: what set_memory_*() asks of mm/mmu.c.
 
 Where all CPUs have BBML2_NOABORT a leaf is split whenever permissions change inside of it, with
-nobody parked. `caps` and `online` are words of memory.
+nobody parked. What a leaf is split into is contiguous at first, group by group; then CONT goes from
+the group that the boundary lies inside of, on the live table. `caps` and `online` are words of
+memory.
 
-Simplified: one boundary is looked at (as since v7 of the series for single pages), permissions do
-not change afterwards, and pgtable_split_lock is only what may sleep.
+Simplified: one boundary is looked at (as since v7 of the series for single pages), and
+pgtable_split_lock is only what may sleep. What changes then: scenarios `live_change`, `realm`.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
+from simbbm.arm64.descriptor import TABLE, Descriptor
 from simbbm.arm64.geometry import KERNEL_PAGE
 from simbbm.arm64.ops import Cpu
 from simbbm.core.program import routine
@@ -48,21 +50,38 @@ class RunningKernel(Kernel):
         return self._replace(caps=self.caps + shift, hotplug_lock=self.hotplug_lock + shift)
 
 
+def group_pages(k: Kernel, level: int) -> int:
+    """CONT_PMD_SIZE, CONT_PTE_SIZE: pages of a group; where there is none, of an entry."""
+    return k.pages(level) * {PMD: k.cont_pmds, PTE: k.cont_ptes}.get(level, 1)
+
+
+@routine
+async def split_cont(
+    cpu: Cpu, k: Kernel, address: int, level: int, state: SplitState
+) -> SplitState:
+    """CONT goes from a group, on the live table: pages that were made invalid have it as well."""
+    if level == PMD:
+        await split_contpmd(cpu, k, address)
+    else:
+        await split_contpte(cpu, k, address)
+    return state._replace(pending=True)
+
+
 @routine
 async def split_at(
     cpu: Cpu, k: Kernel, address: int, level: int, state: SplitState, inside: int
 ) -> tuple[Descriptor, SplitState]:
-    """One level of the walk: CONT goes, and a leaf that the boundary lies inside of is split."""
+    """One level: CONT goes, and a leaf with the boundary inside of it becomes a table of groups."""
     entry: Descriptor = await cpu.ldr(address)
-    if entry.kind == LEAF and entry.contiguous:
-        split_cont = split_contpmd if level == PMD else split_contpte
-        await split_cont(cpu, k, address)
-        state = state._replace(pending=True)
-    if inside and level in (PUD, PMD) and pmd_leaf(entry):
+    if not pmd_leaf(entry):
+        return entry, state
+    if entry.contiguous:
+        state = await split_cont(cpu, k, address, level, state)
+    if inside and level in (PUD, PMD):
         if level == PUD:
-            state = await split_pud(cpu, k, address, entry, state)
+            state = await split_pud(cpu, k, address, entry, state, True)  # noqa: FBT003
         else:
-            state = await split_pmd(cpu, k, address, entry, state)
+            state = await split_pmd(cpu, k, address, entry, state, True)  # noqa: FBT003
         entry = await cpu.ldr(address)
     return entry, state
 
@@ -71,13 +90,18 @@ async def split_at(
 async def split_kernel_leaf_mapping_locked(
     cpu: Cpu, k: Kernel, page: int, state: SplitState
 ) -> SplitState:
-    """mmu.c:split_kernel_leaf_mapping_locked: no leaf crosses the start of this page any more."""
+    """mmu.c:split_kernel_leaf_mapping_locked: no leaf crosses the start of this page any more.
+
+    Where the page is aligned to what an entry, or a group of them, maps, nothing does.
+    """
     table = k.swapper_pg_dir
     for level in range(k.root_level, PTE + 1):
+        if (page - KERNEL_PAGE) % group_pages(k, level) == 0:
+            break
         address = offset_in(k, table, level, page)
         inside = (page - KERNEL_PAGE) % k.pages(level)
         entry, state = await split_at(cpu, k, address, level, state, inside)
-        if inside == 0 or entry.kind != TABLE:
+        if entry.kind != TABLE:
             break
         table = k.linear(entry.output)
     return state

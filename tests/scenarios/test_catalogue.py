@@ -45,11 +45,14 @@ SMALLER: dict[str, dict[str, Any]] = {
     "m41_split_keeps_cont": {"layout": "pmd"},
     "m42_continue_at_tables": {"layout": "pages"},
     "m44_region_missed": {"layout": "pmd"},
+    "m45_kstart_too_low": {"layout": "sides"},
+    "m45_kend_too_high": {"layout": "sides"},
+    "m40_m45_kstart_too_high": {"layout": "pmd"},
     "m46_invalid_block_resurrected": {"layout": "pmd"},
     "m48_error_without_release": {"tables": 3},
     "m50_torn_descriptor": {"layout": "contpte"},
 }
-ON_ANY = {"m25_wait_at_kernel_address", "m26_wait_uses_stack"}
+ON_ANY = {"m25_wait_at_kernel_address", "m26_wait_uses_stack", "m45_kend_of_the_image"}
 """Caught on the smallest machine that there is: two CPUs, nothing to split."""
 
 NEED_DELAYS = {
@@ -69,6 +72,9 @@ SAYS = {
     "m41_split_keeps_cont": "2 pages of a contiguous group from lm.contpmd+0 on",
     "m42_continue_at_tables": "2 pages of a contiguous group from lm.contpte+0 on",
     "m44_region_missed": "level 2 block lm.far+0",
+    "m45_kstart_too_low": "level 2 block lm.head+0",
+    "m45_kend_too_high": "level 2 block lm.tail+0",
+    "m45_kend_of_the_image": "cpu0 panics: Failed to split linear map",
     "m48_error_without_release": "cpu1 waits in scondary_cpu_wait/wait_for_zero.wfe",
     "m50_torn_descriptor": "cpu0 may walk from the live root pgd to lm.pmd+0",
 }

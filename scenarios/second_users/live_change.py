@@ -1,0 +1,252 @@
+"""A page's permissions change at run time, in the middle of a block that others use.
+
+Asked: set_memory_ro() splits the block that the page lies in, and makes it groups of contiguous
+pages first (`to_cont`), so that as little as possible is lost. Then it clears CONT on the live
+table, in the group of the page alone. Is that safe on a system whose CPUs all have BBML3, with
+nobody parked and no flush before the one that the new permission needs? And where the group was
+made invalid before (`made_valid`), and its pages keep CONT?
+
+Found: yes. A CPU may hold the block, the group and the page at once, which it tolerates; they say
+the same until the page is written, and then the flush takes what is held for it. What it takes is
+that CONT is gone from the whole group, valid or not, before one of its pages says something else:
+with CONT left a CPU may take one page's entry for the other's (`cont_left`, `cont_left_on_sibling`,
+`invalid_group_forgotten`).
+
+Simplified: CPUs that write to the page skip the fault that they take.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from simbbm_scenarios import linear_map_split as merged
+from simbbm_scenarios.late_cpu import running
+
+from simbbm import (
+    GEOMETRIES,
+    INVALID_DESCRIPTOR,
+    LEAF,
+    RO,
+    Aborted,
+    Cpu,
+    CpuSet,
+    Descriptor,
+    Program,
+    Range,
+    Setup,
+    routine,
+    scenario,
+)
+from simbbm.linux.kernel import Kernel
+from simbbm.linux.layout import layout as lay_out
+from simbbm.linux.mmu import SplitState, split_contpte, split_pmd
+from simbbm.linux.pgtable import PMD, PTE_PRESENT_INVALID, __set_pte, arch_leave_lazy_mmu_mode
+from simbbm.linux.set_memory import (
+    Caps,
+    RunningKernel,
+    leaf_of,
+    split_at,
+    split_cont,
+    split_kernel_leaf_mapping,
+)
+from simbbm.linux.tlbflush import flush_tlb_kernel_range
+
+PAGE = 3
+"""The page that changes: the last of a block's second half; its sibling is the one before."""
+KEPT = (
+    "no_tlb_conflict",
+    "no_size_change_seen",
+    "terminates",
+    "tables_linked_once",
+    "no_sleep_in_atomic",
+)
+
+
+def word_of(k: RunningKernel, page: int) -> int:
+    """A word of a page of the linear map that has no table in it."""
+    return (k.lm_first + page) * k.page_words
+
+
+@routine
+async def change_page(cpu: Cpu, k: RunningKernel, new: Descriptor) -> None:
+    """pageattr.c:__change_memory_common, of one page: split, write, flush."""
+    page = k.lm_first + PAGE
+    await split_kernel_leaf_mapping(cpu, k, page)
+    address, _, entry = await leaf_of(cpu, k, page)
+    await __set_pte(
+        cpu, address, entry._replace(kind=new.kind, attributes=new.attributes, software=0)
+    )
+    await arch_leave_lazy_mmu_mode(cpu)
+    await flush_tlb_kernel_range(cpu, k, page, page + 1)
+
+
+async def set_memory_ro(cpu: Cpu, k: RunningKernel) -> None:
+    """pageattr.c:set_memory_ro; from then on nobody changes what is in the page."""
+    await change_page(cpu, k, Descriptor(LEAF, attributes=RO))
+    word = word_of(k, PAGE)
+    if await cpu.ldr(word) != await cpu.ldr(word):
+        await cpu.panic("a page is written to that is read-only")
+
+
+async def writer(cpu: Cpu, k: RunningKernel) -> None:
+    """Any other CPU: it writes to the page, and to its sibling, which stays writable."""
+    await cpu.str(word_of(k, PAGE), 1)
+    await cpu.str(word_of(k, PAGE - 1), 1)
+
+
+async def set_memory_valid(cpu: Cpu, k: RunningKernel) -> None:
+    """pageattr.c:set_memory_valid, of one page of a group that was made invalid."""
+    await change_page(cpu, k, Descriptor(LEAF))
+    await cpu.str(word_of(k, PAGE), 1)
+
+
+async def prober(cpu: Cpu, k: RunningKernel) -> None:
+    """Any other CPU: it tries the page's sibling, which stays invalid."""
+    if await cpu.ldr(word_of(k, PAGE - 1)) is not None:
+        await cpu.panic("a page is read that is not mapped")
+
+
+async def vectors(cpu: Cpu, aborted: Aborted, skipped: int) -> None:
+    """extable.c:fixup_exception: of one page a fault is skipped, others are fatal."""
+    if aborted.page != skipped:
+        await cpu.panic(f"{aborted.kind} fault on a {aborted.access}")
+    await cpu.eret(retry=False)
+
+
+def with_programs(given: dict[str, object], first: Program, others: Program, skipped: int) -> Setup:
+    """A system whose CPUs all have BBML3, which is known; a fault on one page is skipped."""
+    setup = merged.good.setup(given)
+    at = lay_out(str(given["layout"]), GEOMETRIES["scaled"], len(setup.cpus), flush_by_page=True)
+    setup, k = running(setup, at, Caps.NOABORT, len(setup.cpus))
+    return replace(
+        setup,
+        cpus=tuple(
+            cpu._replace(program=others if n else first, args=(k,))
+            for n, cpu in enumerate(setup.cpus)
+        ),
+        properties=tuple(p for p in setup.properties if p.name in KEPT),
+        handler=vectors,
+        handler_args=(k.lm_first + skipped,),
+        landmarks={},
+    )
+
+
+@scenario(evidence="proved")
+def good(
+    *,
+    cpus: Annotated[int, Range(2, 16)] = 2,
+    layout: Literal["contpmd", "pud"] = "contpmd",
+    noabort: Annotated[str, CpuSet()] = "all",
+    hardware: Literal["delayed", "eager"] = "delayed",
+) -> Setup:
+    """A page in the middle of a block becomes read-only; others write to it, and next to it."""
+    given = {"cpus": cpus, "layout": layout, "noabort": noabort, "hardware": hardware}
+    return with_programs(given, set_memory_ro, writer, PAGE)
+
+
+one_without_bbml3 = good.twin(
+    "The same on a system of which one CPU lacks BBML3 (comment in split_kernel_leaf_mapping).",
+    expect="VIOLATED:no_size_change_seen",
+    noabort="0",
+)
+
+
+@routine
+async def split_contpmd_alone(
+    cpu: Cpu, k: Kernel, address: int, level: int, state: SplitState
+) -> SplitState:
+    """Blocks alone, since what a block was split into is fresh."""
+    return await split_cont(cpu, k, address, level, state) if level == PMD else state
+
+
+cont_left = good.twin(
+    "CONT stays in the group of pages that the block was just split into: one of them says "
+    "read-only for both (inferred).",
+    expect="VIOLATED:no_panic",
+    replace={split_cont: split_contpmd_alone},
+)
+
+
+@routine
+async def clear_one(cpu: Cpu, k: Kernel, ptep: int) -> None:  # noqa: ARG001 - as what it replaces
+    """The entry of the page, and not those of its group."""
+    pte = await cpu.ldr(ptep)
+    await __set_pte(cpu, ptep, pte._replace(contiguous=False))
+
+
+cont_left_on_sibling = good.twin(
+    "CONT goes from the page's own entry alone: its sibling's is for both, and says that they are "
+    "writable (inferred).",
+    expect="VIOLATED:no_panic",
+    replace={split_contpte: clear_one},
+)
+
+
+@routine
+async def split_pmd_to_pages(
+    cpu: Cpu,
+    k: Kernel,
+    pmdp: int,
+    pmd: Descriptor,
+    state: SplitState,
+    to_cont: bool,  # noqa: ARG001, FBT001 - as what it replaces
+) -> SplitState:
+    """As the repaint does."""
+    return await split_pmd(cpu, k, pmdp, pmd, state)
+
+
+split_to_pages = good.twin(
+    "The block is split into single pages at once: harmless, it costs TLB entries (inferred).",
+    expect="HOLDS",
+    replace={"split_at/split_pmd": split_pmd_to_pages},
+)
+
+not_flushed = good.twin(
+    "No flush once the page is read-only, as if the split had flushed: CPUs go on writing "
+    "(inferred).",
+    expect="VIOLATED:no_panic",
+    drop=["flush_tlb_kernel_range.tlbi.vaale1is"],
+)
+
+
+@scenario(evidence="proved")
+def made_valid(
+    *,
+    cpus: Annotated[int, Range(2, 16)] = 2,
+    hardware: Literal["delayed", "eager"] = "delayed",
+) -> Setup:
+    """A contiguous group was made invalid; one of its pages becomes valid, and no other."""
+    given = {"cpus": cpus, "layout": "pmd+contpte", "noabort": "all", "hardware": hardware}
+    setup = with_programs(given, set_memory_valid, prober, PAGE - 1)
+    return replace(
+        setup,
+        tables={
+            address: tuple(
+                e._replace(kind=INVALID_DESCRIPTOR.kind, software=PTE_PRESENT_INVALID)
+                if e.contiguous
+                else e
+                for e in entries
+            )
+            for address, entries in setup.tables.items()
+        },
+    )
+
+
+@routine
+async def split_valid_at(
+    cpu: Cpu, k: Kernel, address: int, level: int, state: SplitState, inside: int
+) -> tuple[Descriptor, SplitState]:
+    """What is not valid is no leaf, so there is nothing to split."""
+    entry: Descriptor = await cpu.ldr(address)
+    if not entry.valid:
+        return entry, state
+    return await split_at(cpu, k, address, level, state, inside)
+
+
+invalid_group_forgotten = made_valid.twin(
+    "CONT stays in a group that was made invalid: the page that becomes valid is for both "
+    "(15bfba1ad77f makes invalid leaves known).",
+    expect="VIOLATED:no_panic",
+    replace={split_at: split_valid_at},
+)

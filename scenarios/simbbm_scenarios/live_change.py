@@ -1,0 +1,1 @@
+../second_users/live_change.py
