@@ -17,8 +17,9 @@ Simplified: CPUs that write to the page skip the fault that they take.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from simbbm_scenarios import linear_map_split as merged
 from simbbm_scenarios.late_cpu import running
@@ -114,10 +115,10 @@ async def vectors(cpu: Cpu, aborted: Aborted, skipped: int) -> None:
     await cpu.eret(retry=False)
 
 
-def with_programs(given: dict[str, object], first: Program, others: Program, skipped: int) -> Setup:
+def with_programs(given: Mapping[str, Any], first: Program, others: Program, skipped: int) -> Setup:
     """A system whose CPUs all have BBML3, which is known; a fault on one page is skipped."""
     setup = merged.good.setup(given)
-    at = lay_out(str(given["layout"]), GEOMETRIES["scaled"], len(setup.cpus), flush_by_page=True)
+    at = lay_out(given["layout"], GEOMETRIES["scaled"], len(setup.cpus), flush_by_page=True)
     setup, k = running(setup, at, Caps.NOABORT, len(setup.cpus))
     return replace(
         setup,
