@@ -47,6 +47,19 @@ class PropertyRow(Row, tag="property", tag_field="type", frozen=True, kw_only=Tr
     meaning: str
 
 
+class RoutineRow(Row, tag="routine", tag_field="type", frozen=True, kw_only=True):
+    """A routine of the kernel's model, as `list --routines` shows it."""
+
+    routine: str
+    file: str
+    kernel: str
+    """The kernel's file and function."""
+    read_from: str
+    """The kernel version that it was read from, and commits on top of it."""
+    today: str | None
+    """What the function is called today, if that is something else."""
+
+
 class VerdictRow(Row, tag="verdict", tag_field="type", frozen=True, kw_only=True):
     """What may be said of a scenario, and how it is known."""
 

@@ -11,7 +11,7 @@ import click
 from simbbm.cli.options import common, examples
 from simbbm.core.errors import SimbbmError
 from simbbm.host.terminal import complain, echo, style
-from simbbm.report.rows import PropertyRow, Row, ScenarioRow, encode
+from simbbm.report.rows import PropertyRow, RoutineRow, Row, ScenarioRow, encode
 from simbbm.scenario import Scenario
 
 
@@ -23,11 +23,13 @@ from simbbm.scenario import Scenario
 )
 @click.argument("paths", nargs=-1, metavar="[PATH...]")
 @click.option("--properties", is_flag=True, help="Explain each property instead.")
+@click.option("--routines", is_flag=True, help="Say which kernel each routine was read from.")
 @common
 def command(
     paths: tuple[str, ...],
     *,
     properties: bool,
+    routines: bool,
     as_json: bool,
     log_format: str,  # noqa: ARG001 - nothing is logged here
 ) -> None:
@@ -39,6 +41,9 @@ def command(
 
     if properties:
         _list_properties(as_json=as_json)
+        return
+    if routines:
+        _list_routines(as_json=as_json)
         return
     last = None
     for scenario in _named(paths) if paths else _all():
@@ -129,3 +134,23 @@ def _list_properties(*, as_json: bool) -> None:
     for name, meaning in CATALOGUE.items():
         row: Row = PropertyRow(name=name, meaning=meaning)
         echo(encode(row) if as_json else f"{style(name, bold=True)}\n    {meaning}")
+
+
+def _list_routines(*, as_json: bool) -> None:
+    """By the model's file: the routine, what of the kernel it is, and since when it is so."""
+    from simbbm.sources import sources, table
+
+    last = None
+    for source in sources():
+        if as_json:
+            echo(encode(RoutineRow(**source._asdict())))
+            continue
+        if source.file != last:
+            echo(style(source.file, bold=True))
+        last = source.file
+        today = f" (today {source.today})" if source.today else ""
+        echo(f"    {source.routine}: {source.kernel}{today}, {source.read_from}")
+    if not as_json:
+        echo(style("names of today", bold=True))
+        for then, now in table()["today"].items():
+            echo(f"    {then}: {now}")
