@@ -12,6 +12,13 @@ that CONT is gone from the whole group, valid or not, before one of its pages sa
 with CONT left a CPU may take one page's entry for the other's (`cont_left`, `cont_left_on_sibling`,
 `invalid_group_forgotten`).
 
+A task may be moved to another CPU in the middle of it, with the barriers owed that lazy MMU mode
+has put off, or amid the flush (`carried`). Asked: do they work there? Found: yes, by the DSB that
+__switch_to() has for this (`no_dsb_in_switch_to`); of stores alone the release by which the task is
+handed on takes care. What nothing in the flush sees to is the CPU that the task has left: where the
+next task comes to no context synchronisation it may use an old translation once more, which was
+made before (`no_isb_behind_switch`), but not with FEAT_ETS2.
+
 Simplified: CPUs that write to the page skip the fault that they take.
 """
 
@@ -51,6 +58,7 @@ from simbbm.linux.set_memory import (
     split_cont,
     split_kernel_leaf_mapping,
 )
+from simbbm.linux.stop_machine import is_set
 from simbbm.linux.tlbflush import flush_tlb_kernel_range
 
 PAGE = 3
@@ -250,4 +258,125 @@ invalid_group_forgotten = made_valid.twin(
     "(15bfba1ad77f makes invalid leaves known).",
     expect="VIOLATED:no_panic",
     replace={split_at: split_valid_at},
+)
+
+# A task that is in the middle of it when it is moved to another CPU. The barriers that lazy MMU
+# mode owes are the task's (TIF_LAZY_MMU_PENDING), and so is the flush: it goes on elsewhere.
+
+
+@routine
+async def __switch_to(cpu: Cpu) -> None:
+    """process.c:__switch_to: what this CPU has begun is complete before the task is elsewhere."""
+    await cpu.dsb("ish")
+
+
+@routine
+async def finish_task(cpu: Cpu, k: RunningKernel) -> None:
+    """core.c:finish_task: the task may be taken by another CPU (on_cpu, a release)."""
+    await cpu.stlr(k.scratch, 1)
+
+
+@routine
+async def back_to_task(cpu: Cpu) -> None:
+    """entry.S: the next task was pre-empted by an interrupt, from which it returns (R14)."""
+    await cpu.isb()
+
+
+@routine
+async def flush_begun(cpu: Cpu, page: int) -> None:
+    """The flush of a page, without the DSB that it ends with."""
+    await cpu.dsb("ishst")
+    await cpu.tlbi("vaale1is", page)
+
+
+@routine
+async def flush_ended(cpu: Cpu) -> None:
+    """The rest of it."""
+    await cpu.dsb("ish")
+    await cpu.isb()
+
+
+async def task_leaves(cpu: Cpu, k: RunningKernel, moved: str) -> None:
+    """The task writes the page's entry, perhaps begins its flush, and leaves; another one comes."""
+    page = k.lm_first + PAGE
+    address, _, entry = await leaf_of(cpu, k, page)
+    await __set_pte(cpu, address, entry._replace(attributes=RO))
+    if moved == "amid_flush":
+        await flush_begun(cpu, page)
+    await __switch_to(cpu)
+    await finish_task(cpu, k)
+    await back_to_task(cpu)
+    await cpu.str(word_of(k, PAGE), 1)
+
+
+async def task_goes_on(cpu: Cpu, k: RunningKernel, moved: str) -> None:
+    """Where the task goes on: it leaves lazy MMU mode and flushes, or waits for the flush."""
+    page, word = k.lm_first + PAGE, word_of(k, PAGE)
+    await cpu.wait(k.scratch, is_set, acquire=True)
+    if moved == "lazy":
+        await arch_leave_lazy_mmu_mode(cpu)
+        await flush_begun(cpu, page)
+    await flush_ended(cpu)
+    if await cpu.ldr(word) != await cpu.ldr(word):
+        await cpu.panic("a page is written to that is read-only")
+
+
+@scenario(evidence="proved")
+def carried(
+    *,
+    moved: Literal["lazy", "amid_flush"] = "lazy",
+    ets2: Literal["no", "yes"] = "no",
+    hardware: Literal["delayed", "eager"] = "delayed",
+) -> Setup:
+    """A task is moved to another CPU with barriers owed, or amid a flush, which ends there."""
+    given = {"cpus": 2, "layout": "pmd+pages", "noabort": "all", "hardware": hardware}
+    setup = with_programs({**given, "ets2": ets2}, task_leaves, task_goes_on, PAGE)
+    return replace(setup, cpus=tuple(c._replace(args=(*c.args, moved)) for c in setup.cpus))
+
+
+carried_amid_flush = carried.twin(
+    "The TLBI is on one CPU, the DSB on another: the one in __switch_to() has completed it.",
+    expect="HOLDS",
+    moved="amid_flush",
+)
+
+no_dsb_in_switch_to = carried_amid_flush.twin(
+    "__switch_to() has no DSB: that of the CPU where the task goes on waits for its own TLBIs "
+    "alone (comment in __switch_to).",
+    expect="VIOLATED:no_panic",
+    drop=["__switch_to.dsb.ish"],
+)
+
+no_isb_behind_switch = carried_amid_flush.twin(
+    "Open question: the next task on the first CPU had called schedule() in the kernel: with no "
+    "context synchronisation, and without FEAT_ETS2, it may use the old entry once more.",
+    expect="VIOLATED:no_panic",
+    drop=["back_to_task.isb"],
+)
+
+no_isb_with_ets2 = no_isb_behind_switch.twin(
+    "With FEAT_ETS2 it may not.",
+    expect="HOLDS",
+    ets2="yes",
+)
+
+lazy_without_switch_to = carried.twin(
+    "The same where only stores are on their way: harmless, the release by which the task is "
+    "handed on comes behind them (inferred).",
+    expect="HOLDS",
+    drop=["__switch_to.dsb.ish"],
+)
+
+
+@routine
+async def hand_on_plainly(cpu: Cpu, k: RunningKernel) -> None:
+    """WRITE_ONCE() in place of smp_store_release()."""
+    await cpu.str(k.scratch, 1)
+
+
+lazy_without_release = lazy_without_switch_to.twin(
+    "Neither is there: the barriers that the task carries are another CPU's, and order none of the "
+    "stores that they were owed for (inferred).",
+    expect="VIOLATED:no_panic",
+    replace={finish_task: hand_on_plainly},
 )

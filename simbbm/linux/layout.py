@@ -296,7 +296,7 @@ class _Builder:
             lm_count=self.lm_pages,
             kernel_first=KERNEL_PAGE + kernel_first,
             kernel_count=kernel_count,
-            max_dvm_ops=self.lm_pages if self.flush_by_page else 0,
+            max_dvm_ops=self.lm_pages + 1 if self.flush_by_page else 0,
             flag=variable,
             flag_idmap=data * words,
             **{name: variable + 1 + n for n, name in enumerate(VARIABLES)},

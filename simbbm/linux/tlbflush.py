@@ -68,7 +68,7 @@ async def flush_tlb_all(cpu: Cpu) -> None:
 @routine
 async def flush_tlb_kernel_range(cpu: Cpu, k: Kernel, start: int, end: int) -> None:
     """tlbflush.h:flush_tlb_kernel_range: page by page below MAX_DVM_OPS, else everything (B4)."""
-    if end - start > k.max_dvm_ops:
+    if end - start >= k.max_dvm_ops:
         await flush_tlb_all(cpu)
         return
     await cpu.dsb("ishst")

@@ -53,11 +53,8 @@ class RoutineRow(Row, tag="routine", tag_field="type", frozen=True, kw_only=True
     routine: str
     file: str
     kernel: str
-    """The kernel's file and function."""
     read_from: str
-    """The kernel version that it was read from, and commits on top of it."""
     today: str | None
-    """What the function is called today, if that is something else."""
 
 
 class VerdictRow(Row, tag="verdict", tag_field="type", frozen=True, kw_only=True):

@@ -27,7 +27,9 @@ def test_verdict_of_a_search_of_all_states_is_the_declared_one(scenario: Scenari
 
 
 def test_every_mistake_says_where_it_comes_from() -> None:
-    assert [s.id for s in ALL if not s.expect.holds and not s.origin] == []
+    bad = [s for s in ALL if not s.expect.holds and not s.story.startswith("Open question")]
+
+    assert [s.id for s in bad if not s.origin] == []
 
 
 @pytest.mark.parametrize("layout", ["contpmd", "pud"])
