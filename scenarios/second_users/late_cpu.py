@@ -49,6 +49,7 @@ from simbbm.linux.hotplug import (
     bring_up,
     check_local_cpu_capabilities,
     cpu_die_early,
+    cpu_park_loop,
     cpus_read_lock,
     cpus_read_unlock,
     cpus_write_lock,
@@ -245,12 +246,6 @@ refused_splits_locked = refused.twin(
     expect="HOLDS",
     replace={split_kernel_leaf_mapping: split_under_read_lock, bring_up: cpu_up},
 )
-
-
-@routine
-async def cpu_park_loop(cpu: Cpu, k: RunningKernel) -> None:  # noqa: ARG001 - as cpu_die_early
-    """smp.c:cpu_park_loop, behind a CPU_OFF that failed: WFE and WFI for ever, MMU on."""
-    await cpu.nop()
 
 
 @routine

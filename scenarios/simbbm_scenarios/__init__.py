@@ -34,6 +34,7 @@ ROOMS = (
         "Who else uses the flag, the idmap or the split, and what other kernels and machines add.",
         (
             *("idmap", "kpti", "late_cpu", "live_split", "live_change"),
+            "parallel_bringup",
             *("memory_hotplug", "preempt_rt", "realm", "smt", "tlb_range"),
         ),
     ),

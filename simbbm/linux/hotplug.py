@@ -2,7 +2,7 @@
 
 Simplified: it takes cpu_hotplug_lock itself (the kernel's task that brings it up does), and so do
 readers, one at a time. Before it enables its MMU, and after CPU_OFF, it is a CPU with the reserved
-table in TTBR1, in the idmap.
+table in TTBR1, in the idmap. WFE and WFI of cpu_park_loop() are left out, so that programs end.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Ttbr
 from simbbm.core.program import repeat_until, routine
+from simbbm.linux.kernel import Kernel
 from simbbm.linux.mmu_context import cpu_install_idmap, cpu_uninstall_idmap
 from simbbm.linux.proc import idmap_cpu_set_reserved_ttbr1
 from simbbm.linux.set_memory import Caps, RunningKernel
@@ -74,6 +75,19 @@ async def cpu_die_early(cpu: Cpu, k: RunningKernel) -> None:
     await cpu_install_idmap(cpu, k)
     await cpu.br(k.idmap_text)
     await idmap_cpu_set_reserved_ttbr1(cpu, k)
+
+
+@routine
+async def cpu_park_loop(cpu: Cpu, k: Kernel) -> None:  # noqa: ARG001 - as cpu_die_early
+    """smp.c:cpu_park_loop, where CPU_OFF is not to be had, or failed: for ever, MMU on."""
+    await cpu.nop()
+
+
+@routine
+async def update_cpu_boot_status(cpu: Cpu, status: int) -> None:
+    """smp.h:update_cpu_boot_status: CPU_STUCK_IN_KERNEL, of one more CPU."""
+    await cpu.ldaddal(status, 1)
+    await cpu.dsb("ishst")
 
 
 @routine

@@ -1,0 +1,1 @@
+../second_users/parallel_bringup.py
