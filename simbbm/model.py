@@ -171,7 +171,9 @@ def _steps(automaton: Automaton, setup: Setup) -> Steps:
 
 def _cpu_spec(automaton: Programs, cpu: CpuSetup) -> CpuSpec:
     start = automaton.start(cpu.program, CPU, *cpu.args)
-    return CpuSpec(start, cpu.regime, cpu.features, cpu.pc, cpu.vbar, cpu.el, cpu.listing)
+    return CpuSpec(
+        start, cpu.regime, cpu.features, cpu.pc, cpu.vbar, cpu.el, cpu.listing, cpu.power
+    )
 
 
 def _walked(setup: Setup) -> tuple[int, ...]:

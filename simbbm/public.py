@@ -42,7 +42,7 @@ from simbbm.arm64.geometry import (
     SCALED,
     Geometry,
 )
-from simbbm.arm64.registers import Regime, Sgi, Tcr, Ttbr, Vttbr
+from simbbm.arm64.registers import Regime, Sctlr, Sgi, Tcr, Ttbr, Vttbr
 
 from simbbm.arm64.translation.tlbi_operand import page_address
 
@@ -109,6 +109,7 @@ __all__ = [
     "Range",
     "Regime",
     "Scenario",
+    "Sctlr",
     "Setup",
     "Sgi",
     "Shared",

@@ -18,6 +18,7 @@ from textwrap import dedent
 from typing import Any, NamedTuple
 
 from simbbm.arm64.context import Description
+from simbbm.arm64.cpu import ON
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.listing import Listing
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Features, Hardware
@@ -74,7 +75,9 @@ class CpuSetup(NamedTuple):
 
     `args` are frozen data, `pc` and `vbar` word addresses: instructions are fetched from `pc` on,
     if it is given, and exceptions are taken at `vbar`, by `Setup.handler`. `el` is the exception
-    level: one that starts at EL2 has a VTTBR in its regime, as all CPUs have or none.
+    level: one that starts at EL2 has a VTTBR in its regime, as all CPUs have or none. `power` is
+    `on`; or `reset`: it comes out of reset at any time, with its MMU off; or `off`: it does so when
+    another CPU calls it (`Cpu.cpu_on`).
     """
 
     program: Any
@@ -85,6 +88,7 @@ class CpuSetup(NamedTuple):
     vbar: int | None = None
     el: int = 1
     listing: Listing | None = None
+    power: str = ON
 
 
 async def nothing(cpu: Cpu) -> None:

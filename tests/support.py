@@ -81,6 +81,7 @@ def machine(
     vbar: int | None = None,
     speculative: tuple[int, ...] = (),
     edits: Edits = Edits(),  # noqa: B008 - frozen
+    power: tuple[str, ...] = (),
     **judged: Any,
 ) -> Arm64:
     """A machine whose CPUs run `program(cpu, *args)`, one (program, *args) each."""
@@ -88,8 +89,10 @@ def machine(
     regimes = regime if isinstance(regime[0], Regime) else (regime,) * len(programs)
     featured = features if isinstance(features[0], Features) else (features,) * len(programs)
     cpus = tuple(
-        CpuSpec(automaton.start(program, CPU, *args), its, has, pc, vbar)
-        for (program, *args), its, has in zip(programs, regimes, featured, strict=True)
+        CpuSpec(automaton.start(program, CPU, *args), its, has, pc, vbar, power=how)
+        for (program, *args), its, has, how in zip(
+            programs, regimes, featured, power or ("on",) * len(programs), strict=True
+        )
     )
     spec = MachineSpec(
         geometry=geometry,

@@ -40,8 +40,8 @@ ROOMS = (
     ),
     Room(
         "platform",
-        "What is beside a core: interrupts that CPUs send each other.",
-        ("ipi",),
+        "What is beside a core: interrupts that CPUs send each other, and reset.",
+        ("ipi", "power_on"),
     ),
     Room(
         "user_space",

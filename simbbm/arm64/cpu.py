@@ -9,7 +9,7 @@ from simbbm.arm64.execution.flight import Flight
 from simbbm.arm64.execution.listing import Listing
 from simbbm.arm64.execution.storebuffer import StoreBuffer
 from simbbm.arm64.features import Features
-from simbbm.arm64.registers import Regime, Sgi
+from simbbm.arm64.registers import Regime, Signal
 from simbbm.arm64.translation.mmu import Mmu
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.points import ControlPoint
@@ -18,6 +18,8 @@ from simbbm.core.values import Encoded, encode
 
 NOTHING = -1
 """In place of an address: the exclusive monitor is open."""
+ON, COMING, OFF = "on", "reset", "off"
+"""How a CPU starts (`CpuSpec.power`): running, out of reset at any time, or when it is called."""
 
 
 class Pending(NamedTuple):
@@ -69,6 +71,8 @@ class CpuState:
     """All of PSTATE.DAIF is set: no SError arrives, and no pseudo-NMI."""
     sgis: tuple[int, ...] = ()
     """INTIDs of the inter-processor interrupts that are pending, each once."""
+    power: str = "on"
+    """ON; COMING: it may come out of reset; OFF: once it is called (`platform.power`)."""
     _content: Encoded | None = field(default=None, init=False)
 
     @property
@@ -108,6 +112,7 @@ class CpuState:
             *(("interrupted",) if self.interrupted else ()),
             *(("all masked",) if self.all_masked else ()),
             *((("sgis", self.sgis),) if self.sgis else ()),
+            *((("power", self.power),) if self.power != ON else ()),
         )
 
 
@@ -163,14 +168,15 @@ class Effect(NamedTuple):
     """What is wrong with the move, whatever a scenario promises: a panic, a lost CPU."""
     stale: StaleAccess | None = None
     """The access that the move performs used a stale translation (`no_stale_translation`)."""
-    sgi: Sgi | None = None
+    signal: Signal | None = None
+    """What it sends other CPUs without memory."""
 
     @property
     def event(self) -> tuple[Any, ...] | None:
         """What other CPUs, and this one, notice of it; None: nothing."""
-        if self.write is None and self.tlbi is None and not self.sev and self.sgi is None:
+        if self.write is None and self.tlbi is None and not self.sev and self.signal is None:
             return None
-        return self.write, self.tlbi, self.sev, self.sgi
+        return self.write, self.tlbi, self.sev, self.signal
 
 
 class LocalMove(NamedTuple):
@@ -206,3 +212,4 @@ class CpuSpec(NamedTuple):
     vbar: int | None = None
     el: int = 1
     listing: Listing | None = None
+    power: str = "on"

@@ -122,6 +122,8 @@ class Hardware(NamedTuple):
     """A TLB may hold entries that combine stage 1 and stage 2, as well as entries of each."""
     interrupts: str = ""
     """What may arrive once on each CPU, at any time: `irq`, `nmi`, `serror`, or nothing."""
+    unknown_reset: bool = True
+    """What is unknown at reset, the event register and the TLB, may be anything (R26)."""
     event_stream: bool = False
     """Every WFE is woken in the end, by the timer, as Linux asks for; no protocol may need it."""
     ablations: tuple[str, ...] = ()
@@ -149,6 +151,7 @@ FREEDOMS: Mapping[str, Mapping[str, Any]] = {
     "overtaking": {"window": 1},
     "TLB in common": {"common_tlb": False},
     COMBINED_ENTRY: {"combined_entries": False},
+    "unknown at reset": {"unknown_reset": False},
 }
 """Relaxations that the architecture permits, by name: each with the fields of hardware without
 it."""
@@ -165,5 +168,6 @@ EAGER = Hardware(
     walk_cache=False,
     common_tlb=False,
     combined_entries=False,
+    unknown_reset=False,
     evictions=0,
 )

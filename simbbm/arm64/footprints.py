@@ -23,8 +23,9 @@ from typing import cast
 
 from simbbm.arm64.agents import DRAIN
 from simbbm.arm64.context import Shared
-from simbbm.arm64.cpu import NOTHING, CpuState, LocalMove
+from simbbm.arm64.cpu import NOTHING, ON, CpuState, LocalMove
 from simbbm.arm64.descriptor import TABLE, Descriptor
+from simbbm.arm64.platform.power import RESET
 from simbbm.arm64.translation.cnp import shares
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.mmu import Mmu
@@ -110,7 +111,7 @@ def footprint(
             writes.add((Kind.TLB, state.features.tlb))
     if effect.sev:
         writes.add(EVENT)
-    if effect.sgi or state.sgis != effect.after.sgis:
+    if effect.signal or state.sgis != effect.after.sgis:
         writes.add(EVERY_SGI)
     if effect.tlbi and not shared.hardware.late_tlbis:
         writes |= {(Kind.TABLE, base) for base in memory.tables.by_address}
@@ -118,10 +119,10 @@ def footprint(
         writes.add(EVERY_PENDING_TLBIS)
     if state.flight is not None:
         writes.add(IN_FLIGHT)
-    if move.kind == STEP:
+    if move.kind in (STEP, RESET):
         reads.update(_listens_to(state))
-        if state.mnemonic.startswith(("dsb", "tlbi")):
-            writes.add((Kind.OWED, number))
+    if move.kind == STEP and state.mnemonic.startswith(("dsb", "tlbi")):
+        writes.add((Kind.OWED, number))
     return Footprint(frozenset(reads), frozenset(writes))
 
 
@@ -144,8 +145,8 @@ def _below(memory: Memory, descriptors: Iterable[Descriptor]) -> Iterable[Cell]:
 
 
 def _listens_to(state: CpuState) -> Iterable[Cell]:
-    """Cells by which other CPUs may wake its WFE or make its store-exclusive fail."""
-    if state.mnemonic == "wfe":
+    """Cells by which others may wake its WFE, or would if it were on, or end its exclusive."""
+    if state.mnemonic == "wfe" or state.power != ON:
         yield EVENT
     if state.mnemonic == "wfi":
         yield EVERY_SGI

@@ -11,7 +11,7 @@ from sys import intern
 
 from simbbm.arm64.agents import DRAIN, DVM, WALK, act, hardware_moves, received
 from simbbm.arm64.context import Description, Shared
-from simbbm.arm64.cpu import NOTHING, CpuPool, CpuSpec, CpuState, Effect, LocalMove, Pending
+from simbbm.arm64.cpu import NOTHING, ON, CpuPool, CpuSpec, CpuState, Effect, LocalMove, Pending
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.ahead import started
 from simbbm.arm64.execution.execute import instruction_moves
@@ -19,7 +19,8 @@ from simbbm.arm64.execution.flight import observed, without_history
 from simbbm.arm64.execution.listed import start_thread
 from simbbm.arm64.execution.storebuffer import StoreBuffer, Word
 from simbbm.arm64.footprints import footprint
-from simbbm.arm64.platform.interrupts import pended
+from simbbm.arm64.platform.interrupts import received_signal
+from simbbm.arm64.platform.power import at_reset, comes_up
 from simbbm.arm64.state import Judged, Machine, owed_mask, waits_for
 from simbbm.arm64.translation.cnp import groups, share, without_effect
 from simbbm.arm64.translation.constant import constant_pages
@@ -102,15 +103,19 @@ class Arm64:
                     pc=cpu.pc,
                     el=cpu.el,
                     saved=(),
-                    mmu=shared.mmus.start(cpu.regime, tables, cpu.el),
+                    mmu=shared.mmus.start(
+                        cpu.regime if cpu.power == ON else at_reset(cpu.regime), tables, cpu.el
+                    ),
                     buffer=StoreBuffer(),
                     monitor=NOTHING,
                     event=False,
-                    masked=False,
+                    masked=cpu.power != ON,
                     vbar=cpu.vbar,
                     pending_tlbis=(),
                     features=cpu.features,
                     flight=flight,
+                    all_masked=cpu.power != ON,
+                    power=cpu.power,
                 )
             )
             for cpu, flight in zip(self.spec.cpus, self._flights, strict=True)
@@ -153,7 +158,10 @@ class Arm64:
         self, own: CpuState, memory: Memory, number: int, *, owed: bool
     ) -> tuple[Move, ...]:
         """`moves_of`, remembered by nobody: for whom has a memo of his own (`arm64.rows`)."""
-        local = instruction_moves(self.shared, own, memory, number, owed=owed)
+        if own.power == ON:
+            local = instruction_moves(self.shared, own, memory, number, owed=owed)
+        else:
+            local = list(comes_up(self.shared, own, memory))
         if not self.judged.step:
             local = [self._without_history(move) for move in local]
         local += hardware_moves(self.shared, own, memory, number)
@@ -217,14 +225,14 @@ class Arm64:
         own = number == move.cpu
         if effect.write:
             pe = self._observe(pe, before, after, effect.write, own=own)
-        if effect.sev:
+        if effect.sev and pe.power == ON:
             pe = self.shared.cpus.change(pe, event=True)
         if effect.tlbi and (
             own or (effect.tlbi.broadcast and not self.shared.ablated("broadcast"))
         ):
             pe = self._deliver(pe, after, Pending(move.cpu, effect.tlbi), number)
-        if effect.sgi and effect.sgi.is_for(number, move.cpu):
-            pe = pended(self.shared, pe, effect.sgi.intid)
+        if effect.signal and effect.signal.is_for(number, move.cpu):
+            pe = received_signal(self.shared, pe, effect.signal)
         return pe
 
     def moved(self, move: Move, before: Memory) -> CpuState:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.storebuffer import Word
-from simbbm.arm64.registers import Sgi, Tcr, Ttbr, Vttbr
+from simbbm.arm64.registers import CpuOn, Sctlr, Sgi, Tcr, Ttbr, Vttbr
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.arm64.translation.tlbi_operand import AT_EL2, OPERANDS, decoded, is_by_range, is_range
 from simbbm.core.errors import ScenarioError
@@ -25,7 +25,9 @@ Text = str
 
 DOMAINS = ("ish", "nsh", "osh")
 BARRIERS = ("sy", "ld", "st", *(d + kind for d in DOMAINS for kind in ("", "ld", "st")))
-REGISTERS = ("ttbr0_el1", "ttbr1_el1", "tcr_el1", "vbar_el1", "mpidr_el1", "vttbr_el2")
+REGISTERS = (
+    *("ttbr0_el1", "ttbr1_el1", "tcr_el1", "sctlr_el1", "vbar_el1", "mpidr_el1", "vttbr_el2"),
+)
 WRITE_ONLY = ("icc_sgi1r_el1",)
 T = TypeVar("T")
 
@@ -195,11 +197,11 @@ class Cpu(NamedTuple):
         step = Step[None](Op(f"tlbi.{op}", (tlbi,)))
         return _checked(step, tlbi is not None, "operations", OPERANDS)
 
-    def msr(self, register: Text, value: Ttbr | Tcr | Vttbr | Sgi | int) -> Step[None]:
-        """MSR: `ttbr0_el1`, `ttbr1_el1`, `tcr_el1`, `vbar_el1` (a page), `icc_sgi1r_el1` (an SGI).
+    def msr(self, register: Text, value: Ttbr | Tcr | Sctlr | Vttbr | Sgi | int) -> Step[None]:
+        """MSR: `ttbr0_el1`, `ttbr1_el1`, `tcr_el1`, `sctlr_el1`, `vbar_el1`, `icc_sgi1r_el1`.
 
-        The last one interrupts other CPUs. Stores before it are not seen there without a DSB. At
-        EL2 also `vttbr_el2`.
+        Their values are a Ttbr, Tcr, Sctlr, a page, and an Sgi. The last one interrupts other CPUs:
+        stores before it are not seen there without a DSB. At EL2 also `vttbr_el2`.
         """
         return Step(Op(f"msr.{register}", (value,)))
 
@@ -219,6 +221,10 @@ class Cpu(NamedTuple):
     def wfi(self) -> Step[None]:
         """WFI: wait until an interrupt that another CPU has sent is pending, masked or not."""
         return Step(Op("wfi"))
+
+    def cpu_on(self, target: int) -> Step[None]:
+        """PSCI CPU_ON: let a CPU come out of reset that starts with `CpuSetup(power="off")`."""
+        return Step(Op("cpu_on", (CpuOn(target),)))
 
     def sev(self) -> Step[None]:
         """SEV: set every CPU's event register."""

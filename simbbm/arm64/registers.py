@@ -42,6 +42,29 @@ class Sgi(NamedTuple):
         return number != sender if self.target is None else number == self.target
 
 
+class CpuOn(NamedTuple):
+    """PSCI's CPU_ON: which CPU is to come out of reset."""
+
+    target: int
+
+    def is_for(self, number: int, sender: int) -> bool:  # noqa: ARG002 - as of an SGI
+        """Whether CPU `number` is meant."""
+        return number == self.target
+
+
+Signal = Sgi | CpuOn
+"""What one CPU sends another without memory."""
+
+
+class Sctlr(NamedTuple):
+    """SCTLR_EL1: whether the MMU is on. While it is off, addresses are physical."""
+
+    m: bool = True
+
+
+OFF_MMU, ON_MMU = Sctlr(m=False), Sctlr()
+
+
 class Tcr(NamedTuple):
     """TCR_EL1. `t0_bits` and `t1_bits` are page-number bits: 2**bits pages per half (64 - TxSZ)."""
 
@@ -70,6 +93,10 @@ class Vttbr(NamedTuple):
         return Regime((Ttbr(self.baddr),), (Ttbr(0),), (tcr,))
 
 
+Register = Ttbr | Tcr | Sctlr | Vttbr
+"""What a register of a regime holds."""
+
+
 class Regime(NamedTuple):
     """Possible values of the registers that translation depends on; the last is the newest."""
 
@@ -78,10 +105,12 @@ class Regime(NamedTuple):
     tcr: tuple[Tcr, ...]
     vttbr: tuple[Vttbr, ...] = ()
     """None: there is no stage 2, and no EL2."""
+    sctlr: tuple[Sctlr, ...] = (ON_MMU,)
 
     def recorded(self) -> tuple[Any, ...]:
         """What digests are made of (`core.values.encode`)."""
-        return self if self.vttbr else self[:3]
+        parts: tuple[Any, ...] = self[:4] if self.vttbr else self[:3]
+        return parts if self.sctlr == (ON_MMU,) else (*parts, self.sctlr)
 
     @property
     def settled(self) -> bool:
@@ -90,25 +119,28 @@ class Regime(NamedTuple):
 
     def synchronised(self) -> Regime:
         """After a context synchronisation event only the newest values are in effect."""
-        return Regime(self.ttbr0[-1:], self.ttbr1[-1:], self.tcr[-1:], self.vttbr[-1:])
+        return Regime(
+            self.ttbr0[-1:], self.ttbr1[-1:], self.tcr[-1:], self.vttbr[-1:], self.sctlr[-1:]
+        )
 
-    def written(self, name: str, value: Ttbr | Tcr | Vttbr, *, at_once: bool) -> Regime:
+    def written(self, name: str, value: Register, *, at_once: bool) -> Regime:
         """After an MSR, with the old values still possible unless `at_once`."""
         old = getattr(self, name)
         new = (value,) if at_once else (*(v for v in old if v != value), value)
         return self._replace(**{name: new})
 
-    def newest(self, name: str) -> Ttbr | Tcr | Vttbr:
+    def newest(self, name: str) -> Register:
         """What an MRS reads: the value that was written last."""
-        value: Ttbr | Tcr | Vttbr = getattr(self, name)[-1]
+        value: Register = getattr(self, name)[-1]
         return value
 
     def contexts(self) -> Iterator[Context]:
         """Every combination that a walk may use."""
-        for tcr in self.tcr:
-            for ttbr0 in self.ttbr0:
-                for ttbr1 in self.ttbr1:
-                    yield Context(ttbr0, ttbr1, tcr)
+        for sctlr in self.sctlr:
+            for tcr in self.tcr:
+                for ttbr0 in self.ttbr0:
+                    for ttbr1 in self.ttbr1:
+                        yield Context(ttbr0, ttbr1, tcr, sctlr.m)
 
 
 class Context(NamedTuple):
@@ -117,6 +149,7 @@ class Context(NamedTuple):
     ttbr0: Ttbr
     ttbr1: Ttbr
     tcr: Tcr
+    mmu_on: bool = True
 
     @property
     def asid(self) -> int:
@@ -125,6 +158,8 @@ class Context(NamedTuple):
 
     def roots(self) -> Iterator[tuple[int, int, int]]:
         """Root table, first page and page-number bits of each half on which walks are enabled."""
+        if not self.mmu_on:
+            return
         if not self.tcr.epd0:
             yield self.ttbr0.baddr, 0, self.tcr.t0_bits
         if not self.tcr.epd1:

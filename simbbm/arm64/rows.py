@@ -229,8 +229,8 @@ class Rows:
         """The step of a move; `before` are the fields that it depends on."""
         effect, system = move.effect, self.system
         assert isinstance(effect, Effect)
-        if effect.sgi and effect.sgi.target is not None:
-            self.named(effect.sgi.target)
+        if effect.signal and effect.signal.target is not None:
+            self.named(effect.signal.target)
         if system.common:
             return 0, partial(self._react_together, move)
         number = before >> self.memory_at
@@ -247,7 +247,7 @@ class Rows:
             if cpu == move.cpu:
                 continue
             # Only TLBIs and SGIs tell CPUs of one value apart, by their numbers.
-            told = (move.cpu, cpu) if effect.tlbi or effect.sgi else None
+            told = (move.cpu, cpu) if effect.tlbi or effect.signal else None
             event = number, noticed, told
             there = event, cpu
             if there not in self._reactions:

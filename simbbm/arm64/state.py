@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from simbbm.arm64.context import Shared
-from simbbm.arm64.cpu import NOTHING, CpuState
+from simbbm.arm64.cpu import NOTHING, ON, CpuState
 from simbbm.arm64.translation.memory import Memory, Tables
 from simbbm.arm64.translation.view import Hit
 from simbbm.core.system import Move, Problem
@@ -80,6 +80,8 @@ def waits_for(shared: Shared, state: Machine, number: int) -> str:
     """What a CPU's program waits for."""
     pe = state.cpus[number]
     op = pe.point.op
+    if pe.power != ON:
+        return "nobody has called it out of reset"
     assert op is not None
     head = op.mnemonic.partition(".")[0]
     if head == "wait":

@@ -10,6 +10,7 @@ from types import FunctionType
 from typing import Any
 
 from simbbm.arm64.context import Region
+from simbbm.arm64.cpu import COMING, OFF, ON
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.listing import Listing
 from simbbm.arm64.features import Features, Hardware
@@ -28,11 +29,15 @@ from simbbm.core.system import Problem
 def require_sound(said: str, setup: Any, cpu_setup: type) -> None:
     """Raise ScenarioError if a `Setup` holds anything that no machine can be made of."""
     for name, value, kind in _parts(setup, cpu_setup):
+        if kind == "power" and value in (ON, COMING, OFF):
+            continue
         if isinstance(value, _KINDS.get(kind, kind)):
             continue
         given = shorten(getattr(value, "__name__", repr(value)), 60)
         wanted = kind if isinstance(kind, str) else kind.__name__
         hint = f"it takes a {wanted}"
+        if kind == "power":
+            hint = f"it is one of {ON}, {COMING}, {OFF}"
         if kind is Property and callable(value):
             hint = f"{given}(...) may give one"
         if kind is Property and isinstance(value, str):
@@ -78,6 +83,7 @@ _KINDS: dict[Any, Any] = {
     "listing or None": (Listing, type(None)),
     "word": (int, Descriptor),
     "set": AbstractSet,
+    "power": (),
 }
 
 
@@ -101,6 +107,10 @@ def _parts(setup: Any, cpu_setup: type) -> Iterator[tuple[str, object, Any]]:
         yield f"cpu{n}'s features", cpu.features, Features
         yield f"cpu{n}'s pc", cpu.pc, "number or None"
         yield f"cpu{n}'s vbar", cpu.vbar, "number or None"
+        yield f"cpu{n}'s power", cpu.power, "power"
+        if isinstance(cpu.regime, Regime) and cpu.regime.vttbr and cpu.power != ON:
+            told = f"cpu{n} is under stage 2 and comes out of reset, which is not modelled"
+            raise ScenarioError(told, "let it run from the start, or take its vttbr away")
         yield f"cpu{n}'s listing", cpu.listing, "listing or None"
     yield from _each("properties", setup.properties, Property)
     for held in setup.properties:

@@ -21,7 +21,7 @@ from simbbm.arm64.execution.decoding import bare
 from simbbm.arm64.execution.listed import Listed
 from simbbm.arm64.geometry import KERNEL_PAGE
 from simbbm.arm64.ops import Physical
-from simbbm.arm64.registers import Sgi, Tcr, Ttbr, Vttbr
+from simbbm.arm64.registers import Sctlr, Sgi, Tcr, Ttbr, Vttbr
 from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.tlb import BY_IPA, Tlbi
 from simbbm.arm64.translation.translate import READ, translations
@@ -146,6 +146,8 @@ def instruction(shared: Shared, op: Op) -> str:
             return "eret" if args[0] else "eret to the next"
         case "panic":
             return f"panic: {args[0]}"
+        case "cpu_on":
+            return f"cpu_on cpu{args[0].target}"
         case "svc" | "hvc":
             return f"{head} {args[0]}"
     if not args:
@@ -172,6 +174,8 @@ def value(shared: Shared, word: Any) -> str:
     if isinstance(word, Ttbr):
         asid = f" asid {word.asid}" if word.asid else ""
         return _bare(shared.name(word.baddr)) + asid + (" cnp" if word.cnp else "")
+    if isinstance(word, Sctlr):
+        return f"M={int(word.m)}"
     if isinstance(word, Sgi):
         target = "all others" if word.target is None else f"cpu{word.target}"
         return f"SGI {word.intid} to {target}"

@@ -67,7 +67,7 @@ def is_odd(value: int, *, why: str) -> bool:
         (("msr", "ttbr0_el1", 5), "no msr of int to ttbr0_el1"),
         (("msr", "sctlr_el1", 5), "no msr of int to sctlr_el1"),
         (("msr", "icc_sgi1r_el1", 1), "no msr of int to icc_sgi1r_el1, which is given 1"),
-        (("msr", "icc_sgi1r_el1", Sgi(1, 7)), "there is no cpu7 to interrupt"),
+        (("msr", "icc_sgi1r_el1", Sgi(1, 7)), "there is no cpu7"),
         (("mrs", "icc_sgi1r_el1"), "there is no mrs.icc_sgi1r_el1"),
         (("eret",), "eret outside an exception handler"),
         (("ldr", "flag"), "no address"),

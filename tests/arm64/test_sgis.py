@@ -72,7 +72,7 @@ def test_stores_come_before_an_sgi_by_a_dsb_alone(
 
 def test_the_rule_has_teeth() -> None:
     """Were an SGI ordered behind stores, nobody would need a DSB."""
-    hardware = DELAYED._replace(ablations=("sgi-waits-for-stores",))
+    hardware = DELAYED._replace(ablations=("signal-waits-for-stores",))
     assert {2} == told(handled((STORE, SEND), (), hardware=hardware))
 
 

@@ -8,7 +8,7 @@ from simbbm import discovery
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import expected_failures, failures, names
 
-ALL = tuple(discovery.select(["ipi"]))
+ALL = tuple(discovery.select(["ipi", "power_on"]))
 
 
 @pytest.mark.parametrize("scenario", ALL, ids=names(ALL))

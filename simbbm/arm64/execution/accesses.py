@@ -16,7 +16,7 @@ from simbbm.arm64.execution.flight import BUFFER, MEMORY, InFlight, Window, rest
 from simbbm.arm64.execution.instructions import LOAD, STORE
 from simbbm.arm64.execution.ordering import Ordering
 from simbbm.arm64.ops import Aborted
-from simbbm.arm64.registers import Sgi
+from simbbm.arm64.registers import Signal
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.translate import READ, WRITE, Translation, target, translations
 from simbbm.arm64.translation.walks import ACCESS_FLAG, TRANSLATION, Fault
@@ -342,7 +342,7 @@ class Accesses(Ordering):
         write: tuple[int, tuple[Any, ...]] | None = None,
         tlbi: Any = None,
         sev: bool = False,
-        sgi: Sgi | None = None,
+        signal: Signal | None = None,
         **changes: Any,
     ) -> LocalMove:
         following = with_entry(self.window if window is None else window, i, entry)
@@ -351,7 +351,7 @@ class Accesses(Ordering):
             mmu = self.shared.mmus.without_early(state.mmu, marked_only=True)
             state = self.shared.cpus.change(state, mmu=mmu)
         state = self._after_access(t, state)
-        effect = Effect(state, write, tlbi, sev, stale=self._stale(entry, t), sgi=sgi)
+        effect = Effect(state, write, tlbi, sev, stale=self._stale(entry, t), signal=signal)
         suffix = what if self.source.split else t.suffix if t else ""
         return self.move(i, suffix, effect, t=t, reads=reads)
 

@@ -88,7 +88,9 @@ def no_such_register(
     """The error for an MSR of a value that the register cannot hold."""
     told = f"{where}: no msr of {type(value).__name__} to {register}"
     if register in known:
-        what = {"tcr_el1": "Tcr", "icc_sgi1r_el1": "Sgi"}.get(register, "Ttbr")
+        what = {"tcr_el1": "Tcr", "sctlr_el1": "Sctlr", "icc_sgi1r_el1": "Sgi"}.get(
+            register, "Ttbr"
+        )
         return ScenarioError(f"{told}, which is given {value}", f"its value is a {what}")
     return ScenarioError(told, f"registers are {', '.join(known)}")
 

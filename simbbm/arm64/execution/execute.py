@@ -27,14 +27,20 @@ from simbbm.arm64.execution.flight import behind_dmb
 from simbbm.arm64.execution.instructions import Rule
 from simbbm.arm64.execution.listed import Listed
 from simbbm.arm64.ops import HVC, Aborted
-from simbbm.arm64.registers import Sgi, Tcr, Ttbr, Vttbr
+from simbbm.arm64.registers import Sctlr, Sgi, Signal, Tcr, Ttbr, Vttbr
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.translate import FETCH, Translation, translations
 from simbbm.core.errors import ScenarioError
 from simbbm.core.system import Problem
 
-_REGIME = {"ttbr0_el1": "ttbr0", "ttbr1_el1": "ttbr1", "tcr_el1": "tcr", "vttbr_el2": "vttbr"}
-_VALUES = {"tcr": Tcr, "vttbr": Vttbr}
+_REGIME = {
+    "ttbr0_el1": "ttbr0",
+    "ttbr1_el1": "ttbr1",
+    "tcr_el1": "tcr",
+    "sctlr_el1": "sctlr",
+    "vttbr_el2": "vttbr",
+}
+_VALUES = {"tcr": Tcr, "sctlr": Sctlr, "vttbr": Vttbr}
 _WRITTEN = (*_REGIME, "vbar_el1", "icc_sgi1r_el1")
 _ENABLING = ("dsb", "synchronise")
 
@@ -180,17 +186,25 @@ class Executor(Atomics):
             raise no_such_register(instruction.where, register, value, _WRITTEN)
         if field == "vttbr":
             require_el2(self.state, instruction.where, "msr vttbr_el2")
-        assert isinstance(value, Ttbr | Tcr | Vttbr)
+        if field == "sctlr" and self.state.mmu.regime.vttbr:
+            told = f"{instruction.where}: SCTLR_EL1 of a guest is not modelled"
+            raise ScenarioError(told, "its MMU is on; or take a regime without vttbr")
+        assert isinstance(value, Ttbr | Tcr | Sctlr | Vttbr)
         mmu = self.shared.mmus.written(self.state.mmu, self.memory.tables, field, value)
         yield self.done(i, None, mmu=mmu)
 
-    def _send(self, i: int, sgi: Sgi) -> Iterator[LocalMove]:
-        """ICC_SGI1R_EL1: an interrupt for other CPUs, which waits for no access (R25)."""
-        if sgi.target is not None and not 0 <= sgi.target < len(self.shared.constant):
-            told = f"{self.code[i].where}: there is no cpu{sgi.target} to interrupt"
-            raise ScenarioError(told, "a target is the number of a CPU, or None for all others")
-        if self.is_all_performed(i) or not self.shared.ablated("sgi-waits-for-stores"):
-            yield self.done(i, None, sgi=sgi)
+    def cpu_on(self, i: int) -> Iterator[LocalMove]:
+        """PSCI CPU_ON (R26)."""
+        yield from self._send(i, self._operand(i))
+
+    def _send(self, i: int, signal: Signal) -> Iterator[LocalMove]:
+        """A signal to other CPUs: it waits for no access (R25)."""
+        target = signal.target
+        if target is not None and not 0 <= target < len(self.shared.constant):
+            told = f"{self.code[i].where}: there is no cpu{target}"
+            raise ScenarioError(told, "a target is the number of a CPU")
+        if self.is_all_performed(i) or not self.shared.ablated("signal-waits-for-stores"):
+            yield self.done(i, None, signal=signal)
 
     def mrs(self, i: int) -> Iterator[LocalMove]:
         """MRS: reads what was written last."""

@@ -87,6 +87,7 @@ RULES: dict[str, Rule] = {
     "eret.el1": Rule("eret_to_el", synchronises=True, stops=True),
     "wfe": Rule("wfe", alone=True),
     "wfi": Rule("wfi", alone=True),
+    "cpu_on": Rule("cpu_on", alone=True),
     "sev": Rule("sev", alone=True),
     "sevl": Rule("sev", alone=True),
     "forget_events": Rule("forget_events", alone=True),

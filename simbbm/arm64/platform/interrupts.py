@@ -18,9 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simbbm.arm64.context import Shared
-from simbbm.arm64.cpu import CpuState, LocalMove
+from simbbm.arm64.cpu import COMING, OFF, CpuState, LocalMove
 from simbbm.arm64.execution.in_order import source_of
 from simbbm.arm64.ops import INTERRUPT, SGI, Aborted
+from simbbm.arm64.registers import CpuOn, Signal
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.translate import EL2
 
@@ -38,9 +39,11 @@ def arrivals(shared: Shared, state: CpuState, memory: Memory, number: int) -> It
     yield _taken(shared, shared.cpus.change(state, interrupted=True), memory, number, aborted)
 
 
-def pended(shared: Shared, state: CpuState, intid: int) -> CpuState:
-    """A CPU on which an SGI has become pending."""
-    return shared.cpus.change(state, sgis=tuple(sorted({*state.sgis, intid})))
+def received_signal(shared: Shared, state: CpuState, signal: Signal) -> CpuState:
+    """A CPU on which an SGI has become pending, or that has been called out of reset."""
+    if isinstance(signal, CpuOn):
+        return shared.cpus.change(state, power=COMING) if state.power == OFF else state
+    return shared.cpus.change(state, sgis=tuple(sorted({*state.sgis, signal.intid})))
 
 
 def sgis(shared: Shared, state: CpuState, memory: Memory, number: int) -> Iterator[LocalMove]:

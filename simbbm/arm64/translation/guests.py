@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 
 from simbbm.arm64.features import Hardware
 from simbbm.arm64.geometry import Geometry
-from simbbm.arm64.registers import Regime, Tcr, Ttbr, Vttbr
+from simbbm.arm64.registers import Regime, Register, Tcr, Ttbr
 from simbbm.arm64.translation.guest_mmu import GuestMmu, Leaves, Parked, remaining
 from simbbm.arm64.translation.memory import Tables
 from simbbm.arm64.translation.mmu import EarlyFault, Mmu, Mmus, ordered
@@ -37,10 +37,16 @@ class GuestMmus(Mmus):
         super().__init__(geometry, hardware)
         self._guests: dict[tuple[object, ...], GuestMmu] = {}
 
-    def start(self, regime: Regime, tables: Tables, el: int = 1) -> Mmu:
+    def start(
+        self,
+        regime: Regime,
+        tables: Tables,
+        el: int = 1,
+        leaves: tuple[LeafEntry, ...] = (),
+    ) -> Mmu:
         """An MMU that has been running under `regime` for a while, or is at EL2."""
         if not regime.vttbr:
-            return super().start(regime, tables)
+            return super().start(regime, tables, leaves=leaves)
         host = self._host(regime, (), self.hardware.evictions)
         return host if el == 2 else self.at_level(host, tables, el)
 
@@ -80,7 +86,7 @@ class GuestMmus(Mmus):
 
     # Registers and exception levels
 
-    def written(self, mmu: Mmu, tables: Tables, name: str, value: Ttbr | Tcr | Vttbr) -> Mmu:
+    def written(self, mmu: Mmu, tables: Tables, name: str, value: Register) -> Mmu:
         """After an MSR; at EL2 nothing walks by the new value or the old."""
         if not isinstance(mmu, GuestMmu):
             return super().written(mmu, tables, name, value)

@@ -22,7 +22,7 @@ from typing import NamedTuple, TypeVar
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.features import Hardware
 from simbbm.arm64.geometry import KERNEL_PAGE, Geometry
-from simbbm.arm64.registers import Regime, Tcr, Ttbr, Vttbr
+from simbbm.arm64.registers import Regime, Register
 from simbbm.arm64.translation.memory import Table, Tables
 from simbbm.arm64.translation.tlb import GLOBAL, Cached, LeafEntry, TableEntry, Tlbi
 from simbbm.arm64.translation.view import View, build_view
@@ -100,9 +100,12 @@ class Mmus:
         self._view_entries = 0
         self._keeps_faults = hardware.early or "invalid-not-cached" in hardware.ablations
 
-    def start(self, regime: Regime, tables: Tables, el: int = 1) -> Mmu:  # noqa: ARG002
-        """An MMU that has been running under `regime` for a while, at an exception level."""
-        return self._canonical(regime, (), (), (), (), self.hardware.evictions, tables)
+    def start(
+        self, regime: Regime, tables: Tables, el: int = 1, leaves: tuple[LeafEntry, ...] = ()
+    ) -> Mmu:
+        """An MMU that has run under `regime` for a while, at an `el`; it may hold `leaves` too."""
+        del el
+        return self._canonical(regime, (), leaves, (), (), self.hardware.evictions, tables)
 
     def _forget_views(self) -> None:
         """Drop the views: with real tables each has hundreds of entries."""
@@ -141,7 +144,7 @@ class Mmus:
         """Concrete mode: every entry that may be evicted."""
         return (*mmu.tables, *mmu.leaves)
 
-    def written(self, mmu: Mmu, tables: Tables, name: str, value: Ttbr | Tcr | Vttbr) -> Mmu:
+    def written(self, mmu: Mmu, tables: Tables, name: str, value: Register) -> Mmu:
         """After an MSR to a register that translation depends on."""
         regime = mmu.regime.written(name, value, at_once=not self.hardware.late_registers)
         return self._retained(mmu, tables, regime)
@@ -171,18 +174,16 @@ class Mmus:
         return self._make(mmu.regime, mmu.tables, mmu.leaves, mmu.early_leaves, (), mmu.evictions)
 
     def early_faults_behind(
-        self,
-        mmu: Mmu,  # noqa: ARG002
-        tables: Tables,  # noqa: ARG002
-        page: int,  # noqa: ARG002
+        self, mmu: Mmu, tables: Tables, page: int
     ) -> list[tuple[int, EarlyFault]]:
         """Early faults of stage 2 that an access to a page may have met, each with its IPA."""
+        del mmu, tables, page
         return []
 
     def invalidated(self, mmu: Mmu, tables: Tables, tlbi: Tlbi) -> Mmu:
         """After a TLBI has acted: the entries that it matches are gone; walks may refill them."""
         after = self._purged(mmu, tables, tlbi)
-        if not self.hardware.early or after is mmu:
+        if not self.hardware.early or after is mmu or not self.view(mmu, tables).asids:
             return after
         held = self.view(after, tables).leaves
         lost = without(self.geometry, self.view(mmu, tables).leaves, held)

@@ -21,7 +21,7 @@ from simbbm.arm64.descriptor import RW, Attributes, Descriptor
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.stage2 import both
 from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry
-from simbbm.arm64.translation.view import Hit
+from simbbm.arm64.translation.view import Hit, flat_translation
 from simbbm.arm64.translation.walks import ACCESS_FLAG, CONFLICT, PERMISSION, Fault, walk_root
 
 READ, WRITE, FETCH = "read", "write", "fetch"
@@ -132,6 +132,9 @@ def by_current_tables(
 ) -> tuple[int | None, Attributes | None]:
     """What a walk of the current tables by the newest registers gives."""
     *_, newest = state.mmu.regime.contexts()
+    if not newest.mmu_on:
+        flat = flat_translation(page)
+        return (flat.page, flat.attributes) if isinstance(flat, Hit) else (None, None)
     result = walk_root(shared.geometry, memory.tables, newest, page)
     if isinstance(result, Fault):
         return None, None

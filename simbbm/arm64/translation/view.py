@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 from simbbm.arm64.descriptor import Attributes
 from simbbm.arm64.features import Hardware
-from simbbm.arm64.geometry import Geometry
+from simbbm.arm64.geometry import KERNEL_PAGE, Geometry
 from simbbm.arm64.registers import Regime
 from simbbm.arm64.translation.memory import Tables
 from simbbm.arm64.translation.tlb import GLOBAL, Cached, LeafEntry, TableEntry
 from simbbm.arm64.translation.walks import (
+    ADDRESS_SIZE,
     TRANSLATION,
     Below,
     Fault,
@@ -28,6 +29,9 @@ from simbbm.arm64.translation.walks import (
     walk,
 )
 
+FLAT = Attributes("device", user=True, user_write=True, execute=True)
+"""What an access may do while the MMU is off."""
+
 Ranges = tuple[tuple[int, int], ...]
 """Ranges of pages: first and count of each."""
 
@@ -38,6 +42,11 @@ class Hit(NamedTuple):
     page: int
     attributes: Attributes
     entry: LeafEntry | None
+
+
+def flat_translation(page: int) -> Hit | Fault:
+    """What an access gets while the MMU is off: the page itself, if there is such memory."""
+    return Fault(ADDRESS_SIZE, 0) if page >= KERNEL_PAGE else Hit(page, FLAT, None)
 
 
 class Conflict(NamedTuple):
@@ -78,9 +87,12 @@ class View:
         """The cached tables that no live root implies (some of `tables`)."""
         self.leaves = leaves
         contexts = list(regime.contexts())
-        self.asids = sorted({context.asid for context in contexts})
+        self.asids = sorted({context.asid for context in contexts if context.mmu_on})
+        self._usable = frozenset((*self.asids, GLOBAL) if self.asids else ())
+        self._flat = not all(context.mmu_on for context in contexts)
+        """Addresses may be physical: the MMU is off, or may be."""
         self.roots = sorted({(c.asid, *root) for c in contexts for root in c.roots()})
-        self._regions = [[root[1:] for root in c.roots()] for c in contexts]
+        self._regions = [[root[1:] for root in c.roots()] for c in contexts if c.mmu_on]
         self._hits: dict[int, tuple[Hit | Fault, ...]] = {}
         self._places: dict[int, list[tuple[int, int, int]]] | None = None
         self._conflicts: tuple[Conflict | None, Conflict | None] | None = None
@@ -115,7 +127,7 @@ class View:
         return [e for e in self.leaves if self._current(e) and e.covers(page, self.geometry)]
 
     def _current(self, entry: LeafEntry) -> bool:
-        return entry.asid == GLOBAL or entry.asid in self.asids
+        return entry.asid in self._usable
 
     def lookup(self, page: int) -> tuple[Hit | Fault, ...]:
         """Every translation that an access to this page may get, in canonical order.
@@ -137,6 +149,9 @@ class View:
         for fault in walked:
             if isinstance(fault, Fault):
                 found.setdefault(fault, fault)
+        if self._flat:
+            flat = flat_translation(page)
+            found.setdefault(flat, flat)
         return tuple(found.values())
 
     def _narrowed(self, entry: LeafEntry, page: int) -> LeafEntry:

@@ -29,11 +29,12 @@ from simbbm.arm64.registers import Context
 from simbbm.arm64.translation.memory import Table, Tables
 from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry
 
-TRANSLATION, ACCESS_FLAG, PERMISSION, CONFLICT = (
+TRANSLATION, ACCESS_FLAG, PERMISSION, CONFLICT, ADDRESS_SIZE = (
     "translation",
     "access-flag",
     "permission",
     "conflict",
+    "address size",
 )
 """Kinds of faults (`Fault.kind`, `Aborted.kind`)."""
 

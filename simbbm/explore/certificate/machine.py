@@ -226,7 +226,7 @@ class Steps:
         op, effect = own.cpu.point.op, move.effect
         assert op is not None or move.kind != STEP
         assert isinstance(effect, Effect)
-        if effect.sgi or (number and effect.tlbi and effect.tlbi.broadcast):
+        if effect.signal or (number and effect.tlbi and effect.tlbi.broadcast):
             raise Fault("an interrupt, or a broadcast TLBI of another CPU than the boot CPU")
         if shared.boot.cpu.pending_tlbis and is_calling(shared.boot.cpu):
             raise Fault("a TLBI while CPUs are called")

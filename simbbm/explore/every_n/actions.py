@@ -225,7 +225,7 @@ class Actions:
                 f"{own.point.label}: a broadcast TLBI of another CPU than the boot CPU (a proof "
                 "for every number of CPUs needs it local)"
             )
-        if effect.sgi:
+        if effect.signal:
             raise Refused(f"{own.point.label}: CPUs that interrupt others (take few CPUs)")
         if move.kind != STEP or op is None:
             return move

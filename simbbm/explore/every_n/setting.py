@@ -14,6 +14,7 @@ from itertools import zip_longest
 from types import FunctionType
 from typing import Any
 
+from simbbm.arm64.cpu import ON
 from simbbm.check import properties
 from simbbm.check.alone import EachCpu
 from simbbm.check.kinds import Property
@@ -84,6 +85,7 @@ def _require_supported(model: Model) -> None:
         (not hardware.closure, "tlb=concrete", "tlb=closure"),
         (hardware.window > 1, f"window={hardware.window}", "window=1"),
         (bool(hardware.interrupts), "interrupts", "a machine without"),
+        (any(cpu.power != ON for cpu in setup.cpus), "CPUs that come out of reset", "running ones"),
         (bool(model.system.common), "TLBs that CPUs share", "a machine without"),
         (hardware.event_stream, "event_stream=yes", "event_stream=no"),
         (any(cpu.listing for cpu in setup.cpus), "CPUs that run listings", "programs"),

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from simbbm.arm64.context import Shared
-from simbbm.arm64.cpu import NOTHING, CpuState
+from simbbm.arm64.cpu import NOTHING, ON, CpuState
 from simbbm.arm64.features import Features
 from simbbm.arm64.geometry import LEAF_LEVEL
+from simbbm.arm64.registers import ON_MMU
 from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.guest_mmu import GuestMmu
 from simbbm.arm64.translation.memory import Table, Tables
@@ -124,7 +125,8 @@ def _registers(shared: Shared, state: CpuState) -> Iterator[list[Any]]:
     """Each register with its values: those before the last are perhaps in effect still."""
     regime = state.mmu.regime
     for name in regime._fields:
-        if values := getattr(regime, name):
+        values = getattr(regime, name)
+        if values and values != (ON_MMU,):
             yield [name.upper(), *(value(shared, one) for one in values)]
 
 
@@ -206,6 +208,8 @@ def _tlbis(shared: Shared, state: CpuState) -> Iterator[str]:
 
 
 def _flags(shared: Shared, state: CpuState) -> Iterator[str]:
+    if state.power != ON:
+        yield "not out of reset"
     if state.monitor != NOTHING:
         yield f"exclusive monitor on {shared.name(state.monitor)}"
     if state.event:
