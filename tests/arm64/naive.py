@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from simbbm.arm64.descriptor import RO, RW, Attributes, Descriptor, leaf, table
 from simbbm.arm64.geometry import SCALED, SCALED4, Geometry
-from simbbm.arm64.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.registers import ON_MMU, Regime, Tcr, Ttbr
 from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
 
 Tables = Mapping[int, tuple[Descriptor, ...]]
@@ -246,7 +246,7 @@ def some(items: list[T]) -> st.SearchStrategy[tuple[T, ...]]:
 
 @cache
 def regimes(geometry: Geometry) -> st.SearchStrategy[Regime]:
-    """One or two possible values of each register."""
+    """One or two possible values of each register; the MMU is on."""
     bits = BITS[geometry]
     ttbrs = [Ttbr(address, asid) for address in ADDRESSES for asid in (0, 1)]
     tcrs = [
@@ -255,7 +255,8 @@ def regimes(geometry: Geometry) -> st.SearchStrategy[Regime]:
         for a1 in (False, True)
         for t0 in (bits, bits - geometry.entry_bits)
     ]
-    return st.builds(Regime, some(ttbrs), some(ttbrs), some(tcrs))
+    on = st.just((ON_MMU,))
+    return st.builds(Regime, some(ttbrs), some(ttbrs), some(tcrs), on)
 
 
 @cache
