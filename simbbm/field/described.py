@@ -145,6 +145,7 @@ def machine_of(soc: Soc, known: Known) -> Machine:
         cpus=cpus,
         boots=boots,
         boots_confidence=soc.confidence,
+        source=soc.source,
         memory=_memory(soc.memory, soc.id),
         counted=soc.complete and all(one.count for one in soc.cores),
         notes=tuple(notes),

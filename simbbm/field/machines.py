@@ -76,6 +76,8 @@ class Machine(NamedTuple):
     boots: int | None = None
     """Number of the CPU that boots; None: not known."""
     boots_confidence: Confidence = "verified"
+    source: str | None = None
+    """Of a SoC of the tables: where its row is from."""
     page_size: int | None = None
     memory: int | None = None
     """Bytes of RAM."""

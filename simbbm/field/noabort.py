@@ -49,6 +49,11 @@ class Rules(NamedTuple):
     rodata: dict[str, bool]
     confidence: Confidence
     """Of its list."""
+    capability: str | None
+    """What it calls the right to see a size change."""
+    source: str
+    """Where all this is from, but for its list."""
+    listing_source: str | None
 
     @property
     def has_list(self) -> bool:
@@ -69,6 +74,9 @@ def rules_of(row: KernelRow, known: Known) -> Rules:
         refuses_late=row.late == "refused",
         rodata=row.rodata,
         confidence=confidence,
+        capability=row.capability,
+        source=row.source,
+        listing_source=listing.source if listing else None,
     )
 
 
@@ -93,6 +101,9 @@ def rules_of_image(path: Path, image: Kernel, known: Known) -> Rules:
         refuses_late=True,
         rodata=row.rodata if row else {"full": True, "off": False},
         confidence="decoded",
+        capability="BBML3" if "bbml3" in name else "BBML2_NOABORT" if name else None,
+        source="its image",
+        listing_source="its image" if name else None,
     )
 
 

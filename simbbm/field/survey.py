@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 
 from simbbm.core.errors import UsageError
 from simbbm.field.cost.tables import GRANULES, Span, table_bytes
@@ -17,7 +18,9 @@ VA_BITS = 52
 """The most that there are; what a split allocates does not depend on it."""
 
 
-def machine_row(machine: Machine, file: str | None, known: Known) -> MachineRow:
+def machine_row(
+    machine: Machine, file: str | None, rules: Sequence[Rules], known: Known
+) -> MachineRow:
     """What a machine is."""
     late = {cpu.number: cpu.late for cpu in machine.cpus}
     boots = next((cpu.kind for cpu in machine.cpus if cpu.number == machine.boots), None)
@@ -44,13 +47,23 @@ def machine_row(machine: Machine, file: str | None, known: Known) -> MachineRow:
             {"number": number, "cores": cores} for number, cores in _errata(machine, known).items()
         ],
         notes=[*machine.notes, *_of_release(machine, known)],
+        sources=list(_sources(machine, rules, known)),
     )
 
 
-def survey_rows(machine: Machine, rules: Sequence[Rules], known: Known) -> Iterator[SurveyRow]:
-    """What each kernel does, for each kind of core that could boot, the one that does first."""
+Estimate = Callable[[list[Span], str, int], tuple[float, float, float]]
+"""Low, median and high of a stop in milliseconds, from RAM, page size and number of CPUs."""
+
+
+def survey_rows(
+    machine: Machine, rules: Sequence[Rules], known: Known, estimate: Estimate | None = None
+) -> Iterator[SurveyRow]:
+    """What each kernel does, for each kind of core that could boot, the one that does first.
+
+    Without `estimate` nothing is said of how long a repaint takes.
+    """
     booting = next((cpu.kind for cpu in machine.cpus if cpu.number == machine.boots), None)
-    every = _tables(machine)
+    every, window = _tables(machine), cache(lambda: _window(machine, estimate))
     for kind, numbers in machine.kinds().items():
         for rule in rules:
             decision = decide(machine, kind, rule, known)
@@ -59,6 +72,7 @@ def survey_rows(machine: Machine, rules: Sequence[Rules], known: Known) -> Itera
                 machine=machine.name,
                 kernel=rule.kernel,
                 list=rule.listing,
+                capability=rule.capability,
                 boot_cpu=numbers[0],
                 boot_core=kind.told(known),
                 boots=None if booting is None else kind == booting,
@@ -68,8 +82,25 @@ def survey_rows(machine: Machine, rules: Sequence[Rules], known: Known) -> Itera
                 confidence=decision.confidence,
                 table_bytes=tables.get(PAGE_SIZES.get(machine.page_size or 0, "")),
                 tables=tables or None,
-                window_ms=None,
+                window_ms=window() if decision.mode == "repaint" else None,
             )
+
+
+def _window(machine: Machine, estimate: Estimate | None) -> tuple[float, float, float] | None:
+    """How long a repaint stops the machine; None: too little is known of it, or nobody asks."""
+    granule = PAGE_SIZES.get(machine.page_size or 0)
+    if estimate is None or granule is None or not (machine.memory and machine.counted):
+        return None
+    try:
+        low, median, high = estimate(_ram(machine), granule, len(machine.cpus))
+    except UsageError:  # more CPUs or RAM than the cost model knows
+        return None
+    return low, median, high
+
+
+def _ram(machine: Machine) -> list[Span]:
+    """Where RAM is; one range, if that is not known."""
+    return [Span(*one) for one in machine.ranges] or [Span(0, machine.memory or 0)]
 
 
 def _tables(machine: Machine) -> dict[str, int]:
@@ -77,13 +108,33 @@ def _tables(machine: Machine) -> dict[str, int]:
 
     An upper bound if it is not known where RAM is: one range, without holes.
     """
-    ram = [Span(*one) for one in machine.ranges] or [Span(0, machine.memory or 0)]
     if not machine.memory:
         return {}
     try:
-        return {granule: table_bytes(ram, granule, va_bits=VA_BITS) for granule in GRANULES}
+        return {
+            granule: table_bytes(_ram(machine), granule, va_bits=VA_BITS) for granule in GRANULES
+        }
     except UsageError:  # more than any linear map has room for
         return {}
+
+
+def _sources(machine: Machine, rules: Sequence[Rules], known: Known) -> Iterator[dict[str, str]]:
+    """Where what is known of it, of its cores, and of these kernels and their lists is from."""
+    if machine.source:
+        yield _source("soc", machine.name, machine.source, machine.boots_confidence)
+    models = dict.fromkeys(kind.model for kind in machine.kinds())
+    for core in (known.cores[model] for model in models if model in known.cores):
+        yield _source("core", core.name, core.source, core.confidence)
+    lists = {rule.listing: rule for rule in reversed(rules) if rule.listing}
+    for name, rule in reversed(lists.items()):
+        surest = known.lists[name].confidence if name in known.lists else rule.confidence
+        yield _source("list", name, rule.listing_source or "", surest)
+    for rule in rules:
+        yield _source("kernel", rule.kernel, rule.source, rule.confidence)
+
+
+def _source(kind: str, what: str, source: str, confidence: str) -> dict[str, str]:
+    return {"kind": kind, "what": what, "source": source, "confidence": confidence}
 
 
 def _runs(machine: Machine, rule: Rules) -> bool:

@@ -24,6 +24,8 @@ class MachineRow(Row, tag="survey-machine", tag_field="type", frozen=True, kw_on
     errata: list[dict[str, Any]]
     """Each with number, cores."""
     notes: list[str]
+    sources: list[dict[str, str]]
+    """What answers about it rest on: each with kind, what, source, confidence."""
 
 
 class SurveyRow(Row, tag="survey", tag_field="type", frozen=True, kw_only=True):
@@ -33,6 +35,8 @@ class SurveyRow(Row, tag="survey", tag_field="type", frozen=True, kw_only=True):
     kernel: str
     list: str | None
     """The list of CPUs that the kernel goes by."""
+    capability: str | None
+    """What it calls the right to see a size change."""
     boot_cpu: int
     """The lowest number of a CPU of that kind."""
     boot_core: str

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from simbbm.field import collector
+from simbbm.field.cost import window
+from simbbm.field.cost.tables import Span
 from tests.binary.kernels import small_kernel
 from tests.cli.commandline import Cli
 from tests.field.machines import A725, EVERY, X925, fake_root
@@ -47,6 +49,46 @@ def test_the_rows(simbbm: Cli) -> None:
     assert [True] * 8 + [False] * 8 == [row["boots"] for row in rows]
     assert ["pages"] * 7 + ["repaint"] + ["pages"] * 8 == [row["mode"] for row in rows]
     assert ("July 2026", "verified") == (rows[7]["list"], rows[7]["confidence"])
+    assert [None, *["BBML2_NOABORT"] * 6, "BBML3"] == [row["capability"] for row in rows[:8]]
+
+
+def test_what_an_answer_rests_on(simbbm: Cli) -> None:
+    head = simbbm.rows("survey", "gb10", "--kernel", "7.3")[0]
+    told = simbbm.ok("survey", "gb10", "--kernel", "7.3")
+
+    assert [(source["kind"], source["what"]) for source in head["sources"]] == [
+        ("soc", "NVIDIA GB10"),
+        ("core", "Cortex-A725"),
+        ("core", "Cortex-X925"),
+        ("list", "July 2026"),
+        ("kernel", "7.3"),
+    ]
+    assert "    list of July 2026: images of Debian's 7.3-rc7 and 7.3.4; commits" in told
+    assert "    Cortex-X925: ID register of a GB10 (r0p1), as posted" in told
+    assert "erratum 4118414 (kernels repeat a broadcast TLBI and its DSB): Cortex-X925" in told
+
+
+def test_how_long_a_repaint_stops_the_machine_is_estimated_on_demand(
+    simbbm: Cli, box: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def estimate(*args: Any) -> tuple[float, float, float]:
+        asked.append(args)
+        return 1.0, 2.0, 4.0
+
+    monkeypatch.setattr(window, "window_ms", estimate)
+    file = tmp_path / "box.json"
+    file.write_text(json.dumps(box))
+    line = ("survey", file, "--kernel", "7.3")
+
+    assert [None, None] == [row["window_ms"] for row in simbbm.rows(*line)[1:]]
+    assert [[1.0, 2.0, 4.0], None] == [r["window_ms"] for r in simbbm.rows(*line, "--window")[1:]]
+    assert "stops the machine for 2 ms, by a model (1 to 4)" in simbbm.ok(*line, "--window")
+    assert [([Span(0, 125829120 << 10)], "4k", 3)] * 2 == asked
+    assert [None, None] == [
+        row["window_ms"] for row in simbbm.rows("survey", "gb10", *line[2:], "--window")[1:]
+    ]
 
 
 def test_markdown_is_a_table(simbbm: Cli) -> None:
@@ -228,13 +270,6 @@ def test_a_file_and_a_kernel(simbbm: Cli, box: dict[str, Any], tmp_path: Path) -
     assert "does not repaint under 7.2" in simbbm.refused(
         "run", "linear_map_split::good", "--machine", f"{file}@7.2"
     )
-
-
-def test_a_bad_twin_of_a_machine_is_caught(simbbm: Cli) -> None:
-    twin = "linear_map_split::m07_count_before_switch"
-    told = simbbm.ok("explore", twin, "--machine", "gb10", "-p", "layout=pmd")
-
-    assert "VIOLATED:no_size_change_seen (as expected)" in told
 
 
 def test_a_proof_for_every_number_takes_no_cpus_from_a_machine(

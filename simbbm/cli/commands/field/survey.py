@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Rows of your own: cores, lists, kernels, SoCs (TOML).",
 )
+@click.option("--window", is_flag=True, help="Estimate how long a repaint stops the machine, too.")
 @click.option("--markdown", is_flag=True, help="Print tables in Markdown.")
 @common
 def command(
@@ -55,6 +56,7 @@ def command(
     general: bool,
     kernels: tuple[str, ...],
     tables: Path | None,
+    window: bool,
     markdown: bool,
     as_json: bool,
     log_format: str,  # noqa: ARG001 - nothing is logged here
@@ -81,7 +83,7 @@ def command(
         if kernels:
             raise UsageError("--field is about every list of the tables", "leave out --kernel")
         return _general(found, as_json=as_json, markdown=markdown)
-    return _surveyed(files, rules, found, as_json=as_json, markdown=markdown)
+    return _surveyed(files, rules, found, window=window, as_json=as_json, markdown=markdown)
 
 
 def _refuse_both(files: tuple[str, ...], *, collect: bool, collector: bool, general: bool) -> None:
@@ -110,7 +112,13 @@ def _collect(*, program: bool) -> Exit:
 
 
 def _surveyed(
-    files: Sequence[str], rules: Sequence[Rules], known: Known, *, as_json: bool, markdown: bool
+    files: Sequence[str],
+    rules: Sequence[Rules],
+    known: Known,
+    *,
+    window: bool,
+    as_json: bool,
+    markdown: bool,
 ) -> Exit:
     """Print each machine; one that cannot be read costs itself alone."""
     from simbbm.cli.commands.field.text import machine_lines, machine_markdown
@@ -119,7 +127,7 @@ def _surveyed(
     code = Exit.EXPECTED
     for number, file in enumerate(files or [None]):
         try:
-            head, rows = _machine(file, rules, known)
+            head, rows = _machine(file, rules, known, window=window)
         except UsageError as error:
             if len(files) < 2:
                 raise
@@ -140,13 +148,15 @@ def _surveyed(
 
 
 def _machine(
-    file: str | None, rules: Sequence[Rules], known: Known
+    file: str | None, rules: Sequence[Rules], known: Known, *, window: bool
 ) -> tuple[MachineRow, list[SurveyRow]]:
     from simbbm.field import taken
+    from simbbm.field.cost.window import window_ms
     from simbbm.field.survey import machine_row, survey_rows
 
     machine = taken.machine(file, known) if file is not None else taken.this_machine()
-    return machine_row(machine, file, known), list(survey_rows(machine, rules, known))
+    rows = survey_rows(machine, rules, known, window_ms if window else None)
+    return machine_row(machine, file, rules, known), list(rows)
 
 
 def _general(known: Known, *, as_json: bool, markdown: bool) -> Exit:

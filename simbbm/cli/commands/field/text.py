@@ -15,6 +15,11 @@ COLOURS = {
     "refused": "red",
     "unknown": "cyan",
 }
+ERRATA = {
+    3053180: " (always break before make)",
+    3683289: " (livelock when a size changes)",
+    4118414: " (kernels repeat a broadcast TLBI and its DSB)",
+}
 ANSWERS = {
     "repaint": "take it as they usually boot",
     "depends": "take it if",
@@ -29,7 +34,8 @@ def machine_lines(head: MachineRow, rows: Sequence[SurveyRow]) -> Iterator[str]:
     for core in head.cores:
         yield f"    {_core(core, counted=head.cpus is not None)}".rstrip()
     for erratum in head.errata:
-        yield f"    erratum {erratum['number']}: {', '.join(erratum['cores'])}"
+        why = ERRATA.get(erratum["number"], "")
+        yield f"    erratum {erratum['number']}{why}: {', '.join(erratum['cores'])}"
     yield from (style(f"    {note}", fg="yellow") for note in head.notes)
     for core_name in dict.fromkeys(row.boot_core for row in rows):
         mine = [row for row in rows if row.boot_core == core_name]
@@ -40,6 +46,11 @@ def machine_lines(head: MachineRow, rows: Sequence[SurveyRow]) -> Iterator[str]:
             mode = style(f"{part[0].mode:<7}", fg=COLOURS.get(part[0].mode))
             yield f"    {_kernels(part):<{width}}  {mode}  {_because(part[0])} [{_sure(part)}]"
             yield from (f"    {'':<{width}}  {line}" for line in _costs(part[0]))
+    yield style("  this rests on", fg="cyan")
+    for source in head.sources:
+        if source["kind"] != "kernel":
+            what = f"list of {source['what']}" if source["kind"] == "list" else source["what"]
+            yield f"    {what}: {source['source']} [{source['confidence']}]"
 
 
 def _size(head: MachineRow) -> Iterator[str]:
@@ -108,7 +119,7 @@ def _costs(row: SurveyRow) -> Iterator[str]:
         yield f"tables: up to {told}"
     if row.window_ms is not None:
         low, median, high = row.window_ms
-        yield f"stops the machine for {median:.3g} ms ({low:.3g} to {high:.3g})"
+        yield f"stops the machine for {median:.3g} ms, by a model ({low:.3g} to {high:.3g})"
 
 
 def _tables(row: SurveyRow) -> str:
