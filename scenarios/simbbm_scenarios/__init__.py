@@ -35,7 +35,7 @@ ROOMS = (
         (
             *("idmap", "kpti", "late_cpu", "live_split", "live_change"),
             "parallel_bringup",
-            *("memory_hotplug", "preempt_rt", "realm", "smt", "tlb_range"),
+            *("memory_hotplug", "preempt_rt", "realm", "smt", "table_reuse", "tlb_range"),
         ),
     ),
     Room(

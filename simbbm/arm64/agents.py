@@ -18,6 +18,7 @@ from simbbm.arm64.execution.ordering import awaiting_translation, ordered
 from simbbm.arm64.platform.interrupts import arrivals, sgis
 from simbbm.arm64.translation.hardware_update import access_flag_updates
 from simbbm.arm64.translation.memory import Memory
+from simbbm.arm64.translation.optional.physical_cache import invalidated
 from simbbm.arm64.translation.tlb import GLOBAL, Cached, Stage2Entry, TableEntry
 from simbbm.arm64.translation.tlbi_completion import (
     begun_holds_up,
@@ -84,6 +85,8 @@ def _access_flags(
     for update in access_flag_updates(shared, state, memory):
         size = shared.geometry.pages(update.level)
         due = any(0 <= page - update.va < size for page in wanted)
+        if not (due or shared.hardware.spare_flags):
+            continue
         effect = Effect(state, write=(update.address, (update.after,)))
         yield LocalMove(FLAG, shared.name(update.address), effect, optional=not due)
 
@@ -123,7 +126,8 @@ def act(shared: Shared, state: CpuState, memory: Memory, pending: Pending, numbe
     """The CPU after a TLBI has acted on it, and completed if no access delays it."""
     mmu = shared.mmus.invalidated(state.mmu, memory.tables, pending.tlbi)
     pending_tlbis = _without(state.pending_tlbis, pending)
-    after = shared.cpus.change(state, mmu=mmu, pending_tlbis=pending_tlbis)
+    copies = invalidated(shared, state, memory, pending.tlbi)
+    after = shared.cpus.change(state, mmu=mmu, pending_tlbis=pending_tlbis, copies=copies)
     acted = pending._replace(acted=True)
     held_up = _holds_up(shared, after, memory, pending, number)
     held = shared.view(after, memory).leaves

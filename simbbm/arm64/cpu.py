@@ -11,7 +11,7 @@ from simbbm.arm64.execution.storebuffer import StoreBuffer
 from simbbm.arm64.features import Features
 from simbbm.arm64.registers import Regime, Signal
 from simbbm.arm64.translation.mmu import Mmu
-from simbbm.arm64.translation.tlb import Tlbi
+from simbbm.arm64.translation.tlb import Copy, Tlbi
 from simbbm.core.points import ControlPoint
 from simbbm.core.system import Problem
 from simbbm.core.values import Encoded, encode
@@ -73,6 +73,8 @@ class CpuState:
     """INTIDs of the inter-processor interrupts that are pending, each once."""
     power: str = "on"
     """ON; COMING: it may come out of reset; OFF: once it is called (`platform.power`)."""
+    copies: tuple[Copy, ...] | None = None
+    """What it keeps of tables by physical address; None: nothing ever (FEAT_nTLBPA, R22)."""
     _content: Encoded | None = field(default=None, init=False)
 
     @property
@@ -113,6 +115,7 @@ class CpuState:
             *(("all masked",) if self.all_masked else ()),
             *((("sgis", self.sgis),) if self.sgis else ()),
             *((("power", self.power),) if self.power != ON else ()),
+            *((("copies", self.copies),) if self.copies is not None else ()),
         )
 
 

@@ -21,6 +21,8 @@ class Features(NamedTuple):
     it invalidates have been performed; a second one does not (`tlbi_completion`).
     With `hardware_af` its walker sets access flags, with `hardware_dirty` dirty states as well
     (FEAT_HAFDBS, TCR_EL1.HA and HD; `hardware_update`).
+    Without `ntlbpa` it may keep descriptors by their physical address (FEAT_nTLBPA;
+    `physical_cache`).
     """
 
     bbm: int = 0
@@ -31,11 +33,14 @@ class Features(NamedTuple):
     erratum_4118414: bool = False
     hardware_af: bool = False
     hardware_dirty: bool = False
+    ntlbpa: bool = True
 
     def recorded(self) -> tuple[Any, ...]:
         """What digests are made of (`core.values.encode`)."""
-        if self.updates_descriptors:
+        if not self.ntlbpa:
             return self
+        if self.updates_descriptors:
+            return self[:8]
         return self[: 6 if self.erratum_4118414 else 5 if self.tlb else 4]
 
     @property
@@ -58,6 +63,7 @@ FIELDS = {
     "erratum_4118414": "erratum_4118414",
     "hardware_af": "hardware_af",
     "hardware_dirty": "hardware_dirty",
+    "ntlbpa": "ntlbpa",
 }
 """How each field of a CPU's features is written; one that stands alone is yes or no."""
 _YES = {"": True, "yes": True, "True": True, "no": False, "False": False}
@@ -102,6 +108,8 @@ class Hardware(NamedTuple):
     `early`: translations may have been made early, back to the last context synchronisation.
     `walk_cache`: table descriptors are cached too.
     `common_tlb`: CPUs that have a TLB in common use each other's entries under CnP.
+    `spare_flags`: walkers that set access flags do so for accesses that are never made, too.
+    `physical_copies`: CPUs without FEAT_nTLBPA keep descriptors by physical address.
     `evictions`: concrete entries that may be evicted per CPU and run.
     """
 
@@ -113,6 +121,8 @@ class Hardware(NamedTuple):
     early: bool = True
     walk_cache: bool = True
     common_tlb: bool = True
+    spare_flags: bool = True
+    physical_copies: bool = True
     evictions: int = 1
     window: int = 1
     """Instructions in flight, of a listing or of a program; pending stores are beyond it."""
@@ -152,6 +162,8 @@ FREEDOMS: Mapping[str, Mapping[str, Any]] = {
     "TLB in common": {"common_tlb": False},
     COMBINED_ENTRY: {"combined_entries": False},
     "unknown at reset": {"unknown_reset": False},
+    "hardware AF": {"spare_flags": False},
+    "physical translation cache": {"physical_copies": False},
 }
 """Relaxations that the architecture permits, by name: each with the fields of hardware without
 it."""
@@ -169,5 +181,7 @@ EAGER = Hardware(
     common_tlb=False,
     combined_entries=False,
     unknown_reset=False,
+    spare_flags=False,
+    physical_copies=False,
     evictions=0,
 )

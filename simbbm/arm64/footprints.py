@@ -26,9 +26,9 @@ from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import NOTHING, ON, CpuState, LocalMove
 from simbbm.arm64.descriptor import TABLE, Descriptor
 from simbbm.arm64.platform.power import RESET
-from simbbm.arm64.translation.cnp import shares
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.mmu import Mmu
+from simbbm.arm64.translation.optional.cnp import shares
 from simbbm.arm64.translation.translate import READ, translations
 from simbbm.core.system import STEP, Cell, Footprint, Move
 

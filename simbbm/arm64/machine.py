@@ -22,11 +22,12 @@ from simbbm.arm64.footprints import footprint
 from simbbm.arm64.platform.interrupts import received_signal
 from simbbm.arm64.platform.power import at_reset, comes_up
 from simbbm.arm64.state import Judged, Machine, owed_mask, waits_for
-from simbbm.arm64.translation.cnp import groups, share, without_effect
 from simbbm.arm64.translation.constant import constant_pages
 from simbbm.arm64.translation.guests import GuestMmus
 from simbbm.arm64.translation.memory import Memory, MemoryPool, Tables, Unreadable
 from simbbm.arm64.translation.mmu import Mmus
+from simbbm.arm64.translation.optional.cnp import groups, share, without_effect
+from simbbm.arm64.translation.optional.physical_cache import closed
 from simbbm.core.errors import ScenarioError
 from simbbm.core.points import Programs
 from simbbm.core.system import LAST_RESORT, STEP, Footprint, Move, Problem
@@ -94,6 +95,7 @@ class Arm64:
     def initial(self) -> Machine:
         """Return the state in which every run starts."""
         shared = self.shared
+        copied = self.spec.hardware.physical_copies
         tables = shared.memories.tables(self.spec.tables)
         memory = shared.memories.memory(tables, self.spec.data)
         cpus = tuple(
@@ -116,11 +118,12 @@ class Arm64:
                     flight=flight,
                     all_masked=cpu.power != ON,
                     power=cpu.power,
+                    copies=() if copied and not (cpu.features.ntlbpa or cpu.regime.vttbr) else None,
                 )
             )
             for cpu, flight in zip(self.spec.cpus, self._flights, strict=True)
         )
-        return Machine(memory, cpus)
+        return Machine(memory, tuple(closed(shared, pe, memory) for pe in cpus))
 
     def _started(self, pe: CpuState) -> CpuState:
         """A CPU before its first step: with a window, its program is asked ahead."""
@@ -165,6 +168,8 @@ class Arm64:
         if not self.judged.step:
             local = [self._without_history(move) for move in local]
         local += hardware_moves(self.shared, own, memory, number)
+        if own.copies is not None:
+            local = [self._with_copies(move, memory) for move in local]
         return tuple(
             _named(move, number, footprint(self.shared, own, memory, move, number))
             for move in local
@@ -180,6 +185,11 @@ class Arm64:
             return move
         cpu = self.shared.cpus.change(cpu, flight=cpu.flight.with_window(window))
         return move._replace(effect=move.effect._replace(after=cpu))
+
+    def _with_copies(self, move: LocalMove, memory: Memory) -> LocalMove:
+        """The move, behind which walks may read what they have read before (`physical_cache`)."""
+        after = closed(self.shared, move.effect.after, memory)
+        return move._replace(effect=move.effect._replace(after=after))
 
     def forget_moves(self) -> None:
         """Drop the moves and judgements that were remembered; they are made again."""
@@ -233,7 +243,7 @@ class Arm64:
             pe = self._deliver(pe, after, Pending(move.cpu, effect.tlbi), number)
         if effect.signal and effect.signal.is_for(number, move.cpu):
             pe = received_signal(self.shared, pe, effect.signal)
-        return pe
+        return pe if pe.copies is None else closed(self.shared, pe, after)
 
     def moved(self, move: Move, before: Memory) -> CpuState:
         """The CPU that moves, once it has noticed what its move does to memory and to itself."""

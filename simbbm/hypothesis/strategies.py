@@ -51,6 +51,9 @@ def features() -> st.SearchStrategy[Features]:
         conflict=of("abort", "abort", "either", "amalgam"),
         tlb=st.just(0),
         erratum_4118414=sometimes(8),
+        hardware_af=sometimes(8),
+        hardware_dirty=sometimes(8),
+        ntlbpa=sometimes(8).map(lambda keeps: not keeps),
     )
 
 

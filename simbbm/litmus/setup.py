@@ -57,7 +57,11 @@ def setup(test: LitmusTest, layout: Layout, options: Options) -> Setup:
                 _regime(thread, layout),
                 args=(code,) if options.programs else (),
                 features=Features(
-                    thread.cpu.bbm, thread.cpu.noabort, options.ets2, thread.cpu.conflict
+                    thread.cpu.bbm,
+                    thread.cpu.noabort,
+                    options.ets2,
+                    thread.cpu.conflict,
+                    ntlbpa=thread.cpu.ntlbpa,
                 ),
                 el=thread.el,
                 listing=None if options.programs else code,

@@ -10,7 +10,7 @@ from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.features import EAGER, Features
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.registers import Regime, Ttbr
-from simbbm.arm64.translation.cnp import common_halves, groups
+from simbbm.arm64.translation.optional.cnp import common_halves, groups
 from simbbm.core.values import encode
 from tests.support import FLAG, FLAG2, INV, NEW, OLD, OTHER, PX, REGIME, ROOT, X, explore, little
 

@@ -47,3 +47,18 @@ def test_nobody_who_has_no_such_feature_has_more_states() -> None:
     mixed = outcomes(*readers, x=OLD_PAGE, features=(AF, Features()))
 
     assert mixed == {((OLD,), (OLD,)), ((OLD,), (None,))}
+
+
+def test_flags_of_accesses_that_are_not_made_are_a_freedom() -> None:
+    """Nobody accesses `x`, and its flag may be set; without the freedom only who accesses it."""
+    none, reads = (("nop",),), (("ldr", X),)
+    after = leaf(OLD)
+
+    def flags(steps: tuple[Any, ...], hardware: Any) -> set[Descriptor]:
+        states = explore(little(steps, x=OLD_PAGE, features=AF, hardware=hardware)).ended
+        return {state.memory.tables.by_address[PX].entries[0] for state in states}
+
+    poorer = DELAYED.without("hardware AF")
+    assert flags(none, DELAYED) == {after, OLD_PAGE}
+    assert flags(none, poorer) == {OLD_PAGE}
+    assert flags(reads, poorer) == {after}

@@ -19,9 +19,8 @@ from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
 from simbbm.arm64.registers import Ttbr
 from simbbm.arm64.state import Machine
-from simbbm.arm64.translation.mmu import EarlyFault
 from simbbm.arm64.translation.tlb import LeafEntry, TableEntry
-from simbbm.arm64.translation.walks import TRANSLATION, Fault
+from simbbm.arm64.translation.walks import TRANSLATION, EarlyFault, Fault
 from simbbm.core.program import repeat_until
 from simbbm.explore.search.reductions.invalidations import is_quiet
 from simbbm.explore.search.reductions.persistent_sets import Cells, PersistentSets

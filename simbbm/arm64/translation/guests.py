@@ -21,11 +21,11 @@ from simbbm.arm64.geometry import Geometry
 from simbbm.arm64.registers import Regime, Register, Tcr, Ttbr
 from simbbm.arm64.translation.guest_mmu import GuestMmu, Leaves, Parked, remaining
 from simbbm.arm64.translation.memory import Tables
-from simbbm.arm64.translation.mmu import EarlyFault, Mmu, Mmus, ordered
+from simbbm.arm64.translation.mmu import Mmu, Mmus, ordered
 from simbbm.arm64.translation.stage2 import TwoStageView, all_combined
 from simbbm.arm64.translation.tlb import BY_IPA, Cached, LeafEntry, Stage2Entry, Tlbi
 from simbbm.arm64.translation.view import View, build_view
-from simbbm.arm64.translation.walks import merged, without
+from simbbm.arm64.translation.walks import EarlyFault, merged, without
 
 WALKS_NOTHING = Regime((Ttbr(0),), (Ttbr(0),), (Tcr(0, 0, epd0=True, epd1=True),))
 

@@ -17,17 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.features import Hardware
 from simbbm.arm64.geometry import KERNEL_PAGE, Geometry
 from simbbm.arm64.registers import Regime, Register
 from simbbm.arm64.translation.memory import Table, Tables
-from simbbm.arm64.translation.tlb import GLOBAL, Cached, LeafEntry, TableEntry, Tlbi
+from simbbm.arm64.translation.tlb import GLOBAL, Cached, Entry, LeafEntry, TableEntry, Tlbi
 from simbbm.arm64.translation.view import View, build_view
 from simbbm.arm64.translation.walks import (
-    Fault,
+    EarlyFault,
     fault_of,
     faults_in,
     leaf_entries,
@@ -45,21 +45,6 @@ Halves = tuple[bool, bool]
 
 MAX_VIEW_ENTRIES = 1_000_000
 """Entries of all remembered views together."""
-
-
-class EarlyFault(NamedTuple):
-    """A fault that a translation of these pages may have met, though the entry is valid by now."""
-
-    va: int
-    pages: int
-    fault: Fault
-    marked: bool = False
-    """A broadcast TLBI for it has completed since: the next barrier drops it (R10)."""
-
-    def matched_by(self, tlbi: Tlbi) -> bool:
-        """Whether a TLBI is for these pages; its ASID says nothing about a fault."""
-        right_level = not tlbi.ttl or self.fault.level <= tlbi.ttl
-        return right_level and tlbi.is_for(self.va, self.pages)
 
 
 @dataclass(eq=False, slots=True)
@@ -298,6 +283,21 @@ class Mmus:
             )
         assert isinstance(memo, Mmu)
         return memo
+
+    def holding(self, mmu: Mmu, tables: Tables, entries: Iterable[Entry]) -> Mmu:
+        """Closure: walks may have cached some more entries; `mmu` itself if they were there."""
+        more = [e for e in entries if e not in mmu.tables and e not in mmu.leaves]
+        if not more:
+            return mmu
+        return self._canonical(
+            mmu.regime,
+            [*mmu.tables, *(e for e in more if isinstance(e, TableEntry))],
+            [*mmu.leaves, *(e for e in more if isinstance(e, LeafEntry))],
+            mmu.early_leaves,
+            mmu.early_faults,
+            mmu.evictions,
+            tables,
+        )
 
     def filled(self, mmu: Mmu, entry: Cached) -> Mmu:
         """Concrete mode: a walk cached one more entry; `mmu` itself if it was there already."""

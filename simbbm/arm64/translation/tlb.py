@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from simbbm.arm64.descriptor import Attributes
+from simbbm.arm64.descriptor import Attributes, Descriptor
 from simbbm.arm64.geometry import Geometry
 
 GLOBAL = -1
@@ -97,6 +97,17 @@ class Stage2Entry(NamedTuple):
 
 
 Cached = Entry | Stage2Entry
+
+
+class Copy(NamedTuple):
+    """A descriptor as a walk has read it, kept by its physical address (`physical_cache`)."""
+
+    address: int
+    descriptor: Descriptor
+    level: int
+    va: int
+    asid: int
+
 
 WRONG_LEVEL = -1
 """A hint of a level that speaks of another granule than is in use."""

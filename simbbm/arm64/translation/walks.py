@@ -27,7 +27,7 @@ from simbbm.arm64.descriptor import LEAF, TABLE, Descriptor
 from simbbm.arm64.geometry import LEAF_LEVEL, Geometry
 from simbbm.arm64.registers import Context
 from simbbm.arm64.translation.memory import Table, Tables
-from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry
+from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
 
 TRANSLATION, ACCESS_FLAG, PERMISSION, CONFLICT, ADDRESS_SIZE = (
     "translation",
@@ -77,6 +77,21 @@ class FaultRun(NamedTuple):
     def end(self) -> int:
         """The first page behind them."""
         return self.first + self.pages
+
+
+class EarlyFault(NamedTuple):
+    """A fault that a translation of these pages may have met, though the entry is valid by now."""
+
+    va: int
+    pages: int
+    fault: Fault
+    marked: bool = False
+    """A broadcast TLBI for it has completed since: the next barrier drops it (R10)."""
+
+    def matched_by(self, tlbi: Tlbi) -> bool:
+        """Whether a TLBI is for these pages; its ASID says nothing about a fault."""
+        right_level = not tlbi.ttl or self.fault.level <= tlbi.ttl
+        return right_level and tlbi.is_for(self.va, self.pages)
 
 
 class Place(NamedTuple):

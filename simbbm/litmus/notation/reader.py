@@ -51,12 +51,13 @@ class Cpu(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     `bbm` is its FEAT_BBM level, `noabort` Linux's promise that level 2 never aborts, `conflict`
     what an access gets when two entries disagree: either of them, or else a conflict abort, or
-    else a mixture.
+    else a mixture; without `ntlbpa` it may keep descriptors by physical address.
     """
 
     bbm: Literal[0, 1, 2, 3] = 0
     noabort: bool = False
     conflict: Literal["either", "abort", "amalgam"] = "either"
+    ntlbpa: bool = True
 
 
 class Init(msgspec.Struct, forbid_unknown_fields=True):

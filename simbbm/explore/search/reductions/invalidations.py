@@ -88,7 +88,7 @@ def first_of_own(shared: Shared, pe: CpuState, moves: tuple[Move, ...], number: 
         return None
     if pe.mmu.regime.vttbr:
         return None
-    if any(pending.issuer != number for pending in pe.pending_tlbis):
+    if pe.copies or any(pending.issuer != number for pending in pe.pending_tlbis):
         return None
     others = [move for move in moves if move.kind not in DVM]
     later = _issued(pe.point) if others else ()
@@ -105,7 +105,7 @@ def first_of_own(shared: Shared, pe: CpuState, moves: tuple[Move, ...], number: 
 
 def is_quiet(pe: CpuState) -> bool:
     """Whether a CPU has nothing that a TLBI could invalidate, mark, or wait for."""
-    return pe.mmu.holds_nothing and not pe.buffer.stores
+    return pe.mmu.holds_nothing and not (pe.buffer.stores or pe.copies)
 
 
 SEVERAL = Tlbi("several", broadcast=True, page=-1)

@@ -1,0 +1,1 @@
+../second_users/table_reuse.py

@@ -1,0 +1,1 @@
+"""What the translation of some CPUs has besides: TLBs in common, copies by physical address."""
