@@ -62,19 +62,20 @@ def described(text: str, where: str, known: Known) -> Machine:
     """Read a description; UsageError, in one line, for what is wrong with it."""
     found: Described = parsed(text, where, Described, HINT)
     cpus: list[Cpu] = []
-    boots: int | None = None
+    booting: dict[Kind, int] = {}
     for one in found.cpu:
         kind = _kind(one, where, known)
-        if found.boots is not None and found.boots in (one.core, one.midr, _model(one)):
-            boots = len(cpus) if boots is None else boots
+        if found.boots is not None and found.boots.casefold() in _names(one):
+            booting.setdefault(kind, len(cpus))
         cpus += [Cpu(len(cpus) + n, kind, one.late) for n in range(one.count)]
-    if found.boots is not None and boots is None:
+    if found.boots is not None and len(booting) != 1:
         cores = ", ".join(quoted(one.core or one.midr) for one in found.cpu)
-        raise UsageError(f"{where}: {quoted(found.boots)} boots, and is no CPU of it", cores)
+        which = "may be one of several kinds" if booting else "is no CPU of it"
+        raise UsageError(f"{where}: {quoted(found.boots)} boots, and {which}", f"it has {cores}")
     machine = Machine(
         name=one_line(found.name or where),
         cpus=tuple(cpus),
-        boots=boots,
+        boots=next(iter(booting.values()), None),
         page_size=_page_size(found.page_size, where),
         memory=_memory(found.memory, where),
         options=Options(
@@ -87,9 +88,10 @@ def described(text: str, where: str, known: Known) -> Machine:
     return require_possible(machine, where)
 
 
-def _model(one: DescribedCpu) -> str | None:
-    """A core's name without its revision."""
-    return _parts(one.core)[0] if one.core else None
+def _names(one: DescribedCpu) -> set[str]:
+    """What some CPUs may be called: by core, with its revision or without, or by MIDR_EL1."""
+    names = (one.core, one.midr, _parts(one.core)[0] if one.core else None)
+    return {name.casefold() for name in names if name}
 
 
 def _parts(core: str) -> tuple[str, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,24 +27,34 @@ def this_machine() -> Machine:
 
 
 def machine(text: str, known: Known) -> Machine:
-    """A machine by the name of a file (what a collector printed, or TOML), or a SoC's id."""
+    """A machine by the name of a file (what a collector printed, or TOML), `-`, or a SoC's id."""
+    if text == "-":
+        return _machine(sys.stdin.buffer.read(reading.FILE_MAX), "stdin", known)
     if is_file(text):
-        content, where = reading.content(Path(text)), quoted(Path(text).name)
-        if not content.strip():
-            raise UsageError(f"{where}: an empty file", "collect it again, or describe the machine")
-        begins = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-        if begins == b"{" or Path(text).suffix == ".json":
-            return collected(content, where)
-        return described(reading.text(Path(text)), where, known)
-    soc = known.socs.get(text.lower())
+        return _machine(reading.content(Path(text)), quoted(Path(text).name), known)
+    ids = {soc.casefold(): soc for soc in known.socs}
+    soc = known.socs.get(ids.get(text.casefold(), ""))
     if soc is None:
-        close = nearest(text.lower(), known.socs, cutoff=0.6)
+        close = nearest(text.casefold(), known.socs, cutoff=0.6)
         near = f"did you mean {close}? " if close else ""
         raise UsageError(
             f"{quoted(text)}: no such file, and no SoC of the tables",
             f"{near}simbbm survey --field lists them",
         )
     return machine_of_soc(soc, known)
+
+
+def _machine(content: bytes, where: str, known: Known) -> Machine:
+    """A machine from what a collector printed, which is JSON, or from a description in TOML."""
+    if not content.strip():
+        raise UsageError(f"{where}: it is empty", "collect it again, or describe the machine")
+    if content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{" or where.endswith(".json"):
+        return collected(content, where)
+    try:
+        return described(content.decode("utf-8-sig"), where, known)
+    except UnicodeDecodeError:
+        hint = "a description is TOML, and what a collector prints is JSON"
+        raise UsageError(f"{where}: not UTF-8", hint) from None
 
 
 def rules(texts: Sequence[str], known: Known, symbols: Path) -> list[Rules]:

@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from simbbm.cli.app import simbbm as app
+from simbbm.cli.commands.field.survey import MachineName
 from simbbm.field import collector
 from simbbm.field.cost import window
 from simbbm.field.cost.tables import Span
@@ -144,6 +147,25 @@ def test_the_collector_is_printed_as_it_is(simbbm: Cli) -> None:
     assert Path(collector.__file__).read_text() == simbbm.ok("survey", "--collector")
 
 
+def test_what_another_machine_says_can_come_through_a_pipe(
+    simbbm: Cli, box: dict[str, Any]
+) -> None:
+    runner = CliRunner()
+    result = runner.invoke(app, ["survey", "-", "--kernel", "7.3"], input=json.dumps(box))
+
+    assert 0 == result.exit_code
+    assert "A Board  3 CPUs" in result.stdout
+    nothing = runner.invoke(app, ["survey", "-"], input="")
+    assert "stdin: it is empty" in nothing.stderr
+
+
+def test_socs_and_files_complete() -> None:
+    completed = [c.value for c in MachineName().shell_complete(None, None, "gr")]
+
+    assert ["graviton4", "grace"] == completed
+    assert ["file"] == [c.type for c in MachineName().shell_complete(None, None, "box")]
+
+
 def test_several_machines_of_which_one_cannot_be_read(
     simbbm: Cli, box: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -234,7 +256,7 @@ def test_a_core_of_ones_own(simbbm: Cli, tmp_path: Path) -> None:
         (["--collect", "--collector"], "--collect stands alone (leave out --collector)"),
         (["--field", "--kernel", "7.3"], "--field is about every list of the tables"),
         (["--markdown", "--json", "gb10"], "two ways to print"),
-        ([sys.executable], "cannot be read: "),
+        ([sys.executable], "not UTF-8"),
     ],
 )
 def test_what_cannot_be_asked(simbbm: Cli, line: list[str], said: str) -> None:

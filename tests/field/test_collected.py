@@ -272,6 +272,14 @@ def test_a_description_that_is_wrong_is_refused_in_one_line(
     assert "\n" not in str(error.value)
 
 
+def test_who_boots_is_one_kind_of_core() -> None:
+    several = '[[cpu]]\ncore = "Cortex-X4 r0p2"\n[[cpu]]\ncore = "Cortex-X4 r0p3"\n'
+
+    with pytest.raises(UsageError, match="Cortex-X4 boots, and may be one of several kinds"):
+        described(f'boots = "Cortex-X4"\n{several}', "box.toml", TABLES)
+    assert 1 == described(f'boots = "cortex-x4 R0P3"\n{several}', "box.toml", TABLES).boots
+
+
 def test_a_file_is_taken_for_what_it_is(box: dict[str, Any], tmp_path: Path) -> None:
     write(tmp_path, "box.json", "\ufeff \n" + json.dumps(box))
     write(tmp_path, "box.toml", GOOD)
@@ -280,7 +288,7 @@ def test_a_file_is_taken_for_what_it_is(box: dict[str, Any], tmp_path: Path) -> 
     assert "A Board" == taken.machine(str(tmp_path / "box.json"), TABLES).name
     assert "A box" == taken.machine(str(tmp_path / "box.toml"), TABLES).name
     assert "NVIDIA GB10" == taken.machine("GB10", TABLES).name
-    with pytest.raises(UsageError, match="empty: an empty file"):
+    with pytest.raises(UsageError, match="empty: it is empty"):
         taken.machine(str(tmp_path / "empty"), TABLES)
     with pytest.raises(UsageError, match="no such file, and no SoC") as error:
         taken.machine("graviton5", TABLES)

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from simbbm.field.cost.tables import Span, table_bytes
+from simbbm.field.cost.window import window_ms
 from simbbm.field.general import field_rows
 from tests.field.machines import TABLES
 from tests.guide.places import ROOT
@@ -55,6 +57,16 @@ def test_readme_leaves_nobody_out_of_whom_something_is_known() -> None:
     known = [r.name for (where, _), r in ROWS.items() if where == NOW and r.answer != "unknown"]
 
     assert len(known) == len(told())
+
+
+@pytest.mark.quality  # some seconds
+def test_readme_says_what_gb10_costs() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    ram = [Span(0, 128 << 30)]
+    window = window_ms(ram, "4k", 20)
+
+    assert f"{table_bytes(ram, '4k') / 2**20} MiB of page tables" in readme
+    assert f"a stop of {window.low:.0f} to {window.high:.0f} ms" in readme
 
 
 def test_what_dimensity_9500_depends_on() -> None:

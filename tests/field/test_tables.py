@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from simbbm.binary.features.midr import MODELS
+from simbbm.binary.features.midr import MODELS, MidrRange
 from simbbm.core.errors import UsageError
 from simbbm.field.known import known, series
 from simbbm.field.machines import Kind
-from simbbm.field.noabort import noabort, rules_of
+from simbbm.field.noabort import noabort, rules_of, rules_of_image
 from simbbm.field.revisions import Revision, midr_from, revision_from
 from tests.field.machines import EVERY, SEPTEMBER_2025, TABLES
 
@@ -129,6 +131,32 @@ def test_a_guess_is_never_sure() -> None:
         for row in TABLES.kernels.values()
         if row.repaints and not row.decoded
     )
+
+
+# Images.
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "values"),
+    [
+        ("supports_bbml2_noabort_list", None, [False, True, False]),
+        ("supports_bbml3_list.0", 3, [False, True, True]),
+        (None, None, [False, False, False]),
+    ],
+)
+def test_an_image_goes_by_its_own_list(
+    name: str | None, field: int | None, values: list[bool]
+) -> None:
+    """An X4 r0p2 and r0p3, and a core whose BBM field is 3, which an old kernel does not ask."""
+    listed = (name, [MidrRange(0x410FD820, 0x3, 0xF0000F)]) if name else None
+    version = SimpleNamespace(release="7.3.4-test")
+    image: Any = SimpleNamespace(image=SimpleNamespace(version=version), allowed=listed)
+    rules = rules_of_image(Path("vmlinuz"), image, TABLES)
+    x4 = (ARM, 0xD82)
+    kinds = [Kind(x4, Revision(0, 2)), Kind(x4, Revision(0, 3)), Kind((ARM, 0xFFF), ALL, bbm=3)]
+
+    assert ("7.3.4-test", field, "decoded") == (rules.kernel, rules.field, rules.confidence)
+    assert values == [noabort(kind, rules, TABLES).value for kind in kinds]
 
 
 # Revisions.

@@ -14,9 +14,31 @@ from simbbm.core.errors import UsageError
 from simbbm.host.terminal import complain, echo
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from simbbm.field.known import Known
     from simbbm.field.noabort import Rules
     from simbbm.report.field_rows import MachineRow, SurveyRow
+
+
+class MachineName(click.ParamType[str]):
+    """A file, or a SoC of the tables."""
+
+    name = "machine"
+
+    def shell_complete(
+        self,
+        ctx: click.Context | None,  # noqa: ARG002 - as click calls it
+        param: click.Parameter | None,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem[str]]:
+        """Return the SoCs that begin like this, or files."""
+        from click.shell_completion import CompletionItem
+
+        from simbbm.field.known import known
+
+        ids = [CompletionItem(soc) for soc in known().socs if soc.startswith(incomplete)]
+        return ids or [CompletionItem(incomplete, type="file")]
 
 
 @click.command(
@@ -28,7 +50,7 @@ if TYPE_CHECKING:
         "simbbm survey --field",
     ),
 )
-@click.argument("files", nargs=-1, metavar="[FILE|SOC...]")
+@click.argument("files", nargs=-1, metavar="[FILE|SOC...]", type=MachineName())
 @click.option("--collect", is_flag=True, help="Print what a survey of this machine needs, as JSON.")
 @click.option("--collector", is_flag=True, help="Print the program that does it, to be copied.")
 @click.option("--field", "general", is_flag=True, help="All SoCs that are known, in general.")
@@ -63,8 +85,8 @@ def command(
 ) -> int:
     """Say whether a machine takes the repaint path.
 
-    FILE is what --collect printed on another machine, or a description in TOML; SOC is one of the
-    tables, as gb10. Without either it is about this machine.
+    FILE is what --collect printed on another machine, or a description in TOML (- is stdin); SOC is
+    one of the tables, as gb10. Without either it is about this machine.
 
     For each kernel, and for each core that could boot: blocks stay, pages from the start, a
     repaint, or a late CPU refused; why; and how sure that is. `simbbm guide field` explains.
