@@ -56,6 +56,9 @@ ROOMS = (
     Room(
         "open_questions",
         "Questions about today's code, each with what was assumed and what was found.",
-        ("restore", "conflict_aborts", "erratum_4118414", "interrupts", "stuck_cpu"),
+        (
+            *("restore", "conflict_aborts", "erratum_4118414", "interrupts", "stuck_cpu"),
+            "parallel_split",
+        ),
     ),
 )

@@ -21,6 +21,7 @@ from simbbm.field.cost.timed import (
     on_a_clock,
     timed_model,
     timed_run,
+    timed_together,
 )
 from simbbm.field.cost.window import Estimator, Machine, Spread, spread, window_ms
 from tests.cli.commandline import Cli
@@ -49,8 +50,21 @@ def test_more_cpus_than_are_run_are_what_a_whole_run_of_them_is(cpus: int) -> No
     for number, machine in enumerate(EXACT.drawn(0, 3)):
         whole = timed_run(more, machine, Setting(cpus, 4), seed=run_seed(0, number)).parts()
         found = estimator.window(Machine(Blocks(pmd=1), cpus=cpus)).runs[number]
-        for part in ("rendezvous", "parking", "flush", "release"):
+        assert whole["parking"] / 2 < found["parking"] < 2 * whole["parking"]
+        for part in ("rendezvous", "flush", "release"):
             assert found[part] == pytest.approx(whole[part], rel=0.25)
+
+
+def test_what_several_cpus_split_is_composed_as_one_run_of_it() -> None:
+    estimator = Estimator(EXACT, runs=1)
+    (machine,) = EXACT.drawn(0, 1)
+    whole = timed_run(timed_together(4, 2, "4k"), machine, Setting(4, 4)).parts()["splitting"]
+    shared = Machine(Blocks(pmd=2), cpus=4, splitters=2)
+    alone = estimator.window(shared._replace(splitters=1)).runs[0]["splitting"]
+    found = estimator.window(shared).runs[0]["splitting"]
+
+    assert found == pytest.approx(whole, rel=0.05)
+    assert found < 0.9 * alone
 
 
 def test_low_and_high_leave_out_one_run_in_twenty() -> None:
@@ -195,6 +209,7 @@ def test_the_command_tells_published_figures(tmp_path: Path) -> None:
         (("--granule", "16k", "--blocks", "pud=1"), "no level 1 blocks"),
         (("--blocks", "pud=1,pug=2"), "no number of leaves"),
         (("--blocks", "pud=1", "--ram", "1g"), "leave out --ram"),
+        (("--blocks", "pud=1000000000"), "more than 2 PiB"),
         (("--va-bits", "40"), "40-bit addresses"),
         (("--cpus", "1"), "2 to 512"),
         (("--cpus", "4", "--lacking", "4"), "the boot CPU has it"),

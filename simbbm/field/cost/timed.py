@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from simbbm import discovery
 from simbbm.arm64.features import Hardware
@@ -27,16 +27,17 @@ from simbbm.model import Model
 PARTS = ("rendezvous", "parking", "splitting", "flush", "release")
 """Of the window, in order. Rendezvous: stop_machine() is called, all CPUs come, and switch off
 their interrupts. Parking: the secondaries leave the swapper tables and count themselves (S1 to S8).
-Splitting: B3. Flush: B4. Release: from B5 until stop_machine() returns."""
+Splitting: B3, by whoever splits. Flush: B4. Release: from B5 until stop_machine() returns."""
 MOVES_MAX = 200_000
-LAZY, AT_ONCE, REVISITED = "lazy", "at-once", "revisited"
+LAZY, AT_ONCE, REVISITED, TOGETHER = "lazy", "at-once", "revisited", "together"
 PROTOCOLS = {
     LAZY: "linear_map_split::good",
     AT_ONCE: "history::v6_18_rc_barriers_at_once",
     REVISITED: "history::v6_visits_new_ptes",
+    TOGETHER: "parallel_split::good",
 }
-"""Scenarios, by what is different: nothing, barriers behind every entry (v6.18-rc), or new PTEs
-that are visited (v6 of the series)."""
+"""Scenarios, by what is different: nothing, barriers behind every entry (v6.18-rc), new PTEs that
+are visited (v6 of the series), several CPUs that split."""
 
 
 class TimedRun(NamedTuple):
@@ -87,7 +88,9 @@ def _part(label: str, before: str) -> str:
     if "/flush_tlb_kernel_range" in label:
         return "flush"
     if "/linear_map_split_to_ptes" in label:
-        return "parking" if before in ("rendezvous", "parking") else "release"
+        return {"rendezvous": "parking", "parking": "parking", "splitting": "splitting"}.get(
+            before, "release"
+        )
     return "rendezvous" if before in ("", "rendezvous") else "release"
 
 
@@ -116,7 +119,18 @@ def on_a_clock(hardware: Hardware) -> Hardware:
 @cache
 def timed_model(protocol: str, cpus: int, layout: str, geometry: str) -> Model:
     """The model of such a run. Nothing is judged in it: what it shows was proved elsewhere."""
-    params = {"cpus": cpus, "layout": layout, "geometry": geometry}
+    return _on_a_clock(protocol, {"cpus": cpus, "layout": layout, "geometry": geometry})
+
+
+@cache
+def timed_together(cpus: int, splitters: int, geometry: str) -> Model:
+    """The model of a run in which several CPUs split, a level 2 block each."""
+    able = ",".join(map(str, range(splitters)))
+    given = {"cpus": cpus, "splitters": splitters, "geometry": geometry, "noabort": able}
+    return _on_a_clock(TOGETHER, given)
+
+
+def _on_a_clock(protocol: str, params: dict[str, Any]) -> Model:
     model = Model(discovery.find(PROTOCOLS[protocol]), params)
     model.setup = replace(model.setup, properties=())
     return model.on(on_a_clock)

@@ -6,10 +6,10 @@ are measured on the granule and multiplied by exact counts (`pieces`). The other
 the map is split, so the two do not touch (`tests/field/test_cost_window.py` runs both at once).
 
 Simplified: beyond 16 CPUs each part goes on as it grew: parking by the square through 4, 8 and 16
-CPUs, since all of them try to count in one word, the others in a line through 8 and 16 (within a
-quarter of whole runs of 24 to 48). With several CPUs that split, each gets an equal share and the
-last one waits for all; what they cost each other in the allocator and in memory's bandwidth is left
-out (too short).
+CPUs, since all of them try to count in one word, the others in a line through 8 and 16 (too short
+or too long: of whole runs with 24 to 48 CPUs parking is within a factor of two, the others within a
+quarter). If several CPUs split (scenario `parallel_split`), each gets an equal share; what they
+cost each other in the allocator and in memory's bandwidth is left out (too short).
 """
 
 from __future__ import annotations
@@ -24,13 +24,18 @@ from simbbm.field.cost.latencies import Setting
 from simbbm.field.cost.model import CostModel, read_model
 from simbbm.field.cost.pieces import Costs, Pieces, Walked, measure, walked
 from simbbm.field.cost.tables import Blocks, Span, geometry_of, map_memory, page_bytes
-from simbbm.field.cost.timed import AT_ONCE, LAZY, PARTS, timed_model, timed_run
+from simbbm.field.cost.timed import AT_ONCE, LAZY, PARTS, timed_model, timed_run, timed_together
+from simbbm.model import Model
 
 RUNS = 20
 CPUS_MAX = 512
 """CONFIG_NR_CPUS, where nobody has changed it."""
 WHOLE = 4, 8, 16
 """CPUs of whole runs from which larger ones are told; the last is the most that is run."""
+SPLITTERS_MAX = 8
+"""CPUs of a whole run in which several split; more of them take longer in proportion."""
+RAM_MAX = 1 << 51
+"""The linear map that 52-bit addresses have room for, in bytes."""
 MS = 10**9
 """Picoseconds in a millisecond."""
 
@@ -92,6 +97,7 @@ class Estimator:
         self.seed = seed
         self._drawn = model.drawn(seed, runs)
         self._fixed: dict[tuple[int, int], dict[str, int]] = {}
+        self._joined: dict[tuple[int, int, int], int] = {}
         self._pieces: dict[tuple[object, ...], Pieces] = {}
 
     def window(self, machine: Machine) -> Window:
@@ -105,10 +111,25 @@ class Estimator:
         counts = walked(machine.blocks, machine.granule)
         share = Walked(*(-(-count // machine.splitters) for count in counts))
         parts["splitting"] = self._measured(machine, counts, number).split(share)
-        if machine.splitters > 1:  # each says that it is done, and the boot CPU is woken
-            costs = self._drawn[number]
-            parts["splitting"] += (machine.splitters - 1) * costs["line"] + costs["wfe_wakeup"]
+        if machine.splitters > 1:
+            parts["splitting"] += self._joining(machine, number)
         return parts
+
+    def _joining(self, machine: Machine, number: int) -> int:
+        """What it adds that several CPUs split: they wake up, and the boot CPU waits for all."""
+        splitters = min(machine.splitters, SPLITTERS_MAX)
+        cpus = max(splitters, min(machine.cpus, SPLITTERS_MAX))
+        k = cpus, splitters, number
+        if k not in self._joined:
+            together, alone = (
+                self._whole(model, cpus, number)["splitting"]
+                for model in (
+                    timed_together(cpus, splitters, "scaled"),
+                    timed_model(LAZY, cpus, "pmd", "scaled"),
+                )
+            )
+            self._joined[k] = max(0, together - alone)
+        return self._joined[k] * machine.splitters // splitters
 
     def _parts(self, cpus: int, number: int) -> dict[str, int]:
         """The parts that depend on the number of CPUs."""
@@ -120,15 +141,13 @@ class Estimator:
             }
         k = cpus, number
         if k not in self._fixed:
-            costs = self._costs(Setting(cpus, 4), number)
-            self._fixed[k] = timed_run(
-                timed_model(LAZY, cpus, "pmd", "scaled"),
-                costs.times,
-                costs.setting,
-                jitter=costs.jitter,
-                seed=costs.seed,
-            ).parts()
+            self._fixed[k] = self._whole(timed_model(LAZY, cpus, "pmd", "scaled"), cpus, number)
         return self._fixed[k]
+
+    def _whole(self, model: Model, cpus: int, number: int) -> dict[str, int]:
+        """The parts of a whole timed run."""
+        times, setting, jitter, seed = self._costs(Setting(cpus, 4), number)
+        return timed_run(model, times, setting, jitter=jitter, seed=seed).parts()
 
     def _measured(self, machine: Machine, counts: Walked, number: int) -> Pieces:
         """What splitting costs this machine by the piece."""
@@ -171,6 +190,8 @@ def _require_possible(machine: Machine) -> None:
         raise UsageError("a linear map with fewer than no leaves")
     if not machine.blocks.bytes(machine.granule):
         raise UsageError("there is no RAM")
+    if machine.blocks.bytes(machine.granule) > RAM_MAX:
+        raise UsageError(f"more than {RAM_MAX >> 50} PiB of RAM", "take fewer leaves")
 
 
 @cache
@@ -180,4 +201,5 @@ def _shipped(runs: int) -> Estimator:
 
 def window_ms(ram: Iterable[Span], granule: str, cpus: int, runs: int = RUNS) -> Spread:
     """How long a machine with this RAM would stand still, by the shipped cost model."""
-    return _shipped(runs).window(Machine(map_memory(ram, granule), granule, cpus)).whole
+    blocks = map_memory(ram, granule, va_bits=52)
+    return _shipped(runs).window(Machine(blocks, granule, cpus)).whole

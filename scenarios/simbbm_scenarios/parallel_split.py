@@ -1,0 +1,1 @@
+../open_questions/parallel_split.py
