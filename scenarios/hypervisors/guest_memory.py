@@ -240,6 +240,12 @@ def is_changed(state: int) -> bool:
     return state == CHANGED
 
 
+@routine
+async def publish(cpu: Cpu) -> None:
+    """Walks read the new descriptors from here on."""
+    await cpu.dsb("ish")
+
+
 async def cut_and_copy(cpu: Cpu) -> None:
     """The host: maps by pages what a block has mapped, one of them to a copy."""
     await cpu.wait(STATE, is_out, acquire=True)
@@ -248,7 +254,7 @@ async def cut_and_copy(cpu: Cpu) -> None:
     await cpu.str(ENTRY, leaf(NEW))
     await cpu.dsb("ish")
     await cpu.str(STAGE2, table(PTES))
-    await cpu.dsb("ish")
+    await publish(cpu)
     await cpu.str(STATE, CHANGED)
 
 
@@ -299,4 +305,31 @@ flushed_stage1 = reentered.twin(
     "A TLBI of stage 1 on entry: the block is still held at stage 2.",
     expect="VIOLATED:no_tlb_conflict",
     weaken={"flush_on_entry.tlbi.vmalls12e1": "tlbi.vmalle1"},
+)
+
+
+@routine
+async def publish_and_flush(cpu: Cpu) -> None:
+    """The host invalidates for the guest's CPU, while that is at EL2."""
+    await publish(cpu)
+    await cpu.tlbi("vmalls12e1is")
+    await cpu.dsb("ish")
+
+
+@routine
+async def no_flush(cpu: Cpu) -> None:
+    """Another CPU has invalidated."""
+    await cpu.isb()
+
+
+flushed_by_host = reentered.twin(
+    "A broadcast TLBI of the host's in place of the flush on entry: what is parked goes as well.",
+    expect="HOLDS",
+    replace={publish: publish_and_flush, flush_on_entry: no_flush},
+)
+
+flushed_too_late = flushed_by_host.twin(
+    "No DSB behind it: the guest may be back before the TLBI has acted on its CPU.",
+    expect="VIOLATED:no_tlb_conflict",
+    drop=["publish_and_flush.dsb.ish"],
 )

@@ -36,6 +36,9 @@ NAMES = (
     "memory_hotplug::good",
     "live_split::good",
     "preempt_rt::good",
+    "hypervisor::split_block",
+    "guest_memory::protected",
+    "world_switch::rollover",
 )
 """The small ones more often: of the others few are small enough."""
 

@@ -6,8 +6,13 @@ from collections import Counter
 
 import pytest
 
+from simbbm import discovery
+from simbbm.arm64.translation.guest_mmu import GuestMmu
+from simbbm.arm64.translation.mmu import Mmu
+from simbbm.arm64.translation.stage2 import TwoStageView
+from simbbm.arm64.translation.view import View
 from simbbm.core.errors import ScenarioError
-from tests.differential.compare import compare
+from tests.differential.compare import DisagreementError, compare
 from tests.differential.edited import Edited
 from tests.differential.oracle import TooLargeError
 
@@ -50,3 +55,28 @@ def test_brute_force_agrees_on_all_mistakes(name: str) -> None:
 
     assert tally["compared"] >= 30
     assert tally["violated"] >= 3
+
+
+PLANTED = {
+    # what is left out, and who notices
+    "tables of stage 2 in footprints": (
+        (TwoStageView, "table_addresses", View.table_addresses),
+        "guest_memory::mapped",
+    ),
+    "what is parked, where a TLBI acts alone": (
+        (GuestMmu, "holds_nothing", Mmu.holds_nothing),
+        "guest_memory::flushed_too_late",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", PLANTED)
+def test_a_mistake_about_guests_shows(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (kind, name, instead), noticed = PLANTED[mistake]
+    scenario = discovery.find(noticed)
+    params = {p.name: 2 for p in scenario.parameters if p.name == "cpus"}
+    assert compare(scenario, params, STATES).states
+
+    monkeypatch.setattr(kind, name, instead)
+    with pytest.raises(DisagreementError):
+        compare(scenario, params, STATES)
