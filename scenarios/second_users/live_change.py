@@ -91,17 +91,18 @@ async def change_page(cpu: Cpu, k: RunningKernel, new: Descriptor) -> None:
 
 
 async def set_memory_ro(cpu: Cpu, k: RunningKernel) -> None:
-    """pageattr.c:set_memory_ro; from then on nobody changes what is in the page."""
+    """pageattr.c:set_memory_ro; then all know that nobody changes what is in the page any more."""
     await change_page(cpu, k, Descriptor(LEAF, attributes=RO))
-    word = word_of(k, PAGE)
-    if await cpu.ldr(word) != await cpu.ldr(word):
-        await cpu.panic("a page is written to that is read-only")
+    await cpu.stlr(k.scratch, 1)
 
 
 async def writer(cpu: Cpu, k: RunningKernel) -> None:
-    """Any other CPU: it writes to the page, and to its sibling, which stays writable."""
+    """Any other CPU: it writes to the page, before and after, and to its sibling, which it may."""
     await cpu.str(word_of(k, PAGE), 1)
     await cpu.str(word_of(k, PAGE - 1), 1)
+    await cpu.wait(k.scratch, is_set, acquire=True)
+    if await cpu.ldaddal(word_of(k, PAGE), 1) is not None:
+        await cpu.panic("a page is written to that is read-only")
 
 
 async def set_memory_valid(cpu: Cpu, k: RunningKernel) -> None:

@@ -15,11 +15,10 @@ from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.explore.test_shrink import failing
 from tests.quality.campaigns import show
-from tests.scenarios.everything import SHIPPED
+from tests.scenarios.everything import CAUGHT
 
 pytestmark = [pytest.mark.quality, pytest.mark.timeout(1_800)]
 
-BAD = tuple(s for s in SHIPPED if not s.expect.holds)
 FAILURES = 20
 OPTIMUM = Limits(states=200_000)
 HEADER = ("before", "shrunk", "optimum", "normal forms", "by ddmin", "optimum", "seconds")
@@ -34,7 +33,7 @@ def optimum(scenario: Scenario, witness: Witness) -> int | None:
     return len(failure.walk) if failure else None
 
 
-@pytest.mark.parametrize("scenario", BAD, ids=[s.id for s in BAD])
+@pytest.mark.parametrize("scenario", CAUGHT, ids=[s.id for s in CAUGHT])
 def test_twin_shrinks_to_its_optimum(scenario: Scenario) -> None:
     """Failures come from one campaign a seed; `m03` fails in two ways, and has a form for each."""
     witnesses = [next(failing(scenario, seed)) for seed in range(FAILURES)]
