@@ -45,7 +45,19 @@ INV = INVALID_DESCRIPTOR
 
 REGIME = Regime((Ttbr(ROOT, asid=1),), (Ttbr(OTHER),), (Tcr(4, 0, a1=False, epd1=True),))
 Step = tuple[Any, ...]
-OBSERVES = ("ldr", "ldar", "ldapr", "ldxr", "ldaxr", "stxr", "stlxr", "ldaddal", "mrs", "wait")
+OBSERVES = (
+    "ldr",
+    "ldar",
+    "ldapr",
+    "ldxr",
+    "ldaxr",
+    "stxr",
+    "stlxr",
+    "ldaddal",
+    "mrs",
+    "wait",
+    "fetch",
+)
 
 
 async def thread(cpu: Cpu, *steps: Step) -> tuple[Any, ...]:
@@ -82,6 +94,7 @@ def machine(
     speculative: tuple[int, ...] = (),
     edits: Edits = Edits(),  # noqa: B008 - frozen
     power: tuple[str, ...] = (),
+    text: frozenset[int] = frozenset(),
     **judged: Any,
 ) -> Arm64:
     """A machine whose CPUs run `program(cpu, *args)`, one (program, *args) each."""
@@ -99,6 +112,7 @@ def machine(
         hardware=hardware,
         handler=handler,
         speculative=speculative,
+        text=text,
         automaton=automaton,
         cpus=cpus,
         tables=dict(tables),

@@ -40,8 +40,8 @@ ROOMS = (
     ),
     Room(
         "platform",
-        "What is beside a core: interrupts that CPUs send each other, and reset.",
-        ("ipi", "power_on"),
+        "What is beside a core: interrupts that CPUs send each other, reset, instruction caches.",
+        ("ipi", "power_on", "code_patching"),
     ),
     Room(
         "user_space",

@@ -16,10 +16,11 @@ from simbbm.arm64.execution.decoding import check_fits
 from simbbm.arm64.execution.flight import drained
 from simbbm.arm64.execution.ordering import awaiting_translation, ordered
 from simbbm.arm64.platform.interrupts import arrivals, sgis
+from simbbm.arm64.platform.text import Ic, ic_acted
 from simbbm.arm64.translation.hardware_update import access_flag_updates
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.optional.physical_cache import invalidated
-from simbbm.arm64.translation.tlb import GLOBAL, Cached, Stage2Entry, TableEntry
+from simbbm.arm64.translation.tlb import GLOBAL, Cached, Stage2Entry, TableEntry, Tlbi
 from simbbm.arm64.translation.tlbi_completion import (
     begun_holds_up,
     flight_holds_up,
@@ -124,6 +125,9 @@ def received(pending_tlbis: tuple[Pending, ...], pending: Pending) -> tuple[Pend
 
 def act(shared: Shared, state: CpuState, memory: Memory, pending: Pending, number: int) -> CpuState:
     """The CPU after a TLBI has acted on it, and completed if no access delays it."""
+    if isinstance(pending.tlbi, Ic):
+        text, rest = ic_acted(state.text, pending.tlbi), _without(state.pending_tlbis, pending)
+        return shared.cpus.change(state, text=text, pending_tlbis=rest)
     mmu = shared.mmus.invalidated(state.mmu, memory.tables, pending.tlbi)
     pending_tlbis = _without(state.pending_tlbis, pending)
     copies = invalidated(shared, state, memory, pending.tlbi)
@@ -148,7 +152,9 @@ def _invalidations(
         what = shared.tlbi_name(pending.tlbi)
         if not pending.acted:
             effect = Effect(act(shared, state, memory, pending, number))
-            yield LocalMove(ACTS, what, effect, completes=(pending.issuer,))
+            # What an IC takes away depends on which stores to text have come before it.
+            words = tuple(sorted(shared.text)) if isinstance(pending.tlbi, Ic) else ()
+            yield LocalMove(ACTS, what, effect, words, completes=(pending.issuer,))
         elif not _holds_up(shared, state, memory, pending, number):
             after = shared.cpus.change(state, pending_tlbis=_without(state.pending_tlbis, pending))
             effect = Effect(_completed(shared, after, memory, pending, number))
@@ -161,6 +167,7 @@ def _completed(
     """The CPU after a TLBI completed here; on the issuer itself it changes no translation (R11)."""
     if pending.issuer == number:
         return state
+    assert isinstance(pending.tlbi, Tlbi)
     changes: dict[str, object] = {"mmu": shared.mmus.completed(state.mmu, pending.tlbi)}
     if state.flight is not None:
         held = shared.view(state, memory).leaves
@@ -176,6 +183,7 @@ def _holds_up(
 ) -> bool:
     """Whether an access that was translated with a stale entry delays the TLBI's completion."""
     held, tlbi = shared.view(state, memory).leaves, pending.tlbi
+    assert isinstance(tlbi, Tlbi)
     if stores_hold_up(shared, state, held, tlbi):
         return True
     if state.flight is None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from simbbm.arm64.cpu import CpuPool, CpuState
 from simbbm.arm64.features import DELAYED, Hardware
 from simbbm.arm64.geometry import Geometry
+from simbbm.arm64.platform.text import Ic
 from simbbm.arm64.translation.memory import Memory, MemoryPool
 from simbbm.arm64.translation.mmu import Mmus
 from simbbm.arm64.translation.tlb import BY_IPA, Tlbi
@@ -52,6 +53,8 @@ class Description:
     """Names of ranges of virtual pages."""
     table_names: frozenset[int] = frozenset()
     """Addresses, virtual and physical, at which a named table starts."""
+    text: frozenset[int] = frozenset()
+    """Words of memory that are fetched as instructions and may change (`platform.text`)."""
     speculative: tuple[int, ...] = ()
     """Pages that concrete walkers speculate on; none: one of each leaf that is mapped."""
 
@@ -96,8 +99,11 @@ class Shared(Description):
                 return f"{region.name}+{page - region.first}"
         return self.symbols.get(page * self.geometry.page_words) or f"page {page:#x}"
 
-    def tlbi_name(self, tlbi: Tlbi) -> str:
-        """Name of a TLBI with its operands."""
+    def tlbi_name(self, tlbi: Tlbi | Ic) -> str:
+        """Name of a TLBI or IC with its operands."""
+        if isinstance(tlbi, Ic):
+            word = "" if tlbi.word is None else f" {self.name(tlbi.word)}"
+            return f"ic {tlbi.op}{word}"
         name = ipa_name if tlbi.op in BY_IPA else self.page_name
         page = "" if tlbi.page is None else f" {name(tlbi.page)}"
         pages = f" +{tlbi.pages} pages" if tlbi.pages > 1 else ""

@@ -9,6 +9,7 @@ from simbbm.arm64.execution.flight import Flight
 from simbbm.arm64.execution.listing import Listing
 from simbbm.arm64.execution.storebuffer import StoreBuffer
 from simbbm.arm64.features import Features
+from simbbm.arm64.platform.text import Ic, Text
 from simbbm.arm64.registers import Regime, Signal
 from simbbm.arm64.translation.mmu import Mmu
 from simbbm.arm64.translation.tlb import Copy, Tlbi
@@ -29,7 +30,7 @@ class Pending(NamedTuple):
     """
 
     issuer: int
-    tlbi: Tlbi
+    tlbi: Tlbi | Ic
     acted: bool = False
 
 
@@ -71,6 +72,8 @@ class CpuState:
     """All of PSTATE.DAIF is set: no SError arrives, and no pseudo-NMI."""
     sgis: tuple[int, ...] = ()
     """INTIDs of the inter-processor interrupts that are pending, each once."""
+    text: Text = ()
+    """Instructions that it may still execute as they were (`platform.text`)."""
     power: str = "on"
     """ON; COMING: it may come out of reset; OFF: once it is called (`platform.power`)."""
     copies: tuple[Copy, ...] | None = None
@@ -114,6 +117,7 @@ class CpuState:
             *(("interrupted",) if self.interrupted else ()),
             *(("all masked",) if self.all_masked else ()),
             *((("sgis", self.sgis),) if self.sgis else ()),
+            *((("text", self.text),) if self.text else ()),
             *((("power", self.power),) if self.power != ON else ()),
             *((("copies", self.copies),) if self.copies is not None else ()),
         )
@@ -165,7 +169,7 @@ class Effect(NamedTuple):
     after: CpuState
     write: tuple[int, tuple[Any, ...]] | None = None
     """Words that reach memory: address and values."""
-    tlbi: Tlbi | None = None
+    tlbi: Tlbi | Ic | None = None
     sev: bool = False
     problem: Problem | None = None
     """What is wrong with the move, whatever a scenario promises: a panic, a lost CPU."""

@@ -132,6 +132,8 @@ class Hardware(NamedTuple):
     """A TLB may hold entries that combine stage 1 and stage 2, as well as entries of each."""
     interrupts: str = ""
     """What may arrive once on each CPU, at any time: `irq`, `nmi`, `serror`, or nothing."""
+    stale_text: bool = True
+    """Text that was changed may be executed as it was (R27)."""
     unknown_reset: bool = True
     """What is unknown at reset, the event register and the TLB, may be anything (R26)."""
     event_stream: bool = False
@@ -164,6 +166,7 @@ FREEDOMS: Mapping[str, Mapping[str, Any]] = {
     "unknown at reset": {"unknown_reset": False},
     "hardware AF": {"spare_flags": False},
     "physical translation cache": {"physical_copies": False},
+    "stale instruction": {"stale_text": False},
 }
 """Relaxations that the architecture permits, by name: each with the fields of hardware without
 it."""
@@ -183,5 +186,6 @@ EAGER = Hardware(
     unknown_reset=False,
     spare_flags=False,
     physical_copies=False,
+    stale_text=False,
     evictions=0,
 )

@@ -121,7 +121,7 @@ def footprint(
         writes.add(IN_FLIGHT)
     if move.kind in (STEP, RESET):
         reads.update(_listens_to(state))
-    if move.kind == STEP and state.mnemonic.startswith(("dsb", "tlbi")):
+    if move.kind == STEP and state.mnemonic.startswith(("dsb", "tlbi", "ic.")):
         writes.add((Kind.OWED, number))
     return Footprint(frozenset(reads), frozenset(writes))
 

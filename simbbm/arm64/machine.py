@@ -21,6 +21,7 @@ from simbbm.arm64.execution.storebuffer import StoreBuffer, Word
 from simbbm.arm64.footprints import footprint
 from simbbm.arm64.platform.interrupts import received_signal
 from simbbm.arm64.platform.power import at_reset, comes_up
+from simbbm.arm64.platform.text import stored
 from simbbm.arm64.state import Judged, Machine, owed_mask, waits_for
 from simbbm.arm64.translation.constant import constant_pages
 from simbbm.arm64.translation.guests import GuestMmus
@@ -290,6 +291,10 @@ class Arm64:
             mmu = self.shared.mmus.observed(pe.mmu, before.tables, after.tables, baddr)
             if mmu is not pe.mmu:
                 changes["mmu"] = mmu
+        if self.shared.text and self.shared.hardware.stale_text:
+            text = stored(pe.text, self.shared.text, before, write)
+            if text is not pe.text:
+                changes["text"] = text
         updates = pe.features.updates_descriptors
         if pe.flight:
             window = observed(pe.flight.window, address, len(words), own=own, updates=updates)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.storebuffer import Word
+from simbbm.arm64.platform.text import IC_OPS
 from simbbm.arm64.registers import CpuOn, Sctlr, Sgi, Tcr, Ttbr, Vttbr
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.arm64.translation.tlbi_operand import AT_EL2, OPERANDS, decoded, is_by_range, is_range
@@ -25,6 +26,7 @@ Text = str
 
 DOMAINS = ("ish", "nsh", "osh")
 BARRIERS = ("sy", "ld", "st", *(d + kind for d in DOMAINS for kind in ("", "ld", "st")))
+IC_FORMS = ("iallu", "ialluis", "ivau address")
 REGISTERS = (
     *("ttbr0_el1", "ttbr1_el1", "tcr_el1", "sctlr_el1", "vbar_el1", "mpidr_el1", "vttbr_el2"),
 )
@@ -197,6 +199,15 @@ class Cpu(NamedTuple):
         step = Step[None](Op(f"tlbi.{op}", (tlbi,)))
         return _checked(step, tlbi is not None, "operations", OPERANDS)
 
+    def ic(self, op: Text, address: int | None = None) -> Step[None]:
+        """IC: `iallu`, `ialluis`, or `ivau` of an address; completed by a DSB, as a TLBI."""
+        step = Step[None](Op(f"ic.{op}", () if address is None else (address,)))
+        return _checked(step, (address is not None) == (op == "ivau"), "forms", IC_FORMS)
+
+    def fetch(self, address: int) -> Step[int]:
+        """Fetch a word of text (`Setup.text`) as an instruction; returns what is executed."""
+        return Step(Op("fetch", (address,)))
+
     def msr(self, register: Text, value: Ttbr | Tcr | Sctlr | Vttbr | Sgi | int) -> Step[None]:
         """MSR: `ttbr0_el1`, `ttbr1_el1`, `tcr_el1`, `sctlr_el1`, `vbar_el1`, `icc_sgi1r_el1`.
 
@@ -329,6 +340,7 @@ _VARIANTS = {
     ),
     "msr": (*REGISTERS, *WRITE_ONLY),
     "mrs": REGISTERS,
+    "ic": IC_OPS,
 }
 """Operations whose first operand is part of the mnemonic, and what it may be."""
 

@@ -98,6 +98,7 @@ def _parts(setup: Any, cpu_setup: type) -> Iterator[tuple[str, object, Any]]:
     yield "hypervisor", setup.hypervisor, "function or None"
     yield "handler_args", setup.handler_args, tuple
     yield "table_names", setup.table_names, "set"
+    yield "text", setup.text, "set"
     yield from _each("cpus", setup.cpus, cpu_setup)
     yield "the first of its cpus", next(iter(setup.cpus), None), cpu_setup
     for n, cpu in enumerate(setup.cpus):

@@ -10,12 +10,34 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from simbbm.arm64.features import Features
+from simbbm.hypothesis.fragments import (
+    AWAITING,
+    DSB,
+    FLUSH,
+    ISB,
+    LEAVE,
+    access,
+    awaiting,
+    barrier,
+    changed_live,
+    exclude,
+    first,
+    flush,
+    fragment,
+    inner,
+    ipi,
+    load,
+    look,
+    meet,
+    park,
+    place,
+    steps,
+    telling,
+    tlbi,
+)
 from simbbm.hypothesis.interpreter import Steps
 from simbbm.hypothesis.strategies import (
-    accesses,
-    barriers,
     features,
-    invalidations,
     of,
     one_of,
     sometimes,
@@ -25,127 +47,6 @@ from simbbm.hypothesis.systems import HARDWARE, PROPERTIES, SLOTS, WORDS, Member
 
 STEPS_MAX = {2: 12, 3: 5, 4: 2}
 """Steps of a program, by number of CPUs."""
-
-
-COMMON = "away in common"
-"""A TTBR with CnP, of another table than the live map's."""
-word = of("flag", "flag", "flag2", "count")
-place = of("x", "x", "y", "b")
-pte = of("old", "new", "inv", "third", "ro", "private", "cold", "cont x")
-change = one_of(
-    st.tuples(of("pte x"), pte),
-    st.tuples(of("pte y"), of("new", "inv", "cont y")),
-    st.tuples(of("pblock"), of("spare", "inv", "old")),
-    st.tuples(of("ptable"), of("inv", "spare", "ptes", "old")),
-    st.tuples(of("ptop"), of("inv", "root")),
-)
-tlbi = invalidations(("page x", "page b"))
-barrier = barriers()
-load = make("ldr", one_of(word, place))
-access = accesses(("flag", "flag", "flag2", "count"), ("x", "x", "y", "b"), change)
-register = one_of(
-    make(
-        "msr",
-        of("ttbr"),
-        of("away", "here", "here alone", "here as 2", "away as 2", "away in common"),
-    ),
-    make("nop daifset daifclr sev sevl wfe"),
-)
-ipi = make("msr", of("icc_sgi1r_el1"), of("all others", "all others", "cpu0", "cpu1"))
-step = one_of(access, barrier, tlbi, register)
-flag = of("flag", "flag", "flag", "flag2")
-awaiting = one_of(
-    make("await", flag, of(1)),
-    make("until", of(1), flag.map(lambda name: (("ldr", name),))),
-    make("doze", flag, of(1)),
-)
-AWAITING = ("await", "until", "doze")
-telling = make("str stlr", flag, of(1))
-TICKET = ("ticket", "count", "turn")
-EVERYBODY = "everybody"
-"""In place of the number of CPUs."""
-DSB, ISB = ("dsb", "ish"), ("isb",)
-FLUSH: Steps = (("tlbi", "vmalle1is"), DSB)
-LEAVE: Steps = (("msr", "ttbr", "away"), ISB, ("tlbi", "vmalle1"), ("dsb", "nsh"), ISB)
-
-
-steps = st.lists(step, min_size=1, max_size=3).map(tuple)
-flush = one_of(of(FLUSH), st.tuples(tlbi, of(DSB)))
-inner = one_of(
-    st.lists(step, min_size=1, max_size=2).map(tuple),
-    flush,
-    one_of(telling, awaiting).map(lambda one: (one,)),
-)
-"""What is done inside of something else."""
-
-
-@st.composite
-def _change(draw: st.DrawFn) -> Steps:
-    """A descriptor changes, by break-before-make or while it is live."""
-    slot, value = draw(change)
-    middle = (("str", slot, "inv"), DSB, draw(tlbi), DSB) if draw(st.booleans()) else ()
-    end = () if middle else (draw(tlbi), DSB)
-    return (*middle, (draw(of("str", "str", "replace")), slot, value), DSB, *end)
-
-
-@st.composite
-def _park(draw: st.DrawFn) -> Steps:
-    """Leave the live map, forget it, wait somewhere else, and perhaps come back."""
-    steps: Steps = LEAVE
-    if draw(st.booleans()):
-        steps += (draw(one_of(telling, of(("ldaddal", "count", 1), ("add", "count")))),)
-    steps += (draw(one_of(awaiting, awaiting, load, of(("wfe",), TICKET))),)
-    if draw(st.booleans()):
-        steps += (("msr", "ttbr", draw(of("here", "here alone"))), ISB)
-    return steps
-
-
-@st.composite
-def _meet(draw: st.DrawFn) -> Steps:
-    """A rendezvous: count in, and wait for everybody."""
-    count = draw(of(("ldaddal", "count", 1), ("add", "count")))
-    return count, ("await", "count", EVERYBODY)
-
-
-@st.composite
-def _exclude(draw: st.DrawFn) -> Steps:
-    """A lock or a ticket around something."""
-    inside = draw(inner)
-    if draw(st.booleans()):
-        return TICKET, *inside, ("pass", "turn")
-    return ("lock", "turn"), *inside, ("stlr", "turn", 0)
-
-
-@st.composite
-def _first(draw: st.DrawFn) -> Steps:
-    """Who comes first does something else than the others."""
-    taken = draw(of(("ldaddal", "count", 1), ("ldaddal", "count", 1), ("ldr", "flag")))
-    return taken, ("if", draw(of(0, 1)), draw(inner), draw(inner))
-
-
-@st.composite
-def _look(draw: st.DrawFn) -> Steps:
-    """Loads, and a panic for what they might give."""
-    one = make("ldr", one_of(flag, word, place))
-    loads = draw(st.lists(one, min_size=1, max_size=2))
-    values = [draw(of(*((1, 0) if at in WORDS else (8, 9, 1, None)))) for _, at in loads]
-    wanted = enumerate(reversed(values), 1)
-    return *loads, ("panic_if", *wanted)
-
-
-fragment = one_of(
-    steps,
-    _change(),
-    _park(),
-    _look(),
-    _meet(),
-    _exclude(),
-    _first(),
-    flush,
-    telling.map(lambda one: (one,)),
-    awaiting.map(lambda one: (one,)),
-    steps.map(lambda inner: (("call", inner),)),
-)
 
 
 @st.composite
@@ -166,7 +67,7 @@ def _program(draw: st.DrawFn) -> Steps:
 @st.composite
 def _short(draw: st.DrawFn) -> Steps:
     """What many CPUs can do at once: one or two things that concern the others."""
-    one = one_of(flush, flush, _meet(), _exclude(), _first(), _look(), inner)
+    one = one_of(flush, flush, meet(), exclude(), first(), look(), inner)
     return sum(draw(st.lists(one, min_size=1, max_size=2)), ())
 
 
@@ -188,14 +89,14 @@ def _batch(draw: st.DrawFn) -> Steps:
     """Stores to several descriptors, loads between them, and a DSB for all."""
     stores = draw(st.lists(stored, min_size=2, max_size=4))
     steps = [step for one in stores for step in (one, *[draw(load)] * draw(sometimes(4)))]
-    told = draw(one_of(of(()), telling.map(lambda one: (one,)), _first()))
+    told = draw(one_of(of(()), telling.map(lambda one: (one,)), first()))
     return (*draw(of((), (), (ISB,))), *steps, *draw(settled), *told)
 
 
 @st.composite
 def _watcher(draw: st.DrawFn) -> Steps:
     """Waits for a word, or does not, and looks at others."""
-    own = one_of(_look(), load.map(lambda one: (one,)), flush, steps)
+    own = one_of(look(), load.map(lambda one: (one,)), flush, steps)
     if draw(sometimes(4)):
         return draw(own)
     if draw(st.booleans()):
@@ -211,15 +112,15 @@ def _changer(draw: st.DrawFn) -> Steps:
     """A descriptor changes, and others are told so before and after."""
     before = (draw(telling), DSB) if draw(st.booleans()) else ()
     usual = of((("str", "pte x", "inv"), DSB, ("tlbi", "vmalle1is"), DSB, ("str", "pte x", "new")))
-    changed = draw(one_of(usual, usual, _change()))
+    changed = draw(one_of(usual, usual, changed_live()))
     return (*before, *changed, *draw(of((DSB,), (DSB,), ())), draw(telling), *draw(waking))
 
 
 @st.composite
 def _leaver(draw: st.DrawFn) -> Steps:
     """Out of the live map, and then a look at who has come how far."""
-    leave = draw(one_of(of(LEAVE), of(LEAVE), _park(), steps))
-    return (*leave, *draw(one_of(_look(), _look(), load.map(lambda one: (one,)))))
+    leave = draw(one_of(of(LEAVE), of(LEAVE), park(), steps))
+    return (*leave, *draw(one_of(look(), look(), load.map(lambda one: (one,)))))
 
 
 by_page = one_of(
@@ -238,7 +139,7 @@ def _flush_by_page(draw: st.DrawFn) -> Steps:
         between = draw(one_of(load, barrier, telling)) if draw(sometimes(8)) else None
         steps += [between] if number and between else []
         steps.append(draw(by_page))
-    after = one_of(load.map(lambda one: (one,)), _look(), telling.map(lambda one: (one,)), of(()))
+    after = one_of(load.map(lambda one: (one,)), look(), telling.map(lambda one: (one,)), of(()))
     end = draw(of((DSB,), (DSB,), (DSB, ISB), (("dsb", "nsh"),), (("dsb", "ishst"),), ()))
     return (*steps, *end, *draw(after), *draw(of((), (), (("str", "flag", 1),))))
 
@@ -265,7 +166,7 @@ def _caller(draw: st.DrawFn) -> Steps:
     """Something is stored, and others are interrupted to look at it."""
     before = draw(st.lists(one_of(telling, access), max_size=2).map(tuple))
     settled = draw(of((DSB,), (("dsb", "ishst"),), (("dmb", "ishst"),), ()))
-    after = draw(one_of(awaiting.map(lambda one: (one,)), _look(), inner, of(())))
+    after = draw(one_of(awaiting.map(lambda one: (one,)), look(), inner, of(())))
     return (*before, *settled, draw(ipi), *after)
 
 
@@ -278,6 +179,34 @@ def _called(draw: st.DrawFn) -> Steps:
     return (*draw(one_of(of(()), inner)), *draw(of(sleep, ())), *draw(one_of(inner, _caller())))
 
 
+BOOT: Steps = (("tlbi", "vmalle1"), DSB, ("msr", "sctlr_el1", "mmu on"), ISB)
+
+
+@st.composite
+def _booted(draw: st.DrawFn) -> Steps:
+    """Out of reset: the MMU is switched on, or a step of that is missing, and something is done."""
+    lost = draw(st.integers(0, 2 * len(BOOT)))
+    return (*BOOT[:lost], *BOOT[lost + 1 :], *draw(one_of(inner, look())))
+
+
+@st.composite
+def _patcher(draw: st.DrawFn) -> Steps:
+    """Text is changed, and others are told; some of the barriers are missing."""
+    ic = draw(of(("ic", "ialluis"), ("ic", "iallu"), ("ic", "ivau", "y")))
+    steps = (("str", "y", 1), DSB, ic, DSB, *draw(of((ISB,), ())))
+    lost = draw(st.integers(0, 2 * len(steps)))
+    return (*steps[:lost], *steps[lost + 1 :], draw(telling), *draw(of((("fetch", "y"),), ())))
+
+
+@st.composite
+def _patched(draw: st.DrawFn) -> Steps:
+    """Text is executed, before or after somebody has told."""
+    return (*draw(of((("await", "flag", 1),), ())), *draw(of((ISB,), ())), ("fetch", "y"))
+
+
+BOOTS = (one_of(_caller(), telling.map(lambda one: (one, ("cpu_on", 1)))), _booted(), _booted())
+"""The first CPU runs, the others come out of reset."""
+PATCHES = (_patcher(), _patched(), _patched())
 PROTOCOL = (_changer(), _leaver(), fragment)
 """Who does what where one CPU changes tables and the others keep out of the way."""
 ANYTHING = (_program(), _program(), _program())
@@ -344,7 +273,20 @@ def _entries(draw: st.DrawFn) -> tuple[tuple[str, str], ...]:
 @st.composite
 def systems(draw: st.DrawFn) -> System:
     """A small system."""
-    usual = ANYTHING, STORES, PROTOCOL, STORES, PROTOCOL, STORES, FLUSHES, FLUSHES, CROWD, CALLS
+    usual = (
+        ANYTHING,
+        STORES,
+        PROTOCOL,
+        STORES,
+        PROTOCOL,
+        STORES,
+        FLUSHES,
+        FLUSHES,
+        CROWD,
+        CALLS,
+        BOOTS,
+        PATCHES,
+    )
     roles = draw(st.sampled_from(usual))
     cast = draw(
         st.sampled_from(((0, 1), (0, 1), (0, 1, 1)) if roles in (STORES, FLUSHES) else CASTS)
@@ -364,17 +306,23 @@ def systems(draw: st.DrawFn) -> System:
     symbols = draw(named) | {"flag": draw(of(*CALLED))} if draw(sometimes(2)) else {}
     hardware = draw(sometimes(6))
     entries = draw(_entries())
+    if roles is PATCHES:
+        entries = (("pte y", "text"),)
     if roles is STORES and draw(st.booleans()):
         entries = (("pte x", "cont x"), ("pte y", "cont y"), ("pte z", "third"))
     # What is to stay mapped has to be so at the start.
     mapped = ("pte x", "inv") not in entries
     known = [name for name in PROPERTIES[:-1] if mapped or name != "fault"]
     far = roles is STORES or (roles is FLUSHES and not draw(sometimes(5)))
+    ups = "on", draw(of("reset", "reset", "off")) if roles is BOOTS else "on"
     checked = st.lists(of(*known), max_size=2)
     always = draw(of(("conflict",), ("conflict",), ()))
     return System(
         programs,
-        tuple(Member(n, has[n]._replace(tlb=int(cnp)), away=far and n > 0) for n in cast),
+        tuple(
+            Member(n, has[n]._replace(tlb=int(cnp)), away=far and n > 0, power=ups[n > 0])
+            for n in cast
+        ),
         upper=draw(sometimes(2)),
         deep=draw(sometimes(5)),
         cnp=cnp,

@@ -16,7 +16,7 @@ Step = tuple[Any, ...]
 Steps = tuple[Step, ...]
 Seen = tuple[Any, ...]
 
-OBSERVES = ("ldr", "ldar", "ldapr", "ldxr", "ldaxr", "stxr", "stlxr", "ldaddal", "wait")
+OBSERVES = ("ldr", "ldar", "ldapr", "ldxr", "ldaxr", "stxr", "stlxr", "ldaddal", "wait", "fetch")
 
 
 async def program(cpu: Cpu, *steps: Step) -> Seen:

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from simbbm.arm64.descriptor import INVALID_DESCRIPTOR, RO, ROX, Descriptor, leaf, table
+from simbbm.arm64.descriptor import INVALID_DESCRIPTOR, RO, ROX, Attributes, Descriptor, leaf, table
 from simbbm.arm64.features import CONCRETE, DELAYED, EAGER, Features, Hardware
 from simbbm.arm64.geometry import KERNEL_PAGE, SCALED4
-from simbbm.arm64.registers import Regime, Sgi, Tcr, Ttbr
+from simbbm.arm64.registers import Regime, Sctlr, Sgi, Tcr, Ttbr
 from simbbm.check import properties as check
 from simbbm.check.verdict import Expectation
 from simbbm.hypothesis.interpreter import HANDLERS, Steps, program
@@ -41,6 +41,7 @@ DESCRIPTORS: dict[str, Descriptor] = {
     "old": leaf(8),
     "new": leaf(9),
     "third": leaf(10),
+    "text": leaf(9, Attributes(execute=True)),
     "ro": leaf(8, RO),
     "private": leaf(8, not_global=True),
     "cold": leaf(9, access_flag=False),
@@ -50,6 +51,8 @@ DESCRIPTORS: dict[str, Descriptor] = {
     "spare": table(SPARE),
     "root": table(ROOT),
 }
+TEXT = frozenset({9 * W})
+"""The first word of the page "new" is text."""
 DATA = {page * W + word: page for page in (8, 9, 10, 11) for word in range(W)}
 PAGES = {"x": 0, "y": 1, "z": 2, "b": 8}
 
@@ -83,6 +86,7 @@ class Member(NamedTuple):
     features: Features = Features()
     away: bool = False
     """It starts in the map that has the tables and flags alone."""
+    power: str = "on"
 
 
 class System(NamedTuple):
@@ -132,6 +136,8 @@ class System(NamedTuple):
                 "away in common": Ttbr(other, 1, cnp=True),
                 "away as 2": Ttbr(other, 2),
                 "all others": Sgi(1),
+                "mmu on": Sctlr(),
+                "mmu off": Sctlr(m=False),
                 "cpu0": Sgi(1, target=0),
                 "cpu1": Sgi(2, target=1),
             }
@@ -215,12 +221,14 @@ class System(NamedTuple):
                     features,
                     pc,
                     vbar,
+                    power=power,
                 )
-                for n, features, away in self.members
+                for n, features, away, power in self.members
             ),
             tables=self.tables,
             properties=(*map(self.promise, self.properties), check.terminates),
             data=DATA,
+            text=TEXT,
             hardware=hardware._replace(window=self.window, interrupts=self.interrupts),
             handler=HANDLERS[self.handler],
             handler_args=(WORDS["flag"],) if self.handler == "tell" else (),
@@ -253,8 +261,8 @@ def shown(system: System) -> str:
         for name, value in system._asdict().items()
         if name not in ("programs", "members") and value != getattr(usual, name)
     ]
-    for number, (index, features, away) in enumerate(system.members):
-        where = "away " if away else ""
+    for number, (index, features, away, power) in enumerate(system.members):
+        where = ("away " if away else "") + (f"{power} " if power != "on" else "")
         given = {k: v for k, v in features._asdict().items() if v != getattr(Features(), k)}
         lines.append(f"cpu{number}: program {index} {where}{given or ''}".rstrip())
     for index, steps in enumerate(system.programs):

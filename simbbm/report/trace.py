@@ -146,6 +146,8 @@ def instruction(shared: Shared, op: Op) -> str:
             return "eret" if args[0] else "eret to the next"
         case "panic":
             return f"panic: {args[0]}"
+        case "ic":
+            return f"ic {variant}" + (f" {_address(shared, args[0])}" if args else "")
         case "cpu_on":
             return f"cpu_on cpu{args[0].target}"
         case "svc" | "hvc":
@@ -227,7 +229,8 @@ def _hardware(shared: Shared, move: Move, effect: Effect) -> str:
             return f"sets the access flag: {shared.name(address)} = {_list(shared, words)}"
         return f"drain {shared.name(address)} = {_list(shared, words)}"
     if move.kind in DVM:
-        return f"tlbi {move.what} from cpu{move.issuer} {move.kind}"
+        name = move.what if move.what.startswith("ic ") else f"tlbi {move.what}"
+        return f"{name} from cpu{move.issuer} {move.kind}"
     if move.kind == CTX:
         return f"{move.what} takes effect"
     what = _RUN.sub(r" (\1 in a row)", move.what)

@@ -8,7 +8,7 @@ from simbbm import discovery
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import expected_failures, failures, names
 
-ALL = tuple(discovery.select(["ipi", "power_on"]))
+ALL = tuple(discovery.select(["ipi", "power_on", "code_patching"]))
 
 
 @pytest.mark.parametrize("scenario", ALL, ids=names(ALL))

@@ -19,6 +19,7 @@ from typing import Any
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import NOTHING, CpuState, Effect, Frame
 from simbbm.arm64.ops import CPU, HVC, INTERRUPT, Aborted
+from simbbm.arm64.platform.text import synchronised
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.arm64.translation.tlbi_operand import AT_EL2
@@ -47,6 +48,7 @@ def take_exception(
         el=2 if to_el2 else 1,
         masked=True,
         saved=(*state.saved, Frame(state.point, state.pc, state.el, state.masked, resume)),
+        text=synchronised(state.text),
         mmu=shared.mmus.at_level(state.mmu, memory.tables, 2 if to_el2 else 1),
     )
     check_not_left(entered)
@@ -74,6 +76,7 @@ def exception_return(
         el=frame.el,
         masked=frame.masked,
         saved=state.saved[:-1],
+        text=synchronised(state.text),
         mmu=shared.mmus.at_level(state.mmu, memory.tables, frame.el),
         monitor=NOTHING,
         event=True,

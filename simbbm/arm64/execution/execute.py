@@ -16,7 +16,7 @@ from typing import Any
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import NOTHING, CpuState, Effect, LocalMove
 from simbbm.arm64.execution.atomics import Atomics
-from simbbm.arm64.execution.decoding import no_such_register
+from simbbm.arm64.execution.decoding import check_address, no_such_register
 from simbbm.arm64.execution.exceptions import (
     exception_return,
     require_el2,
@@ -27,9 +27,10 @@ from simbbm.arm64.execution.flight import behind_dmb
 from simbbm.arm64.execution.instructions import Rule
 from simbbm.arm64.execution.listed import Listed
 from simbbm.arm64.ops import HVC, Aborted
+from simbbm.arm64.platform.text import Ic, synchronised
 from simbbm.arm64.registers import Sctlr, Sgi, Signal, Tcr, Ttbr, Vttbr
 from simbbm.arm64.translation.memory import Memory
-from simbbm.arm64.translation.translate import FETCH, Translation, translations
+from simbbm.arm64.translation.translate import FETCH, READ, Translation, translations
 from simbbm.core.errors import ScenarioError
 from simbbm.core.system import Problem
 
@@ -147,7 +148,8 @@ class Executor(Atomics):
         known = self.code[i].operands is not None
         if known and self.is_committed(i) and self.is_quiet(i):
             mmu = self.shared.mmus.synchronised(self.state.mmu, self.memory.tables)
-            after = self.source.synchronised(self.shared, self.state, i, mmu=mmu)
+            text = synchronised(self.state.text)
+            after = self.source.synchronised(self.shared, self.state, i, mmu=mmu, text=text)
             done = self.move(i, "synchronises" if self.source.split else "", Effect(after))
             yield done._replace(enables=self._is_settled())
 
@@ -161,6 +163,54 @@ class Executor(Atomics):
         for tlbi in others:
             move = self.done(i, None, what="issues", tlbi=tlbi)
             yield move._replace(variant=f"{move.variant}~vmid={tlbi.vmid}")
+
+    # Instructions that change (R27)
+
+    def ic(self, i: int) -> Iterator[LocalMove]:
+        """IC: issued now, acts on each CPU when it gets there; IVAU needs a translation."""
+        op, operands = self.code[i].option, self.code[i].operands or ()
+        if not operands:
+            yield self.done(i, None, tlbi=Ic(op))
+            return
+        for t in self._looked_up(operands[0], READ):
+            if t.fault:
+                yield self._lookup_fault(i, t, operands[0], READ)
+            else:
+                yield self.done(i, None, t, tlbi=Ic(op, self._word_of(t, operands[0])))
+
+    def fetch(self, i: int) -> Iterator[LocalMove]:
+        """Fetch a word of text: what memory holds, or what was there before."""
+        address = self._operand(i)
+        for t in self._looked_up(address, FETCH):
+            if t.fault:
+                yield self._lookup_fault(i, t, address, FETCH)
+                continue
+            word = self._word_of(t, address)
+            if word not in self.shared.text:
+                told = f"{self.code[i].where}: {self.shared.name(word)} is no text"
+                raise ScenarioError(told, "say which words are: Setup(text=frozenset({word}))")
+            yield self.done(i, self.shared.memories.read(self.memory, word), t, reads=(word,))
+            for stale in self.state.text:
+                if stale.word == word:
+                    old = self.done(i, stale.value, t, reads=(word,))
+                    notes = (f"fetches {stale.value}, which memory does not hold any more",)
+                    variant = f"{old.variant}~stale {stale.value}"
+                    yield old._replace(variant=variant, notes=notes, early=stale.fetched)
+
+    def _looked_up(self, address: int, access: str) -> tuple[Translation, ...]:
+        check_address(self.code[0].where, self.code[0].mnemonic, address)
+        page = self.shared.geometry.page(address)
+        return translations(self.shared, self.state, self.memory, page, access)
+
+    def _word_of(self, t: Translation, address: int) -> int:
+        words = self.shared.geometry.page_words
+        return t.page * words + address % words
+
+    def _lookup_fault(self, i: int, t: Translation, address: int, access: str) -> LocalMove:
+        assert t.fault is not None
+        page = self.shared.geometry.page(address)
+        aborted = Aborted(t.fault.kind, t.fault.level, page, access)
+        return self.move(i, t.suffix, self.exception(i, aborted), t=t)
 
     # System registers
 
@@ -304,7 +354,8 @@ class Executor(Atomics):
             require_el2(self.state, self.code[i].where, "eret to EL1")
         if self.is_committed(i) and self.is_quiet(i):
             mmu = self.shared.mmus.at_level(self.state.mmu, self.memory.tables, el)
-            yield self.done(i, None, el=el, mmu=mmu, monitor=NOTHING, event=True)
+            text = synchronised(self.state.text)
+            yield self.done(i, None, el=el, mmu=mmu, text=text, monitor=NOTHING, event=True)
 
     def _operand(self, i: int) -> Any:
         operands = self.code[i].operands

@@ -78,6 +78,8 @@ RULES: dict[str, Rule] = {
     "dsb": Rule("dsb"),
     "isb": _SYNCHRONISE,
     "tlbi": Rule("tlbi"),
+    "ic": Rule("ic", alone=True),
+    "fetch": Rule("fetch", alone=True, stops=True, observes=True),
     "msr": Rule("msr"),
     "mrs": Rule("mrs", alone=True, observes=True),
     "svc": Rule("svc", **_EXCEPTION),

@@ -154,7 +154,7 @@ class Ordering:
         return all(
             self.window[j].done
             for j in range(i)
-            if self.code[j].rule.does in ("dsb", "msr", "tlbi")
+            if self.code[j].rule.does in ("dsb", "msr", "tlbi", "ic")
         )
 
     def is_all_performed(self, i: int) -> bool:

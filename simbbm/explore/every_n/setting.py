@@ -86,6 +86,7 @@ def _require_supported(model: Model) -> None:
         (hardware.window > 1, f"window={hardware.window}", "window=1"),
         (bool(hardware.interrupts), "interrupts", "a machine without"),
         (any(cpu.power != ON for cpu in setup.cpus), "CPUs that come out of reset", "running ones"),
+        (bool(setup.text), "text that changes", "a machine without"),
         (bool(model.system.common), "TLBs that CPUs share", "a machine without"),
         (hardware.event_stream, "event_stream=yes", "event_stream=no"),
         (any(cpu.listing for cpu in setup.cpus), "CPUs that run listings", "programs"),

@@ -13,6 +13,7 @@ from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import NOTHING, ON, CpuState
 from simbbm.arm64.features import Features
 from simbbm.arm64.geometry import LEAF_LEVEL
+from simbbm.arm64.platform.text import Ic
 from simbbm.arm64.registers import ON_MMU
 from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.guest_mmu import GuestMmu
@@ -204,7 +205,9 @@ def _stores(shared: Shared, state: CpuState) -> Iterator[list[Any]]:
 def _tlbis(shared: Shared, state: CpuState) -> Iterator[str]:
     for pending in state.pending_tlbis:
         how = "has acted, waits for older stores" if pending.acted else "has not acted yet"
-        yield f"tlbi {shared.tlbi_name(pending.tlbi)} from cpu{pending.issuer}: {how}"
+        what = shared.tlbi_name(pending.tlbi)
+        name = what if isinstance(pending.tlbi, Ic) else f"tlbi {what}"
+        yield f"{name} from cpu{pending.issuer}: {how}"
 
 
 def _flags(shared: Shared, state: CpuState) -> Iterator[str]:
@@ -220,6 +223,8 @@ def _flags(shared: Shared, state: CpuState) -> Iterator[str]:
         yield f"SGI {intid} pending"
     if state.el == EL2:
         yield "at EL2: nothing walks for a guest"
+    for stale in state.text:
+        yield f"may execute {shared.name(stale.word)} as {stale.value}"
     if state.saved:
         yield "in an exception handler"
     if isinstance(state.mmu, GuestMmu):

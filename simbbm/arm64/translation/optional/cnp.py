@@ -97,5 +97,7 @@ def _doomed(own: CpuState, other: CpuState) -> tuple[Tlbi, ...]:
     """Broadcast TLBIs that this CPU has acted on, and the other has not."""
     waiting = (p for p in dict.fromkeys(other.pending_tlbis) if p.tlbi.broadcast and not p.acted)
     return tuple(
-        p.tlbi for p in waiting if other.pending_tlbis.count(p) > own.pending_tlbis.count(p)
+        p.tlbi
+        for p in waiting
+        if isinstance(p.tlbi, Tlbi) and other.pending_tlbis.count(p) > own.pending_tlbis.count(p)
     )

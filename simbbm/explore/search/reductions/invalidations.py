@@ -104,8 +104,8 @@ def first_of_own(shared: Shared, pe: CpuState, moves: tuple[Move, ...], number: 
 
 
 def is_quiet(pe: CpuState) -> bool:
-    """Whether a CPU has nothing that a TLBI could invalidate, mark, or wait for."""
-    return pe.mmu.holds_nothing and not (pe.buffer.stores or pe.copies)
+    """Whether a CPU has nothing that a TLBI or IC could invalidate, mark, or wait for."""
+    return pe.mmu.holds_nothing and not (pe.buffer.stores or pe.copies or pe.text)
 
 
 SEVERAL = Tlbi("several", broadcast=True, page=-1)

@@ -1,0 +1,1 @@
+../platform/code_patching.py
