@@ -211,7 +211,9 @@ async def linear_map_split_to_ptes(cpu: Cpu, k: Kernel) -> None:
         try:
             state = await range_split_to_ptes(cpu, k, lstart, kstart, SplitState())
             await range_split_to_ptes(cpu, k, kend, lend, state)
-        except (OutOfMemoryError, InvalidRangeError):
+        except OutOfMemoryError:
+            await cpu.panic("Failed to split linear map")
+        except InvalidRangeError:
             await cpu.panic("Failed to split linear map")
         await flush_tlb_kernel_range(cpu, k, lstart, lend)
 
