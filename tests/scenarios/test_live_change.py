@@ -17,7 +17,7 @@ ALL = tuple(discovery.select(["live_change"]))
 GOOD = discovery.find("live_change::good")
 
 
-@pytest.mark.parametrize("scenario", one_in(2, ALL))
+@pytest.mark.parametrize("scenario", one_in(4, ALL))
 def test_verdict_of_a_search_of_all_states_is_the_declared_one(scenario: Scenario) -> None:
     found = Prover(Model(scenario)).prove()
     got = {f"{found.verdict}:{found.property}"} if found.property else set()

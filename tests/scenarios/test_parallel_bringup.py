@@ -13,7 +13,7 @@ from tests.scenarios.everything import expected_failures, failures, one_in
 ALL = tuple(discovery.select(["parallel_bringup", "stuck_cpu"]))
 
 
-@pytest.mark.parametrize("scenario", one_in(2, ALL))
+@pytest.mark.parametrize("scenario", one_in(3, ALL))
 def test_verdict_of_a_search_of_all_states_is_the_declared_one(scenario: Scenario) -> None:
     found = Prover(Model(scenario)).prove()
     got = {f"{found.verdict}:{found.property}"} if found.property else set()
