@@ -69,6 +69,7 @@ from simbbm.arm64.state import Landmark, Machine
 from simbbm.arm64.translation.translate import FETCH
 from simbbm.arm64.translation.walks import CONFLICT, PERMISSION, TRANSLATION, Fault, walk_root
 from simbbm.check.landmarks import parked_amid_split
+from simbbm.check.split import split_properties
 
 # isort: on
 
@@ -138,6 +139,7 @@ __all__ = [
     "repeat_until",
     "routine",
     "scenario",
+    "split_properties",
     "table",
     "tables_linked_once",
     "terminates",

@@ -16,19 +16,10 @@ from simbbm.binary.code.machine_code import MachineCode, started
 from simbbm.binary.code.parts import LAYOUTS, PARTS
 from simbbm.binary.features.alternatives import CALLBACK
 from simbbm.binary.features.capabilities import ALWAYS
+from simbbm.binary.formats.kaslr import NOWHERE, Kaslr
 from simbbm.binary.kernel import Kernel, kernel
 from simbbm.check.landmarks import split_while_parked
-from simbbm.check.properties import (
-    all_ptes_at_end,
-    context_restored,
-    no_fault_on_live_map,
-    no_size_change_seen,
-    no_stale_translation,
-    no_tlb_conflict,
-    tables_linked_once,
-    terminates,
-    translations_preserved,
-)
+from simbbm.check.split import split_properties
 from simbbm.check.verdict import Expectation
 from simbbm.core.errors import UsageError
 from simbbm.parameters import Parameter, cpu_set
@@ -40,6 +31,8 @@ SPLIT, STOP = "linear_map_split_to_ptes", "multi_cpu_stop"
 """
 STORY = "The kernel's own machine code splits its linear map, live, on the boot CPU."
 NO_FEATURES = "none"
+MOVED = Kaslr(0x2A_1234_0000, 0x3_0021_0000)
+"""Where KASLR has put the kernel with kaslr=yes: one place, at no multiple of a block."""
 
 
 def scenarios_in(path: str) -> list[Scenario]:
@@ -71,20 +64,26 @@ def _scenarios(path: str, state: tuple[int, int]) -> list[Scenario]:  # noqa: AR
     ]
 
 
-def kernel_in(path: str, cpu_features: str | None = None) -> Kernel:
+def kernel_in(path: str, cpu_features: str | None = None, kaslr: Kaslr = NOWHERE) -> Kernel:
     """The kernel in a file, patched for some capabilities (None: the default); read once."""
     state = _state_of(path)
-    default = _read(path, state, None)
+    default = _read(path, state, None, NOWHERE)
     if cpu_features in (None, _features(default)):
-        return default
-    return _read(path, state, cpu_features)
+        return default if kaslr == NOWHERE else _read(path, state, None, kaslr)
+    return _read(path, state, cpu_features, kaslr)
 
 
 @cache
-def _read(path: str, state: tuple[int, int], cpu_features: str | None) -> Kernel:  # noqa: ARG001
+def _read(
+    path: str,
+    state: tuple[int, int],  # noqa: ARG001 - the memo's
+    cpu_features: str | None,
+    kaslr: Kaslr,
+) -> Kernel:
     if cpu_features is None:
-        return kernel(path)
-    return kernel(path, cpu_features=[n for n in cpu_features.split("+") if n != NO_FEATURES])
+        return kernel(path, kaslr=kaslr)
+    names = [name for name in cpu_features.split("+") if name != NO_FEATURES]
+    return kernel(path, cpu_features=names, kaslr=kaslr)
 
 
 def _features(image: Kernel) -> str:
@@ -105,6 +104,7 @@ def _parameters(image: Kernel) -> tuple[Parameter, ...]:
         Parameter("noabort", "cpus", "boot"),
         Parameter("ets2", "choice", "no", choices=("no", "yes")),
         Parameter("cpu_features", "choice", features, choices=(features, NO_FEATURES), parts=known),
+        Parameter("kaslr", "choice", "no", choices=("no", "yes")),
         Parameter("hardware", "choice", "delayed", choices=("delayed", "eager")),
         Parameter("tlb", "choice", "closure", choices=("closure", "concrete")),
     )
@@ -119,6 +119,7 @@ def _setup(
     noabort: str,
     ets2: str,
     cpu_features: str,
+    kaslr: str,
     hardware: str,
     tlb: str,
 ) -> Setup:
@@ -128,7 +129,8 @@ def _setup(
             f"cpu_features={cpu_features}: no machine here has 52-bit addresses",
             "simbbm kernel --trace executes it on one CPU that has them",
         )
-    at = laid_out(kernel_in(path, cpu_features), layout, cpus, stops=entry == STOP)
+    image = kernel_in(path, cpu_features, MOVED if kaslr == "yes" else NOWHERE)
+    at = laid_out(image, layout, cpus, stops=entry == STOP)
     begin = (entry, MSDATA if entry == STOP else 0)
     able = cpu_set(noabort, cpus)
     geometry = at.memory_map.geometry
@@ -139,17 +141,7 @@ def _setup(
         tables=at.tables,
         data=at.data,
         code=partial(MachineCode, at.memory_map, started(at.registers, at.words)),
-        properties=(
-            no_tlb_conflict,
-            no_size_change_seen,
-            no_fault_on_live_map(at.swapper, at.mapped),
-            no_stale_translation,
-            terminates,
-            translations_preserved(at.regime, at.tables),
-            all_ptes_at_end(at.regime, at.split),
-            context_restored(at.regime),
-            tables_linked_once(at.regime),
-        ),
+        properties=split_properties(at.regime, at.tables, at.swapper, at.mapped, at.split),
         hardware=hardware_for(hardware, tlb),
         symbols=at.symbols,
         regions=at.regions,

@@ -202,6 +202,8 @@ class WitnessRow(Row, tag="witness", tag_field="type", frozen=True, kw_only=True
     verdict: str | None = None
     property: str | None = None
     steps: int | None = None
+    image: str | None = None
+    """The kernel image of machine code: its release, build id and the beginning of its digest."""
     age: int
     """Seconds since it was written."""
     result: str | None = None

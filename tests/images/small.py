@@ -97,33 +97,44 @@ FUNCTIONS = {
     """,
 }
 PAGE = 4096
+PAGES_16K = {
+    "split_pmd": SPLIT_PMD.replace("#512", "#2048").replace("#4096", "#16384"),
+}
+"""What of it knows the page size."""
+PMD_TABLE_16K = 0xFFFF_0000_0010_4000
 
 
-def small_image(**functions: str) -> bytes:
+def small_image(page: int = PAGE, **functions: str) -> bytes:
     """The image, with other bodies for some of its functions."""
     built = Builder()
+    if page != PAGE:
+        functions = PAGES_16K | functions
     for name, size in VARIABLES.items():
         built.put(name, bytes(size), 16)
-    for name, value in CONSTANTS.items():
+    constants = CONSTANTS | ({} if page == PAGE else {"pmd_table": PMD_TABLE_16K})
+    for name, value in constants.items():
         built.put(name, pack("<Q", value))
     for name in TABLES:
-        built.put(name, bytes(PAGE), PAGE)
-    built.align(PAGE)
+        built.put(name, bytes(page), page)
+    built.align(page)
     for name, size in WRITTEN.items():
         built.put(name, bytes(size), 4)
     for section in (IDMAP, FUNCTIONS):
-        built.align(PAGE)
+        built.align(page)
         for name, source in section.items():
             body = functions.get(name, source)
             built.align(16)
             built.code(name, *assemble(body, built.here, built.symbols | {name: built.here}))
     built.put("_etext", bytes(8))
     built.capabilities({1: "", 7: "LSE atomic instructions"})
+    first = built.symbols["arm64_features"]
+    packed = (first + 16, 1 | 1 << 3, built.symbols["pointers"], 0xFF)
+    built.relocations(first + 24, packed=packed)
     built.put("supports_bbml2_noabort_list", pack("<III", 0, 0, 0))
     built.btf(STRUCTS)
     built.put("_end", b"")
     built.kallsyms()
-    return built.image()
+    return built.image(flags=0b0010 if page == PAGE else 0b0100)
 
 
 def without(function: str, line: str, by: str = "nop", **more: Any) -> dict[str, str]:

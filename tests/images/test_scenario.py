@@ -13,7 +13,8 @@ from simbbm.discovery import find
 from simbbm.explore.search.prove import Prover, Termination
 from simbbm.model import Model
 from tests.binary.kernels import SPLIT_PMD
-from tests.images.small import small_image, without
+from tests.cli.commandline import Cli
+from tests.images.small import PAGES_16K, small_image, without
 
 WAIT = "wait_linear_map_split_to_ptes"
 
@@ -34,6 +35,23 @@ def test_a_good_kernel_is_proved(good: str, cpus: int) -> None:
 
     assert answer.verdict == "PROVED"
     assert answer.details.landmarks["others parked, map half split"] > 0
+
+
+def test_a_kernel_that_was_moved_is_the_same(good: str) -> None:
+    here, there = (simbbm.explore(good, {"kaslr": moved}) for moved in ("no", "yes"))
+
+    assert (there.verdict, there.details.states) == (here.verdict, here.details.states)
+
+
+def test_pages_of_16k(tmp_path: Path) -> None:
+    good = tmp_path / "16k"
+    good.write_bytes(small_image(16384))
+    answer = simbbm.explore(f"{good}::linear_map_split")
+    assert (answer.verdict, answer.params["cpus"]) == ("PROVED", 2)
+
+    half = PAGES_16K["split_pmd"].replace("#2048", "#1024")
+    good.write_bytes(small_image(16384, split_pmd=half))
+    assert simbbm.explore(f"{good}::linear_map_split").property == "no_fault_on_live_map"
 
 
 def test_a_proof_needs_no_reduction(good: str) -> None:
@@ -71,6 +89,17 @@ def test_a_flush_by_range(tmp_path: Path) -> None:
     )
 
     assert simbbm.explore(image).verdict == "PROVED"
+
+
+def test_the_list_of_witnesses_names_the_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bad = written(tmp_path / "bad", **without(WAIT, "tlbi vmalle1"))
+    Cli(tmp_path)("explore", bad)
+
+    (row,) = Cli(tmp_path).rows("witness")
+    assert row["image"].startswith("Linux 7.2.13-test, sha256 ")
 
 
 def test_a_witness_names_its_image_and_is_pursued_on_another(tmp_path: Path) -> None:

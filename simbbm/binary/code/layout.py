@@ -93,7 +93,7 @@ class _Builder:
         last = self.parts[-1]
         self.pages = last.first + last.pages
         end = RAM + (self.pages << self.shift)
-        self.image_at = -(-max(end, RAM + GIGABYTE) // GIGABYTE) * GIGABYTE
+        self.image_at = -(-max(end, RAM + GIGABYTE) // GIGABYTE) * GIGABYTE + kernel.kaslr.physical
         self.voffset = kernel.image.base - self.image_at & M64
         self.builder = TableBuilder(self.geometry)
         behind = self.image_at + kernel.image.end - kernel.image.base >> self.shift

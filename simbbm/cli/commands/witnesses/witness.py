@@ -146,6 +146,7 @@ class Page:
             verdict=witness.verdict,
             property=witness.property,
             steps=witness.steps,
+            image=witness.image or None,
             age=age,
             result=None if result == "not checked" else result,
             removed=removed,
