@@ -104,7 +104,7 @@ PAGES_16K = {
 PMD_TABLE_16K = 0xFFFF_0000_0010_4000
 
 
-def small_image(page: int = PAGE, **functions: str) -> bytes:
+def small_image(page: int = PAGE, /, **functions: str) -> bytes:
     """The image, with other bodies for some of its functions."""
     built = Builder()
     if page != PAGE:
