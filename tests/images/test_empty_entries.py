@@ -33,6 +33,13 @@ def test_a_walk_over_empty_entries_is_one_step_a_page(tmp_path: Path) -> None:
     assert states(tmp_path, f"{empty}\nisb\n{empty}") > states(tmp_path, f"{empty}\nisb")
 
 
+@pytest.mark.parametrize("load", ["ldar x2, [x1]", "ldxr x2, [x1]"])
+def test_a_load_that_does_more_is_a_step_of_its_own(tmp_path: Path, load: str) -> None:
+    at = "mov x2, #800\nadd x1, x1, x2"
+
+    assert states(tmp_path, f"{at}\n{load}\n{load}") > states(tmp_path, f"{at}\n{load}")
+
+
 def test_an_empty_entry_is_zero(tmp_path: Path) -> None:
     source = f"mov x2, #7\n{flushed('ldr x2, [x1, #800]')}".replace("ret", "cbnz x2, panic\nret")
 

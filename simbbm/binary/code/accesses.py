@@ -64,7 +64,7 @@ class Accesses(Executed):
             base = word & -self.map.geometry.entries
             if base in self.fresh:
                 return self._to_fresh(stop, access, base, word)
-            if base in self.map.levels and self.map.empty(word):
+            if base in self.map.levels and self.map.empty(word) and not _is_ordered(access):
                 return self._to_empty(stop, access)
             if (level := self._level(base)) is not None:
                 return self._fill() or self._to_table(stop, access, level, address)
@@ -206,3 +206,8 @@ class Accesses(Executed):
             except NotModelledError as error:
                 raise self.finding(str(error)) from None
             self.linked[found.output] = level + 1
+
+
+def _is_ordered(access: Access) -> bool:
+    """Whether it is a load that does more than to load: it orders others, or arms the monitor."""
+    return isinstance(access, Load) and (access.acquire or access.acquire_pc or access.exclusive)
