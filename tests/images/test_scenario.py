@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 import simbbm
+from simbbm.arm64.geometry import GEOMETRIES
+from simbbm.binary.code.parts import parts
 from simbbm.binary.process import Finding
 from simbbm.core.errors import EditError
 from simbbm.discovery import find
@@ -41,6 +43,13 @@ def test_a_kernel_that_was_moved_is_the_same(good: str) -> None:
     here, there = (simbbm.explore(good, {"kaslr": moved}) for moved in ("no", "yes"))
 
     assert (there.verdict, there.details.states) == (here.verdict, here.details.states)
+
+
+def test_mixed_has_all_leaves_but_a_gibibyte() -> None:
+    found = parts("mixed", GEOMETRIES["4k"])
+
+    assert [part.name for part in found] == ["contpte", "pages", "contpmd", "pmd"]
+    assert [part.first for part in found] == [0, 512, 8192, 8192 + 16 * 512]
 
 
 def test_pages_of_16k(tmp_path: Path) -> None:
