@@ -192,10 +192,9 @@ class ShrinkRow(Row, tag="shrink", tag_field="type", frozen=True, kw_only=True):
 
 
 class WitnessRow(Row, tag="witness", tag_field="type", frozen=True, kw_only=True):
-    """A file of the folder where witnesses are kept."""
+    """A file of the folder where witnesses are kept: `witness` is its absolute path."""
 
     witness: str
-    """Absolute path."""
     scenario: str | None = None
     """Null, as all below that is not known: the file is no witness, and `error` says why."""
     params: dict[str, Any] | None = None
@@ -203,7 +202,6 @@ class WitnessRow(Row, tag="witness", tag_field="type", frozen=True, kw_only=True
     property: str | None = None
     steps: int | None = None
     image: str | None = None
-    """The kernel image of machine code: its release, build id and the beginning of its digest."""
     age: int
     """Seconds since it was written."""
     result: str | None = None
