@@ -304,6 +304,9 @@ def machine_option(command: F) -> F:
     @wraps(command)
     def on_machine(*args: Any, machine: str | None, **rest: Any) -> Any:
         if machine is not None:
+            if not rest["ids"]:
+                hint = f"simbbm check linear_map_split::good --machine {quoted(machine)}"
+                raise UsageError("--machine is for scenarios that are named", hint)
             context = click.get_current_context()
             own = dict(rest["given"])
             every = context.info_name == "prove" or rest.get("every_n") or own.get("cpus") == "all"

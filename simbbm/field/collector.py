@@ -213,10 +213,14 @@ def collect(root: str = "/") -> "dict[str, object]":
 
 
 def complaints(found: "dict[str, object]") -> "list[str]":
-    """What could not be read, a line each."""
-    unread = found["unread"]
+    """What could not be read, and what else is wrong, a line each."""
+    unread, every = found["unread"], found["cpus"]
     assert isinstance(unread, list)
-    return [f"not read: {lack['what']}: {lack['why']}" for lack in unread]
+    assert isinstance(every, list)
+    lines = [f"not read: {lack['what']}: {lack['why']}" for lack in unread]
+    if not any(cpu["midr"] for cpu in every):
+        lines.append(f"no CPU says what it is: is this an arm64 machine? ({found['arch']})")
+    return lines
 
 
 def main() -> None:

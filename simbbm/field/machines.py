@@ -24,6 +24,9 @@ ADDRESS_BITS = 52
 PAGE_SIZES = {4_096: "4k", 16_384: "16k", 65_536: "64k"}
 
 
+UNKNOWN = "an unknown core"
+
+
 class Kind(NamedTuple):
     """A model of core in a revision; CPUs of one kind are alike."""
 
@@ -36,7 +39,7 @@ class Kind(NamedTuple):
     def core(self, known: Known) -> str:
         """The core's name; one that is in no table is told by its numbers."""
         if self.model is None:
-            return "an unknown core"
+            return UNKNOWN
         core = known.cores.get(self.model)
         return core.name if core else "implementer {:#x} part {:#x}".format(*self.model)
 

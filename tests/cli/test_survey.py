@@ -313,6 +313,13 @@ def test_a_proof_for_every_number_takes_no_cpus_from_a_machine(
     assert [{"noabort": "boot"}, {"noabort": "boot"}, {"noabort": "boot", "cpus": "all"}] == given
 
 
+def test_a_machine_is_for_a_scenario_that_is_named(simbbm: Cli) -> None:
+    """Twins that need another layout or number of CPUs would seem to hold."""
+    assert "--machine is for scenarios that are named" in simbbm.refused(
+        "check", "--machine", "gb10"
+    )
+
+
 @pytest.mark.parametrize(
     ("machine", "said"),
     [

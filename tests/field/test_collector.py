@@ -70,6 +70,14 @@ def test_where_ram_is_for_who_may_read_it(root: Path) -> None:
     assert "/proc/iomem" not in unread(found)
 
 
+def test_a_machine_that_cannot_be_an_arm64_one_is_told_so(tmp_path: Path) -> None:
+    root = fake_root(tmp_path, [None])
+    write(root, "proc/sys/kernel/arch", "x86_64\n")
+    told = collector.complaints(collector.collect(str(root)))
+
+    assert "no CPU says what it is: is this an arm64 machine? (x86_64)" == told[-1]
+
+
 def test_without_sysfs_it_asks_proc(tmp_path: Path) -> None:
     write(tmp_path, "proc/cpuinfo", cpuinfo([A725, X925]))
     found: dict[str, Any] = collector.collect(str(tmp_path))

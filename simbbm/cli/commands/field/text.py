@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from simbbm.field.machines import UNKNOWN
 from simbbm.field.survey import merged
 from simbbm.host.amounts import amount
 from simbbm.host.terminal import style
@@ -75,7 +76,8 @@ def size(count: int) -> str:
 
 def _core(core: dict[str, str], *, counted: bool) -> str:
     """A kind of core, with its CPUs."""
-    name = f"{core['core']} {core['revision'] or '(revision not known)'}"
+    unknown = "" if core["core"] == UNKNOWN else "(revision not known)"
+    name = f"{core['core']} {core['revision'] or unknown}"
     late = f", late: {core['late']}" if core["late"] else ""
     perhaps = f", perhaps late: {core['perhaps_late']}" if core["perhaps_late"] else ""
     return f"{name:<34}  " + (f"cpu {core['cpus']}{late}{perhaps}" if counted else "")
