@@ -52,6 +52,10 @@ FORMS = {
     ),
     "html": Form("a page to step through in a browser", "simbbm.report.html.page:as_html"),
     "json": Form("the whole trace as JSON", "simbbm.report.as_json:as_json"),
+    "litmus": Form(
+        "a litmus test in herd7's format, where it is one",
+        "simbbm.report.traces.as_litmus:as_litmus",
+    ),
     "mermaid": Form(
         "a sequence diagram, for Markdown pages", "simbbm.report.traces.mermaid:as_mermaid"
     ),

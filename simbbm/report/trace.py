@@ -87,9 +87,7 @@ def event(shared: Shared, step: RunStep) -> TraceEvent:
     point = cpu.point
     assert point.op is not None
     text = instruction(shared, point.op)
-    seen = _observed(point, after.cpus[move.cpu].point)
-    if seen is NOTHING_SEEN and point.op.mnemonic in LOADS:
-        seen = _loaded(shared, before, move.cpu, point.op, move.variant)
+    seen = observed(shared, step)
     if seen is not NOTHING_SEEN and seen is not None:
         text += f" -> {value(shared, seen)}"
     notes = move.notes
@@ -235,6 +233,16 @@ def _hardware(shared: Shared, move: Move, effect: Effect) -> str:
         return f"{move.what} takes effect"
     what = _RUN.sub(r" (\1 in a row)", move.what)
     return f"{move.kind} {what}".rstrip()
+
+
+def observed(shared: Shared, step: RunStep) -> Any:
+    """What a program's operation observed with a step; NOTHING_SEEN if nothing."""
+    before, number = step.before.state, step.move.cpu
+    point: ControlPoint = before.cpus[number].point
+    seen = _observed(point, step.after.state.cpus[number].point)
+    if seen is NOTHING_SEEN and point.op is not None and point.op.mnemonic in LOADS:
+        seen = _loaded(shared, before, number, point.op, step.move.variant)
+    return seen
 
 
 def _observed(before: ControlPoint, after: ControlPoint) -> Any:
