@@ -188,6 +188,13 @@ def test_the_command_tells_growth(tmp_path: Path) -> None:
     assert len(simbbm.rows("cost", "--runs", "1", "--growth")) == 7 + 7 + 8 + 3 + 5
 
 
+def test_a_machine_of_the_survey_can_be_asked_for(tmp_path: Path) -> None:
+    simbbm = Cli(tmp_path)
+    row = simbbm.rows("cost", "--machine", "gb10", "--cpus", "3", "--runs", "1")[0]
+
+    assert (row["ram"], row["granule"], row["cpus"]) == (128 << 30, "4k", 3)
+
+
 def test_the_command_tells_published_figures(tmp_path: Path) -> None:
     simbbm = Cli(tmp_path)
     told = simbbm.ok("cost", "--runs", "1", "--published")
@@ -214,6 +221,9 @@ def test_the_command_tells_published_figures(tmp_path: Path) -> None:
         (("--cpus", "1"), "2 to 512"),
         (("--cpus", "4", "--lacking", "4"), "the boot CPU has it"),
         (("--model", "none.toml"), "none.toml: cannot be read"),
+        (("--machine", "gb10", "--ram", "1g"), "leave out --ram"),
+        (("--machine", "gb11"), "did you mean gb10?"),
+        (("--machine", "graviton4"), "nothing is known of its RAM"),
         (("--plot", "cost.gif"), "write .svg or .png"),
         (("--plot", "none/cost.svg", "--runs", "1"), "none/cost.svg"),
         (("--published", "--plot", "cost.svg"), "leave out --plot"),

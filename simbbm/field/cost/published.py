@@ -65,8 +65,7 @@ def published(estimator: Estimator) -> list[Published]:
     for machine, gib, before, after, fitted in PAINTED:
         blocks = map_memory([Span(0, gib << 30)], "4k")
         lazy, at_once = (
-            estimator.window(Machine(blocks, cpus=2, protocol=protocol)).part("splitting")
-            for protocol in (LAZY, AT_ONCE)
+            estimator.splitting(Machine(blocks, protocol=protocol)) for protocol in (LAZY, AT_ONCE)
         )
         found.append(Published(PAINTING, machine, gib, after, lazy, fitted))
         found.append(Published(UNBATCHED, machine, gib, before, at_once))

@@ -105,15 +105,24 @@ class Estimator:
         _require_possible(machine)
         return Window(tuple(self._run(machine, number) for number in range(self.runs)))
 
+    def splitting(self, machine: Machine) -> Spread:
+        """How long its linear map is split, if one CPU does that, whoever else waits."""
+        _require_possible(machine)
+        return spread([self._splitting(machine, number) for number in range(self.runs)])
+
     def _run(self, machine: Machine, number: int) -> dict[str, int]:
         """The parts of one run."""
         parts = dict(self._parts(machine.cpus, number))
-        counts = walked(machine.blocks, machine.granule)
-        share = Walked(*(-(-count // machine.splitters) for count in counts))
-        parts["splitting"] = self._measured(machine, counts, number).split(share)
+        parts["splitting"] = self._splitting(machine, number)
         if machine.splitters > 1:
             parts["splitting"] += self._joining(machine, number)
         return parts
+
+    def _splitting(self, machine: Machine, number: int) -> int:
+        """B3 of one run, by one of those who split."""
+        counts = walked(machine.blocks, machine.granule)
+        share = Walked(*(-(-count // machine.splitters) for count in counts))
+        return self._measured(machine, counts, number).split(share)
 
     def _joining(self, machine: Machine, number: int) -> int:
         """What it adds that several CPUs split: they wake up, and the boot CPU waits for all."""

@@ -72,20 +72,25 @@ class Leaves(click.ParamType[Blocks]):
     "cost",
     epilog=examples(
         "simbbm cost --ram 128g --cpus 20 --lacking 10",
+        "simbbm cost --machine gb10",
         "simbbm cost --ram 2g@2g --ram 30g@34g --growth",
         "simbbm cost --published",
         "simbbm cost --ram 256g --cpus 192 --plot cost.svg",
     ),
 )
+@click.option(
+    "--machine",
+    "named",
+    metavar="FILE|SOC",
+    help="A machine, as `simbbm survey` takes it: its RAM, CPUs and page size.",
+)
 @click.option("--ram", type=Ram(), multiple=True, help="Memory; more than once with @START.")
 @click.option("--kernel", type=Ram(), help="Of it, what the kernel keeps in blocks: _stext on.")
 @click.option("--blocks", type=Leaves(), help="Instead of --ram: the leaves that map it.")
 @click.option("--largest", type=click.Choice(KINDS), help="The largest leaves of the linear map.")
-@click.option(
-    "--granule", type=click.Choice(GRANULES), default="4k", show_default=True, help="Page size."
-)
+@click.option("--granule", type=click.Choice(GRANULES), help="Page size. [default: 4k]")
 @click.option("--va-bits", type=int, help="CONFIG_ARM64_VA_BITS. [default: 48]")
-@click.option("--cpus", type=Count(), default=8, show_default=True, help="CPUs that are online.")
+@click.option("--cpus", type=Count(), help="CPUs that are online. [default: 8]")
 @click.option("--lacking", type=Count(), help="Of them, without noabort. [default: half]")
 @click.option("--runs", type=Count(RUNS_MAX), default=20, show_default=True, help="Timed runs.")
 @seed_option
@@ -96,13 +101,14 @@ class Leaves(click.ParamType[Blocks]):
 @common
 def command(
     *,
+    named: str | None,
     ram: tuple[Span, ...],
     kernel: Span | None,
     blocks: Blocks | None,
     largest: str | None,
-    granule: str,
+    granule: str | None,
     va_bits: int | None,
-    cpus: int,
+    cpus: int | None,
     lacking: int | None,
     runs: int,
     seed: int,
@@ -126,6 +132,11 @@ def command(
     if plot:
         require_drawable(plot)
     estimator = Estimator(read_model(model), runs, seed)
+    if named and (ram or blocks):
+        raise UsageError("--machine says what memory there is", "leave out --ram and --blocks")
+    if named:
+        ram, granule, cpus = _surveyed(named, granule, cpus)
+    granule, cpus = granule or "4k", cpus or 8
     if blocks and (ram or kernel or largest or va_bits):
         raise UsageError("--blocks says what maps the memory", "leave out --ram and what is of it")
     if blocks is None:
@@ -145,6 +156,24 @@ def command(
     _show(answer, growth=growth, as_json=as_json)
     if plot:
         draw(answer, plot)
+
+
+def _surveyed(
+    named: str, granule: str | None, cpus: int | None
+) -> tuple[tuple[Span, ...], str | None, int | None]:
+    """RAM of a machine by its name; page size and CPUs, which were given or are its own."""
+    from simbbm.field import taken
+    from simbbm.field.known import known
+    from simbbm.field.machines import PAGE_SIZES
+
+    machine = taken.machine(named, known())
+    if not machine.memory:
+        raise UsageError(f"{machine.name}: nothing is known of its RAM", "give --ram and --cpus")
+    if cpus is None and not machine.counted:
+        raise UsageError(f"{machine.name}: how many CPUs it has is not known", "give --cpus")
+    ram = [Span(*one) for one in machine.ranges] or [Span(0, machine.memory)]
+    own = PAGE_SIZES.get(machine.page_size or 0)
+    return tuple(ram), granule or own, cpus or len(machine.cpus)
 
 
 def _ranges(ram: tuple[Span, ...]) -> list[Span]:
