@@ -185,10 +185,12 @@ def _awaited(shared: Shared, state: CpuState, memory: Memory, address: int) -> I
             yield Kind.WORD, t.page * shared.geometry.page_words + word
 
 
-def tables_in_view(shared: Shared, state: CpuState, memory: Memory) -> Iterable[Cell]:
-    """Cells of the tables that walks of this CPU can reach."""
-    if shared.hardware.closure:
-        bases: Iterable[int] = shared.view(state, memory).table_addresses()
-    else:
-        bases = memory.tables.by_address
-    return [(Kind.TABLE, base) for base in bases]
+def tables_in_view(shared: Shared, state: CpuState, memory: Memory) -> frozenset[Cell]:
+    """Cells of the tables that walks of this CPU can reach; the same object for the same view."""
+    if not shared.hardware.closure:
+        return frozenset((Kind.TABLE, base) for base in memory.tables.by_address)
+    view = shared.view(state, memory)
+    if view.cells is None:
+        view.cells = frozenset((Kind.TABLE, base) for base in view.table_addresses())
+    cells: frozenset[Cell] = view.cells
+    return cells

@@ -104,6 +104,25 @@ def test_lookup_gives_every_held_leaf_every_walk_and_the_faults_of_walks(
                 assert unit in held.units
 
 
+@on_random_tables(120)
+def test_view_is_not_that_of_other_tables(geometry: Geometry, data: st.DataObject) -> None:
+    """A view is kept for tables that differ where no walk of it can come, and for no others."""
+    case = Case(geometry, data)
+    mmu = case.mmus._make(case.regime, tuple(case.tables), tuple(case.leaves), (), (), 0)
+    first = case.mmus.view(mmu, case.interned)
+    for page in case.pages:
+        first.lookup(page)
+    address = data.draw(st.sampled_from(naive.ADDRESSES), "changed table")
+    case.memory = {**case.memory, address: data.draw(naive.rows(geometry), "its contents")}
+    case.interned = case.pool.tables(dict(case.memory))
+    kept, anew = case.mmus.view(mmu, case.interned), case.view()
+    assert (kept is first) == (
+        case.interned is first.memory or address not in first.table_addresses()
+    )
+    assert (kept.tables, kept.leaves) == (anew.tables, anew.leaves)
+    assert [kept.lookup(page) for page in case.pages] == [anew.lookup(p) for p in case.pages]
+
+
 @on_random_tables(80)
 def test_conflicts_are_pairs_that_one_access_may_match(
     geometry: Geometry, data: st.DataObject

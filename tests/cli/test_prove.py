@@ -112,6 +112,23 @@ def test_a_proof_and_its_certificate(simbbm: Cli, file: Path, tmp_path: Path) ->
     assert (row["type"], row["ok"]) == ("certificate", False)
 
 
+@pytest.mark.parametrize("command", [("prove",), ("explore", "-p", "cpus=all")])
+def test_every_order_is_taken_if_asked_for(
+    simbbm: Cli, file: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """Of two stores that nobody looks at, either may drain first."""
+    steps = ("str(GO + 1, 1)", "str(GO + 2, 1)", 'dsb("ish")', "wait(FLAG")
+    boot = "\n".join(f"    await cpu.{step}" for step in steps)
+    file.write_text(GATHERING.replace("    await cpu.wait(FLAG", boot, 1))
+    certificate = tmp_path / "it.certificate"
+    asked = (*command, f"{file}::good", "--json", "--certificate", str(certificate))
+    some, every = (json.loads(simbbm(*asked, *more).stdout) for more in ((), ("--no-ample",)))
+
+    assert some["verdict"] == every["verdict"] == "PROVED"
+    assert some["shared_states"] < every["shared_states"]
+    assert simbbm("verify", str(certificate)).exit_code == 0
+
+
 def test_a_certificate_of_all_states(simbbm: Cli, file: Path, tmp_path: Path) -> None:
     certificate = tmp_path / "it.certificate"
     said = simbbm("explore", f"{file}::good", "-p", "cpus=2", "--certificate", str(certificate))

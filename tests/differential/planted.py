@@ -5,7 +5,7 @@ Each is a patch of the code as it is now; with it a small system is given that s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pytest
@@ -135,8 +135,8 @@ def forgets_the_issuer(patch: pytest.MonkeyPatch) -> None:
 def forgets_who_walks(patch: pytest.MonkeyPatch) -> None:
     """A move is thought not to depend on the tables that its CPU's walks can come upon."""
 
-    def none(*_: Any) -> Iterable[Cell]:
-        return ()
+    def none(*_: Any) -> frozenset[Cell]:
+        return frozenset()
 
     patch.setattr(footprints, "tables_in_view", none)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -130,15 +130,13 @@ def waits_for_a_drain(patch: pytest.MonkeyPatch) -> None:
 
     But an exclusive reaches memory at once, and breaks a descriptor that is held then.
     """
-    notes = PersistentSets._new_notes
 
-    def careless(self: PersistentSets, state: State, i: int, row: Row) -> persistent_sets.Notes:
-        own = self.rows.pe(state, i)
-        with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(machine.Arm64, "moved", lambda *_: own)
-            return notes(self, state, i, row)
+    def careless(
+        self: PersistentSets, state: State, i: int, row: Row, _: Memory
+    ) -> Iterator[CpuState]:
+        return iter([self.rows.pe(state, i)])
 
-    patch.setattr(PersistentSets, "_new_notes", careless)
+    patch.setattr(PersistentSets, "_afterwards", careless)
 
 
 def holds_for_itself(patch: pytest.MonkeyPatch) -> None:

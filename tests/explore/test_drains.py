@@ -302,9 +302,9 @@ def test_an_access_through_a_page_that_changes_size(tolerates: bool) -> None:
 
     assert ((None, (1, 0)) in values(assert_same(system))) == (not tolerates)
     pe, memory = system.initial().cpus[0], system.initial().memory
-    path = drains._Follower(system.shared, pe, memory).follow()
-    assert path is not None
-    assert drains._is_harmless(system.shared, pe, memory, path) == tolerates
+    trail = drains._Follower(system.shared, pe, memory).follow()
+    assert trail is not None
+    assert drains._is_harmless(system.shared, pe, memory, trail.path) == tolerates
 
 
 async def tells_if_it_faults(cpu: Cpu) -> int | None:

@@ -18,7 +18,7 @@ PARAMS = {"layout": "pmd"}
 
 
 def proved(k: int) -> EveryN:
-    return ProverForAll(GOOD, PARAMS, k=k, reduce=False).prove()
+    return ProverForAll(GOOD, PARAMS, k=k, ample=False).prove()
 
 
 def pairs(answer: EveryN) -> set[tuple[str, str, str]]:

@@ -67,6 +67,7 @@ class GuestMmus(Mmus):
             return build_view(self.geometry, self.hardware, WALKS_NOTHING, (), (), tables)
         one, two = self.view(self._stage1(mmu), tables), self.view(mmu.stage2, tables)
         held = [*mmu.combined, *self._implied(one, two, mmu.vmid)]
+        self._views.entries += len(held)
         return TwoStageView(mmu.regime, one, two, merged(self.geometry, held), mmu.vmid)
 
     def _implied(self, one: View, two: View, vmid: int) -> list[LeafEntry]:

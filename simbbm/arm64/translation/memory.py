@@ -28,6 +28,10 @@ class Run(NamedTuple):
     descriptor: Descriptor
 
 
+Changes = list[tuple[int, Descriptor, Descriptor]]
+"""Index, old and new descriptor of entries of one table."""
+
+
 class Table:
     """The contents of a translation table; interned, compare by identity."""
 
@@ -48,6 +52,11 @@ class Table:
         if self._digest is None:
             self._digest = digest(self.entries)
         return self._digest
+
+    def changes(self, after: Table) -> Changes:
+        """Every entry that is another one afterwards."""
+        pairs = enumerate(zip(self.entries, after.entries, strict=True))
+        return [(i, old, new) for i, (old, new) in pairs if old is not new and old != new]
 
     def runs(self, stride: int) -> list[Run]:
         """Cacheable leaves as runs, where neighbours' outputs are `stride` pages apart."""

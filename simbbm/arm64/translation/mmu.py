@@ -19,13 +19,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.features import Hardware
 from simbbm.arm64.geometry import KERNEL_PAGE, Geometry
 from simbbm.arm64.registers import Regime, Register
-from simbbm.arm64.translation.memory import Table, Tables
+from simbbm.arm64.translation.memory import Changes, Tables
 from simbbm.arm64.translation.tlb import GLOBAL, Cached, Entry, LeafEntry, TableEntry, Tlbi
-from simbbm.arm64.translation.view import View, build_view
+from simbbm.arm64.translation.view import View, Views, build_view, reachable_from
 from simbbm.arm64.translation.walks import (
     EarlyFault,
     fault_of,
@@ -82,7 +81,7 @@ class Mmus:
         self.hardware = hardware
         self._pool: dict[tuple[object, ...], Mmu] = {}
         self._viewed: dict[Tables, None] = {}
-        self._view_entries = 0
+        self._views = Views(geometry, hardware)
         self._keeps_faults = hardware.early or "invalid-not-cached" in hardware.ablations
 
     def start(
@@ -98,8 +97,10 @@ class Mmus:
             mmu.views.clear()
         for tables in self._viewed:
             tables.memo.clear()
+            for table in tables.by_address.values():
+                table.memo.clear()
         self._viewed.clear()
-        self._view_entries = 0
+        self._views = Views(self.geometry, self.hardware)
 
     def forget(self) -> None:
         """Drop the pool."""
@@ -111,14 +112,12 @@ class Mmus:
         if view is None:
             view = mmu.views[tables] = self._built(mmu, tables)
             self._viewed[tables] = None
-            self._view_entries += len(view.tables) + len(view.leaves)
-            if self._view_entries > MAX_VIEW_ENTRIES:
+            if self._views.entries > MAX_VIEW_ENTRIES:
                 self._forget_views()
         return view
 
     def _built(self, mmu: Mmu, tables: Tables) -> View:
-        parts = mmu.regime, mmu.tables, mmu.leaves
-        return build_view(self.geometry, self.hardware, *parts, tables)
+        return self._views.of(mmu.regime, mmu.tables, mmu.leaves, tables)
 
     def walked(self, mmu: Mmu, tables: Tables) -> tuple[LeafEntry, ...]:
         """What walks of these tables by the newest registers lead to."""
@@ -227,10 +226,21 @@ class Mmus:
         places = view.places(baddr)
         if not places or not self.hardware.closure:
             return mmu
+        k = ("observed", mmu, before, baddr)
+        memo = after.memo.get(k)
+        if memo is None:
+            changed = before.by_address[baddr].changes(after.by_address[baddr])
+            memo = after.memo[k] = self._observed(mmu, places, changed, after)
+        assert isinstance(memo, Mmu)
+        return memo
+
+    def _observed(
+        self, mmu: Mmu, places: Iterable[tuple[int, int, int]], changed: Changes, after: Tables
+    ) -> Mmu:
         entries: list[TableEntry] = list(mmu.tables)
         leaves: list[LeafEntry] = list(mmu.leaves)
         faults = set(mmu.early_faults)
-        for index, old, new in changes(before.by_address[baddr], after.by_address[baddr]):
+        for index, old, new in changed:
             for va, level, asid in places:
                 at = va + index * self.geometry.pages(level)
                 if entry := table_entry(old, level, at, asid):
@@ -241,15 +251,8 @@ class Mmus:
                     fault = fault_of(old, level)
                     assert fault is not None
                     faults.add(EarlyFault(at, self.geometry.pages(level), fault))
-        return self._canonical(
-            mmu.regime,
-            entries,
-            leaves,
-            mmu.early_leaves,
-            ordered(faults),
-            mmu.evictions,
-            after,
-        )
+        early = mmu.early_leaves, ordered(faults)
+        return self._canonical(mmu.regime, entries, leaves, *early, mmu.evictions, after)
 
     def with_shared_entries(
         self, mmu: Mmu, other: Mmu, tables: Tables, halves: Halves, doomed: tuple[Tlbi, ...]
@@ -345,14 +348,14 @@ class Mmus:
         if "tlb" in self.hardware.ablations:
             entries = leaves = ()
         elif self.hardware.closure:
-            implied = build_view(self.geometry, self.hardware, regime, (), (), tables)
+            implied = self._views.of(regime, (), (), tables)
             seen = set(implied.tables)
             reachable = list(implied.leaves)
             kept: list[TableEntry] = []
             held = list(leaves)
             for entry in ordered(set(entries)):
                 if entry not in seen:
-                    more = implied.reachable_from(entry)
+                    more = reachable_from(self.geometry, tables, entry)
                     if not self.hardware.walk_cache:
                         held += more.leaves  # no walk starts there any more, but they were cached
                         continue
@@ -386,15 +389,9 @@ class Mmus:
         return mmu
 
 
-def changes(before: Table, after: Table) -> list[tuple[int, Descriptor, Descriptor]]:
-    """Index, old and new descriptor of every entry that differs."""
-    pairs = enumerate(zip(before.entries, after.entries, strict=True))
-    return [(i, old, new) for i, (old, new) in pairs if old != new]
-
-
 def ordered(items: Iterable[T]) -> tuple[T, ...]:
     """In canonical order."""
     return tuple(sorted(items))
 
 
-__all__ = ["GLOBAL", "EarlyFault", "Mmu", "Mmus", "changes", "ordered"]
+__all__ = ["GLOBAL", "EarlyFault", "Mmu", "Mmus", "ordered"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from simbbm.arm64.descriptor import Attributes
 from simbbm.arm64.features import Hardware
@@ -97,11 +97,8 @@ class View:
         self._places: dict[int, list[tuple[int, int, int]]] | None = None
         self._conflicts: tuple[Conflict | None, Conflict | None] | None = None
         self._uncovered: dict[tuple[int, Ranges], Gap | None] = {}
-
-    def reachable_from(self, entry: TableEntry) -> Below:
-        """Everything that walks can reach through a cached table."""
-        under = below(self.geometry, self.memory, entry.baddr, entry.level + 1)
-        return _shifted(under, entry.va, entry.asid)
+        self.cells: Any = None
+        """What `footprints` found out about this view."""
 
     def places(self, baddr: int) -> list[tuple[int, int, int]]:
         """Where walks can reach a table: first page, level of its entries, ASID of the walk."""
@@ -269,7 +266,7 @@ class View:
                 return Gap(page, None)
         for entry in self.kept:
             if entry.asid in self.asids:
-                leaves = self.reachable_from(entry).leaves
+                leaves = reachable_from(self.geometry, self.memory, entry).leaves
                 size = self.geometry.pages(entry.level)
                 page = _first_gap(self.geometry, leaves, ranges, entry.va, size)
                 if page is not None:
@@ -297,13 +294,56 @@ def build_view(
             every_table |= dict.fromkeys(found.tables)
             every_leaf += found.leaves
     for entry in entries:
-        under = below(geometry, tables, entry.baddr, entry.level + 1)
-        found = _shifted(under, entry.va, entry.asid)
+        found = reachable_from(geometry, tables, entry)
         every_table |= dict.fromkeys(found.tables)
         every_leaf += found.leaves
     unique = merged(geometry, list(dict.fromkeys(every_leaf)))
     held = tuple(sorted(every_table)), tuple(unique)
     return View(geometry, hardware, regime, tables, *held, entries)
+
+
+def reachable_from(geometry: Geometry, tables: Tables, entry: TableEntry) -> Below:
+    """Everything that walks can reach through a cached table."""
+    under = below(geometry, tables, entry.baddr, entry.level + 1)
+    return _shifted(under, entry.va, entry.asid)
+
+
+class Views:
+    """Views that were made, each for all tables that differ only where no walk of it can come."""
+
+    def __init__(self, geometry: Geometry, hardware: Hardware) -> None:
+        self.geometry = geometry
+        self.hardware = hardware
+        self.entries = 0
+        """Entries of all of them together."""
+        self._made: dict[tuple[object, ...], View] = {}
+        """By regime, entries, and what is below the tables that walks start from."""
+
+    def of(
+        self,
+        regime: Regime,
+        entries: tuple[TableEntry, ...],
+        leaves: tuple[LeafEntry, ...],
+        tables: Tables,
+    ) -> View:
+        """The view of stored entries, closed under walking."""
+        k = (regime, entries, leaves, *self._below(regime, entries, tables))
+        view = self._made.get(k)
+        if view is None:
+            view = build_view(self.geometry, self.hardware, regime, entries, leaves, tables)
+            self._made[k] = view
+            self.entries += len(view.tables) + len(view.leaves)
+        return view
+
+    def _below(
+        self, regime: Regime, entries: tuple[TableEntry, ...], tables: Tables
+    ) -> Iterator[Below]:
+        """What is below each root and each cached table."""
+        for context in regime.contexts():
+            for at, _, bits in context.roots():
+                yield below(self.geometry, tables, at, self.geometry.start_level(bits))
+        for entry in entries:
+            yield below(self.geometry, tables, entry.baddr, entry.level + 1)
 
 
 def _shifted(under: Below, va: int, asid: int) -> Below:

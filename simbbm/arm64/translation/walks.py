@@ -115,11 +115,21 @@ class Reading(NamedTuple):
     asid: int
 
 
-class Below(NamedTuple):
-    """Everything that walks can reach from one table, with addresses relative to its range."""
+class Below:
+    """Everything that walks can reach from one table, with addresses relative to its range.
 
-    tables: tuple[TableEntry, ...]
-    leaves: tuple[LeafEntry, ...]
+    Compare by identity: the same one for a table of the same contents above the same ones.
+    """
+
+    __slots__ = ("leaves", "tables")
+
+    def __init__(self, tables: tuple[TableEntry, ...], leaves: tuple[LeafEntry, ...]) -> None:
+        self.tables = tables
+        self.leaves = leaves
+
+
+NOTHING_BELOW = Below((), ())
+"""Where there is no table."""
 
 
 def is_table(descriptor: Descriptor, level: int) -> bool:
@@ -221,29 +231,33 @@ def below(geometry: Geometry, tables: Tables, baddr: int, level: int) -> Below:
     """
     table = tables.by_address.get(baddr)
     if table is None:
-        return Below((), ())
-    # A table without children is the same in all versions of memory in which its contents are.
-    memos, k = (tables.memo, (baddr, level)) if table.children else (table.memo, (level,))
-    memo = memos.get(k)
-    if memo is None:
-        memo = memos[k] = _below(geometry, tables, table, level)
-    assert isinstance(memo, Below)
-    return memo
+        return NOTHING_BELOW
+    found = tables.memo.get((baddr, level)) if table.children else None
+    if found is None:
+        # A store to one table leaves most others as they are, and what is below these.
+        links = table.children if level < LEAF_LEVEL else ()
+        children = tuple([below(geometry, tables, at, level + 1) for _, at in links])
+        found = table.memo.get((level, children))
+        if found is None:
+            found = table.memo[level, children] = _below(geometry, table, level, children)
+        if table.children:
+            tables.memo[baddr, level] = found
+    assert isinstance(found, Below)
+    return found
 
 
-def _below(geometry: Geometry, tables: Tables, table: Table, level: int) -> Below:
+def _below(geometry: Geometry, table: Table, level: int, children: tuple[Below, ...]) -> Below:
+    """The same, of a table and what is below each of its table descriptors."""
     size = geometry.pages(level)
     entries: list[TableEntry] = []
     leaves: list[LeafEntry] = []
     for run in table.runs(size):
         leaves += leaf_entries(geometry, run.descriptor, level, run.index * size, 0, run.count)
-    for index, _ in table.children:
+    for (index, baddr), under in zip(table.children, children, strict=False):
         va = index * size
-        if entry := table_entry(table.entries[index], level, va, 0):
-            entries.append(entry)
-            under = below(geometry, tables, entry.baddr, level + 1)
-            entries += [TableEntry(e.level, e.va + va, e.baddr, e.asid) for e in under.tables]
-            leaves += [LeafEntry(e[0], e.va + va, *e[2:]) for e in under.leaves]
+        entries.append(TableEntry(level, va, baddr, 0))
+        entries += [TableEntry(e.level, e.va + va, e.baddr, e.asid) for e in under.tables]
+        leaves += [LeafEntry(e[0], e.va + va, *e[2:]) for e in under.leaves]
     return Below(tuple(entries), tuple(merged(geometry, leaves)))
 
 
@@ -283,7 +297,14 @@ def without(
 
 def _alike(leaf: LeafEntry) -> tuple[object, ...]:
     """What must be equal for two entries to be parts of one."""
-    return leaf.page - leaf.va, leaf.level, leaf[4:]
+    return (
+        leaf.page - leaf.va,
+        leaf.level,
+        leaf.attributes,
+        leaf.contiguous,
+        leaf.group,
+        leaf.asid,
+    )
 
 
 def _cut(geometry: Geometry, leaf: LeafEntry, other: LeafEntry) -> list[LeafEntry]:

@@ -87,7 +87,8 @@ def command(
         from simbbm.cli.commands.prove import Shown, prove_each
 
         shown = Shown(witness_dir, log_format, as_json)
-        return prove_each(scenarios, given, limits, shown, certificate=certificate)
+        ample = not no_ample
+        return prove_each(scenarios, given, limits, shown, certificate=certificate, ample=ample)
     refuse_certificate(certificate, len(scenarios))
     every_params = [s.parameters_from(dict(given)) for s in scenarios]
     bounds = Bounds(

@@ -54,6 +54,7 @@ from simbbm.scenario import Scenario
 @click.option(
     "--views", "k", type=click.IntRange(2, 4), default=VIEWS, help="CPUs of a view. [default: 2]"
 )
+@click.option("--no-ample", is_flag=True, help="Take every move, whatever nobody can tell apart.")
 @click.option(
     "--certificate",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -71,6 +72,7 @@ def command(
     max_seconds: float | None,
     max_memory: int | None,
     k: int,
+    no_ample: bool,
     certificate: Path | None,
     witness_dir: Path,
     as_json: bool,
@@ -85,9 +87,8 @@ def command(
     refuse_a_number(given, "prove")
     limits = Limits(states=max_states, seconds=max_seconds, memory=max_memory)
     scenarios = discovery.select(ids)
-    return prove_each(
-        scenarios, given, limits, Shown(witness_dir, log_format, as_json), k, certificate
-    )
+    shown = Shown(witness_dir, log_format, as_json)
+    return prove_each(scenarios, given, limits, shown, k, certificate, ample=not no_ample)
 
 
 def refuse_a_number(given: tuple[tuple[str, str], ...], command: str) -> None:
@@ -112,6 +113,8 @@ def prove_each(
     shown: Shown,
     k: int = VIEWS,
     certificate: Path | None = None,
+    *,
+    ample: bool = True,
 ) -> Exit:
     """Prove scenarios one after another, and say what came of it."""
     refuse_certificate(certificate, len(scenarios))
@@ -122,7 +125,7 @@ def prove_each(
         every = scenario.parameters_from(params)
         with SearchView(shown.log_format).searching(scenario.id) as tell:
             far = partial(_how_far, tell)
-            answer = ProverForAll(scenario, every, limits, k=k, tell=far).prove()
+            answer = ProverForAll(scenario, every, limits, k=k, ample=ample, tell=far).prove()
         kept = _kept(scenario, every, answer, shown.witness_dir)
         row = _row(scenario, every, answer, kept)
         if certificate and row.verdict == Verdict.PROVED:

@@ -31,6 +31,13 @@ class Moved(NamedTuple):
     """What it may do to each other CPU."""
 
 
+def require_named(levels: Iterable[Level], shared: int, others: int) -> None:
+    """Raise Fault if there are ranks of more or fewer states than there are."""
+    for level in levels:
+        if len(level.shared) != shared or any(not 0 <= n < others for _, n, _ in level.locals):
+            raise Fault("ranks are not those of the states that it names")
+
+
 def require_end(levels: Iterable[Level], steps: Iterable[Moved]) -> None:
     """Raise Fault unless no step is left after the last level."""
     left = list(steps)

@@ -25,7 +25,7 @@ from simbbm.arm64.state import Machine
 from simbbm.arm64.translation.memory import Memory, Unreadable
 from simbbm.core.programs.symbols import RefusedError, asked, compared, refusals
 from simbbm.explore.certificate.counted import Counters, Fault
-from simbbm.explore.certificate.ending import ALONE, Moved, require_end
+from simbbm.explore.certificate.ending import ALONE, Moved, require_end, require_named
 from simbbm.explore.certificate.few import search
 from simbbm.explore.certificate.file import Certificate, Part
 from simbbm.explore.certificate.machine import Steps
@@ -136,6 +136,7 @@ class _Checker:
             for owed in (False, True):
                 self._check_waiting(shared, owed=owed)
         if self.certificate.levels is not None:
+            require_named(self.certificate.levels, len(self.shared), len(self.locals))
             require_end(self.certificate.levels, self._moved())
         self.system.recheck()
         if why := refusal(self.system.spec.automaton):

@@ -92,11 +92,13 @@ class ProverForAll:
         limits: Limits = NO_LIMITS,
         *,
         k: int = VIEWS,
-        reduce: bool = True,
+        ample: bool = True,
         tell: Callable[[int], object] = lambda _: None,
     ) -> None:
         self.scenario = scenario
-        self.reduce = reduce
+        self.ample = ample
+        """Whether searches of few CPUs, and views, leave out moves that nobody can tell apart."""
+        self.reduce = ample
         self.params = {name: value for name, value in params.items() if name != "cpus"}
         self.limits = limits
         self.k = k
@@ -139,7 +141,7 @@ class ProverForAll:
         except UsageError as error:
             return self._inconclusive(f"with cpus={cpus}: {error}")
         limits = msgspec.structs.replace(self.limits.left(self.began), states=states)
-        proof = Prover(model, limits).prove()
+        proof = Prover(model, limits, ample=self.ample).prove()
         if proof.verdict is not Verdict.PROVED:
             failed = None if proof.verdict is Verdict.INCONCLUSIVE else proof
             told = proof.message if failed else f"with cpus={cpus}: {proof.message}"

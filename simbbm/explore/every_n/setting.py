@@ -2,7 +2,7 @@
 
 It is the scenario's own machine, built with the symbol N as the number of CPUs, with as many seats
 as views need: the boot CPU and k + 1 others. What the scenario builds for each number of CPUs that
-it can be built for must be that, with the number in place of N.
+it can be built for must be that, with the number in place of N, to the type: True is no 1 here.
 """
 
 from __future__ import annotations
@@ -31,6 +31,13 @@ from simbbm.scenario import CpuSetup, Scenario, Setup
 
 MOST_BUILT = 64
 """Up to this number of CPUs, if the scenario has so many, its Setup is held against that for N."""
+PLAIN = frozenset((int, bool, str, type(None)))
+"""Types of which values need not be encoded to be compared."""
+MANY = 8
+"""Items of a table, of which the whole is looked at once."""
+
+Parts = Iterator[tuple[str, object]]
+"""What something is made of, by name, in a form that can be compared."""
 
 
 def model_for_all(scenario: Scenario, params: Mapping[str, Any], k: int) -> Model:
@@ -40,8 +47,9 @@ def model_for_all(scenario: Scenario, params: Mapping[str, Any], k: int) -> Mode
     given = {**params, "cpus": N}
     model = _built(scenario, given, k + 2)
     _require_supported(model)
+    same = SameForAll(scenario, params, model.setup)
     for cpus in _numbers(scenario):
-        _require_same(scenario, model.setup, params, cpus)
+        same.require(cpus)
     return model
 
 
@@ -143,24 +151,123 @@ def _is_brought(predicate: Any) -> bool:
     return False
 
 
-def _require_same(scenario: Scenario, every: Setup, params: Mapping[str, Any], cpus: int) -> None:
-    """Refuse a Setup that is not, for so many CPUs, what it is for N with that in place of N."""
-    setup = scenario.setup(scenario.parameters_from({**params, "cpus": cpus}))
-    if len(setup.cpus) != cpus:
-        raise Refused(f"{scenario.id} has {len(setup.cpus)} CPUs with cpus={cpus}")
-    said = f"{scenario.id}, cpus={cpus}"
-    for field in fields(setup):
-        name = field.name
-        one, other = getattr(every, name), getattr(setup, name)
-        if name not in ("cpus", "properties", "landmarks", "symbols", "regions") and one != other:
-            _require_equal(said, _content(name, one, cpus), _content(name, other, cpus))
-    _require_equal(said, _of_properties(every, cpus), _of_properties(setup, cpus))
-    for number, cpu in enumerate(setup.cpus):
-        other = every.cpus[min(number, 1)]
-        _require_equal(said, _of_cpu(other, number, cpus), _of_cpu(cpu, number, cpus))
+class SameForAll:
+    """Holds what a scenario builds for numbers of CPUs against what it builds for N.
+
+    A real linear map has hundreds of tables, most of them the same empty one: what a table says is
+    looked at once.
+    """
+
+    def __init__(self, scenario: Scenario, params: Mapping[str, Any], every: Setup) -> None:
+        self.scenario = scenario
+        self.params = params
+        self.every = every
+        self._numbers: dict[tuple[object, ...], str] = {}
+        """Names for tables, by their contents and the types of these."""
+        self._met: dict[int, tuple[object, str]] = {}
+        """By identity of a table that does not depend on N: that table, and its name."""
+
+    def require(self, cpus: int) -> None:
+        """Refuse a Setup that is not what it is for N, with so many CPUs in place of N."""
+        every, said = self.every, f"{self.scenario.id}, cpus={cpus}"
+        setup = self.scenario.setup(self.scenario.parameters_from({**self.params, "cpus": cpus}))
+        if len(setup.cpus) != cpus:
+            raise Refused(f"{self.scenario.id} has {len(setup.cpus)} CPUs with cpus={cpus}")
+        for field in fields(setup):
+            name = field.name
+            one, other = getattr(every, name), getattr(setup, name)
+            if name not in ("cpus", "properties", "landmarks", "symbols", "regions") and (
+                one != other
+            ):
+                one, other = self._content(name, one, cpus), self._content(name, other, cpus)
+                _require_equal(said, one, other)
+        _require_equal(said, self._of_properties(every, cpus), self._of_properties(setup, cpus))
+        for number, cpu in enumerate(setup.cpus):
+            other = every.cpus[min(number, 1)]
+            one, other = self._of_cpu(other, number, cpus), self._of_cpu(cpu, number, cpus)
+            _require_equal(said, one, other)
+
+    def _of_cpu(self, cpu: CpuSetup, number: int, cpus: int) -> Parts:
+        """Every part of a CPU by name, in a form that can be compared."""
+        for part, value in zip(cpu._fields, cpu, strict=True):
+            yield from self._content(f"cpu{number}'s {part}", value, cpus)
+
+    def _of_properties(self, setup: Setup, cpus: int) -> Parts:
+        """Likewise what properties are made of."""
+        for held in setup.properties:
+            for predicate in (held.check, held.final, held.step):
+                judge: Any = predicate
+                if isinstance(predicate, EachCpu):
+                    judge = predicate.judge
+                    yield from self._content(f"property {held.name}", predicate.args, cpus)
+                yield from self._made_of(f"property {held.name}", judge, cpus)
+
+    def _made_of(self, name: str, function: Any, cpus: int) -> Parts:
+        """A predicate by its code, its default arguments, and what it encloses."""
+        yield name, getattr(function, "__code__", type(function))
+        yield from self._content(name, getattr(function, "__defaults__", None), cpus)
+        yield from self._content(name, getattr(function, "__kwdefaults__", None), cpus)
+        for cell in getattr(function, "__closure__", None) or ():
+            if isinstance(cell.cell_contents, FunctionType):
+                yield from self._made_of(name, cell.cell_contents, cpus)
+            else:
+                yield from self._content(name, cell.cell_contents, cpus)
+
+    def _content(self, name: str, value: Any, cpus: int) -> Parts:
+        if type(value) is Linear:
+            yield name, encode(value.constant + value.everyone * cpus)
+        elif isinstance(value, tuple):
+            number = self._number(value, cpus) if len(value) >= MANY else None
+            yield name, number or len(value)
+            for item in () if number else value:
+                yield from self._content(name, item, cpus)
+        elif isinstance(value, Mapping):
+            yield name, [encode(key) for key in sorted(value)]
+            for key in sorted(value):
+                yield from self._content(name, value[key], cpus)
+        elif is_dataclass(value) and not isinstance(value, type):
+            for field in fields(value):
+                yield from self._content(f"{name}.{field.name}", getattr(value, field.name), cpus)
+        elif isinstance(value, AbstractSet):
+            yield name, sorted(map(encode, value))
+        else:
+            yield name, None if value is None else encode(value)
+
+    def _number(self, table: tuple[object, ...], cpus: int) -> str | None:
+        """What stands for a table's contents, to the type; None: there is more in it than data."""
+        if id(table) in self._met:
+            return self._met[id(table)][1]
+        data: list[object] = []
+        depends = _flatten(table, cpus, data)
+        if depends is None:
+            return None
+        number = self._numbers.setdefault(tuple(data), f"table {len(self._numbers)}")
+        if not depends:
+            self._met[id(table)] = table, number
+        return number
 
 
-Parts = Iterator[tuple[str, object]]
+def _flatten(value: tuple[object, ...], cpus: int, data: list[object]) -> bool | None:
+    """Put what is in a tuple on the list, each with its type; whether N is, None: what is no data.
+
+    As many CPUs are put in place of N.
+    """
+    depends = False
+    for part in value:
+        if isinstance(part, tuple):
+            data += (type(part), len(part))
+            inner = _flatten(part, cpus, data)
+            if inner is None:
+                return None
+            depends = depends or inner
+        elif type(part) is Linear:
+            data += (int, part.constant + part.everyone * cpus)
+            depends = True
+        elif type(part) in PLAIN:
+            data += (type(part), part)
+        else:
+            return None
+    return depends
 
 
 def _require_equal(said: str, one: Parts, other: Parts) -> None:
@@ -170,52 +277,3 @@ def _require_equal(said: str, one: Parts, other: Parts) -> None:
                 f"{said}: {name} depends on how many CPUs there are (give it cpus itself, or what "
                 "is the same for every number)"
             )
-
-
-def _of_cpu(cpu: CpuSetup, number: int, cpus: int) -> Parts:
-    """Every part of a CPU by name, in a form that can be compared."""
-    for part, value in zip(cpu._fields, cpu, strict=True):
-        yield from _content(f"cpu{number}'s {part}", value, cpus)
-
-
-def _of_properties(setup: Setup, cpus: int) -> Parts:
-    """Likewise what properties are made of."""
-    for held in setup.properties:
-        for predicate in (held.check, held.final, held.step):
-            judge: Any = predicate
-            if isinstance(predicate, EachCpu):
-                judge = predicate.judge
-                yield from _content(f"property {held.name}", predicate.args, cpus)
-            yield from _made_of(f"property {held.name}", judge, cpus)
-
-
-def _made_of(name: str, function: Any, cpus: int) -> Parts:
-    """A predicate by its code, its default arguments, and what it encloses."""
-    yield name, getattr(function, "__code__", type(function))
-    yield from _content(name, getattr(function, "__defaults__", None), cpus)
-    yield from _content(name, getattr(function, "__kwdefaults__", None), cpus)
-    for cell in getattr(function, "__closure__", None) or ():
-        if isinstance(cell.cell_contents, FunctionType):
-            yield from _made_of(name, cell.cell_contents, cpus)
-        else:
-            yield from _content(name, cell.cell_contents, cpus)
-
-
-def _content(name: str, value: Any, cpus: int) -> Parts:
-    if type(value) is Linear:
-        yield name, encode(value.constant + value.everyone * cpus)
-    elif isinstance(value, Mapping):
-        yield name, [encode(key) for key in sorted(value)]
-        for key in sorted(value):
-            yield from _content(name, value[key], cpus)
-    elif is_dataclass(value) and not isinstance(value, type):
-        for field in fields(value):
-            yield from _content(f"{name}.{field.name}", getattr(value, field.name), cpus)
-    elif isinstance(value, tuple):
-        yield name, len(value)
-        for item in value:
-            yield from _content(name, item, cpus)
-    elif isinstance(value, AbstractSet):
-        yield name, sorted(map(encode, value))
-    else:
-        yield name, None if value is None else encode(value)

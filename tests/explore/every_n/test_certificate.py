@@ -174,6 +174,24 @@ FAULTS: dict[str, Callable[[], Certificate]] = {
     "ranks of CPUs that become larger": with_level(
         lambda level: Level(level.shared, [(at, n, 9 - rank) for at, n, rank in level.locals])
     ),
+    "ranks of a state too many": with_level(lambda level: Level([*level.shared, 0], level.locals)),
+    "a rank of nobody": with_level(
+        lambda level: Level(level.shared, [*level.locals, (10_000, 10_000, 1)])
+    ),
+    "all shared states have one rank": with_level(
+        lambda level: Level([1 for _ in level.shared], level.locals)
+    ),
+    "levels in another order": lambda: edited(levels=(certificate().levels or [])[::-1]),
+    "an order where there is none": lambda: edited(orders=[(0, False)]),
+    "an order in no shared state": lambda: edited(orders=[(10_000, False)]),
+    "views of one CPU": lambda: edited(k=1),
+    "states are got at twice": lambda: edited(met=[*certificate().met, certificate().met[0]]),
+    "a counter that is not there": target("flak", (0, 1)),
+    "a comparison more": target("flag", (0, 1), (5, 0)),
+    "views of other shared states": lambda: edited(
+        views=sorted((1 - g if g < 2 else g, *m) for g, *m in certificate().views)
+    ),
+    "a certificate of nothing": lambda: edited(shared=[], locals=[], met=[], views=[]),
     "another parameter": lambda: edited(params={"layout": "pmd"}),
 }
 

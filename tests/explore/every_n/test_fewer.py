@@ -91,7 +91,7 @@ def of(
 
 def closed(it: Scenario, *, reduce: bool) -> Views:
     """The views of a scenario, however it fares on few CPUs."""
-    return ProverForAll(it, {}, reduce=reduce)._closed(model_for_all(it, {}, 2))
+    return ProverForAll(it, {}, ample=reduce)._closed(model_for_all(it, {}, 2))
 
 
 def left_out(it: Scenario) -> int:
@@ -128,7 +128,7 @@ def reduced_views(views: Views) -> Iterator[tuple[Shared, list[Local]]]:
 
 
 def proved(it: Scenario, *, reduce: bool = True) -> EveryN:
-    return ProverForAll(it, {}, reduce=reduce).prove()
+    return ProverForAll(it, {}, ample=reduce).prove()
 
 
 def certificate(it: Scenario, answer: EveryN) -> Certificate:

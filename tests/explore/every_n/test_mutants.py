@@ -7,17 +7,20 @@ from typing import Any
 
 import pytest
 
+from simbbm import Cpu
 from simbbm.check.verdict import Verdict
 from simbbm.explore.certificate.verify import verify
-from simbbm.explore.every_n import prove, writing
+from simbbm.explore.every_n import prove, termination, writing
 from simbbm.explore.every_n.actions import Action, Actions
 from simbbm.explore.every_n.certify import certificate_of
 from simbbm.explore.every_n.counting import Counting
+from simbbm.explore.every_n.fewer import Fewer
 from simbbm.explore.every_n.reading import Reading
 from simbbm.explore.every_n.steps import Steps
 from simbbm.explore.every_n.stuck import stuck
 from simbbm.explore.every_n.views import Views, final_problem
 from simbbm.scenario import Scenario
+from tests.explore.every_n import test_fewer as fewer
 from tests.explore.every_n.gathering import (
     ANNOUNCED,
     COUNTERS,
@@ -25,6 +28,7 @@ from tests.explore.every_n.gathering import (
     called,
     calls,
     counts,
+    equals,
     gathers,
     joins,
     of,
@@ -109,6 +113,51 @@ def blind(real: Callable[..., Any]) -> Callable[..., Any]:
     return of_configuration
 
 
+def always(value: Any) -> Patch:
+    return lambda _: lambda *args, **more: value  # noqa: ARG005
+
+
+def given_back(real: Callable[..., Any]) -> Callable[..., Any]:
+    """The counters stay what they were."""
+    return lambda c, result, *rest: result  # noqa: ARG005
+
+
+def stays(real: Callable[..., Any]) -> Callable[..., Any]:
+    """A CPU that moves is where it was."""
+    return lambda self: real(self) if self.local < 0 else self.local
+
+
+def not_yet(real: Callable[..., Any]) -> Callable[..., Any]:
+    """Nobody is ever the last who counts."""
+    return lambda self, *_: [(False,) * len(self.targets[0])]
+
+
+def only(wanted: Callable[[set[int]], bool]) -> Patch:
+    """Only some sets of CPUs are glued, by how many are in different states."""
+
+    def patch(real: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args: [m for m in real(*args) if wanted(set(m))]
+
+    return patch
+
+
+async def stores_two(cpu: Cpu, n: Any) -> None:
+    await cpu.wait(fewer.FLAG, equals, n)
+    await cpu.str(fewer.SIGN, 1)
+    await cpu.str(fewer.DATUM, 1)
+    await cpu.dsb("ish")
+    await cpu.str(fewer.GO, 1)
+
+
+async def sees_the_second(cpu: Cpu, _: Any) -> None:
+    await cpu.ldaddal(fewer.FLAG, 1)
+    await cpu.wait(fewer.DATUM, equals, 1)
+    await cpu.ldr(fewer.SIGN)
+    await cpu.wait(fewer.GO, equals, 1)
+
+
+POLLING = fewer.of(stores_two, sees_the_second)
+
 MUTANTS: dict[str, tuple[Any, str, Patch, Scenario]] = {
     "the last step is dropped": (Steps, "of", all_but_last, GATHERING),
     "the first step is dropped": (Steps, "of", all_but_first, CALLING),
@@ -123,6 +172,19 @@ MUTANTS: dict[str, tuple[Any, str, Patch, Scenario]] = {
     "no moves of the last kind": (Actions, "of", all_but_last, CALLING),
     "what is wrong is not seen": (Steps, "of", blind, PANICKING),
     "who waits is not looked at": (prove, "stuck", never, CROWDED),
+    "nobody is asked if he can tell": (Fewer, "_tells", always(False), POLLING),
+    "who comes later is not asked": (Fewer, "meets", always(False), POLLING),
+    "an announcement stays due": (writing, "_announced", given_back, ANNOUNCING),
+    "nobody knows what is due": (writing, "_with_duties", lambda _: lambda r: r, ANNOUNCING),
+    "a stored value is every target": (Counting, "_is", always(True), GATHERING),
+    "steps use up what they do not": (termination, "_keeps_ranks", always(False), GATHERING),
+    "nobody is the last": (Counting, "after", not_yet, GATHERING),
+    "the first move of each CPU": (Actions, "_moves", only_first, CALLING),
+    "nobody is counted": (writing, "_share", lambda _: lambda s, *_: s, GATHERING),
+    "who moves stays": (Action, "own_number", stays, GATHERING),
+    "what all share stays": (Action, "shared_number", lambda _: lambda s: s.shared, GATHERING),
+    "only those alike are glued": (Views, "_gluings", only(lambda m: len(m) == 1), GATHERING),
+    "those alike are not glued": (Views, "_gluings", only(lambda m: len(m) > 1), GATHERING),
 }
 
 
@@ -137,7 +199,7 @@ def test_a_mutant_of_the_prover_is_found(name: str, monkeypatch: pytest.MonkeyPa
         answer = proved(scenario)
         assert answer.verdict is Verdict.PROVED  # else nobody is deceived
         assert answer.closed is not None
-        certificate = certificate_of(answer.closed, scenario.id, {})
+        certificate = certificate_of(answer.closed, scenario.id, {}, answer.levels)
 
     assert verify(certificate, scenario).fault
 

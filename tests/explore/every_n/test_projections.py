@@ -118,7 +118,7 @@ def test_the_views_of_the_protocol_contain_the_projections() -> None:
     from simbbm.explore.every_n.prove import ProverForAll
 
     params = {"layout": "pmd"}
-    views = ProverForAll(GOOD, params, reduce=False).prove().closed
+    views = ProverForAll(GOOD, params, ample=False).prove().closed
     assert views is not None
 
     def coarse(found: set[Seen]) -> set[Seen]:

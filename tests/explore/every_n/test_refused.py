@@ -258,10 +258,17 @@ def test_another_cpu_that_finds_out_is_refused(other: Callable[..., Any]) -> Non
         lambda n: (n, f"{n}"),
         lambda n: (n, len(cpu_numbers(n)) > 5),
         lambda n: (n, type(n) is int),
+        lambda n: (n, (*range(9), 1 if type(n) is int else True)),
+        lambda n: (n, ((0,) * 9, (0,) * 8, (*range(9), (1 if type(n) is int else True,)))),
     ],
 )
 def test_a_setup_that_depends_on_the_number_is_refused(args: Callable[[Any], Any]) -> None:
     assert "refused" in refusal(of(nothing, nothing, args=args))
+
+
+def test_a_setup_that_has_the_number_among_much_else_is_the_same_for_all() -> None:
+    it = of(nothing, nothing, args=lambda n: (n, (*range(9), n + 1), (n, None) * 9))
+    assert proved(it).verdict is Verdict.PROVED
 
 
 def test_a_setup_of_its_own_number_of_cpus_is_refused() -> None:

@@ -58,14 +58,14 @@ Not reduced: what is pending at an atomic, an exclusive, a release, an acquire o
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from simbbm.arm64.agents import DRAIN
 from simbbm.arm64.context import Shared
-from simbbm.arm64.cpu import CpuState
+from simbbm.arm64.cpu import CpuState, Effect
 from simbbm.arm64.descriptor import Descriptor
 from simbbm.arm64.execution.decoding import decoded
-from simbbm.arm64.execution.instructions import LOAD, STORE, Decoded, ordered_by
+from simbbm.arm64.execution.instructions import LOAD, STORE, ordered_by
 from simbbm.arm64.execution.storebuffer import Word
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.translate import FETCH, READ, WRITE, translations
@@ -73,9 +73,11 @@ from simbbm.arm64.translation.walks import is_leaf
 from simbbm.core.points import ControlPoint
 from simbbm.core.program import Op
 from simbbm.core.programs.symbols import Symbol
-from simbbm.core.system import Move
+from simbbm.core.system import STEP, Move
 
 PLAIN = ("ldr", "str", "fill")
+SHORT = 8
+"""A path of fewer accesses is followed sooner than it is looked up."""
 
 
 class Path(NamedTuple):
@@ -89,16 +91,93 @@ class Path(NamedTuple):
     """The pages that accesses and fetches go through."""
 
 
+class _Hop(NamedTuple):
+    """A plain load or store on a path, and where the program is then."""
+
+    word: int
+    loads: bool
+    got: tuple[int, str] | None
+    """The page and kind of access that were translated; None: the address is physical."""
+    after: ControlPoint
+
+
+class _Trail(NamedTuple):
+    """A path with the accesses that it consists of."""
+
+    path: Path
+    hops: tuple[_Hop, ...]
+    last: dict[object, int]
+    """By word that is loaded, and by page and kind of access, the index of the last hop."""
+    certain: dict[tuple[int, str], int]
+    """The pages of memory that accesses get."""
+    at: int = 0
+    """The index of the hop that comes next."""
+
+    def drained(self, address: int, words: tuple[Word, ...]) -> _Trail:
+        """The same once the first store to these words has drained."""
+        stored = dict(self.path.stored)
+        for word in range(address, address + len(words)):
+            if rest := stored.pop(word)[1:]:
+                stored[word] = rest
+        return self._replace(path=self.path._replace(stored=stored))
+
+    def stepped(self) -> _Trail:
+        """The same once the program has taken a step: a store of it is pending now."""
+        hop, path, certain = self.hops[self.at], self.path, self.certain
+        if hop.loads and self.last[hop.word] == self.at:
+            path = path._replace(loaded=path.loaded - {hop.word})
+        if hop.got and self.last[hop.got] == self.at:
+            certain = {got: page for got, page in certain.items() if got != hop.got}
+            path = path._replace(pages=frozenset(page for page, _ in certain))
+        return self._replace(path=path, certain=certain, at=self.at + 1)
+
+
 def path(shared: Shared, pe: CpuState, memory: Memory, moves: tuple[Move, ...]) -> Path | None:
     """The path on which the first of the drains among a CPU's `moves` is enough; None: none."""
-    if len(moves) < 2 or all(move.kind != DRAIN for move in moves) or pe.flight:
+    if pe.flight or not shared.hardware.closure:
+        return None
+    foreseen = _foreseen(pe, memory)
+    if len(moves) < 2 or all(move.kind != DRAIN for move in moves):
+        if foreseen:
+            _foresee(shared, foreseen, memory, moves)
         return None
     if pe.pending_tlbis or pe.mmu.early_leaves or pe.mmu.early_faults or pe.mmu.regime.vttbr:
         return None
-    if not shared.hardware.closure:
+    follower = _Follower(shared, pe, memory)
+    found = foreseen if foreseen and follower.gets(foreseen.certain) else follower.follow()
+    if found is None:
         return None
-    found = _Follower(shared, pe, memory).follow()
-    return found if found and _is_harmless(shared, pe, memory, found) else None
+    _foresee(shared, found, memory, moves)
+    return found.path if _is_harmless(shared, pe, memory, found.path) else None
+
+
+def _foresee(shared: Shared, trail: _Trail, memory: Memory, moves: tuple[Move, ...]) -> None:
+    """Keep what is left of a path after the first drain, or after the program's next step.
+
+    With real tables a path has hundreds of accesses, and would be followed from each state on it.
+    """
+    if len(trail.hops) - trail.at < SHORT:
+        return
+    first = next((move for move in moves if move.kind == DRAIN), moves[0])
+    effect, left, after = first.effect, trail, memory
+    assert isinstance(effect, Effect)
+    if first.kind == DRAIN and effect.write:
+        left, after = trail.drained(*effect.write), shared.memories.write(memory, *effect.write)
+    elif first.kind == STEP and effect.after.point is trail.hops[trail.at].after:
+        left = trail.stepped()
+    else:
+        return
+    after.tables.memo["path", after, effect.after.point] = effect.after.buffer, left
+
+
+def _foreseen(pe: CpuState, memory: Memory) -> _Trail | None:
+    """What was foreseen for this state.
+
+    Its loads get the same values: memory is the same, but for what has drained, which loads that
+    come to it got from the store buffer before.
+    """
+    foreseen: Any = memory.tables.memo.pop(("path", memory, pe.point), None)
+    return foreseen[1] if foreseen and foreseen[0] == pe.buffer else None
 
 
 class _Follower:
@@ -109,16 +188,21 @@ class _Follower:
         self.pe = pe
         self.memory = memory
         self.stored: dict[int, tuple[Word, ...]] = {}
-        self.loaded: set[int] = set()
-        self.pages: set[int] = set()
+        self.hops: list[_Hop] = []
         self._certain: dict[tuple[int, str], int | None] = {}
         """The pages of memory that accesses get."""
 
-    def follow(self) -> Path | None:
+    def gets(self, certain: dict[tuple[int, str], int]) -> bool:
+        """Whether these accesses, and the program's fetches, are certain to get these pages."""
+        fetch = (self.pe.pc, FETCH)
+        fetched = self.pe.pc is None or fetch in certain
+        return fetched and all(self.got(*got) == at for got, at in certain.items())
+
+    def follow(self) -> _Trail | None:
         """The path up to a DSB that waits for stores, or the end; None if anything else comes."""
         for each in self.pe.buffer.stores:
             self._store(each.address, each.words)
-        if self.pe.pc is not None and self._got(self.pe.pc, FETCH) is None:
+        if self.pe.pc is not None and self.got(self.pe.pc, FETCH) is None:
             return None
         point, met = self.pe.point, set[ControlPoint]()
         while point.op is not None and not _waits_for_stores(point.op):
@@ -126,10 +210,16 @@ class _Follower:
                 return None
             met.add(point)
             access = decoded(point)
-            word = self._word(access)
-            if word is None or access.operands is None:
+            loads = LOAD in access.rule.kinds
+            if not access.addressed or access.operands is None:
                 return None
-            if LOAD in access.rule.kinds:
+            page, offset = divmod(access.address, self.shared.geometry.page_words)
+            got = None if access.physical else (page, READ if loads else WRITE)
+            at = page if got is None else self.got(*got)
+            if at is None:
+                return None
+            word = at * self.shared.geometry.page_words + offset
+            if loads:
                 value = self._load(word)
                 if isinstance(value, Symbol):  # What a counter holds is not one value.
                     return None
@@ -137,33 +227,34 @@ class _Follower:
             else:
                 self._store(word, access.operands)
                 point = point.after()
-        return Path(self.stored, frozenset(self.loaded), frozenset(self.pages))
+            self.hops.append(_Hop(word, loads, got, point))
+        return self._trail()
+
+    def _trail(self) -> _Trail:
+        last: dict[object, int] = {}
+        for i, hop in enumerate(self.hops):
+            last |= {hop.word: i} if hop.loads else {}
+            last |= {hop.got: i} if hop.got else {}
+        certain = {got: at for got, at in self._certain.items() if at is not None}
+        loaded = frozenset(hop.word for hop in self.hops if hop.loads)
+        path = Path(self.stored, loaded, frozenset(page for page, _ in certain))
+        return _Trail(path, tuple(self.hops), last, certain)
 
     def _store(self, address: int, words: tuple[Word, ...]) -> None:
         for word, value in enumerate(words, address):
             self.stored[word] = (*self.stored.get(word, ()), value)
 
     def _load(self, word: int) -> Word:
-        self.loaded.add(word)
         pending = self.stored.get(word)
         return pending[-1] if pending else self.shared.memories.read(self.memory, word)
 
-    def _word(self, access: Decoded) -> int | None:
-        """The word of memory that an access is certain to get; None: it is not certain."""
-        if access.physical or not access.addressed:
-            return access.address if access.physical else None
-        page, offset = divmod(access.address, self.shared.geometry.page_words)
-        at = self._got(page, READ if LOAD in access.rule.kinds else WRITE)
-        return None if at is None else at * self.shared.geometry.page_words + offset
-
-    def _got(self, page: int, access: str) -> int | None:
+    def got(self, page: int, access: str) -> int | None:
         """The page of memory that an access is certain to get; None: it is not certain."""
         k = (page, access)
         if k not in self._certain:
             results = translations(self.shared, self.pe, self.memory, page, access)
             is_certain = len(results) == 1 and not results[0].fault
             self._certain[k] = results[0].page if is_certain else None
-            self.pages |= {page} if is_certain else set()
         return self._certain[k]
 
 

@@ -59,13 +59,15 @@ look at several CPUs at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+from simbbm.arm64 import footprints
 from simbbm.arm64.agents import DVM
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.footprints import EVERY_PENDING_TLBIS, cpu_footprint, is_own
 from simbbm.arm64.rows import FIELD, Row, Rows, State, Step
+from simbbm.arm64.translation.memory import Memory
 from simbbm.core.system import Cell, Move
 from simbbm.explore.search.reductions.first_move import first_move
 from simbbm.explore.search.reductions.invalidations import is_quiet
@@ -133,6 +135,8 @@ class PersistentSets:
         their bit is high, the 262,144 words of 512 tables took 4.4 GiB."""
         self._masks: dict[int, int] = {}
         """Masks that are kept, one of each value: they are as long as there are cells."""
+        self._views: dict[frozenset[Cell], int] = {}
+        """The masks of the tables in views."""
         self.given_up = False
         self.none_is_quiet = False
         """It took too long to find out whether a CPU stays quiet: this is not asked any more."""
@@ -195,7 +199,7 @@ class PersistentSets:
     def _new_notes(self, state: State, i: int, row: Row) -> Notes:
         own, owes = self.rows.pe(state, i), self.rows.owed(state) >> i & 1
         memory = self.rows.memories.parts[state >> self.rows.memory_at & FIELD]
-        after = (self.system.moved(move, memory) for move in row.moves)
+        after = self._afterwards(state, i, row, memory)
         quiet, held = all(map(is_quiet, (own, *after))), is_held(own)
         moves = tuple(k for k, m in enumerate(row.moves) if not (held and m.kind in DVM))
         if held and not quiet:
@@ -215,8 +219,22 @@ class PersistentSets:
             if first:
                 enough, before = (first.move,), first.before
                 reads, writes = reads | before.reads, writes | before.writes
-        cells = self._mask(reads), self._mask(writes)
+        walked = footprints.tables_in_view(self.system.shared, own, memory)
+        cells = self._mask(reads - walked) | self._walked(walked), self._mask(writes)
         return Notes(cells, own.point.serial, free, moves, enough, acts)
+
+    def _afterwards(self, state: State, i: int, row: Row, memory: Memory) -> Iterator[CpuState]:
+        """A CPU after each of its moves."""
+        if self.system.common:  # There a step is no number.
+            return (self.system.moved(move, memory) for move in row.moves)
+        return (self.rows.pe(state + step[0], i) for step in row.steps)
+
+    def _walked(self, tables: frozenset[Cell]) -> int:
+        """The mask of the tables in a view: with real ones, hundreds, the same in many rows."""
+        mask = self._views.get(tables)
+        if mask is None:
+            mask = self._views[tables] = self._mask(tables)
+        return mask
 
     def _mask(self, cells: frozenset[Cell]) -> int:
         places = self._places
