@@ -164,3 +164,7 @@ class Context(NamedTuple):
             yield self.ttbr0.baddr, 0, self.tcr.t0_bits
         if not self.tcr.epd1:
             yield self.ttbr1.baddr, KERNEL_PAGE, self.tcr.t1_bits
+
+
+WALKS_NOTHING = Regime((Ttbr(0),), (Ttbr(0),), (Tcr(0, 0, epd0=True, epd1=True),))
+"""Under which there are no walks."""

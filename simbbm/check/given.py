@@ -58,6 +58,8 @@ def _require_guests(said: str, setup: Any) -> None:
             told = told or f"cpu{n} starts at EL2, and its regime has no VTTBR"
         if any(vttbr.vmid < 1 for vttbr in cpu.regime.vttbr):
             told = told or f"cpu{n}'s VMID is less than 1"
+        if cpu.regime.vttbr and not all(sctlr.m for sctlr in cpu.regime.sctlr):
+            told = told or f"cpu{n} under stage 2 has its MMU off"
         shares = cpu.features.tlb or any(ttbr.cnp for ttbr in ttbrs)
         if cpu.regime.vttbr and (shares or cpu.features.updates_descriptors):
             told = told or f"cpu{n} under stage 2 shares a TLB, or updates descriptors"

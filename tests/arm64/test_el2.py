@@ -15,7 +15,7 @@ from simbbm.arm64.footprints import Kind, tables_in_view
 from simbbm.arm64.geometry import SCALED
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import HVC, Aborted, Cpu
-from simbbm.arm64.registers import Regime, Tcr, Ttbr, Vttbr
+from simbbm.arm64.registers import OFF_MMU, Regime, Tcr, Ttbr, Vttbr
 from simbbm.arm64.translation.guests import GuestMmus
 from simbbm.arm64.translation.memory import MemoryPool, Tables
 from simbbm.arm64.translation.mmu import Mmu
@@ -260,6 +260,7 @@ async def calls(cpu: Cpu) -> None:
         (idle, {"regime": REGIME._replace(vttbr=()), "el": 2}, "starts at EL2"),
         (idle, {"regime": REGIME._replace(vttbr=(VTTBR._replace(vmid=0),))}, "VMID is less"),
         (idle, {"features": Features(tlb=1)}, "shares a TLB"),
+        (idle, {"regime": REGIME._replace(sctlr=(OFF_MMU,))}, "has its MMU off"),
         (idle, {"features": Features(hardware_af=True)}, "updates descriptors"),
     ],
 )

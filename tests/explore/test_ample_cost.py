@@ -14,6 +14,7 @@ from simbbm.arm64.descriptor import leaf
 from simbbm.arm64.footprints import Kind, cpu_footprint
 from simbbm.arm64.machine import Arm64
 from simbbm.arm64.ops import Cpu
+from simbbm.arm64.registers import WALKS_NOTHING
 from simbbm.arm64.rows import Row
 from simbbm.check.verdict import Verdict
 from simbbm.explore.search import breadth_first
@@ -24,7 +25,7 @@ from simbbm.explore.search.reductions.persistent_sets import (
     MAX_LOOKAHEAD,
     PersistentSets,
 )
-from simbbm.explore.search.reductions.standing import WALKS_NOTHING, Future
+from simbbm.explore.search.reductions.standing import Future
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.explore.test_ample import (

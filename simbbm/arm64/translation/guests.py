@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 
 from simbbm.arm64.features import Hardware
 from simbbm.arm64.geometry import Geometry
-from simbbm.arm64.registers import Regime, Register, Tcr, Ttbr
+from simbbm.arm64.registers import WALKS_NOTHING, Regime, Register
 from simbbm.arm64.translation.guest_mmu import GuestMmu, Leaves, Parked, remaining
 from simbbm.arm64.translation.memory import Tables
 from simbbm.arm64.translation.mmu import Mmu, Mmus, ordered
@@ -26,8 +26,6 @@ from simbbm.arm64.translation.stage2 import TwoStageView, all_combined
 from simbbm.arm64.translation.tlb import BY_IPA, Cached, LeafEntry, Stage2Entry, Tlbi
 from simbbm.arm64.translation.view import View, build_view
 from simbbm.arm64.translation.walks import EarlyFault, merged, without
-
-WALKS_NOTHING = Regime((Ttbr(0),), (Ttbr(0),), (Tcr(0, 0, epd0=True, epd1=True),))
 
 
 class GuestMmus(Mmus):

@@ -17,14 +17,13 @@ from simbbm.arm64.cpu import NOTHING, CpuState, Pending
 from simbbm.arm64.execution.storebuffer import StoreBuffer
 from simbbm.arm64.features import Features
 from simbbm.arm64.machine import Arm64
-from simbbm.arm64.registers import Regime, Tcr, Ttbr
+from simbbm.arm64.registers import WALKS_NOTHING
 from simbbm.arm64.rows import FIELD, PENDING, Memo, Row, Rows, State, Step
 from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.core.points import ControlPoint
 from simbbm.core.values import digest
 from simbbm.explore.search.reductions.symmetry import Symmetry
 
-WALKS_NOTHING = Regime((Ttbr(0),), (Ttbr(0),), (Tcr(0, 0, epd0=True, epd1=True),))
 SOME_TLBI = Tlbi("vmalle1", broadcast=True)
 """To a DSB it does not matter which TLBI is incomplete."""
 
