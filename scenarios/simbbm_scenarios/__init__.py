@@ -40,8 +40,8 @@ ROOMS = (
     ),
     Room(
         "platform",
-        "What is beside a core: interrupts that CPUs send each other, reset, instruction caches.",
-        ("ipi", "power_on", "code_patching"),
+        "What is beside a core: interrupts that CPUs send each other, reset, caches, errata.",
+        ("ipi", "power_on", "code_patching", "erratum_4193714", "erratum_3683289"),
     ),
     Room(
         "user_space",

@@ -15,6 +15,7 @@ from simbbm.arm64.cpu import CpuState, Effect, LocalMove, Pending
 from simbbm.arm64.execution.decoding import check_fits
 from simbbm.arm64.execution.flight import drained
 from simbbm.arm64.execution.ordering import awaiting_translation, ordered
+from simbbm.arm64.platform.errata import EXCEPTION, ends_of
 from simbbm.arm64.platform.interrupts import arrivals, sgis
 from simbbm.arm64.platform.text import Ic, ic_acted
 from simbbm.arm64.translation.hardware_update import access_flag_updates
@@ -114,7 +115,7 @@ def received(pending_tlbis: tuple[Pending, ...], pending: Pending) -> tuple[Pend
     A loop that issues TLBIs and never waits for them would make states without end, so at most two
     equal ones are kept. A third adds no behaviour: the last of two acts and completes when the last
     of three would; the first may act earlier, and marks the stores that the last waits for by
-    erratum 4118414; what a third could remove earlier still, an eviction can.
+    errata; what a third could remove earlier still, an eviction can.
     """
     return (
         pending_tlbis
@@ -168,6 +169,8 @@ def _completed(
     if pending.issuer == number:
         return state
     assert isinstance(pending.tlbi, Tlbi)
+    if EXCEPTION in ends_of(shared.errata(state)):
+        return state  # Early results outlive it, too.
     changes: dict[str, object] = {"mmu": shared.mmus.completed(state.mmu, pending.tlbi)}
     if state.flight is not None:
         held = shared.view(state, memory).leaves

@@ -82,6 +82,10 @@ class Shared(Description):
         """Whether a rule is switched off, to test that some test notices."""
         return rule in self.hardware.ablations
 
+    def errata(self, state: CpuState) -> tuple[str, ...]:
+        """The numbers of the errata that a CPU shows."""
+        return state.features.errata if self.hardware.errata else ()
+
     def name(self, address: int) -> str:
         """Name of a word: its own, its table's with an index, or its page's with an offset."""
         base = self.geometry.table(address)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from simbbm.arm64.platform.errata import ERRATA
 from simbbm.core.errors import UsageError
 from simbbm.host.reading import decimal, nearest, quoted
 
@@ -17,8 +18,7 @@ class Features(NamedTuple):
     `conflict` is what an access that meets two conflicting entries may get besides either of them:
     `abort` a TLB conflict abort, `amalgam` a mixture of both, `either` nothing more.
     CPUs with the same `tlb`, other than 0, have a TLB in common, as SMT siblings do (`cnp`).
-    With `erratum_4118414` a broadcast TLBI may complete before stores that were translated by what
-    it invalidates have been performed; a second one does not (`tlbi_completion`).
+    `errata` are the numbers of its errata, and what each changes is one table (`platform.errata`).
     With `hardware_af` its walker sets access flags, with `hardware_dirty` dirty states as well
     (FEAT_HAFDBS, TCR_EL1.HA and HD; `hardware_update`).
     Without `ntlbpa` it may keep descriptors by their physical address (FEAT_nTLBPA;
@@ -30,18 +30,19 @@ class Features(NamedTuple):
     ets2: bool = False
     conflict: str = "abort"
     tlb: int = 0
-    erratum_4118414: bool = False
+    errata: tuple[str, ...] = ()
     hardware_af: bool = False
     hardware_dirty: bool = False
     ntlbpa: bool = True
 
     def recorded(self) -> tuple[Any, ...]:
         """What digests are made of (`core.values.encode`)."""
+        parts = (*self[:5], self.errata or False, *self[6:])
         if not self.ntlbpa:
-            return self
+            return parts
         if self.updates_descriptors:
-            return self[:8]
-        return self[: 6 if self.erratum_4118414 else 5 if self.tlb else 4]
+            return parts[:8]
+        return parts[: 6 if self.errata else 5 if self.tlb else 4]
 
     @property
     def updates_descriptors(self) -> bool:
@@ -60,7 +61,7 @@ FIELDS = {
     "ets2": "ets2",
     "conflict": "conflict=abort|either|amalgam",
     "tlb": "tlb=N",
-    "erratum_4118414": "erratum_4118414",
+    "errata": f"errata={'+'.join(ERRATA)}",
     "hardware_af": "hardware_af",
     "hardware_dirty": "hardware_dirty",
     "ntlbpa": "ntlbpa",
@@ -87,8 +88,11 @@ def read_features(features: Features, text: str) -> Features:
     return features._replace(**changed)
 
 
-def _value(name: str, text: str) -> int | bool | str | None:
+def _value(name: str, text: str) -> int | bool | str | tuple[str, ...] | None:
     """What a field's text means; None: nothing."""
+    if name == "errata":
+        numbers = tuple(sorted(filter(None, text.split("+"))))
+        return numbers if set(numbers) <= ERRATA.keys() else None
     if name in ("bbm", "tlb"):
         number = decimal(text)
         return number if number is not None and (name == "tlb" or number <= 3) else None
@@ -134,6 +138,8 @@ class Hardware(NamedTuple):
     """What may arrive once on each CPU, at any time: `irq`, `nmi`, `serror`, or nothing."""
     stale_text: bool = True
     """Text that was changed may be executed as it was (R27)."""
+    errata: bool = True
+    """CPUs have the errata that their features name."""
     unknown_reset: bool = True
     """What is unknown at reset, the event register and the TLB, may be anything (R26)."""
     event_stream: bool = False
@@ -166,6 +172,7 @@ FREEDOMS: Mapping[str, Mapping[str, Any]] = {
     "unknown at reset": {"unknown_reset": False},
     "hardware AF": {"spare_flags": False},
     "physical translation cache": {"physical_copies": False},
+    "erratum": {"errata": False},
     "stale instruction": {"stale_text": False},
 }
 """Relaxations that the architecture permits, by name: each with the fields of hardware without
@@ -186,6 +193,7 @@ EAGER = Hardware(
     unknown_reset=False,
     spare_flags=False,
     physical_copies=False,
+    errata=False,
     stale_text=False,
     evictions=0,
 )

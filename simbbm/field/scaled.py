@@ -100,7 +100,7 @@ def _features(kind: Kind, known: Known) -> str:
         first = revision_from(erratum.fixed) if erratum.fixed else None
         free = first is not None and kind.revision is not None and kind.revision >= first
         if erratum.number == ERRATUM and not free:
-            parts.append(f"erratum_{ERRATUM}")
+            parts.append(f"errata={ERRATUM}")
     return ",".join(parts)
 
 

@@ -50,7 +50,7 @@ def features() -> st.SearchStrategy[Features]:
         ets2=sometimes(4),
         conflict=of("abort", "abort", "either", "amalgam"),
         tlb=st.just(0),
-        erratum_4118414=sometimes(8),
+        errata=of(*((),) * 9, ("4118414",), ("4193714",), ("3683289",)),
         hardware_af=sometimes(8),
         hardware_dirty=sometimes(8),
         ntlbpa=sometimes(8).map(lambda keeps: not keeps),

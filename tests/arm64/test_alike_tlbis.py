@@ -12,7 +12,7 @@ from simbbm.arm64.features import CONCRETE, DELAYED, Features, Hardware
 from simbbm.arm64.ops import Aborted, Cpu
 from tests.support import INV, NEW, OLD, PX, WORDS, X, explore, little
 
-AFFECTED = Features(erratum_4118414=True)
+AFFECTED = Features(errata=("4118414",))
 
 
 async def flushes_and_retries(cpu: Cpu, _aborted: Aborted) -> None:

@@ -27,7 +27,7 @@ ENTRY = LeafEntry(3, 0, 1, OLD, RW, contiguous=False, group=False, asid=GLOBAL)
 OTHER = ENTRY._replace(va=1, page=OLD + 1)
 EVERY, OF_X, OF_Y = (Tlbi("vmalle1", True), *(Tlbi("vaae1", True, page) for page in (0, 1)))
 LOCAL = Tlbi("vmalle1", False)
-AFFECTED = Features(erratum_4118414=True)
+AFFECTED = Features(errata=("4118414",))
 FAULT = Fault(TRANSLATION, 3)
 
 

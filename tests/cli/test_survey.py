@@ -276,7 +276,7 @@ def test_the_protocol_is_proved_for_a_machine(simbbm: Cli) -> None:
     assert 0 == result.exit_code
     assert "good  PROVED" in result.stdout
     assert "simbbm: its 20 CPUs stand as 3: cpu0 Cortex-A725 r0p1 boots" in result.stderr
-    assert "simbbm: -p cpus=3 -p noabort=0,1 -p cpu2=erratum_4118414 -p layout=pmd" in result.stderr
+    assert "simbbm: -p cpus=3 -p noabort=0,1 -p cpu2=errata=4118414 -p layout=pmd" in result.stderr
 
 
 def test_a_file_and_a_kernel(simbbm: Cli, box: dict[str, Any], tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_random_systems_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     known = providers.GLOBAL_CONSTANTS
     monkeypatch.setattr(providers.HypothesisProvider, "_local_constants", known, raising=False)
     tally = Counter[str]()
-    found = [round_of(seed, tally, states=150) for seed in range(45, 50)]
+    found = [round_of(seed, tally, states=150) for seed in range(12, 17)]
 
     assert not any(found), found
     assert tally["compared"] >= 30

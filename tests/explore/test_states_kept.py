@@ -79,7 +79,7 @@ MACHINES: dict[str, tuple[tuple[Any, ...], int, dict[str, Any]]] = {
     "tickets": ((takes_a_ticket, 1), 2, {}),
     "a lock": ((takes_a_lock,), 2, {}),
     "broadcast TLBIs": ((flushes,), 3, {}),
-    "erratum": ((takes_a_lock,), 2, {"features": Features(erratum_4118414=True)}),
+    "erratum": ((takes_a_lock,), 2, {"features": Features(errata=("4118414",))}),
 }
 
 

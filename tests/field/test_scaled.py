@@ -35,7 +35,7 @@ def test_gb10_is_one_cpu_of_each_kind_beside_the_one_that_boots() -> None:
     assert found.params == {
         "cpus": "3",
         "noabort": "0,1",
-        "cpu2": "erratum_4118414",
+        "cpu2": "errata=4118414",
         "geometry": "4k",
         "layout": "pmd",
     }
@@ -107,7 +107,7 @@ def test_the_scenario_takes_them(size: int | None) -> None:
     features = [cpu.features for cpu in model.setup.cpus]
 
     assert [True, True, False] == [one.noabort for one in features]
-    assert [False, False, True] == [one.erratum_4118414 for one in features]
+    assert [(), (), ("4118414",)] == [one.errata for one in features]
     assert [2, 2, 2] == [one.bbm for one in features]
 
 

@@ -19,7 +19,7 @@ from simbbm.arm64.ops import Aborted
 from simbbm.arm64.registers import Signal
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.translate import READ, WRITE, Translation, target, translations
-from simbbm.arm64.translation.walks import ACCESS_FLAG, TRANSLATION, Fault
+from simbbm.arm64.translation.walks import ACCESS_FLAG, STALL, TRANSLATION, Fault
 from simbbm.core.system import STEP
 
 Perform = Callable[[int, Translation | None, int], Iterator[LocalMove]]
@@ -106,6 +106,9 @@ class Accesses(Ordering):
             return
         results = self._translated(i, self.kind(i))
         for t in dict.fromkeys(results):
+            if t.fault and t.fault.kind == STALL:
+                yield self.tried_again(i, t)
+                continue
             if t.fault:
                 entry = self.window[i]._replace(fault=t.fault)
                 yield self._step(i, f"translates{t.suffix}", entry, t)
@@ -267,9 +270,16 @@ class Accesses(Ordering):
 
     def _fault(self, i: int, t: Translation) -> Iterator[LocalMove]:
         """An access that is translated and performed in one step takes a fault."""
+        assert t.fault is not None
+        if t.fault.kind == STALL:
+            yield self.tried_again(i, t)
+            return
         if self.source.takes_exception(i) and self.is_ordered(i, fault=True):
-            assert t.fault is not None
             yield self.move(i, t.suffix, self._aborted(i, t.fault), t=t)
+
+    def tried_again(self, i: int, t: Translation) -> LocalMove:
+        """By an erratum an access does not get on: it is tried again, and nothing has changed."""
+        return self.move(i, t.suffix, Effect(self.state), t=t)
 
     def take_fault(self, i: int) -> Iterator[LocalMove]:
         """Commit the fault of an access in flight.

@@ -31,6 +31,7 @@ from simbbm.arm64.platform.text import Ic, synchronised
 from simbbm.arm64.registers import Sctlr, Sgi, Signal, Tcr, Ttbr, Vttbr
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.translate import FETCH, READ, Translation, translations
+from simbbm.arm64.translation.walks import STALL
 from simbbm.core.errors import ScenarioError
 from simbbm.core.system import Problem
 
@@ -125,6 +126,8 @@ class Executor(Atomics):
 
     def _fetch_fault(self, i: int, t: Translation) -> LocalMove:
         assert t.fault is not None
+        if t.fault.kind == STALL:
+            return self.tried_again(i, t._replace(suffix=f"!fetch{t.suffix}"))
         aborted = Aborted(t.fault.kind, t.fault.level, self.state.pc or 0, FETCH, ipa=t.fault.ipa)
         effect = self.exception(i, aborted)
         return self.move(i, f"!fetch{t.suffix}", effect, t=t, notes=("on the fetch", *t.notes))
@@ -208,8 +211,10 @@ class Executor(Atomics):
 
     def _lookup_fault(self, i: int, t: Translation, address: int, access: str) -> LocalMove:
         assert t.fault is not None
+        if t.fault.kind == STALL:
+            return self.tried_again(i, t)
         page = self.shared.geometry.page(address)
-        aborted = Aborted(t.fault.kind, t.fault.level, page, access)
+        aborted = Aborted(t.fault.kind, t.fault.level, page, access, ipa=t.fault.ipa)
         return self.move(i, t.suffix, self.exception(i, aborted), t=t)
 
     # System registers

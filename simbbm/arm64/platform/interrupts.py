@@ -21,6 +21,7 @@ from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import COMING, OFF, CpuState, LocalMove
 from simbbm.arm64.execution.in_order import source_of
 from simbbm.arm64.ops import INTERRUPT, SGI, Aborted
+from simbbm.arm64.platform.errata import EXCEPTION, ends_of
 from simbbm.arm64.registers import CpuOn, Signal
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.translate import EL2
@@ -35,6 +36,8 @@ def arrivals(shared: Shared, state: CpuState, memory: Memory, number: int) -> It
     masked = state.all_masked or (kind == "irq" and state.masked)
     if state.interrupted or state.finished or state.saved or masked or state.el == EL2:
         return
+    if _completes(shared, state):
+        return
     aborted = Aborted(kind, 0, state.pc or 0, INTERRUPT)
     yield _taken(shared, shared.cpus.change(state, interrupted=True), memory, number, aborted)
 
@@ -48,13 +51,19 @@ def received_signal(shared: Shared, state: CpuState, signal: Signal) -> CpuState
 
 def sgis(shared: Shared, state: CpuState, memory: Memory, number: int) -> Iterator[LocalMove]:
     """A pending SGI is taken, also by an idle CPU, whose program has finished."""
-    if state.masked or state.all_masked or state.el == EL2:
+    if state.masked or state.all_masked or state.el == EL2 or _completes(shared, state):
         return
     for intid in state.sgis:
         rest = tuple(other for other in state.sgis if other != intid)
         aborted = Aborted(SGI, 0, state.pc or 0, INTERRUPT, intid)
         taken = _taken(shared, shared.cpus.change(state, sgis=rest), memory, number, aborted)
         yield taken._replace(what=str(intid), optional=False)
+
+
+def _completes(shared: Shared, state: CpuState) -> bool:
+    """Whether accesses that have outlived a TLBI have to complete before an exception is taken."""
+    ends = ends_of(shared.errata(state))
+    return EXCEPTION in ends and any(store.overlooked for store in state.buffer.stores)
 
 
 def _taken(

@@ -15,6 +15,7 @@ from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.execution.flight import InFlight, Window
 from simbbm.arm64.execution.instructions import Decoded
 from simbbm.arm64.execution.storebuffer import StoreBuffer
+from simbbm.arm64.platform.errata import TLBI, ends_of
 from simbbm.arm64.translation.tlb import BY_IPA, LeafEntry, Tlbi
 from simbbm.arm64.translation.walks import Fault
 
@@ -35,29 +36,24 @@ def stale(shared: Shared, entry: LeafEntry | None, held: Sequence[LeafEntry], tl
 def stores_hold_up(shared: Shared, state: CpuState, held: Sequence[LeafEntry], tlbi: Tlbi) -> bool:
     """Whether a pending store was translated with an entry that the TLBI has invalidated.
 
-    By erratum 4118414 that holds up the second of two broadcast TLBIs only.
+    By some errata stores outlive a broadcast TLBI; by some of these the next one waits for them,
+    whatever it invalidates.
     """
     if shared.ablated("no-drain"):
         return False
-    waits = not _overlooks(state, tlbi)
+    ends = ends_of(shared.errata(state)) if tlbi.broadcast else frozenset()
     return any(
-        stale(shared, store.entry, held, tlbi) and (waits or store.overlooked)
+        (store.overlooked and ends == {TLBI})
+        or (not ends and stale(shared, store.entry, held, tlbi))
         for store in state.buffer.stores
     )
-
-
-def _overlooks(state: CpuState, tlbi: Tlbi) -> bool:
-    return state.features.erratum_4118414 and tlbi.broadcast
 
 
 def overlooked(
     shared: Shared, state: CpuState, held: Sequence[LeafEntry], tlbi: Tlbi
 ) -> StoreBuffer:
-    """The store buffer after a TLBI has acted.
-
-    By erratum 4118414, with the stores it ignores marked.
-    """
-    if not _overlooks(state, tlbi):
+    """The store buffer after a TLBI has acted: stores that outlive it by an erratum are marked."""
+    if not (tlbi.broadcast and ends_of(shared.errata(state))):
         return state.buffer
     stores = (
         store._replace(overlooked=True) if stale(shared, store.entry, held, tlbi) else store

@@ -18,11 +18,19 @@ from typing import NamedTuple
 from simbbm.arm64.context import Shared
 from simbbm.arm64.cpu import CpuState
 from simbbm.arm64.descriptor import RW, Attributes, Descriptor
+from simbbm.arm64.platform.errata import stalls
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.stage2 import both
 from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry
 from simbbm.arm64.translation.view import Hit, flat_translation
-from simbbm.arm64.translation.walks import ACCESS_FLAG, CONFLICT, PERMISSION, Fault, walk_root
+from simbbm.arm64.translation.walks import (
+    ACCESS_FLAG,
+    CONFLICT,
+    PERMISSION,
+    STALL,
+    Fault,
+    walk_root,
+)
 
 READ, WRITE, FETCH = "read", "write", "fetch"
 """Kinds of accesses (`Aborted.access`)."""
@@ -184,10 +192,13 @@ def _early(shared: Shared, state: CpuState, memory: Memory, page: int) -> list[H
 
 
 def _conflicts(shared: Shared, state: CpuState, memory: Memory, page: int) -> list[Hit | Fault]:
-    """Results of two conflicting entries, besides either of them (R20, RFVQCK)."""
+    """Results of two conflicting entries, besides either of them (R20, RFVQCK; errata)."""
     view = shared.view(state, memory)
     features = state.features
-    size = view.size_differs(page) and not features.tolerates_size_change
+    differs = view.size_differs(page)
+    if differs and stalls(shared.errata(state)):
+        return [Fault(STALL, view.matching(page)[0].level)]
+    size = differs and not features.tolerates_size_change
     if not (size or view.conflicting(page)):
         return []
     if features.conflict == "abort":

@@ -29,14 +29,15 @@ from simbbm.arm64.registers import Context
 from simbbm.arm64.translation.memory import Table, Tables
 from simbbm.arm64.translation.tlb import GLOBAL, LeafEntry, TableEntry, Tlbi
 
-TRANSLATION, ACCESS_FLAG, PERMISSION, CONFLICT, ADDRESS_SIZE = (
+TRANSLATION, ACCESS_FLAG, PERMISSION, CONFLICT, ADDRESS_SIZE, STALL = (
     "translation",
     "access-flag",
     "permission",
     "conflict",
     "address size",
+    "stall",
 )
-"""Kinds of faults (`Fault.kind`, `Aborted.kind`)."""
+"""Kinds of faults (`Fault.kind`, `Aborted.kind`). A stall is none: the access is tried again."""
 
 
 class Fault(NamedTuple):
@@ -59,6 +60,8 @@ class Fault(NamedTuple):
     @property
     def told(self) -> str:
         """In words."""
+        if self.kind == STALL:
+            return "two sizes match: it does not get on"
         return f"level {self.level}{'' if self.ipa is None else ' stage 2'} {self.kind} fault"
 
     def __str__(self) -> str:

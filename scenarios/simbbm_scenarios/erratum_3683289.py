@@ -1,0 +1,1 @@
+../platform/erratum_3683289.py

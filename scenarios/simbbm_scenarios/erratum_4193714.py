@@ -1,0 +1,1 @@
+../platform/erratum_4193714.py
