@@ -9,12 +9,13 @@ import pytest
 
 from simbbm import discovery
 from simbbm.arm64.descriptor import leaf
-from simbbm.arm64.features import DELAYED, Hardware
+from simbbm.arm64.features import DELAYED, Features, Hardware
 from simbbm.explore.counterexample.explain import explain
 from simbbm.explore.counterexample.explanation import Allowances
 from simbbm.explore.runs.replay import model_of
 from simbbm.explore.search.prove import Prover, witness_along
 from simbbm.explore.witness.recording import Witness, witness_of
+from simbbm.hypothesis.systems import Member, System
 from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.explore.test_reductions import walk
@@ -82,6 +83,22 @@ def test_what_is_needed_is_used_and_fails_on_no_hardware_without(scenario: Scena
 
 def test_who_uses_the_boot_cpus_entries_needs_a_tlb_in_common() -> None:
     assert (WALK, "TLB in common") == of(discovery.find("smt::m17_no_final_tlbi")).needed
+
+
+def test_a_flag_that_nobody_asked_for_needs_hardware_that_sets_it() -> None:
+    """Nobody accesses x, and its access flag is found set."""
+    steps = ("ldr", "pte x"), ("panic_if", (1, "new"))
+    members = (Member(0, Features(hardware_af=True)),)
+    scenario = System((steps,), members, entries=(("pte x", "cold"),), properties=()).scenario()
+    model = Model(scenario)
+    proof = Prover(model).prove()
+    assert proof.run is not None
+    witness = witness_along(Model(scenario), proof.run)
+
+    assert witness.property == "no_panic"
+    found = explain(witness, Model(scenario), 1_000)
+    assert found is not None
+    assert found.allowances.needed == ("hardware AF",)
 
 
 def test_what_was_not_decided_is_said() -> None:

@@ -78,3 +78,19 @@ def test_own_rows_notice_what_published_rows_do_not(rule: str, programs: bool) -
 
     assert _wrong(tests, "nothing", programs=programs) == []
     assert ("forbidden", UNNOTICED[rule]) in _wrong(tests, rule, programs=programs)
+
+
+@pytest.mark.parametrize(
+    ("rule", "turned", "name"),
+    [
+        ("tlbi-range", "forbidden", "range-of-two"),
+        ("tlbi-range", "forbidden", "shootdown+range"),
+        ("tlbi-level", "allowed", "ttl-of-another-level"),
+        ("tlbi-level", "allowed", "ttl-of-a-table"),
+    ],
+)
+def test_rows_about_ranges_and_levels_notice(rule: str, turned: str, name: str) -> None:
+    """R40: no published test speaks of it."""
+    tests = _tests(HERE / "own" / "ranges.jsonl")
+
+    assert (turned, name) in _wrong(tests, rule, programs=False)

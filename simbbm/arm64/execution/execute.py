@@ -30,6 +30,7 @@ from simbbm.arm64.ops import HVC, Aborted
 from simbbm.arm64.platform.text import Ic, synchronised
 from simbbm.arm64.registers import Sctlr, Sgi, Signal, Tcr, Ttbr, Vttbr
 from simbbm.arm64.translation.memory import Memory
+from simbbm.arm64.translation.tlb import Tlbi
 from simbbm.arm64.translation.translate import FETCH, READ, Translation, translations
 from simbbm.arm64.translation.walks import STALL
 from simbbm.core.errors import ScenarioError
@@ -161,7 +162,7 @@ class Executor(Atomics):
         operands = self.code[i].operands
         if operands is None or not self.is_committed(i) or self.is_held_by_dsb(i):
             return
-        first, *others = scoped(self.state, operands[0], self.code[i].where)
+        first, *others = scoped(self.state, self._as_said(operands[0]), self.code[i].where)
         yield self.done(i, None, what="issues", tlbi=first)
         for tlbi in others:
             move = self.done(i, None, what="issues", tlbi=tlbi)
@@ -216,6 +217,12 @@ class Executor(Atomics):
         page = self.shared.geometry.page(address)
         aborted = Aborted(t.fault.kind, t.fault.level, page, access, ipa=t.fault.ipa)
         return self.move(i, t.suffix, self.exception(i, aborted), t=t)
+
+    def _as_said(self, tlbi: Tlbi) -> Tlbi:
+        """The TLBI with its range and its level, unless these are ablated (R40)."""
+        if self.shared.ablated("tlbi-range"):
+            return tlbi._replace(pages=1)
+        return tlbi._replace(ttl=0) if self.shared.ablated("tlbi-level") else tlbi
 
     # System registers
 

@@ -44,7 +44,8 @@ class Updates(Accesses):
         update = self.window[i].update
         assert update is not None
         current = self.shared.memories.read(self.memory, update.address)
-        if self.is_committed(i) and current == update.before and not update.overwritten:
+        as_it_was = current == update.before and not update.overwritten
+        if self.is_committed(i) and (as_it_was or self.shared.ablated("update-is-not-atomic")):
             yield self._writes(i, update)
 
     def _writes(self, i: int, update: Update) -> LocalMove:

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from simbbm.arm64.features import FIELDS, Features, read_features
+from simbbm.litmus.files import read_herd
+from simbbm.litmus.run import run
+from simbbm.litmus.setup import HARDWARE
 from tests.cli.commandline import Cli
 from tests.litmus.herd.test_running import one, ran, two
 
@@ -151,8 +154,13 @@ def test_a_descriptor_that_was_written_as_it_was_is_written_all_the_same() -> No
     start += "; pteval_t 1:X4=(oa:PA(x), af:0)"
     code = "LDR W2,[X1]; DMB LD; STR W4,[X3]", "LDR W2,[X3]; DMB LD; SWP X4,X6,[X5]"
     late = "exists (1:X2=1 /\\ 1:X6=(oa:PA(x), af:0) /\\ ~fault(P0,x))"
+    test = two(start, *code, late, "TTHM=P0:HA\n")
 
-    assert ran(two(start, *code, late, "TTHM=P0:HA\n")).reached is False
+    assert ran(test).reached is False
+    line = read_herd("f", test)
+    assert line.test is not None
+    hardware = HARDWARE._replace(ablations=("update-is-not-atomic",))
+    assert run(line.test, hardware=hardware).reached, "the test notices what it is about"
 
 
 @pytest.mark.parametrize(
