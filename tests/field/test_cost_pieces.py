@@ -43,7 +43,10 @@ def counted(layout: str, granule: str) -> Walked:
     return walked(blocks, granule)
 
 
-@pytest.mark.parametrize(("granule", "number"), [("4k", 1), ("4k", 7), ("16k", 2), ("64k", 3)])
+@pytest.mark.parametrize(
+    ("granule", "number"),
+    [("4k", 1), ("4k", 7), ("16k", 2), pytest.param("64k", 3, marks=pytest.mark.quality)],
+)
 def test_blocks_alone_take_exactly_as_long(granule: str, number: int) -> None:
     layout = "+".join(["pmd"] * number)
     wanted = walked(Blocks(pmd=number), granule)
@@ -57,7 +60,7 @@ def test_blocks_alone_take_exactly_as_long(granule: str, number: int) -> None:
         ("contpmd+pmd", "4k", LAZY, 2),
         ("contpmd+pmd", "4k", AT_ONCE, 2),
         ("pmd+pmd+pmd", "4k", AT_ONCE, 1),
-        ("pmd", "4k", REVISITED, 1),
+        pytest.param("pmd", "4k", REVISITED, 1, marks=pytest.mark.quality),
         pytest.param("pmd+pages", "4k", LAZY, 2, marks=pytest.mark.quality),
         pytest.param("contpte", "4k", LAZY, 1, marks=pytest.mark.quality),
         pytest.param("pages+contpmd+contpte+pmd", "4k", LAZY, 4, marks=pytest.mark.quality),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from simbbm.cli.commands.field.cost import _surveyed
 from simbbm.core.choice import run_seed
 from simbbm.core.errors import UsageError
 from simbbm.field.cost.latencies import Setting
@@ -102,7 +103,7 @@ def test_beyond_the_cpus_that_are_run_parts_go_on_as_they_grew() -> None:
 
 
 def test_what_ifs() -> None:
-    estimator = Estimator(EXACT, runs=3)
+    estimator = Estimator(EXACT, runs=1)
     own = Machine(Blocks(pud=8), cpus=8)
     usual = estimator.window(own).whole.median
     listed = estimator.window(own._replace(preallocated=True)).whole.median
@@ -151,7 +152,7 @@ def test_for_a_survey_an_estimate_is_one_call() -> None:
 
 def test_the_command_tells_a_machine(tmp_path: Path) -> None:
     simbbm = Cli(tmp_path)
-    args = ("cost", "--ram", "2g", "--cpus", "4", "--runs", "2")
+    args = ("cost", "--ram", "2g", "--cpus", "4", "--runs", "1")
     text = simbbm.ok(*args)
     rows = simbbm.rows(*args, "--lacking", "1")
 
@@ -188,11 +189,9 @@ def test_the_command_tells_growth(tmp_path: Path) -> None:
     assert len(simbbm.rows("cost", "--runs", "1", "--growth")) == 7 + 7 + 8 + 3 + 5
 
 
-def test_a_machine_of_the_survey_can_be_asked_for(tmp_path: Path) -> None:
-    simbbm = Cli(tmp_path)
-    row = simbbm.rows("cost", "--machine", "gb10", "--cpus", "3", "--runs", "1")[0]
-
-    assert (row["ram"], row["granule"], row["cpus"]) == (128 << 30, "4k", 3)
+def test_a_machine_of_the_survey_can_be_asked_for() -> None:
+    assert _surveyed("gb10", None, None) == ((Span(0, 128 << 30),), None, 20)
+    assert _surveyed("gb10", "16k", 3)[1:] == ("16k", 3)
 
 
 def test_the_command_tells_published_figures(tmp_path: Path) -> None:
