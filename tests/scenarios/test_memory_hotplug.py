@@ -94,7 +94,7 @@ def test_good_is_proved_on_more_cpus() -> None:
 SAYS = {
     "fault_is_fatal": "cpu1 takes a level 3 translation fault on a read of lm.hole+0 in use_memory",
     "m37_asks_this_cpu": "at the end there is still level 2 block lm.hole+0",
-    "m37_then_split": "and level 2 block lm.hole+0 -> page 0x2",
+    "m37_then_split": "level 2 block lm.hole+0 -> page 0x2 and 2 pages of a contiguous group",
 }
 
 
