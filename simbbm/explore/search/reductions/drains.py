@@ -138,7 +138,7 @@ def path(shared: Shared, pe: CpuState, memory: Memory, moves: tuple[Move, ...]) 
         return None
     foreseen = _foreseen(pe, memory)
     if len(moves) < 2 or all(move.kind != DRAIN for move in moves):
-        if foreseen:
+        if foreseen and moves:
             _foresee(shared, foreseen, memory, moves)
         return None
     if pe.pending_tlbis or pe.mmu.early_leaves or pe.mmu.early_faults or pe.mmu.regime.vttbr:
