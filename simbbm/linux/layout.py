@@ -169,7 +169,7 @@ class _Builder:
             if next_at != at + 1 or other <= one:
                 raise UsageError(
                     f"layout={name}: the kernel has one text",
-                    "write head+text+tail, or pmd in place of the others",
+                    "write pmd in place of the others, or head+text+tail",
                 )
         return parts
 
