@@ -256,7 +256,7 @@ def regimes(geometry: Geometry) -> st.SearchStrategy[Regime]:
         for t0 in (bits, bits - geometry.entry_bits)
     ]
     on = st.just((ON_MMU,))
-    return st.builds(Regime, some(ttbrs), some(ttbrs), some(tcrs), on)
+    return st.builds(Regime, some(ttbrs), some(ttbrs), some(tcrs), sctlr=on)
 
 
 @cache

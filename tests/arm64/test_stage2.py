@@ -80,11 +80,12 @@ def test_groups_are_groups_if_both_stages_say_so() -> None:
     own = group._replace(group=False)
     block = entries(2, 1, 0, 0)
 
-    assert combined(SCALED, group, block, 1) == group._replace(vmid=1)
-    assert combined(SCALED, block, group, 1) == group._replace(vmid=1)
-    assert combined(SCALED, group, group, 1) == group._replace(vmid=1)
+    made: dict[str, Any] = {"vmid": 1, "stage1_pages": 2}
+    assert combined(SCALED, group, block, 1) == group._replace(**made)
+    assert combined(SCALED, block, group, 1) == group._replace(**made)
+    assert combined(SCALED, group, group, 1) == group._replace(**made)
     assert combined(SCALED, group, own, 1) is None
-    assert combined(SCALED, own, own, 1) == own._replace(vmid=1)
+    assert combined(SCALED, own, own, 1) == own._replace(vmid=1, stage1_pages=1)
     plain = combined(SCALED, own, entries(3, 2, 0, 0), 1)
     assert plain is not None
     assert not plain.contiguous
@@ -240,3 +241,20 @@ def test_entries_by_ipa_come_back_from_combined_ones_no_more() -> None:
     assert left(stage1, by_ipa)
     assert left(by_ipa)
     assert left(stage1)
+
+
+@pytest.mark.parametrize("page", [0, 1])
+def test_a_tlbi_by_address_is_for_all_of_a_block_whatever_stage_2_says(page: int) -> None:
+    """A guest cannot know in how small pieces its block is mapped; its pages it does know."""
+    mmus, pool = GuestMmus(SCALED, DELAYED), MemoryPool(SCALED.entries)
+    tlbi = Tlbi("vaae1", True, page, vmid=1)
+
+    def left(root: Descriptor) -> list[bool]:
+        before = pool.tables(MAPPED | {ONE: (root, leaf(2))})
+        after = pool.tables(MAPPED | {ONE: (INV, leaf(2)), ONE_PTES: (INV, INV)})
+        mmu = mmus.observed(mmus.start(REGIME, before), before, after, ONE)
+        held = view_of(mmus, mmus.invalidated(mmu, after, tlbi), after).leaves
+        return [any(e.covers(p, SCALED) for e in held) for p in range(4)]
+
+    assert left(leaf(0)) == [False, False, True, True]
+    assert left(table(ONE_PTES)) == [page != 0, page != 1, True, True]

@@ -7,7 +7,6 @@ ones, from VA to physical page, made of any two of these.
 Simplified: walks of stage 1 read the guest's tables where its descriptors say, as if stage 2 mapped
 these to themselves (misses what befalls a guest whose tables' own pages are remapped). Of what
 stage 2 permits only writing counts, and of its memory type whether it is normal (fewer behaviours).
-A block of stage 1 that stage 2 maps in pieces is invalidated piece by piece (more behaviours).
 """
 
 from __future__ import annotations
@@ -58,6 +57,7 @@ def combined(geometry: Geometry, one: LeafEntry, two: LeafEntry, vmid: int) -> L
         group,
         one.asid,
         vmid,
+        geometry.pages(one.level) * (geometry.group(one.level) if one.group else 1),
     )
 
 

@@ -55,6 +55,9 @@ class LeafEntry(NamedTuple):
     asid: int
     vmid: int = 0
     """Of an entry that combines both stages; 0: of one stage."""
+    stage1_pages: int = 0
+    """Pages of the entry of stage 1 that a combined one is made of, all of which a TLBI by address
+    is for, in how small pieces ever stage 2 maps them."""
 
     def recorded(self) -> tuple[Any, ...]:
         """What digests are made of (`core.values.encode`)."""
@@ -198,12 +201,16 @@ class Tlbi(NamedTuple):
         same_asid = self.any_asid or entry.asid in (GLOBAL, self.asid)
         # A combined entry may be smaller than what stage 1 says: the hint is about that.
         wrong_level = self.ttl not in (0, entry.level) and not entry.vmid
-        if wrong_level or not (same_asid and self.is_for(entry.va, entry.pages(geometry))):
+        start, stop = self.page, self.page + self.pages
+        if whole := entry.stage1_pages:
+            start, stop = start // whole * whole, -(-stop // whole) * whole
+        meets = start < entry.va + entry.pages(geometry) and entry.va < stop
+        if wrong_level or not (same_asid and meets):
             return (entry,)
         size = geometry.group(entry.level) if entry.group else 1
         pages = geometry.pages(entry.level) * size
-        first = max(self.page - entry.va, 0) // pages * size
-        end = min(-(-(self.page + self.pages - entry.va) // pages) * size, entry.count)
+        first = max(start - entry.va, 0) // pages * size
+        end = min(-(-(stop - entry.va) // pages) * size, entry.count)
         before = entry.part(0, first, geometry)
         after = entry.part(end, entry.count - end, geometry)
         return tuple(part for part in (before, after) if part.count > 0)

@@ -300,14 +300,7 @@ def without(
 
 def _alike(leaf: LeafEntry) -> tuple[object, ...]:
     """What must be equal for two entries to be parts of one."""
-    return (
-        leaf.page - leaf.va,
-        leaf.level,
-        leaf.attributes,
-        leaf.contiguous,
-        leaf.group,
-        leaf.asid,
-    )
+    return leaf.page - leaf.va, leaf.level, leaf[4:]
 
 
 def _cut(geometry: Geometry, leaf: LeafEntry, other: LeafEntry) -> list[LeafEntry]:
