@@ -99,7 +99,10 @@ class Parameter:
 
     def _features(self, value: Any) -> str:
         if isinstance(value, Features):
-            return ",".join(f"{name}={field}" for name, field in value._asdict().items())
+            return ",".join(
+                f"{name}={'+'.join(field) if isinstance(field, tuple) else field}"
+                for name, field in value._asdict().items()
+            )
         try:
             read_features(Features(), str(value))
         except UsageError as error:

@@ -54,6 +54,8 @@ def test_what_holds_on_named_layouts_holds_on_others() -> None:
         ({"cpu1": "conflict=amalgam,tlb=2"}, Features(2, conflict="amalgam", tlb=2)),
         ({"cpu1": "bbm=0", "ets2": "yes"}, Features(0, ets2=True)),
         ({"cpu1": Features(bbm=1, ets2=True)}, Features(bbm=1, ets2=True)),
+        ({"cpu1": "errata=4193714+4118414"}, Features(2, errata=("4118414", "4193714"))),
+        ({"cpu1": Features(2, errata=("4118414",))}, Features(2, errata=("4118414",))),
         ({"cpu1": ""}, Features(bbm=2)),
     ],
 )
