@@ -159,6 +159,8 @@ class Hardware(NamedTuple):
 
 COMBINED_ENTRY = "combined entry"
 """A freedom of CPUs that run under stage 2; on others it makes no difference."""
+HARDWARE_AF, PHYSICAL_CACHE = "hardware AF", "physical translation cache"
+"""Freedoms of CPUs with FEAT_HAFDBS, and without FEAT_nTLBPA."""
 FREEDOMS: Mapping[str, Mapping[str, Any]] = {
     "late drain": {"late_stores": False},
     "speculative walk": {"speculation": False, "closure": False, "evictions": 0},
@@ -170,8 +172,8 @@ FREEDOMS: Mapping[str, Mapping[str, Any]] = {
     "TLB in common": {"common_tlb": False},
     COMBINED_ENTRY: {"combined_entries": False},
     "unknown at reset": {"unknown_reset": False},
-    "hardware AF": {"spare_flags": False},
-    "physical translation cache": {"physical_copies": False},
+    HARDWARE_AF: {"spare_flags": False},
+    PHYSICAL_CACHE: {"physical_copies": False},
     "erratum": {"errata": False},
     "stale instruction": {"stale_text": False},
 }

@@ -35,6 +35,7 @@ NOT_RUN = {
     "simbbm check linear_map_split::good --cross-check": "half a minute; likewise",
     "simbbm check history": "half a minute; likewise",
     "simbbm prove linear_map_split::good": "half a minute; likewise",
+    "simbbm show WITNESS --as litmus": "few runs can be said so: tests/report/test_as_litmus.py",
     "simbbm verify it.certificate": "half a minute; likewise",
 }
 """By how they begin, and why."""

@@ -190,7 +190,6 @@ def test_what_is_no_operation_is_refused_with_an_example(text: str) -> None:
         ("r1 = ldxr x", "exclusives"),
         ("swp r1 x", "atomics"),
         ("tlbi ipas2e1is x", "ipas2e1is"),
-        ("tlbi rvae1is x", "rvae1is"),
         ("tlbi vae2is x", "vae2is"),
         ("tlbi vmalls12e1is", "vmalls12e1is"),
         ("tlbi vae1os x", "vae1os"),

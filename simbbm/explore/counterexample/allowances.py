@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from simbbm.arm64.features import COMBINED_ENTRY, Hardware
+from simbbm.arm64.features import COMBINED_ENTRY, HARDWARE_AF, PHYSICAL_CACHE, Hardware
 from simbbm.core.system import STEP, Move
 from simbbm.explore.counterexample.explanation import Allowances
 from simbbm.explore.runs.play import Player
@@ -35,9 +35,14 @@ def allowances(witness: Witness, model: Model, run: Sequence[Move], states: int)
     assert witness.property is not None
     way = witness.verdict, witness.property
     used, needed, undecided = [], [], []
+    features = [cpu.features for cpu in model.setup.cpus]
+    absent = {
+        HARDWARE_AF: not any(its.updates_descriptors for its in features),
+        PHYSICAL_CACHE: all(its.ntlbpa for its in features),
+    }
     under_stage2 = any(cpu.regime.vttbr for cpu in model.setup.cpus)
     for name in model.setup.hardware.freedoms:
-        if name == COMBINED_ENTRY and not under_stage2:
+        if absent.get(name) or (name == COMBINED_ENTRY and not under_stage2):
             continue
         poorer = model.on(partial(Hardware.without, freedom=name))
         if _can_be_followed(poorer, witness, run, way):
