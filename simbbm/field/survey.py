@@ -63,11 +63,13 @@ def survey_rows(
     Without `estimate` nothing is said of how long a repaint takes.
     """
     booting = next((cpu.kind for cpu in machine.cpus if cpu.number == machine.boots), None)
-    every, window = _tables(machine), cache(lambda: _window(machine, estimate))
+    every, each = _tables(machine), cache(lambda: _windows(machine, estimate))
+    granule = PAGE_SIZES.get(machine.page_size or 0, "")
     for kind, numbers in machine.kinds().items():
         for rule in rules:
             decision = decide(machine, kind, rule, known)
             tables = every if decision.mode == "repaint" else {}
+            windows = each() if decision.mode == "repaint" else {}
             yield SurveyRow(
                 machine=machine.name,
                 kernel=rule.kernel,
@@ -80,22 +82,29 @@ def survey_rows(
                 mode=decision.mode,
                 because=decision.because,
                 confidence=decision.confidence,
-                table_bytes=tables.get(PAGE_SIZES.get(machine.page_size or 0, "")),
+                table_bytes=tables.get(granule),
                 tables=tables or None,
-                window_ms=window() if decision.mode == "repaint" else None,
+                window_ms=windows.get(granule),
+                windows=windows or None,
             )
 
 
-def _window(machine: Machine, estimate: Estimate | None) -> tuple[float, float, float] | None:
-    """How long a repaint stops the machine; None: too little is known of it, or nobody asks."""
-    granule = PAGE_SIZES.get(machine.page_size or 0)
-    if estimate is None or granule is None or not (machine.memory and machine.counted):
-        return None
-    try:
-        low, median, high = estimate(_ram(machine), granule, len(machine.cpus))
-    except UsageError:  # more CPUs or RAM than the cost model knows
-        return None
-    return low, median, high
+def _windows(machine: Machine, estimate: Estimate | None) -> dict[str, tuple[float, float, float]]:
+    """How long a repaint stops the machine, by its page size, or by each if that is not known.
+
+    None if too little is known of it, or nobody asks.
+    """
+    if estimate is None or not (machine.memory and machine.counted):
+        return {}
+    known = PAGE_SIZES.get(machine.page_size or 0)
+    found = {}
+    for granule in [known] if known else GRANULES:
+        try:
+            low, median, high = estimate(_ram(machine), granule, len(machine.cpus))
+        except UsageError:  # more CPUs or RAM than the cost model knows
+            continue
+        found[granule] = low, median, high
+    return found
 
 
 def _ram(machine: Machine) -> list[Span]:

@@ -51,6 +51,8 @@ class SurveyRow(Row, tag="survey", tag_field="type", frozen=True, kw_only=True):
     tables: dict[str, int] | None
     """Bytes of tables by page size; an upper bound if only the amount of RAM is known."""
     window_ms: tuple[float, float, float] | None
+    windows: dict[str, tuple[float, float, float]] | None
+    """The same by page size: that of the machine, or each if it is not known."""
 
 
 class FieldRow(Row, tag="field", tag_field="type", frozen=True, kw_only=True):

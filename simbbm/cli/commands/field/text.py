@@ -119,9 +119,19 @@ def _costs(row: SurveyRow) -> Iterator[str]:
     """What a repaint costs, if that is known."""
     if told := _tables(row):
         yield f"tables: up to {told}"
+    if row.windows:
+        yield f"stops the machine for {_windows(row)}, by a model"
+
+
+def _windows(row: SurveyRow) -> str:
+    """How long a repaint takes; for every page size, if it is not known which it is."""
+    times = {
+        granule: f"{median:.3g} ms ({low:.3g} to {high:.3g})"
+        for granule, (low, median, high) in (row.windows or {}).items()
+    }
     if row.window_ms is not None:
-        low, median, high = row.window_ms
-        yield f"stops the machine for {median:.3g} ms, by a model ({low:.3g} to {high:.3g})"
+        return " ".join(times.values())
+    return ", ".join(f"{time} with {granule.upper()} pages" for granule, time in times.items())
 
 
 def _tables(row: SurveyRow) -> str:
@@ -143,13 +153,13 @@ def machine_markdown(head: MachineRow, rows: Sequence[SurveyRow]) -> Iterator[st
         yield f"{told}."
     yield from (f"* {cell(note)}" for note in head.notes)
     yield ""
-    yield "| boots on | kernel | linear map | because | sure | tables | stopped, ms |"
+    yield "| boots on | kernel | linear map | because | sure | tables | stopped |"
     yield "|---|---|---|---|---|---|---|"
     for part in merged(rows):
         row = part[0]
         core = f"{row.boot_core}{' (as it does)' if row.boots else ''}"
-        window = "" if row.window_ms is None else " / ".join(f"{ms:.3g}" for ms in row.window_ms)
-        cells = (core, _kernels(part), row.mode, row.because, _sure(part), _tables(row), window)
+        costs = _tables(row), _windows(row)
+        cells = (core, _kernels(part), row.mode, row.because, _sure(part), *costs)
         yield f"| {' | '.join(map(cell, cells))} |"
 
 
