@@ -109,6 +109,12 @@ def footprint(
         change = _shared_entries(state.mmu) != _shared_entries(effect.after.mmu)
         if change and any(mmu.tables or mmu.leaves for mmu in both):
             writes.add((Kind.TLB, state.features.tlb))
+    if shared.text:
+        # A store to text changes what every CPU may execute, and so do an IC and an ISB.
+        text = {(Kind.WORD, word) for word in shared.text}
+        reads |= text
+        if effect.tlbi and not shared.hardware.late_tlbis:
+            writes |= text
     if effect.sev:
         writes.add(EVENT)
     if effect.signal or state.sgis != effect.after.sgis:
