@@ -72,6 +72,7 @@ def is_odd(value: int, *, why: str) -> bool:
         (("eret",), "eret outside an exception handler"),
         (("ldr", "flag"), "no address"),
         (("ldr", True), "no address"),
+        (("tlbi", "vaae1is", leaf(OLD)), "tlbi vaae1is of something that is no address"),
         (("str", PX, 1), "tables hold descriptors"),
         (("str", FLAG, leaf(OLD)), "all other memory ints"),
         (("ldaddal", PX, 1), "tables hold descriptors"),

@@ -162,7 +162,10 @@ class Executor(Atomics):
         operands = self.code[i].operands
         if operands is None or not self.is_committed(i) or self.is_held_by_dsb(i):
             return
-        first, *others = scoped(self.state, self._as_said(operands[0]), self.code[i].where)
+        tlbi, where = self._as_said(operands[0]), self.code[i].where
+        if tlbi.page is not None:
+            check_address(where, f"tlbi {tlbi}", tlbi.page)
+        first, *others = scoped(self.state, tlbi, where)
         yield self.done(i, None, what="issues", tlbi=first)
         for tlbi in others:
             move = self.done(i, None, what="issues", tlbi=tlbi)
