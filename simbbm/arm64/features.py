@@ -157,10 +157,9 @@ class Hardware(NamedTuple):
         return self._replace(**FREEDOMS[freedom])
 
 
-COMBINED_ENTRY = "combined entry"
-"""A freedom of CPUs that run under stage 2; on others it makes no difference."""
+COMBINED_ENTRY, UNKNOWN_RESET = "combined entry", "unknown at reset"
 HARDWARE_AF, PHYSICAL_CACHE = "hardware AF", "physical translation cache"
-"""Freedoms of CPUs with FEAT_HAFDBS, and without FEAT_nTLBPA."""
+ERRATUM, STALE_TEXT = "erratum", "stale instruction"
 FREEDOMS: Mapping[str, Mapping[str, Any]] = {
     "late drain": {"late_stores": False},
     "speculative walk": {"speculation": False, "closure": False, "evictions": 0},
@@ -171,11 +170,11 @@ FREEDOMS: Mapping[str, Mapping[str, Any]] = {
     "overtaking": {"window": 1},
     "TLB in common": {"common_tlb": False},
     COMBINED_ENTRY: {"combined_entries": False},
-    "unknown at reset": {"unknown_reset": False},
+    UNKNOWN_RESET: {"unknown_reset": False},
     HARDWARE_AF: {"spare_flags": False},
     PHYSICAL_CACHE: {"physical_copies": False},
-    "erratum": {"errata": False},
-    "stale instruction": {"stale_text": False},
+    ERRATUM: {"errata": False},
+    STALE_TEXT: {"stale_text": False},
 }
 """Relaxations that the architecture permits, by name: each with the fields of hardware without
 it."""

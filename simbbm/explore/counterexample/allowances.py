@@ -13,7 +13,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from simbbm.arm64.features import COMBINED_ENTRY, HARDWARE_AF, PHYSICAL_CACHE, Hardware
+from simbbm.arm64.cpu import ON
+from simbbm.arm64.features import (
+    COMBINED_ENTRY,
+    ERRATUM,
+    HARDWARE_AF,
+    PHYSICAL_CACHE,
+    STALE_TEXT,
+    UNKNOWN_RESET,
+    Hardware,
+)
 from simbbm.core.system import STEP, Move
 from simbbm.explore.counterexample.explanation import Allowances
 from simbbm.explore.runs.play import Player
@@ -24,6 +33,7 @@ from simbbm.explore.search.breadth_first import Limits
 from simbbm.explore.search.livelock import ROUND
 from simbbm.explore.witness.record import Witness
 from simbbm.model import Model
+from simbbm.scenario import Setup
 
 
 def allowances(witness: Witness, model: Model, run: Sequence[Move], states: int) -> Allowances:
@@ -35,14 +45,9 @@ def allowances(witness: Witness, model: Model, run: Sequence[Move], states: int)
     assert witness.property is not None
     way = witness.verdict, witness.property
     used, needed, undecided = [], [], []
-    features = [cpu.features for cpu in model.setup.cpus]
-    absent = {
-        HARDWARE_AF: not any(its.updates_descriptors for its in features),
-        PHYSICAL_CACHE: all(its.ntlbpa for its in features),
-    }
-    under_stage2 = any(cpu.regime.vttbr for cpu in model.setup.cpus)
+    idle = _idle(model.setup)
     for name in model.setup.hardware.freedoms:
-        if absent.get(name) or (name == COMBINED_ENTRY and not under_stage2):
+        if name in idle:
             continue
         poorer = model.on(partial(Hardware.without, freedom=name))
         if _can_be_followed(poorer, witness, run, way):
@@ -54,6 +59,20 @@ def allowances(witness: Witness, model: Model, run: Sequence[Move], states: int)
         elif not possible:
             needed.append(name)
     return Allowances(tuple(used), tuple(needed), tuple(undecided))
+
+
+def _idle(setup: Setup) -> frozenset[str]:
+    """Freedoms of what no CPU of this machine has: without them it is the same machine."""
+    cpus = setup.cpus
+    has = {
+        COMBINED_ENTRY: any(cpu.regime.vttbr for cpu in cpus),
+        UNKNOWN_RESET: any(cpu.power != ON for cpu in cpus),
+        HARDWARE_AF: any(cpu.features.updates_descriptors for cpu in cpus),
+        PHYSICAL_CACHE: not all(cpu.features.ntlbpa for cpu in cpus),
+        ERRATUM: any(cpu.features.errata for cpu in cpus),
+        STALE_TEXT: bool(setup.text),
+    }
+    return frozenset(name for name, is_there in has.items() if not is_there)
 
 
 def _can_be_followed(model: Model, witness: Witness, run: Sequence[Move], way: FailureKind) -> bool:
