@@ -164,8 +164,12 @@ def _memory(found: Memory, notes: list[str]) -> tuple[int | None, tuple[tuple[in
     if not apart or any(not 0 <= a < b <= 1 << ADDRESS_BITS for a, b in ranges):
         notes.append("its ranges of RAM cannot be: left out")
         ranges = ()
+    size = sum(end - start for start, end in ranges)
+    if ranges and size < (found.bytes or 0) <= 1 << ADDRESS_BITS:
+        notes.append("its ranges of RAM have less than its MemTotal: left out")
+        ranges = ()
     if ranges:
-        return sum(end - start for start, end in ranges), ranges
+        return size, ranges
     if found.bytes is not None and not 0 < found.bytes <= 1 << ADDRESS_BITS:
         notes.append(f"{quoted(found.bytes)} bytes of RAM cannot be: left out")
         return None, ()
@@ -178,7 +182,7 @@ def _options(words: dict[str, str], config: dict[str, Any]) -> Options:
     interval = words.get("kfence.sample_interval", config.get("KFENCE_SAMPLE_INTERVAL"))
     kfence = None if interval is None else interval == "0"
     return Options(
-        rodata=words.get("rodata"),
+        rodata=one_line(words["rodata"]) if words.get("rodata") else None,
         full_by_default=config.get("RODATA_FULL_DEFAULT_ENABLED") != "n",
         debug_pagealloc=str(debug).lower() in YES,
         kfence=False if config.get("KFENCE") == "n" else kfence,

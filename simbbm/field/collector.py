@@ -15,6 +15,7 @@ import json
 import os
 import re
 import sys
+import zlib
 
 CPUS_MAX = 4096
 TEXT_MAX = 1 << 20
@@ -156,7 +157,7 @@ def config(files: Files, release: "str | None") -> "dict[str, str | None] | None
     try:
         with gzip.open(files.path("proc/config.gz"), "rb") as file:
             text = file.read(TEXT_MAX).decode("utf-8", "replace")
-    except (OSError, EOFError, ValueError):
+    except (OSError, EOFError, ValueError, zlib.error):
         if release and "/" not in release:
             text = files.text("boot/config-" + release, wanted=False)
     if text is None:

@@ -19,6 +19,7 @@ from simbbm.field.machines import (
     Machine,
     Options,
     one_line,
+    require_few_cpus,
     require_possible,
 )
 from simbbm.field.revisions import midr_from, revision_from
@@ -61,25 +62,31 @@ class Described(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 def described(text: str, where: str, known: Known) -> Machine:
     """Read a description; UsageError, in one line, for what is wrong with it."""
     found: Described = parsed(text, where, Described, HINT)
+    require_few_cpus(sum(one.count for one in found.cpu), where)
     cpus: list[Cpu] = []
     booting: dict[Kind, int] = {}
     for one in found.cpu:
         kind = _kind(one, where, known)
-        if found.boots is not None and found.boots.casefold() in _names(one):
-            booting.setdefault(kind, len(cpus))
+        named = found.boots is not None and found.boots.casefold() in _names(one)
+        if named and (kind not in booting or cpus[booting[kind]].late):
+            booting[kind] = len(cpus)
         cpus += [Cpu(len(cpus) + n, kind, one.late) for n in range(one.count)]
     if found.boots is not None and len(booting) != 1:
         cores = ", ".join(quoted(one.core or one.midr) for one in found.cpu)
         which = "may be one of several kinds" if booting else "is no CPU of it"
         raise UsageError(f"{where}: {quoted(found.boots)} boots, and {which}", f"it has {cores}")
+    boots = next(iter(booting.values()), None)
+    if all(cpu.late for cpu in (cpus if boots is None else [cpus[boots]])):
+        hint = "late = true is of CPUs that somebody brings online after boot"
+        raise UsageError(f"{where}: the CPU that boots cannot be late", hint)
     machine = Machine(
         name=one_line(found.name or where),
         cpus=tuple(cpus),
-        boots=next(iter(booting.values()), None),
+        boots=boots,
         page_size=_page_size(found.page_size, where),
         memory=_memory(found.memory, where),
         options=Options(
-            rodata=found.rodata,
+            rodata=one_line(found.rodata) if found.rodata else None,
             debug_pagealloc=found.debug_pagealloc,
             kfence=found.kfence_can_set_direct_map,
             realm=found.realm,
@@ -139,6 +146,7 @@ def _memory(text: str | None, where: str) -> int | None:
 
 def machine_of(soc: Soc, known: Known) -> Machine:
     """A SoC of the tables as a machine; a core that is not known stands for those that are not."""
+    require_few_cpus(sum(one.count or 1 for one in soc.cores), quoted(soc.id))
     cpus = tuple(Cpu(n, kind) for n, kind in enumerate(_kinds(soc, known)))
     boots = next((c.number for c in cpus if soc.boots and _is(c.kind, soc.boots, known)), None)
     notes = [] if soc.complete else ["it has other cores, which are not in the table"]

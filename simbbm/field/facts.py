@@ -6,7 +6,7 @@ Each says where it is from, and how sure that is. What is None is not known.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -90,7 +90,7 @@ class SocCore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     core: str
     revision: str | None = None
-    count: int | None = None
+    count: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
 
 class Soc(_Row, frozen=True, kw_only=True):
@@ -99,7 +99,7 @@ class Soc(_Row, frozen=True, kw_only=True):
     id: str
     name: str
     products: tuple[str, ...] = ()
-    cores: tuple[SocCore, ...]
+    cores: Annotated[tuple[SocCore, ...], msgspec.Meta(min_length=1)]
     complete: bool = True
     boots: str | None = None
     memory: str | None = None

@@ -110,11 +110,16 @@ class Machine(NamedTuple):
 
 def require_possible(machine: Machine, where: str) -> Machine:
     """The machine itself; UsageError if no machine is like that."""
-    if len(machine.cpus) > CPUS_MAX:
-        raise UsageError(f"{where}: more than {CPUS_MAX:,} CPUs", "arm64 Linux has no more")
+    require_few_cpus(len(machine.cpus), where)
     if (kinds := len(machine.kinds())) > KINDS_MAX:
         raise UsageError(f"{where}: {kinds:,} kinds of core", f"no machine has over {KINDS_MAX}")
     return machine
+
+
+def require_few_cpus(count: int, where: str) -> None:
+    """Raise UsageError for more CPUs than any machine has."""
+    if count > CPUS_MAX:
+        raise UsageError(f"{where}: more than {CPUS_MAX:,} CPUs", "arm64 Linux has no more")
 
 
 def one_line(text: str) -> str:

@@ -160,6 +160,7 @@ def _by_field(kind: Kind, rules: Rules, known: Known, so_far: Answer) -> Answer:
         sure: Confidence = "verified" if kind.bbm is not None or core is None else core.confidence
         told = f"{so_far.why} (BBM field {bbm})"
         if bbm >= rules.field:
+            told = f"{so_far.why}, but has a BBM field of {bbm}"
             return Answer(value=True, why=told, confidence=weakest((rules.confidence, sure)))
     elif core and core.bbm_below is not None and core.bbm_below <= rules.field:
         sure, told = core.confidence, f"{so_far.why} (BBM field below {rules.field})"

@@ -21,6 +21,12 @@ CPUS = 3
 """As many as the scenarios have by default, and no fewer if the machine has them."""
 ERRATUM = 4118414
 """The one erratum that the model knows (`simbbm.arm64.features`)."""
+ABLE = {
+    True: "may see it",
+    False: "must not see it",
+    None: "must not see it, to be on the safe side: that is not known",
+}
+"""What is said of a CPU, by whether it may see a size change."""
 
 
 class Scaled(NamedTuple):
@@ -117,7 +123,7 @@ def _told(machine: Machine, chosen: list[Kind], answers: list[bool | None], know
     """Which CPUs stand for a machine."""
     parts = [f"cpu0 {chosen[0].told(known)} boots and splits"]
     for number, kind in enumerate(chosen[1:], 1):
-        able = "may see it" if answers[number] else "must not see it"
+        able = ABLE[answers[number]]
         parts.append(f"cpu{number} {kind.told(known)} {able}")
     whole = f"its {amount(len(machine.cpus), 'CPU')}" if machine.counted else "its CPUs"
     late = "; those that come late are left out" if any(cpu.late for cpu in machine.cpus) else ""

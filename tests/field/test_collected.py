@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,10 @@ def test_the_command_line_and_the_configuration_count(
         ({"memory": {"ranges": [[10, 5]]}}, "its ranges of RAM cannot be: left out"),
         ({"memory": {"ranges": [[0, 1 << 60]]}}, "its ranges of RAM cannot be: left out"),
         (
+            {"memory": {"bytes": 1 << 34, "ranges": [[0, 1 << 20]]}},
+            "its ranges of RAM have less than its MemTotal: left out",
+        ),
+        (
             {"cmdline": None},
             "no kernel command line: rodata=full and no debug_pagealloc are assumed",
         ),
@@ -202,6 +207,13 @@ def test_somebodys_text_stays_in_its_line(box: dict[str, Any]) -> None:
     assert all(len(text) < 200 and "\n" not in text for text in (machine.name, *machine.notes))
 
 
+def test_a_word_of_the_command_line_stays_in_its_line(box: dict[str, Any]) -> None:
+    here = read(box | {"cmdline": ["rodata=a\nb"]})
+    there = described('rodata = "a\\nb"\n[[cpu]]\ncore = "Cortex-X925"\n', "box.toml", TABLES)
+
+    assert ("a b", "a b") == (here.options.rodata, there.options.rodata)
+
+
 def test_too_many_cpus(box: dict[str, Any]) -> None:
     cpus = [{"cpu": n, "midr": "0x410fd871"} for n in range(4_097)]
 
@@ -253,6 +265,7 @@ def test_a_description() -> None:
         ("count = 10", "count = 0", "Expected `int` >= 1"),
         ("count = 10", "count = 1000000000", "Expected `int` <= 4096"),
         ("count = 10", "count = 4096", "more than 4,096 CPUs"),
+        ("count = 10", "count = 10\nlate = true", "the CPU that boots cannot be late"),
         ('"4k"', '"8k"', "page_size 8k (it is 4k, 16k, 64k)"),
         ('"128g"', '"lots"', "memory lots is not an amount of memory"),
         ('"128g"', '"99999999999g"', "addresses have 52 bits"),
@@ -278,6 +291,27 @@ def test_who_boots_is_one_kind_of_core() -> None:
     with pytest.raises(UsageError, match="Cortex-X4 boots, and may be one of several kinds"):
         described(f'boots = "Cortex-X4"\n{several}', "box.toml", TABLES)
     assert 1 == described(f'boots = "cortex-x4 R0P3"\n{several}', "box.toml", TABLES).boots
+
+
+def test_a_cpu_that_comes_late_does_not_boot() -> None:
+    late = '[[cpu]]\ncore = "Cortex-X4 r0p3"\nlate = true\n'
+    early = late.replace("late = true\n", "")
+
+    with pytest.raises(UsageError, match="the CPU that boots cannot be late"):
+        described(late, "box.toml", TABLES)
+    assert 1 == described(f'boots = "Cortex-X4"\n{late}{early}', "box.toml", TABLES).boots
+
+
+def test_too_many_cpus_are_never_made() -> None:
+    """Each row may have 4,096: a file of a megabyte would be a hundred million."""
+    text = '[[cpu]]\ncore = "Cortex-X4"\ncount = 4096\n' * 1_000
+
+    tracemalloc.start()
+    with pytest.raises(UsageError, match="more than 4,096 CPUs"):
+        described(text, "box.toml", TABLES)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20 << 20
 
 
 def test_a_file_is_taken_for_what_it_is(box: dict[str, Any], tmp_path: Path) -> None:

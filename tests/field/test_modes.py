@@ -147,6 +147,7 @@ def test_a_field_of_three_counts_where_the_kernel_reads_it() -> None:
     found = [decide(one, kind, rules_of(row, TABLES), TABLES) for row in TABLES.kernels.values()]
 
     assert by_list("pages", "blocks") == [decision.mode for decision in found]
+    assert "is not on the list, but has a BBM field of 3" in found[-1].because
 
 
 def test_an_unknown_core_is_off_the_list_and_its_field_is_not_guessed() -> None:

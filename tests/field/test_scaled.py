@@ -73,6 +73,17 @@ def test_more_cpus_are_taken_from_each_kind_in_turn(cpus: int, noabort: str) -> 
     )
 
 
+def test_a_core_of_which_nothing_is_known_must_not_see_a_split_and_that_is_said() -> None:
+    text = 'boots = "Cortex-A725"\n[[cpu]]\ncore = "Cortex-A725 r0p1"\n'
+    text += '[[cpu]]\ncore = "Cortex-X925 r0p1"\n[[cpu]]\nmidr = "0x990f0000"\n'
+    found = on(described(text, "a test", TABLES))
+
+    assert "0" == found.params["noabort"]
+    assert (
+        "part 0x0 r0p0 must not see it, to be on the safe side: that is not known" in found.told[1]
+    )
+
+
 def test_a_kind_that_is_alone_beside_the_boot_cpu_is_there_twice_if_the_machine_has_two() -> None:
     pair = machine("Cortex-A725 r0p1", "Cortex-X925 r0p1")
     three = machine("Cortex-A725 r0p1", "Cortex-X925 r0p1", "Cortex-X925 r0p1")

@@ -10,6 +10,7 @@ import pytest
 
 from simbbm.binary.features.midr import MODELS, MidrRange
 from simbbm.core.errors import UsageError
+from simbbm.field import taken
 from simbbm.field.known import known, series
 from simbbm.field.machines import Kind
 from simbbm.field.noabort import noabort, rules_of, rules_of_image
@@ -204,6 +205,13 @@ repaints = true
 rodata = { full = true }
 confidence = "verified"
 source = "a patch"
+
+[[soc]]
+id = "mine"
+name = "Mine"
+cores = [{ core = "Mine", count = 4 }]
+confidence = "verified"
+source = "mine"
 """
 
 
@@ -241,6 +249,8 @@ def test_rows_can_be_added(tmp_path: Path) -> None:
         ("part = 0x123", "part = 0x1234", "no such implementer or part"),
         ('"verified"', '"sure"', "Invalid enum value 'sure'"),
         ("bbm = 2", "bbm = ", "not TOML"),
+        ("count = 4", "count = -3", "Expected `int` >= 1"),
+        ('cores = [{ core = "Mine", count = 4 }]', "cores = []", "Expected `array` of length >= 1"),
         ("bbm = 2", f"bbm = {'9' * 5000}", "not TOML"),
     ],
 )
@@ -254,3 +264,11 @@ def test_rows_that_are_wrong_are_refused_in_one_line(
         known(file)
     assert said in error.value.message
     assert "\n" not in error.value.message
+
+
+def test_a_soc_of_too_many_cpus_is_refused_before_they_are_made(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(MINE.replace("count = 4", f"count = {10**15}"))
+
+    with pytest.raises(UsageError, match="mine: more than 4,096 CPUs"):
+        taken.machine("mine", known(file))

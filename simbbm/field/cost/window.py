@@ -25,6 +25,7 @@ from simbbm.field.cost.model import CostModel, read_model
 from simbbm.field.cost.pieces import Costs, Pieces, Walked, measure, walked
 from simbbm.field.cost.tables import Blocks, Span, geometry_of, map_memory, page_bytes
 from simbbm.field.cost.timed import AT_ONCE, LAZY, PARTS, timed_model, timed_run, timed_together
+from simbbm.host.amounts import amount
 from simbbm.model import Model
 
 RUNS = 20
@@ -190,7 +191,9 @@ def _require_possible(machine: Machine) -> None:
     """Raise UsageError for a machine that cannot be."""
     geometry = geometry_of(machine.granule)
     if not 2 <= machine.cpus <= CPUS_MAX:
-        raise UsageError(f"{machine.cpus:,} CPUs", f"a split waits for others: 2 to {CPUS_MAX:,}")
+        raise UsageError(
+            amount(machine.cpus, "CPU"), f"a split waits for others: 2 to {CPUS_MAX:,}"
+        )
     if not 1 <= machine.splitters <= machine.cpus:
         raise UsageError(f"{machine.splitters:,} of {machine.cpus:,} CPUs cannot split the map")
     if machine.blocks.pud and not geometry.level1_blocks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,27 +133,33 @@ def command(
     if plot:
         require_drawable(plot)
     estimator = Estimator(read_model(model), runs, seed)
+    if published:
+        if any(
+            (named, ram, kernel, blocks, largest, granule, va_bits, cpus, lacking, plot, growth)
+        ):
+            raise UsageError(
+                "--published is of other machines",
+                "leave out --plot, --growth and what says which machine",
+            )
+        _show_published(estimator, as_json=as_json)
+        return
     if named and (ram or blocks):
         raise UsageError("--machine says what memory there is", "leave out --ram and --blocks")
     if named:
         ram, granule, cpus = _surveyed(named, granule, cpus)
     granule, cpus = granule or "4k", cpus or 8
-    if blocks and (ram or kernel or largest or va_bits):
+    bits = 48 if va_bits is None else va_bits
+    if blocks and (ram or kernel or largest or va_bits is not None):
         raise UsageError("--blocks says what maps the memory", "leave out --ram and what is of it")
     if blocks is None:
         blocks = map_memory(
-            _ranges(ram), granule, va_bits=va_bits or 48, kernel=kernel, largest=largest or "pud"
+            _ranges(ram, kernel), granule, va_bits=bits, kernel=kernel, largest=largest or "pud"
         )
-    if published and (plot or growth):
-        raise UsageError("--published is of other machines", "leave out --plot and --growth")
-    if published:
-        _show_published(estimator, as_json=as_json)
-        return
     machine = Machine(blocks, granule, cpus)
     lacking = cpus // 2 if lacking is None else lacking
     if lacking >= cpus:
         raise UsageError(f"{lacking} of {cpus} CPUs lack noabort", "the boot CPU has it")
-    answer = Answer(estimator, machine, lacking, va_bits or 48)
+    answer = Answer(estimator, machine, lacking, bits)
     _show(answer, growth=growth, as_json=as_json)
     if plot:
         draw(answer, plot)
@@ -176,11 +183,24 @@ def _surveyed(
     return tuple(ram), granule or own, cpus or len(machine.cpus)
 
 
-def _ranges(ram: tuple[Span, ...]) -> list[Span]:
-    """Memory, as it was given; 128 GiB unless it was."""
-    if len(ram) > 1 and len({span.start for span in ram}) < len(ram):
-        raise UsageError("two ranges of RAM begin at the same place", "write SIZE@START for each")
-    return [*ram] or [Span(0, 128 << 30)]
+def _ranges(ram: tuple[Span, ...], kernel: Span | None) -> list[Span]:
+    """Memory, as it was given; 128 GiB unless it was. UsageError for what cannot be."""
+    from simbbm.field.machines import ADDRESS_BITS
+
+    spans = sorted(ram) or [Span(0, 128 << 30)]
+    if any(after.start < before.end for before, after in pairwise(spans)):
+        raise UsageError("two ranges of RAM overlap", "write SIZE@START for each")
+    if spans[-1].end > 1 << ADDRESS_BITS:
+        hint = f"physical addresses have up to {ADDRESS_BITS} bits"
+        raise UsageError(f"there is no RAM up to {spans[-1].end:#x}", hint)
+    if kernel and sum(_shared(kernel, span) for span in spans) < kernel.end - kernel.start:
+        raise UsageError("--kernel is not in RAM", "write it as 32m@0x80200000, a part of --ram")
+    return spans
+
+
+def _shared(one: Span, other: Span) -> int:
+    """How many bytes two ranges have in common."""
+    return max(0, min(one.end, other.end) - max(one.start, other.start))
 
 
 def _show(answer: Answer, *, growth: bool, as_json: bool) -> None:
