@@ -17,7 +17,7 @@ from simbbm.arm64.execution.flight import drained
 from simbbm.arm64.execution.ordering import awaiting_translation, ordered
 from simbbm.arm64.platform.errata import EXCEPTION, ends_of
 from simbbm.arm64.platform.interrupts import arrivals, sgis
-from simbbm.arm64.platform.text import Ic, ic_acted
+from simbbm.arm64.platform.text import Ic, ic_acted, synchronised
 from simbbm.arm64.translation.hardware_update import access_flag_updates
 from simbbm.arm64.translation.memory import Memory
 from simbbm.arm64.translation.optional.physical_cache import invalidated
@@ -128,6 +128,8 @@ def act(shared: Shared, state: CpuState, memory: Memory, pending: Pending, numbe
     """The CPU after a TLBI has acted on it, and completed if no access delays it."""
     if isinstance(pending.tlbi, Ic):
         text, rest = ic_acted(state.text, pending.tlbi), _without(state.pending_tlbis, pending)
+        if shared.ablated("fetched-stays-until-synchronised"):
+            text = synchronised(text)
         return shared.cpus.change(state, text=text, pending_tlbis=rest)
     mmu = shared.mmus.invalidated(state.mmu, memory.tables, pending.tlbi)
     pending_tlbis = _without(state.pending_tlbis, pending)

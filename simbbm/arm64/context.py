@@ -83,8 +83,10 @@ class Shared(Description):
         return rule in self.hardware.ablations
 
     def errata(self, state: CpuState) -> tuple[str, ...]:
-        """The numbers of the errata that a CPU shows."""
-        return state.features.errata if self.hardware.errata else ()
+        """The numbers of the errata that a CPU shows; each can be ablated by its number."""
+        if not (self.hardware.errata and state.features.errata):
+            return ()
+        return tuple(number for number in state.features.errata if not self.ablated(number))
 
     def name(self, address: int) -> str:
         """Name of a word: its own, its table's with an index, or its page's with an offset."""

@@ -43,7 +43,8 @@ def comes_up(shared: Shared, state: CpuState, memory: Memory) -> Iterator[LocalM
     if state.power != COMING:
         return
     unknown = shared.hardware.unknown_reset
-    leaves = unknown_entries(state.mmu.regime) if unknown else ()
+    filled = unknown and not shared.ablated("reset-leaves-entries")
+    leaves = unknown_entries(state.mmu.regime) if filled else ()
     after = shared.cpus.change(
         state,
         power=ON,

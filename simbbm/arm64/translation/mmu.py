@@ -130,7 +130,10 @@ class Mmus:
 
     def written(self, mmu: Mmu, tables: Tables, name: str, value: Register) -> Mmu:
         """After an MSR to a register that translation depends on."""
-        regime = mmu.regime.written(name, value, at_once=not self.hardware.late_registers)
+        late = self.hardware.late_registers
+        if name == "sctlr" and "sctlr-takes-effect-late" in self.hardware.ablations:
+            late = False
+        regime = mmu.regime.written(name, value, at_once=not late)
         return self._retained(mmu, tables, regime)
 
     def synchronised(self, mmu: Mmu, tables: Tables) -> Mmu:
