@@ -18,7 +18,8 @@ import sys
 import zlib
 
 CPUS_MAX = 4096
-TEXT_MAX = 1 << 20
+TEXT_MAX = 1 << 24
+"""Bytes of a file; /proc/cpuinfo of CPUS_MAX CPUs has some two million."""
 CPUS = "sys/devices/system/cpu"
 WORDS = ("rodata", "debug_pagealloc", "kfence.sample_interval", "maxcpus", "nosmp", "nr_cpus")
 CONFIG = (

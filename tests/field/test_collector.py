@@ -123,6 +123,17 @@ def test_how_the_kernel_was_built(root: Path) -> None:
         assert expected == collector.collect(str(root))["config"]
 
 
+def test_all_cpus_of_the_largest_machine_are_read_from_proc(tmp_path: Path) -> None:
+    text = cpuinfo([0xC00FAC31] * 4096).replace(
+        "BogoMIPS", f"Features\t: {'fp asimd ' * 30}\nBogoMIPS"
+    )
+    write(tmp_path, "proc/cpuinfo", text)
+    cpus: Any = collector.collect(str(tmp_path))["cpus"]
+
+    assert {"0xc00fac31"} == {cpu["midr"] for cpu in cpus}
+    assert 4096 == len(cpus)
+
+
 def test_a_machine_that_says_nothing_costs_no_traceback(tmp_path: Path) -> None:
     found = collector.collect(str(tmp_path))
 

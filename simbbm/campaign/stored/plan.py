@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -20,7 +20,7 @@ from simbbm.core.errors import UsageError
 from simbbm.explore.runs.play import MAX_STEPS
 from simbbm.explore.strategies.named import strategy
 from simbbm.host import reading
-from simbbm.host.amounts import COUNT, DURATION, Unit
+from simbbm.host.amounts import COUNT, DURATION, Unit, amount
 from simbbm.host.reading import STEPS_MAX, nearest, quoted
 from simbbm.ids import shipped_stems, source_of, user_file
 
@@ -164,22 +164,27 @@ def planned(plan: Plan, allowed: Iterable[Path] = ()) -> Planned:
     """Put everything in its place, with the arms that there are; UsageError if that fails."""
     runs = _count("runs", plan.runs)
     seconds = _number(_Told("time", DURATION), plan.time)
-    arms = tuple(arm for sweep in plan.sweep for arm in _arms(plan, sweep, [*allowed]))
+    swept = (arm for sweep in plan.sweep for arm in _arms(plan, sweep, [*allowed]))
+    arms = tuple(islice(swept, ARMS_MAX + 1))
     if not arms:
         raise UsageError("a plan without a sweep", EXAMPLE)
     if len(arms) > ARMS_MAX:
-        raise UsageError(f"a plan of {len(arms):,} arms", f"{ARMS_MAX:,} is the most")
+        raise UsageError(f"a plan of more than {ARMS_MAX:,} arms", "leave some out")
     _require_different(arms)
     if plan.adaptive and runs is None and seconds is None:
         raise UsageError("an adaptive plan shares out runs", "say how many: runs, or time, or both")
     if plan.adaptive and any(sweep.runs for sweep in plan.sweep):
         raise UsageError("a sweep of an adaptive plan has runs of its own", "leave them out")
+    batch = _count("batch", plan.batch) or BATCH
+    if plan.adaptive and runs is not None and runs < batch:
+        told = f"an adaptive plan of {amount(runs, 'run')} makes none: a batch is {batch:,}"
+        raise UsageError(told, f"write more runs, or batch = {runs}")
     return Planned(
         arms=arms,
         seed=plan.seed,
         runs=runs if plan.adaptive else None,
         time=seconds,
-        batch=_count("batch", plan.batch) or BATCH,
+        batch=batch,
         adaptive=plan.adaptive,
         shrink=_count("shrink", plan.shrink) or SHRINK,
     )

@@ -62,6 +62,7 @@ def test_twins_of_a_scenario_are_arms_too() -> None:
         (sweep() + "\n" + sweep(), "planned twice"),
         ("adaptive = true\n" + sweep(), "say how many"),
         ("adaptive = true\nruns = 9\n" + sweep("runs = 2"), "runs of its own"),
+        ("adaptive = true\nruns = 20\n" + sweep(), "of 20 runs makes none: a batch is 1,000"),
         ("time = 'soon'\n" + sweep(), "time = soon is not a duration"),
         ("seed = [", "not TOML"),
         (f"seed = {'9' * 5000}\n" + sweep(), "not TOML|seed|Integer"),
@@ -74,6 +75,17 @@ def test_what_is_wrong_is_said_in_one_line(text: str, why: str) -> None:
 
     assert re.search(why, str(error.value))
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_arms_without_number_are_not_all_made_before_they_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("simbbm.campaign.stored.plan.ARMS_MAX", 9)
+    cpus, layouts = ", ".join(["2"] * 1_000), ", ".join(["'pmd'"] * 1_000)
+    params = f"params = {{ cpus = [{cpus}], layout = [{layouts}] }}"
+
+    with pytest.raises(UsageError, match="a plan of more than 9 arms"):
+        plan(sweep(params, scenarios='["linear_map_split::good"]'))
 
 
 def test_a_program_is_run_only_if_its_user_names_it(
