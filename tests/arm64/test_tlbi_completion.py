@@ -62,7 +62,7 @@ def test_what_is_stale() -> None:
         (Features(), OF_Y, True, False),
         (AFFECTED, EVERY, False, False),
         (AFFECTED, EVERY, True, True),
-        (AFFECTED, OF_Y, True, False),
+        (AFFECTED, OF_Y, True, True),
         (AFFECTED, LOCAL, False, True),
     ],
 )
@@ -71,7 +71,9 @@ def test_stores_that_hold_up(features: Features, tlbi: Tlbi, again: bool, waits:
     cpu = storing(machine, features, again=again)
 
     assert waits == stores_hold_up(machine.shared, cpu, (), tlbi)
-    assert not stores_hold_up(machine.shared, cpu, (ENTRY,), tlbi)
+    # What an erratum has overlooked holds up the next broadcast TLBI, whatever that invalidates.
+    overlooked = again and features is AFFECTED
+    assert overlooked == stores_hold_up(machine.shared, cpu, (ENTRY,), tlbi)
     without = system("no-drain")
     assert not stores_hold_up(without.shared, storing(without, features, again=again), (), tlbi)
 

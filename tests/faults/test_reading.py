@@ -88,6 +88,8 @@ ALLOWED = {
     "remembered.py": "simbbm's own sources, which its answers depend on",
     "memory.py": "the kernel's, about this process",
     "completion.py": "bash's",
+    "sources.py": "simbbm's own sources, and a table beside them",
+    "known.py": "the package's tables; those of a user go through reading.py",
 }
 
 

@@ -200,11 +200,11 @@ def test_a_store_exclusive_fails_or_nobody_came_between() -> None:
 
 def test_a_load_of_an_atomic_without_a_register_is_not_waited_for() -> None:
     """STADD reads, but a DMB LD does not order what it has read."""
-    start = "int x; int y; 0:X1=x; 0:X3=y; 0:X2=1; 1:X1=x; 1:X3=y; 1:X2=1"
-    condition = "exists (0:X4=0 /\\ 1:X4=0)"
-    for first, allowed in (("STADD W2,[X1]", True), ("LDADD W2,W5,[X1]", False)):
-        code = f"{first}; DMB LD; LDR W4,[X3]"
-        other = code.replace("X1", "XX").replace("X3", "X1").replace("XX", "X3")
+    start = "int x; int y; 0:X1=x; 0:X3=y; 0:X2=1; 1:X1=y; 1:X3=x; 1:X2=1"
+    other = "STR W2,[X3]; DMB SY; STR W2,[X1]"
+    condition = "exists ([y]=2 /\\ 0:X4=0)"  # STADD has read what is stored last, the load has not
+    for first, allowed in (("STADD W2,[X3]", True), ("LDADD W2,W5,[X3]", False)):
+        code = f"{first}; DMB LD; LDR W4,[X1]"
         assert ran(two(start, code, other, condition)).reached is allowed, first
 
 
