@@ -72,7 +72,7 @@ def test_what_holds_is_proved(scenario: Scenario) -> None:
     proof = Prover(Model(scenario)).prove()
 
     assert (Verdict.PROVED, None, None) == (proof.verdict, proof.property, proof.run)
-    assert proof.states > 15
+    assert proof.states > max(10, proof.labels)  # one CPU that switches guests has 13
     assert all(proof.landmarks.values())
     # Where loads overtake, every order of the others matters; some properties look at two CPUs.
     in_order = scenario.parameters_from({}).get("window", 1) == 1
