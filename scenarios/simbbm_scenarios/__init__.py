@@ -58,7 +58,7 @@ ROOMS = (
         "Questions about today's code, each with what was assumed and what was found.",
         (
             *("restore", "conflict_aborts", "erratum_4118414", "interrupts", "stuck_cpu"),
-            "parallel_split",
+            *("parallel_split", "stopper_enabled"),
         ),
     ),
 )

@@ -5,7 +5,8 @@ item to the stopper of every CPU, one after the other. All CPUs go through the s
 caller goes on when every stopper has reported that it is done.
 
 Simplified: which work is whose is settled by a number that each stopper takes, in any order, so
-that CPUs stay alike; the kernel queues CPU by CPU (cries wolf). All works have their argument in
+that CPUs stay alike; the kernel queues CPU by CPU (cries wolf). Every stopper is enabled (misses;
+scenarios `stopper_enabled` have one that is not). All works have their argument in
 one word, written before the first is queued (misses). A function's address is its name's checksum,
 and who finds another one in msdata.fn panics (cries wolf). The caller runs its own CPU's stopper as
 part of itself, when all others have their work: earlier it cannot be pre-empted. `data` is NULL and

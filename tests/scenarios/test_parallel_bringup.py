@@ -1,4 +1,4 @@
-"""CPUs that come online at once, and CPUs that are up and never come online."""
+"""CPUs that come online at once, or before their stoppers, and CPUs that never do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from simbbm.model import Model
 from simbbm.scenario import Scenario
 from tests.scenarios.everything import expected_failures, failures, one_in
 
-ALL = tuple(discovery.select(["parallel_bringup", "stuck_cpu"]))
+ALL = tuple(discovery.select(["parallel_bringup", "stopper_enabled", "stuck_cpu"]))
 
 
 @pytest.mark.parametrize("scenario", one_in(3, ALL))
@@ -27,6 +27,15 @@ def test_nothing_happens_between_the_steps_on_a_system_that_tolerates_it() -> No
 
     assert failures(refused) == {"VIOLATED:no_size_change_seen"}
     assert failures(refused, late_noabort="yes") == set()
+
+
+def test_work_for_a_stopper_that_is_not_enabled_is_lost_and_waited_for() -> None:
+    bad = discovery.find("stopper_enabled::unlocked_when_online")
+    found = Prover(Model(bad, {"cpus": 3})).prove()
+
+    assert found.property == "terminates"
+    assert found.message.count("in cpu_stopper_work/multi_cpu_stop.wait#2: state is 1") == 2
+    assert "late_work is 0" in found.message
 
 
 def test_the_more_are_stuck_the_fewer_are_online() -> None:

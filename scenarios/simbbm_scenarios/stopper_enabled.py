@@ -1,0 +1,1 @@
+../open_questions/stopper_enabled.py
