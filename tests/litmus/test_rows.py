@@ -14,8 +14,8 @@ from tests.litmus.rows import OWN
 
 IN_HERDS_FORMAT = {"R24", "R41"}
 """Rows have no access flag, no dirty state and no atomics: `herd/` has both ways of these."""
-IN_PROGRAMS = {"R25", "R26", "R30", "R31", "R32"}
-"""Rows have no interrupts, no reset and no second stage: tests of programs have."""
+IN_PROGRAMS = {"R25", "R26", "R27", "R30", "R31", "R32"}
+"""Rows have no interrupts, reset, text that changes or second stage: tests of programs have."""
 
 
 @pytest.mark.parametrize("programs", [False, True], ids=["listings", "programs"])
