@@ -33,7 +33,7 @@ ROUNDS = frozenset(
     for stem, twins in {
         "spurious_fault": ("not_flushed", "wrong_asid", "wrong_page"),
         "access_flags": ("gathered", "target_alone", "target_looked_at", "not_flushed"),
-        "erratum_3683289": ("listed",),
+        "erratum_3683289": ("listed", "live_change"),
     }.items()
     for name in twins
 )
