@@ -159,7 +159,7 @@ BY_BOOT = [
     by_a_literal, by_difference, by_order, by_order_of_the_counter, by_range, by_int,
     by_int_of_the_counter, by_hash, by_membership, by_text, by_parity, by_index, by_kind,
     by_type, by_attribute, by_representation, by_pattern, by_catching, by_a_copy,
-    by_a_stored_number, by_a_page, by_turns, by_leaving_a_loop, by_an_old_value,
+    by_a_stored_number, by_turns, by_leaving_a_loop, by_an_old_value,
 ]  # fmt: skip
 
 
@@ -280,9 +280,10 @@ async def by_an_address(cpu: Cpu, n: Any) -> None:
     await cpu.ldr(GO + n)
 
 
-def test_an_address_is_not_made_of_the_number() -> None:
+@pytest.mark.parametrize("program", [by_an_address, by_a_page])
+def test_an_address_is_not_made_of_the_number(program: Any) -> None:
     with pytest.raises(ScenarioError, match="no address"):
-        proved(of(by_an_address, counted))
+        proved(of(program, counted))
 
 
 async def panics(cpu: Cpu, *_: Any) -> None:
